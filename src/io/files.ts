@@ -1,0 +1,45 @@
+import { open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/**
+ * Writes `chunks` to `path` so that the file is either the old one or the whole new one, never half of it: written
+ * aside under a name of this process, fsynced, renamed, and the folder fsynced so that the rename survives a power cut.
+ * Throws what the file system throws (ENOSPC, EACCES …) after removing the part file; `path` is then untouched.
+ */
+export async function writeFileAtomic(
+  path: string,
+  chunks: Iterable<Uint8Array> | Uint8Array,
+): Promise<void> {
+  const part = `${path}.${process.pid}.part`
+  try {
+    const file = await open(part, 'w')
+    try {
+      for (const chunk of chunks instanceof Uint8Array ? [chunk] : chunks) await writeFully(file, chunk)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(part, path)
+  } catch (error) {
+    await rm(part, { force: true })
+    throw error
+  }
+  await syncFolder(dirname(path))
+}
+
+async function writeFully(file: Awaited<ReturnType<typeof open>>, chunk: Uint8Array): Promise<void> {
+  for (let done = 0; done < chunk.length; ) {
+    const { bytesWritten } = await file.write(chunk, done)
+    done += bytesWritten
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return // folders cannot be opened there; NTFS journals the rename itself
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
