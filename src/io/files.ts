@@ -14,7 +14,8 @@ export async function writeFileAtomic(
   try {
     const file = await open(part, 'w')
     try {
-      for (const chunk of chunks instanceof Uint8Array ? [chunk] : chunks) await writeFully(file, chunk)
+      const pieces = chunks instanceof Uint8Array ? [chunks] : chunks
+      for (const piece of pieces) await writeFully(file, piece)
       await file.sync()
     } finally {
       await file.close()
