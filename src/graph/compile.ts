@@ -1,0 +1,181 @@
+import { getOp, type OpName } from '../kernels/index.ts'
+import { type Dispatch, elems, formatShape, type Ref, type Spec, type Tensor } from '../kernels/op.ts'
+import { type Graph, GraphError, type Node } from './graph.ts'
+import { type Alias, assignSlots, type Lifetime, lifetimes, resolveAliases, storageBytes } from './memory.ts'
+
+/** A byte range of a slot of the plan or of a variable. */
+export interface Place {
+  readonly buffer: { readonly slot: number } | { readonly variable: string }
+  readonly offsetBytes: number
+  readonly sizeBytes: number
+}
+
+export interface PlannedTensor extends Place {
+  readonly shape: readonly number[]
+}
+
+/** One dispatch with its memory. */
+export interface Step {
+  readonly node: Node
+  readonly dispatch: Dispatch
+  readonly places: readonly Place[]
+}
+
+/** A compiled graph: pure data, replayed by `execute.ts`. */
+export interface Plan {
+  readonly slotBytes: readonly number[]
+  readonly inputs: ReadonlyMap<string, PlannedTensor>
+  readonly outputs: ReadonlyMap<string, PlannedTensor>
+  readonly constants: readonly { readonly place: Place; readonly data: Float32Array }[]
+  readonly variables: ReadonlyMap<string, readonly number[]>
+  readonly steps: readonly Step[]
+  /** Outputs of each node, for runs that look at every one of them. */
+  readonly nodeOutputs: ReadonlyMap<number, readonly PlannedTensor[]>
+}
+
+/** A tensor or parameter block that the adapter cannot bind. */
+export class BindingLimitError extends GraphError {
+  constructor(
+    readonly layer: string,
+    readonly needBytes: number,
+    readonly limitBytes: number,
+    shape: readonly number[],
+  ) {
+    const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+    super(
+      `layer ${layer}: a tensor ${formatShape(shape)} needs ${mib(needBytes)}, but the adapter binds at most ${mib(limitBytes)} at once`,
+    )
+  }
+}
+
+/** Parameter blocks stand at multiples of this in one uniform buffer (WebGPU's guaranteed offset alignment). */
+export const PARAMS_ALIGNMENT = 256
+
+/**
+ * Compiles the part of `graph` that its outputs and variable updates need.
+ * @param maxBindingBytes the adapter's `maxStorageBufferBindingSize`; a `BindingLimitError` names the layer above it
+ */
+export function compile(graph: Graph, maxBindingBytes: number): Plan {
+  const nodes = liveNodes(graph)
+  const aliases = resolveAliases(graph, nodes)
+  const dispatches = new Map(nodes.map((node) => [node.id, dispatchesOf(graph, node)]))
+  checkBindings(graph, nodes, maxBindingBytes)
+  const memory = planMemory(graph, nodes, aliases, dispatches)
+  return {
+    slotBytes: memory.slotBytes,
+    inputs: namedTensors(graph, 'input', memory.place),
+    outputs: new Map([...graph.outputs].map(([name, t]) => [name, memory.place(t)])),
+    constants: [...graph.tensors()].flatMap((t) => {
+      const origin = graph.origin(t)
+      return origin.kind === 'constant' && memory.isUsed(t) ? [{ place: memory.place(t), data: origin.data }] : []
+    }),
+    variables: new Map([...namedTensors(graph, 'variable', memory.place)].map(([name, t]) => [name, t.shape])),
+    steps: nodes.flatMap((node) =>
+      dispatches.get(node.id)!.map((dispatch) => ({
+        node,
+        dispatch,
+        places: dispatch.bindings.map((ref) => memory.placeOf(node, ref)),
+      })),
+    ),
+    nodeOutputs: new Map(nodes.map((node) => [node.id, node.outputs.map(memory.place)])),
+  }
+}
+
+/** Nodes that an output or a variable's update depends on, in order. */
+export function liveNodes(graph: Graph): Node[] {
+  const wanted = new Set<Tensor>(graph.outputs.values())
+  const live: Node[] = []
+  for (const node of [...graph.nodes].reverse()) {
+    if (!node.outputs.some((t) => wanted.has(t)) && !updatesVariable(graph, node)) continue
+    live.push(node)
+    for (const tensor of node.inputs) wanted.add(tensor)
+  }
+  return live.reverse()
+}
+
+/** Whether a node overwrites a variable (or a view of one) in place: an effect, so it is never dead. */
+export function updatesVariable(graph: Graph, node: Node): boolean {
+  const isVariable = (tensor: Tensor): boolean => {
+    const origin = graph.origin(tensor)
+    if (origin.kind === 'variable') return true
+    if (origin.kind !== 'node') return false
+    const producer = graph.nodes[origin.node]!
+    return getOp(producer.op).alias === 'view' && isVariable(producer.inputs[0]!)
+  }
+  return getOp(node.op).inPlace?.some((i) => i !== null && isVariable(node.inputs[i]!)) ?? false
+}
+
+function dispatchesOf(graph: Graph, node: Node): Dispatch[] {
+  const specs = (tensors: readonly Tensor[]): Spec[] => tensors.map((t) => graph.spec(t))
+  return getOp(node.op as OpName).kernels(specs(node.inputs), specs(node.outputs), node.attrs)
+}
+
+function checkBindings(graph: Graph, nodes: readonly Node[], limit: number): void {
+  for (const node of nodes) {
+    for (const tensor of [...node.inputs, ...node.outputs]) {
+      const need = storageBytes(elems(graph.spec(tensor)))
+      if (need > limit) throw new BindingLimitError(node.label, need, limit, graph.shape(tensor))
+    }
+  }
+}
+
+function namedTensors(graph: Graph, kind: 'input' | 'variable', place: (t: Tensor) => PlannedTensor) {
+  const named = new Map<string, PlannedTensor>()
+  for (const tensor of graph.tensors()) {
+    const origin = graph.origin(tensor)
+    if (origin.kind === kind) named.set(origin.name, place(tensor))
+  }
+  return named
+}
+
+/** Gives every root tensor and every scratch area a slot; inputs and constants keep theirs for good. */
+function planMemory(
+  graph: Graph,
+  nodes: readonly Node[],
+  aliases: Map<Tensor, Alias>,
+  dispatches: Map<number, Dispatch[]>,
+) {
+  const items: Lifetime[] = []
+  const slotItem = new Map<Tensor | string, number>()
+  const add = (key: Tensor | string, item: Lifetime) => slotItem.set(key, items.push(item) - 1)
+
+  const lives = lifetimes(graph, nodes, aliases)
+  for (const tensor of graph.tensors()) {
+    const { kind } = graph.origin(tensor)
+    if (aliases.get(tensor)!.root !== tensor || kind === 'variable') continue
+    const always = { bytes: storageBytes(elems(graph.spec(tensor))), first: -1, last: Number.POSITIVE_INFINITY }
+    const life = lives.get(tensor)
+    if (kind === 'input' || (kind === 'constant' && life)) add(tensor, always)
+    else if (life) add(tensor, life)
+  }
+  for (const [node, list] of dispatches) {
+    for (const [index, elemCount] of scratchOf(list)) {
+      add(`${node}:${index}`, { bytes: storageBytes(elemCount), first: node, last: node })
+    }
+  }
+  const { slotOf, slotBytes } = assignSlots(items)
+
+  const place = (tensor: Tensor): PlannedTensor => {
+    const { root, offsetElems } = aliases.get(tensor)!
+    const origin = graph.origin(root)
+    const item = slotItem.get(root)
+    const buffer = origin.kind === 'variable' ? { variable: origin.name } : { slot: slotOf[item!]! }
+    const spec = graph.spec(tensor)
+    return { buffer, offsetBytes: offsetElems * 4, sizeBytes: storageBytes(elems(spec)), shape: spec.shape }
+  }
+  const placeOf = (node: Node, ref: Ref): Place => {
+    if (ref.from === 'input') return place(node.inputs[ref.index]!)
+    if (ref.from === 'output') return place(node.outputs[ref.index]!)
+    const slot = slotOf[slotItem.get(`${node.id}:${ref.index}`)!]!
+    return { buffer: { slot }, offsetBytes: 0, sizeBytes: storageBytes(ref.elems) }
+  }
+  return { slotBytes, place, placeOf, isUsed: (tensor: Tensor) => lives.has(tensor) }
+}
+
+function scratchOf(dispatches: readonly Dispatch[]): Map<number, number> {
+  const sizes = new Map<number, number>()
+  for (const ref of dispatches.flatMap((d) => d.bindings)) {
+    if (ref.from === 'scratch') sizes.set(ref.index, Math.max(ref.elems, sizes.get(ref.index) ?? 0))
+  }
+  return sizes
+}

@@ -1,0 +1,214 @@
+import type { Gpu, Kernel } from '../kernels/gpu.ts'
+import { formatShape } from '../kernels/op.ts'
+import { PARAMS_ALIGNMENT, type Place, type Plan, type PlannedTensor, type Step } from './compile.ts'
+import { GraphError } from './graph.ts'
+import { storageBytes } from './memory.ts'
+
+const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
+
+/** Named tensors that outlive a run and are shared by several plans: weights, moments, statistics. */
+export class Variables {
+  readonly #buffers = new Map<string, { buffer: GPUBuffer; length: number }>()
+
+  constructor(private readonly gpu: Gpu) {}
+
+  /** Creates the variable or overwrites it. */
+  set(name: string, data: Float32Array): void {
+    let entry = this.#buffers.get(name)
+    if (entry && entry.length !== data.length) {
+      throw new GraphError(`variable ${name} has ${entry.length} elements, not ${data.length}`)
+    }
+    if (!entry) {
+      const buffer = this.gpu.pool.take(storageBytes(data.length), STORAGE(), `variable ${name}`)
+      entry = { buffer, length: data.length }
+      this.#buffers.set(name, entry)
+    }
+    this.gpu.device.queue.writeBuffer(entry.buffer, 0, data as Float32Array<ArrayBuffer>)
+  }
+
+  buffer(name: string): GPUBuffer {
+    const entry = this.#buffers.get(name)
+    if (!entry) throw new GraphError(`variable ${name} has no value yet`)
+    return entry.buffer
+  }
+
+  async get(name: string): Promise<Float32Array> {
+    const data = await this.gpu.read(this.buffer(name))
+    return data.subarray(0, this.#buffers.get(name)!.length)
+  }
+
+  destroy(): void {
+    for (const { buffer } of this.#buffers.values()) this.gpu.pool.give(buffer)
+    this.#buffers.clear()
+  }
+}
+
+interface Prepared {
+  readonly step: Step
+  readonly kernel: Kernel
+  readonly bindGroup: GPUBindGroup
+}
+
+/** Replays a plan. After `create`, a run makes no GPU object but its command buffer, and submits once. */
+export class Executor {
+  readonly #slots: GPUBuffer[]
+  #params: GPUBuffer | null = null
+  #prepared: Prepared[] = []
+
+  private constructor(
+    readonly gpu: Gpu,
+    readonly plan: Plan,
+    readonly variables: Variables,
+  ) {
+    this.#slots = plan.slotBytes.map((bytes, i) => gpu.pool.take(bytes, STORAGE(), `slot ${i}`))
+  }
+
+  static async create(gpu: Gpu, plan: Plan, variables: Variables): Promise<Executor> {
+    const executor = new Executor(gpu, plan, variables)
+    await executor.#prepare()
+    return executor
+  }
+
+  async #prepare(): Promise<void> {
+    const { gpu, plan } = this
+    const kernels = await Promise.all(plan.steps.map(({ dispatch }) => gpu.kernel(dispatch.shader, dispatch.constants)))
+    const bytes = Math.max(plan.steps.length, 1) * PARAMS_ALIGNMENT
+    this.#params = gpu.pool.take(bytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, 'parameter blocks')
+    const packed = new Uint8Array(bytes)
+    this.#prepared = plan.steps.map((step, i) => {
+      const kernel = kernels[i]!
+      const block = gpu.packParams(kernel.shader, step.dispatch.params)
+      packed.set(block, i * PARAMS_ALIGNMENT)
+      const params = block.length
+        ? { buffer: this.#params!, offset: i * PARAMS_ALIGNMENT, size: Math.ceil(block.length / 16) * 16 }
+        : null
+      const label = `${step.node.label} (${step.dispatch.shader})`
+      const bindGroup = gpu.bindGroup(kernel, label, params, step.places.map((p) => this.#binding(p)))
+      return { step, kernel, bindGroup }
+    })
+    gpu.device.queue.writeBuffer(this.#params, 0, packed)
+    for (const { place, data } of plan.constants) this.#write(place, data)
+  }
+
+  /** Uploads an input for the next run. */
+  upload(name: string, data: Float32Array): void {
+    const place = this.plan.inputs.get(name)
+    if (!place) throw new GraphError(`the graph has no input ${name}`)
+    const length = place.shape.reduce((a, b) => a * b, 1)
+    if (data.length !== length) {
+      throw new GraphError(`input ${name} is ${formatShape(place.shape)}: needs ${length} values, got ${data.length}`)
+    }
+    this.#write(place, data)
+  }
+
+  /** Submits the whole plan once and reads back the named outputs, without waiting for them. */
+  run(read: readonly string[] = []): Promise<Float32Array[]> {
+    const { device } = this.gpu
+    const encoder = device.createCommandEncoder()
+    const pass = encoder.beginComputePass()
+    for (const prepared of this.#prepared) encode(pass, prepared)
+    pass.end()
+    const staged = read.map((name) => this.#stage(encoder, this.#output(name)))
+    device.queue.submit([encoder.finish()])
+    return Promise.all(staged.map((staging) => this.#fetch(staging)))
+  }
+
+  /**
+   * Runs node by node and looks at every value: throws a `GraphError` that names the first node with a NaN or an
+   * infinity. Slow; for `DEBUG=1`.
+   */
+  async runChecked(read: readonly string[] = []): Promise<Float32Array[]> {
+    const { device } = this.gpu
+    for (const [id, outputs] of this.plan.nodeOutputs) {
+      const encoder = device.createCommandEncoder()
+      const pass = encoder.beginComputePass()
+      const mine = this.#prepared.filter(({ step }) => step.node.id === id)
+      for (const prepared of mine) encode(pass, prepared)
+      pass.end()
+      device.queue.submit([encoder.finish()])
+      if (mine.length) for (const output of outputs) await this.#expectFinite(mine[0]!.step, output)
+    }
+    return Promise.all(read.map((name) => this.#readPlace(this.#output(name))))
+  }
+
+  /** Milliseconds of each step by the GPU's own clock, each in a pass of its own. Needs `timestamp-query`. */
+  async time(repeats: number): Promise<number[]> {
+    const { device } = this.gpu
+    const count = this.#prepared.length
+    const querySet = device.createQuerySet({ type: 'timestamp', count: count * 2 })
+    const resolved = device.createBuffer({ size: count * 16, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC })
+    const samples: number[][] = this.#prepared.map(() => [])
+    for (let run = 0; run < repeats; run++) {
+      const encoder = device.createCommandEncoder()
+      this.#prepared.forEach((prepared, i) => {
+        const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 }
+        const pass = encoder.beginComputePass({ timestampWrites })
+        encode(pass, prepared)
+        pass.end()
+      })
+      encoder.resolveQuerySet(querySet, 0, count * 2, resolved, 0)
+      device.queue.submit([encoder.finish()])
+      const ticks = new BigUint64Array((await this.gpu.read(resolved)).buffer as ArrayBuffer)
+      samples.forEach((list, i) => list.push(Number(ticks[2 * i + 1]! - ticks[2 * i]!) / 1e6))
+    }
+    querySet.destroy()
+    resolved.destroy()
+    return samples.map((list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)]!)
+  }
+
+  destroy(): void {
+    for (const buffer of this.#slots) this.gpu.pool.give(buffer)
+    if (this.#params) this.gpu.pool.give(this.#params)
+  }
+
+  #output(name: string): PlannedTensor {
+    const place = this.plan.outputs.get(name)
+    if (!place) throw new GraphError(`the graph has no output ${name}`)
+    return place
+  }
+
+  #buffer(place: Place): GPUBuffer {
+    return 'slot' in place.buffer ? this.#slots[place.buffer.slot]! : this.variables.buffer(place.buffer.variable)
+  }
+
+  #binding(place: Place): GPUBufferBinding {
+    return { buffer: this.#buffer(place), offset: place.offsetBytes, size: place.sizeBytes }
+  }
+
+  #write(place: Place, data: Float32Array): void {
+    this.gpu.device.queue.writeBuffer(this.#buffer(place), place.offsetBytes, data as Float32Array<ArrayBuffer>)
+  }
+
+  #stage(encoder: GPUCommandEncoder, place: PlannedTensor) {
+    const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ
+    const staging = this.gpu.pool.take(place.sizeBytes, usage, 'readback')
+    encoder.copyBufferToBuffer(this.#buffer(place), place.offsetBytes, staging, 0, place.sizeBytes)
+    return { staging, elemCount: place.shape.reduce((a, b) => a * b, 1) }
+  }
+
+  async #fetch({ staging, elemCount }: { staging: GPUBuffer; elemCount: number }): Promise<Float32Array> {
+    const data = await this.gpu.mapRead(staging)
+    this.gpu.pool.give(staging)
+    return data.subarray(0, elemCount)
+  }
+
+  async #readPlace(place: PlannedTensor): Promise<Float32Array> {
+    const data = await this.gpu.read(this.#buffer(place), place.offsetBytes, place.sizeBytes)
+    return data.subarray(0, place.shape.reduce((a, b) => a * b, 1))
+  }
+
+  async #expectFinite({ node }: Step, place: PlannedTensor): Promise<void> {
+    const data = await this.#readPlace(place)
+    const at = data.findIndex((v) => !Number.isFinite(v))
+    if (at < 0) return
+    throw new GraphError(
+      `layer ${node.label}: ${node.op} (node ${node.id}) is the first to give ${data[at]}, at element ${at} of ${formatShape(place.shape)}`,
+    )
+  }
+}
+
+function encode(pass: GPUComputePassEncoder, { kernel, bindGroup, step }: Prepared): void {
+  pass.setPipeline(kernel.pipeline)
+  pass.setBindGroup(0, bindGroup)
+  pass.dispatchWorkgroups(...step.dispatch.workgroups)
+}

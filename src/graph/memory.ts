@@ -1,0 +1,103 @@
+import { getOp } from '../kernels/index.ts'
+import { elems, type Tensor } from '../kernels/op.ts'
+import { type Graph, GraphError, type Node } from './graph.ts'
+
+/** Storage is handed out in whole vec4s: kernels may read and write up to the end of the last one. */
+export const storageBytes = (elemCount: number) => Math.ceil(elemCount / 4) * 16
+
+/** Where a tensor lives: an element range of the storage of its root tensor. */
+export interface Alias {
+  readonly root: Tensor
+  readonly offsetElems: number
+}
+
+export interface Lifetime {
+  readonly bytes: number
+  /** Ids of the first node that writes and the last that touches it. */
+  readonly first: number
+  readonly last: number
+}
+
+export interface PackAttrs {
+  readonly offsets: readonly number[]
+  readonly length: number
+}
+export interface ViewAttrs {
+  readonly offset: number
+  readonly shape: readonly number[]
+}
+
+/**
+ * Which tensors share storage: a view lies in its source, the inputs of a pack in its output, an in-place result in
+ * the operand it overwrites. Throws a `GraphError` where sharing would lose a value somebody still reads.
+ */
+export function resolveAliases(graph: Graph, nodes: readonly Node[]): Map<Tensor, Alias> {
+  const parents = new Map<Tensor, Alias>()
+  for (const node of nodes) {
+    const op = getOp(node.op)
+    if (op.alias === 'view') {
+      parents.set(node.outputs[0]!, { root: node.inputs[0]!, offsetElems: (node.attrs as ViewAttrs).offset })
+    } else if (op.alias === 'pack') {
+      packInto(graph, node, parents)
+    }
+    op.inPlace?.forEach((operand, i) => {
+      if (operand === null) return
+      expectLastReader(nodes, node, node.inputs[operand]!)
+      parents.set(node.outputs[i]!, { root: node.inputs[operand]!, offsetElems: 0 })
+    })
+  }
+  const resolve = (tensor: Tensor): Alias => {
+    const parent = parents.get(tensor)
+    if (!parent) return { root: tensor, offsetElems: 0 }
+    const { root, offsetElems } = resolve(parent.root)
+    return { root, offsetElems: offsetElems + parent.offsetElems }
+  }
+  return new Map([...graph.tensors()].map((t) => [t, resolve(t)]))
+}
+
+function packInto(graph: Graph, node: Node, parents: Map<Tensor, Alias>): void {
+  node.inputs.forEach((tensor, i) => {
+    if (graph.origin(tensor).kind !== 'node' || parents.has(tensor)) {
+      throw new GraphError(`${node.label}: input ${i} of pack must be computed by a node and packed only once`)
+    }
+    parents.set(tensor, { root: node.outputs[0]!, offsetElems: (node.attrs as PackAttrs).offsets[i]! })
+  })
+}
+
+function expectLastReader(nodes: readonly Node[], writer: Node, tensor: Tensor): void {
+  const later = nodes.find((n) => n.id > writer.id && n.inputs.includes(tensor))
+  if (later) throw new GraphError(`${later.label} reads a tensor that ${writer.label} has overwritten in place`)
+}
+
+/** First and last node that touch each root's storage. Graph outputs live on after the last node. */
+export function lifetimes(graph: Graph, nodes: readonly Node[], aliases: Map<Tensor, Alias>): Map<Tensor, Lifetime> {
+  const result = new Map<Tensor, Lifetime>()
+  const touch = (tensor: Tensor, when: number) => {
+    const { root } = aliases.get(tensor)!
+    const known = result.get(root)
+    const bytes = storageBytes(elems(graph.spec(root)))
+    result.set(root, { bytes, first: Math.min(known?.first ?? when, when), last: Math.max(known?.last ?? when, when) })
+  }
+  for (const node of nodes) for (const tensor of [...node.inputs, ...node.outputs]) touch(tensor, node.id)
+  for (const tensor of graph.outputs.values()) touch(tensor, Number.POSITIVE_INFINITY)
+  return result
+}
+
+/**
+ * Assigns every lifetime to a slot, whole buffers (WebGPU forbids one buffer both read and written in a dispatch):
+ * largest first, each into the first slot that is free for as long as it lives (Pisarchyk and Lee 2020, "Efficient
+ * memory management for deep neural net inference", greedy by size). Returns slot numbers and the slots' bytes.
+ */
+export function assignSlots(items: readonly Lifetime[]): { slotOf: number[]; slotBytes: number[] } {
+  const slots: { bytes: number; used: Lifetime[] }[] = []
+  const slotOf = new Array<number>(items.length)
+  const largestFirst = items.map((item, index) => ({ item, index })).sort((a, b) => b.item.bytes - a.item.bytes)
+  for (const { item, index } of largestFirst) {
+    const overlaps = (other: Lifetime) => item.first <= other.last && other.first <= item.last
+    let slot = slots.findIndex(({ used }) => !used.some(overlaps))
+    if (slot < 0) slot = slots.push({ bytes: item.bytes, used: [] }) - 1
+    slots[slot]!.used.push(item)
+    slotOf[index] = slot
+  }
+  return { slotOf, slotBytes: slots.map(({ bytes }) => bytes) }
+}

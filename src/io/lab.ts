@@ -1,0 +1,158 @@
+/**
+ * sRGB <-> CIE L*a*b*, white point D65, for whole photographs.
+ *
+ * Sources: IEC 61966-2-1 (sRGB primaries and transfer curve), CIE 15:2004 (L*a*b*, with the exact constants
+ * 216/24389 and 24389/27 in place of the rounded 0.008856 and 903.3).
+ */
+
+const EPSILON = 216 / 24389
+const KAPPA = 24389 / 27
+
+/** Linear sRGB -> XYZ / white. Each row is divided by its sum, so that every grey has a* = b* = 0 exactly. */
+const TO_XYZ = [
+  [0.4124564, 0.3575761, 0.1804375],
+  [0.2126729, 0.7151522, 0.072175],
+  [0.0193339, 0.119192, 0.9503041],
+].map((row) => row.map((v) => v / row.reduce((sum, w) => sum + w, 0)))
+const [XR, XG, XB, YR, YG, YB, ZR, ZG, ZB] = TO_XYZ.flat() as Nine
+const [RX, RY, RZ, GX, GY, GZ, BX, BY, BZ] = inverse3([XR, XG, XB, YR, YG, YB, ZR, ZG, ZB])
+type Nine = [number, number, number, number, number, number, number, number, number]
+
+/** Linear light of each of the 256 sRGB levels, 0…1. */
+const LINEAR = Float64Array.from({ length: 256 }, (_, level) => linearOf(level / 255))
+
+/** L* of the grey whose three sRGB levels are the index: 0…100. */
+export const GRAY_LIGHTNESS = Float32Array.from(LINEAR, (y) => 116 * labCurve(y) - 16)
+
+/** Linear light above which a value rounds to the next sRGB level; the last has no next one. */
+const NEXT_LEVEL = Float64Array.from({ length: 256 }, (_, n) => (n < 255 ? linearOf((n + 0.5) / 255) : 2))
+/** A level at or below that of linear light i/4096, from where NEXT_LEVEL is climbed (two steps at most). */
+const FIRST_LEVEL = Uint8Array.from({ length: 4097 }, (_, i) => NEXT_LEVEL.findIndex((next) => i / 4096 < next))
+
+/** Linear light this far outside 0…1 is 3% of an 8-bit level, and more than float32 rounding of Lab can cause. */
+const GAMUT_SLACK = 1e-5
+const BISECTIONS = 14
+
+/** Pixels in L*a*b*: L is [pixels], 0…100; ab is [pixels, 2], about -86…98 and -108…94 for sRGB colours. */
+export interface Lab {
+  L: Float32Array
+  ab: Float32Array
+}
+
+/** L*a*b* of `rgb` [pixels, 3], sRGB levels. */
+export function srgbToLab(rgb: Uint8Array): Lab {
+  const pixels = rgb.length / 3
+  const L = new Float32Array(pixels)
+  const ab = new Float32Array(2 * pixels)
+  for (let i = 0; i < pixels; i++) {
+    const r = LINEAR[rgb[3 * i]!]!
+    const g = LINEAR[rgb[3 * i + 1]!]!
+    const b = LINEAR[rgb[3 * i + 2]!]!
+    const fy = labCurve(YR * r + YG * g + YB * b)
+    L[i] = 116 * fy - 16
+    if (r === g && g === b) continue // a grey: a = b = 0, without two cube roots to find it out
+    ab[2 * i] = 500 * (labCurve(XR * r + XG * g + XB * b) - fy)
+    ab[2 * i + 1] = 200 * (fy - labCurve(ZR * r + ZG * g + ZB * b))
+  }
+  return { L, ab }
+}
+
+/** L* alone of `rgb` [pixels, 3]: what a grey photograph of these colours shows. */
+export function lightness(rgb: Uint8Array): Float32Array {
+  const L = new Float32Array(rgb.length / 3)
+  for (let i = 0; i < L.length; i++) {
+    const r = rgb[3 * i]!
+    const g = rgb[3 * i + 1]!
+    const b = rgb[3 * i + 2]!
+    L[i] =
+      r === g && g === b
+        ? GRAY_LIGHTNESS[r]!
+        : 116 * labCurve(YR * LINEAR[r]! + YG * LINEAR[g]! + YB * LINEAR[b]!) - 16
+  }
+  return L
+}
+
+/** The sRGB level, 0…255, of the grey whose lightness is `L`: the inverse of GRAY_LIGHTNESS, rounded. */
+export function grayLevel(L: number): number {
+  return levelOf(Math.min(1, Math.max(0, inverseCurve((L + 16) / 116))))
+}
+
+/**
+ * sRGB levels [pixels, 3] of L [pixels] and ab [pixels, 2]. Colours that sRGB does not have keep their lightness
+ * and hue and lose as much chroma as it takes; L outside 0…100 is taken as 0 or 100.
+ */
+export function labToSrgb(L: Float32Array, ab: Float32Array, rgb = new Uint8Array(3 * L.length)): Uint8Array {
+  const light = new Float64Array(3)
+  for (let i = 0; i < L.length; i++) {
+    const l = Math.min(100, Math.max(0, L[i]!))
+    const a = ab[2 * i]!
+    const b = ab[2 * i + 1]!
+    if (!linearSrgb(l, a, b, light)) {
+      const scale = chromaScale(l, a, b)
+      linearSrgb(l, scale * a, scale * b, light)
+    }
+    rgb[3 * i] = levelOf(Math.min(1, Math.max(0, light[0]!)))
+    rgb[3 * i + 1] = levelOf(Math.min(1, Math.max(0, light[1]!)))
+    rgb[3 * i + 2] = levelOf(Math.min(1, Math.max(0, light[2]!)))
+  }
+  return rgb
+}
+
+const scratch = new Float64Array(3)
+
+/** The largest factor in 0…1 (to 6e-5, from below) by which a and b can be multiplied to lie in sRGB's gamut at L. */
+export function chromaScale(L: number, a: number, b: number): number {
+  if (linearSrgb(L, a, b, scratch)) return 1
+  let inside = 0
+  let outside = 1
+  for (let n = 0; n < BISECTIONS; n++) {
+    const middle = (inside + outside) / 2
+    if (linearSrgb(L, middle * a, middle * b, scratch)) inside = middle
+    else outside = middle
+  }
+  return inside
+}
+
+/** Writes the linear light of (L, a, b) to `light` [3] and tells whether sRGB has this colour. */
+function linearSrgb(L: number, a: number, b: number, light: Float64Array): boolean {
+  const fy = (L + 16) / 116
+  const x = inverseCurve(fy + a / 500)
+  const y = inverseCurve(fy)
+  const z = inverseCurve(fy - b / 200)
+  const red = RX * x + RY * y + RZ * z
+  const green = GX * x + GY * y + GZ * z
+  const blue = BX * x + BY * y + BZ * z
+  light[0] = red
+  light[1] = green
+  light[2] = blue
+  const low = -GAMUT_SLACK
+  const high = 1 + GAMUT_SLACK
+  return red >= low && red <= high && green >= low && green <= high && blue >= low && blue <= high
+}
+
+function labCurve(t: number): number {
+  return t > EPSILON ? Math.cbrt(t) : (KAPPA * t + 16) / 116
+}
+
+function inverseCurve(f: number): number {
+  const cube = f * f * f
+  return cube > EPSILON ? cube : (116 * f - 16) / KAPPA
+}
+
+function linearOf(value: number): number {
+  return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
+}
+
+/** The nearest sRGB level of linear light in 0…1: a table for the neighbourhood, then exact comparisons. */
+function levelOf(light: number): number {
+  let level = FIRST_LEVEL[(light * 4096) | 0]!
+  while (light >= NEXT_LEVEL[level]!) level++
+  return level
+}
+
+function inverse3([a, b, c, d, e, f, g, h, i]: Nine): Nine {
+  const [A, B, C] = [e * i - f * h, f * g - d * i, d * h - e * g]
+  const det = a * A + b * B + c * C
+  const adjugate = [A, c * h - b * i, b * f - c * e, B, a * i - c * g, c * d - a * f, C, b * g - a * h, a * e - b * d]
+  return adjugate.map((v) => v / det) as Nine
+}

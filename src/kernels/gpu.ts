@@ -1,0 +1,167 @@
+import { BufferPool } from './pool.ts'
+import { packParams, pipelineKey, type Shader, type ShaderLoader, specialize } from './shader.ts'
+
+/** Features that are used where the adapter has them; nothing needs them. */
+const WANTED_FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query']
+
+/** A kernel that failed on the device: compilation, validation, or the loss of the device. */
+export class GpuError extends Error {
+  override readonly name = 'GpuError'
+}
+
+export interface Kernel {
+  readonly shader: Shader
+  readonly pipeline: GPUComputePipeline
+  readonly layout: GPUBindGroupLayout
+}
+
+/**
+ * One WebGPU device with its pipelines and buffers. The WebGPU entry point and the shader texts are handed in, so this
+ * runs in a browser as it does in Node. Errors that WebGPU reports out of band (validation, device loss) are kept and
+ * thrown by the next `check`, `read` or `compile`.
+ */
+export class Gpu {
+  readonly pool: BufferPool
+  readonly #kernels = new Map<string, Promise<Kernel>>()
+  #failure: GpuError | null = null
+  #destroyed = false
+  /** Pipelines, bind groups and query sets made so far; with `pool.created` what the leak tests count. */
+  objectsCreated = 0
+
+  private constructor(
+    readonly adapter: GPUAdapter,
+    readonly device: GPUDevice,
+    private readonly loadShader: ShaderLoader,
+  ) {
+    this.pool = new BufferPool(device)
+    device.addEventListener('uncapturederror', (event) => {
+      // Dawn's messages carry the labels of pipeline and bind group, and those carry kernel and layer
+      this.#fail(`the GPU refused a command: ${event.error.message}`)
+    })
+    void device.lost.then(({ reason, message }) => {
+      if (!this.#destroyed) this.#fail(`the GPU device was lost (${reason}): ${message}`)
+    })
+  }
+
+  /** Opens the adapter with its own limits. Returns null when there is no adapter. */
+  static async open(entry: GPU, loadShader: ShaderLoader): Promise<Gpu | null> {
+    const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' })
+    if (!adapter) return null
+    const { limits } = adapter
+    const device = await adapter.requestDevice({
+      requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+      requiredLimits: {
+        maxBufferSize: limits.maxBufferSize,
+        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+        maxComputeWorkgroupSizeY: limits.maxComputeWorkgroupSizeY,
+      },
+    })
+    return new Gpu(adapter, device, loadShader)
+  }
+
+  /** What a person would call the adapter: "llvmpipe (LLVM 15.0.6, 256 bits)". */
+  get adapterName(): string {
+    const { description, device, vendor } = this.adapter.info
+    return description || device || vendor || 'unknown adapter'
+  }
+
+  has(feature: GPUFeatureName): boolean {
+    return this.device.features.has(feature)
+  }
+
+  /** The pipeline of a shader with its constants, compiled once. Throws a `GpuError` that names the kernel. */
+  kernel(name: string, constants: Readonly<Record<string, number>> = {}): Promise<Kernel> {
+    const key = pipelineKey(name, constants)
+    let kernel = this.#kernels.get(key)
+    if (!kernel) {
+      kernel = this.#compile(key, specialize(this.loadShader, name, constants))
+      this.#kernels.set(key, kernel)
+    }
+    return kernel
+  }
+
+  async #compile(key: string, shader: Shader): Promise<Kernel> {
+    const module = this.device.createShaderModule({ code: shader.code, label: key })
+    const { messages } = await module.getCompilationInfo()
+    if (messages.length) {
+      const lines = messages.map((m) => `${m.type} at line ${m.lineNum}: ${m.message}`)
+      throw new GpuError(`kernel ${key} does not compile:\n${lines.join('\n')}`)
+    }
+    try {
+      this.objectsCreated++
+      const pipeline = await this.device.createComputePipelineAsync({
+        label: key,
+        layout: 'auto',
+        compute: { module, entryPoint: 'main', constants: shader.overrides },
+      })
+      return { shader, pipeline, layout: pipeline.getBindGroupLayout(0) }
+    } catch (cause) {
+      throw new GpuError(`kernel ${key}: ${(cause as Error).message}`, { cause })
+    }
+  }
+
+  /** A bind group: the parameter block (when the shader has one) at binding 0, then `storage` in order. */
+  bindGroup(kernel: Kernel, label: string, params: GPUBufferBinding | null, storage: GPUBufferBinding[]): GPUBindGroup {
+    if (storage.length !== kernel.shader.access.length) {
+      const { name, access } = kernel.shader
+      throw new GpuError(`${label}: kernel ${name} has ${access.length} storage bindings, got ${storage.length}`)
+    }
+    this.objectsCreated++
+    const entries = storage.map((resource, i) => ({ binding: i + 1, resource }))
+    if (params) entries.unshift({ binding: 0, resource: params })
+    return this.device.createBindGroup({ label, layout: kernel.layout, entries })
+  }
+
+  packParams = packParams
+
+  /** Copies `size` bytes of `source` to the host. */
+  async read(source: GPUBuffer, offset = 0, size = source.size - offset): Promise<Float32Array> {
+    const staging = this.pool.take(size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ, 'readback')
+    const encoder = this.device.createCommandEncoder({ label: 'readback' })
+    encoder.copyBufferToBuffer(source, offset, staging, 0, size)
+    this.device.queue.submit([encoder.finish()])
+    try {
+      return await this.mapRead(staging)
+    } finally {
+      this.pool.give(staging)
+    }
+  }
+
+  /** Maps a MAP_READ buffer, copies it out and unmaps it. Throws what went wrong on the device before. */
+  async mapRead(staging: GPUBuffer): Promise<Float32Array> {
+    try {
+      await staging.mapAsync(GPUMapMode.READ)
+    } catch (cause) {
+      this.check()
+      throw new GpuError(`reading back from the GPU failed: ${(cause as Error).message}`, { cause })
+    }
+    const copy = new Float32Array(staging.getMappedRange().slice(0))
+    staging.unmap()
+    this.check()
+    return copy
+  }
+
+  /** Waits until the device has done all that was submitted. */
+  async idle(): Promise<void> {
+    await this.device.queue.onSubmittedWorkDone()
+    this.check()
+  }
+
+  /** Throws the first failure that the device reported. */
+  check(): void {
+    if (this.#failure) throw this.#failure
+  }
+
+  destroy(): void {
+    this.#destroyed = true
+    this.device.destroy()
+  }
+
+  #fail(message: string): void {
+    this.#failure ??= new GpuError(message)
+  }
+}

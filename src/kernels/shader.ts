@@ -1,0 +1,82 @@
+/**
+ * Shader text → what a plan needs to know of it. A shader is a real .wgsl file; three conventions make it usable:
+ *   // use lib/NAME.wgsl      prepends that helper file
+ *   override NAME = default;  set through the pipeline's constants
+ *   const NAME = default;     replaced in the text (sizes of private arrays cannot be overrides)
+ * Binding 0 is `var<uniform> params: Params`, if there is a `struct Params`; bindings 1, 2, … are storage arrays.
+ */
+
+/** Gives the text of `shaders/<path>`; from disk in Node, from anywhere in a browser. */
+export type ShaderLoader = (path: string) => string
+
+export interface ParamField {
+  readonly name: string
+  readonly type: 'u32' | 'i32' | 'f32'
+}
+
+export interface Shader {
+  readonly name: string
+  readonly code: string
+  readonly overrides: Readonly<Record<string, number>>
+  readonly fields: readonly ParamField[]
+  /** Access of bindings 1, 2, … */
+  readonly access: readonly ('read' | 'read_write')[]
+}
+
+/** Loads `name` with `constants` put in. Throws when a constant has no line in the file to go to. */
+export function specialize(load: ShaderLoader, name: string, constants: Readonly<Record<string, number>>): Shader {
+  let code = withHelpers(load, `${name}.wgsl`)
+  const overrides: Record<string, number> = {}
+  for (const [constant, value] of Object.entries(constants)) {
+    const line = new RegExp(`^(const|override) ${constant}(\\s*:\\s*\\w+)? = [^;]+;`, 'm')
+    const match = line.exec(code)
+    if (!match) throw new Error(`shaders/${name}.wgsl has no line "const ${constant} = …;" or "override ${constant} = …;"`)
+    if (match[1] === 'override') overrides[constant] = value
+    else code = code.replace(line, `const ${constant}${match[2] ?? ''} = ${value};`)
+  }
+  return { name, code, overrides, fields: paramFields(code), access: bindingAccess(name, code) }
+}
+
+function withHelpers(load: ShaderLoader, path: string, seen = new Set<string>()): string {
+  const text = load(path)
+  const helpers = [...text.matchAll(/^\/\/ use (lib\/\w+\.wgsl)$/gm)].map((m) => m[1]!).filter((h) => !seen.has(h))
+  for (const helper of helpers) seen.add(helper)
+  return [...helpers.map((h) => withHelpers(load, h, seen)), text].join('\n')
+}
+
+function paramFields(code: string): ParamField[] {
+  const body = /struct Params \{([^}]*)\}/.exec(code)?.[1] ?? ''
+  return [...body.matchAll(/(\w+)\s*:\s*(u32|i32|f32)/g)].map((m) => ({ name: m[1]!, type: m[2] as ParamField['type'] }))
+}
+
+function bindingAccess(name: string, code: string): ('read' | 'read_write')[] {
+  const found = [...code.matchAll(/@binding\((\d+)\) var<storage, (read|read_write)>/g)]
+  return found.map((m, i) => {
+    if (Number(m[1]) !== i + 1) throw new Error(`shaders/${name}.wgsl: storage bindings must count 1, 2, … in order`)
+    return m[2] as 'read' | 'read_write'
+  })
+}
+
+/** Packs `params` in the order of the shader's `struct Params`. Throws on a missing, extra or non-integer value. */
+export function packParams(shader: Shader, params: Readonly<Record<string, number>>): Uint8Array {
+  const known = new Set(shader.fields.map((f) => f.name))
+  const extra = Object.keys(params).filter((name) => !known.has(name))
+  if (extra.length) throw new Error(`${shader.name}: struct Params has no field ${extra.join(', ')}`)
+  const view = new DataView(new ArrayBuffer(shader.fields.length * 4))
+  shader.fields.forEach(({ name, type }, i) => {
+    const value = params[name]
+    if (value === undefined) throw new Error(`${shader.name}: parameter ${name} is missing`)
+    if (type === 'f32') view.setFloat32(i * 4, value, true)
+    else if (!Number.isInteger(value) || (type === 'u32' && value < 0)) {
+      throw new Error(`${shader.name}: parameter ${name} = ${value} is not a valid ${type}`)
+    } else if (type === 'u32') view.setUint32(i * 4, value, true)
+    else view.setInt32(i * 4, value, true)
+  })
+  return new Uint8Array(view.buffer)
+}
+
+/** The cache key of a pipeline: what is compiled, not what it runs on. */
+export function pipelineKey(name: string, constants: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(constants).map(([k, v]) => `${k}=${v}`)
+  return `${name}(${parts.sort().join(',')})`
+}
