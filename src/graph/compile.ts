@@ -67,9 +67,13 @@ export function compile(graph: Graph, maxBindingBytes: number): Plan {
     outputs: new Map([...graph.outputs].map(([name, t]) => [name, memory.place(t)])),
     constants: [...graph.tensors()].flatMap((t) => {
       const origin = graph.origin(t)
-      return origin.kind === 'constant' && memory.isUsed(t) ? [{ place: memory.place(t), data: origin.data }] : []
+      return origin.kind === 'constant' && memory.isUsed(t)
+        ? [{ place: memory.place(t), data: origin.data }]
+        : []
     }),
-    variables: new Map([...namedTensors(graph, 'variable', memory.place)].map(([name, t]) => [name, t.shape])),
+    variables: new Map(
+      [...namedTensors(graph, 'variable', memory.place)].map(([name, t]) => [name, t.shape]),
+    ),
     steps: nodes.flatMap((node) =>
       dispatches.get(node.id)!.map((dispatch) => ({
         node,
@@ -143,7 +147,11 @@ function planMemory(
   for (const tensor of graph.tensors()) {
     const { kind } = graph.origin(tensor)
     if (aliases.get(tensor)!.root !== tensor || kind === 'variable') continue
-    const always = { bytes: storageBytes(elems(graph.spec(tensor))), first: -1, last: Number.POSITIVE_INFINITY }
+    const always = {
+      bytes: storageBytes(elems(graph.spec(tensor))),
+      first: -1,
+      last: Number.POSITIVE_INFINITY,
+    }
     const life = lives.get(tensor)
     if (kind === 'input' || (kind === 'constant' && life)) add(tensor, always)
     else if (life) add(tensor, life)
@@ -164,8 +172,7 @@ function planMemory(
     return { buffer, offsetBytes: offsetElems * 4, sizeBytes: storageBytes(elems(spec)), shape: spec.shape }
   }
   const placeOf = (node: Node, ref: Ref): Place => {
-    if (ref.from === 'input') return place(node.inputs[ref.index]!)
-    if (ref.from === 'output') return place(node.outputs[ref.index]!)
+    if (ref.from !== 'scratch') return place((ref.from === 'input' ? node.inputs : node.outputs)[ref.index]!)
     const slot = slotOf[slotItem.get(`${node.id}:${ref.index}`)!]!
     return { buffer: { slot }, offsetBytes: 0, sizeBytes: storageBytes(ref.elems) }
   }

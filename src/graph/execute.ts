@@ -71,7 +71,9 @@ export class Executor {
 
   async #prepare(): Promise<void> {
     const { gpu, plan } = this
-    const kernels = await Promise.all(plan.steps.map(({ dispatch }) => gpu.kernel(dispatch.shader, dispatch.constants)))
+    const kernels = await Promise.all(
+      plan.steps.map(({ dispatch }) => gpu.kernel(dispatch.shader, dispatch.constants)),
+    )
     const bytes = Math.max(plan.steps.length, 1) * PARAMS_ALIGNMENT
     this.#params = gpu.pool.take(bytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, 'parameter blocks')
     const packed = new Uint8Array(bytes)
@@ -83,7 +85,12 @@ export class Executor {
         ? { buffer: this.#params!, offset: i * PARAMS_ALIGNMENT, size: Math.ceil(block.length / 16) * 16 }
         : null
       const label = `${step.node.label} (${step.dispatch.shader})`
-      const bindGroup = gpu.bindGroup(kernel, label, params, step.places.map((p) => this.#binding(p)))
+      const bindGroup = gpu.bindGroup(
+        kernel,
+        label,
+        params,
+        step.places.map((p) => this.#binding(p)),
+      )
       return { step, kernel, bindGroup }
     })
     gpu.device.queue.writeBuffer(this.#params, 0, packed)
@@ -96,7 +103,9 @@ export class Executor {
     if (!place) throw new GraphError(`the graph has no input ${name}`)
     const length = place.shape.reduce((a, b) => a * b, 1)
     if (data.length !== length) {
-      throw new GraphError(`input ${name} is ${formatShape(place.shape)}: needs ${length} values, got ${data.length}`)
+      throw new GraphError(
+        `input ${name} is ${formatShape(place.shape)}: needs ${length} values, got ${data.length}`,
+      )
     }
     this.#write(place, data)
   }
@@ -136,7 +145,10 @@ export class Executor {
     const { device } = this.gpu
     const count = this.#prepared.length
     const querySet = device.createQuerySet({ type: 'timestamp', count: count * 2 })
-    const resolved = device.createBuffer({ size: count * 16, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC })
+    const resolved = device.createBuffer({
+      size: count * 16,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    })
     const samples: number[][] = this.#prepared.map(() => [])
     for (let run = 0; run < repeats; run++) {
       const encoder = device.createCommandEncoder()
@@ -168,7 +180,9 @@ export class Executor {
   }
 
   #buffer(place: Place): GPUBuffer {
-    return 'slot' in place.buffer ? this.#slots[place.buffer.slot]! : this.variables.buffer(place.buffer.variable)
+    return 'slot' in place.buffer
+      ? this.#slots[place.buffer.slot]!
+      : this.variables.buffer(place.buffer.variable)
   }
 
   #binding(place: Place): GPUBufferBinding {
@@ -176,7 +190,11 @@ export class Executor {
   }
 
   #write(place: Place, data: Float32Array): void {
-    this.gpu.device.queue.writeBuffer(this.#buffer(place), place.offsetBytes, data as Float32Array<ArrayBuffer>)
+    this.gpu.device.queue.writeBuffer(
+      this.#buffer(place),
+      place.offsetBytes,
+      data as Float32Array<ArrayBuffer>,
+    )
   }
 
   #stage(encoder: GPUCommandEncoder, place: PlannedTensor) {
@@ -194,7 +212,10 @@ export class Executor {
 
   async #readPlace(place: PlannedTensor): Promise<Float32Array> {
     const data = await this.gpu.read(this.#buffer(place), place.offsetBytes, place.sizeBytes)
-    return data.subarray(0, place.shape.reduce((a, b) => a * b, 1))
+    return data.subarray(
+      0,
+      place.shape.reduce((a, b) => a * b, 1),
+    )
   }
 
   async #expectFinite({ node }: Step, place: PlannedTensor): Promise<void> {

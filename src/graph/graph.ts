@@ -96,7 +96,10 @@ export class Graph {
 
   #infer<N extends OpName>(name: N, inputs: readonly Tensor[], attrs: AttrsOf<N>): Spec[] {
     try {
-      return getOp(name).infer(inputs.map((t) => this.spec(t)), attrs)
+      return getOp(name).infer(
+        inputs.map((t) => this.spec(t)),
+        attrs,
+      )
     } catch (cause) {
       const where = this.#scope ? `layer ${this.#scope}: ` : ''
       throw new GraphError(`${where}${(cause as Error).message}`, { cause })

@@ -58,7 +58,9 @@ export function resolveAliases(graph: Graph, nodes: readonly Node[]): Map<Tensor
 function packInto(graph: Graph, node: Node, parents: Map<Tensor, Alias>): void {
   node.inputs.forEach((tensor, i) => {
     if (graph.origin(tensor).kind !== 'node' || parents.has(tensor)) {
-      throw new GraphError(`${node.label}: input ${i} of pack must be computed by a node and packed only once`)
+      throw new GraphError(
+        `${node.label}: input ${i} of pack must be computed by a node and packed only once`,
+      )
     }
     parents.set(tensor, { root: node.outputs[0]!, offsetElems: (node.attrs as PackAttrs).offsets[i]! })
   })
@@ -66,17 +68,26 @@ function packInto(graph: Graph, node: Node, parents: Map<Tensor, Alias>): void {
 
 function expectLastReader(nodes: readonly Node[], writer: Node, tensor: Tensor): void {
   const later = nodes.find((n) => n.id > writer.id && n.inputs.includes(tensor))
-  if (later) throw new GraphError(`${later.label} reads a tensor that ${writer.label} has overwritten in place`)
+  if (later)
+    throw new GraphError(`${later.label} reads a tensor that ${writer.label} has overwritten in place`)
 }
 
 /** First and last node that touch each root's storage. Graph outputs live on after the last node. */
-export function lifetimes(graph: Graph, nodes: readonly Node[], aliases: Map<Tensor, Alias>): Map<Tensor, Lifetime> {
+export function lifetimes(
+  graph: Graph,
+  nodes: readonly Node[],
+  aliases: Map<Tensor, Alias>,
+): Map<Tensor, Lifetime> {
   const result = new Map<Tensor, Lifetime>()
   const touch = (tensor: Tensor, when: number) => {
     const { root } = aliases.get(tensor)!
     const known = result.get(root)
     const bytes = storageBytes(elems(graph.spec(root)))
-    result.set(root, { bytes, first: Math.min(known?.first ?? when, when), last: Math.max(known?.last ?? when, when) })
+    result.set(root, {
+      bytes,
+      first: Math.min(known?.first ?? when, when),
+      last: Math.max(known?.last ?? when, when),
+    })
   }
   for (const node of nodes) for (const tensor of [...node.inputs, ...node.outputs]) touch(tensor, node.id)
   for (const tensor of graph.outputs.values()) touch(tensor, Number.POSITIVE_INFINITY)
@@ -91,7 +102,9 @@ export function lifetimes(graph: Graph, nodes: readonly Node[], aliases: Map<Ten
 export function assignSlots(items: readonly Lifetime[]): { slotOf: number[]; slotBytes: number[] } {
   const slots: { bytes: number; used: Lifetime[] }[] = []
   const slotOf = new Array<number>(items.length)
-  const largestFirst = items.map((item, index) => ({ item, index })).sort((a, b) => b.item.bytes - a.item.bytes)
+  const largestFirst = items
+    .map((item, index) => ({ item, index }))
+    .sort((a, b) => b.item.bytes - a.item.bytes)
   for (const { item, index } of largestFirst) {
     const overlaps = (other: Lifetime) => item.first <= other.last && other.first <= item.last
     let slot = slots.findIndex(({ used }) => !used.some(overlaps))

@@ -20,7 +20,11 @@ export function runReference(graph: Graph, values: Map<string, Float64Array>): M
   for (const node of liveNodes(graph)) {
     const op = getOp(node.op)
     const inputs = node.inputs.map((t) => computed.get(t)!)
-    const results = op.reference(inputs, node.inputs.map((t) => graph.spec(t)), node.attrs)
+    const results = op.reference(
+      inputs,
+      node.inputs.map((t) => graph.spec(t)),
+      node.attrs,
+    )
     node.outputs.forEach((t, i) => computed.set(t, results[i]!))
     if (!updatesVariable(graph, node)) continue
     op.inPlace!.forEach((operand, i) => {

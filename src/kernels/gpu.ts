@@ -32,6 +32,8 @@ export class Gpu {
     readonly adapter: GPUAdapter,
     readonly device: GPUDevice,
     private readonly loadShader: ShaderLoader,
+    /** Held because Dawn's Node bindings free the instance under the device when it is garbage-collected. */
+    readonly entry: GPU,
   ) {
     this.pool = new BufferPool(device)
     device.addEventListener('uncapturederror', (event) => {
@@ -60,7 +62,7 @@ export class Gpu {
         maxComputeWorkgroupSizeY: limits.maxComputeWorkgroupSizeY,
       },
     })
-    return new Gpu(adapter, device, loadShader)
+    return new Gpu(adapter, device, loadShader, entry)
   }
 
   /** What a person would call the adapter: "llvmpipe (LLVM 15.0.6, 256 bits)". */
@@ -105,10 +107,17 @@ export class Gpu {
   }
 
   /** A bind group: the parameter block (when the shader has one) at binding 0, then `storage` in order. */
-  bindGroup(kernel: Kernel, label: string, params: GPUBufferBinding | null, storage: GPUBufferBinding[]): GPUBindGroup {
+  bindGroup(
+    kernel: Kernel,
+    label: string,
+    params: GPUBufferBinding | null,
+    storage: GPUBufferBinding[],
+  ): GPUBindGroup {
     if (storage.length !== kernel.shader.access.length) {
       const { name, access } = kernel.shader
-      throw new GpuError(`${label}: kernel ${name} has ${access.length} storage bindings, got ${storage.length}`)
+      throw new GpuError(
+        `${label}: kernel ${name} has ${access.length} storage bindings, got ${storage.length}`,
+      )
     }
     this.objectsCreated++
     const entries = storage.map((resource, i) => ({ binding: i + 1, resource }))

@@ -1,0 +1,56 @@
+// y[n,oh,ow,k] = act(bias[k] + Σ_{r,s,c} x[n, oh·strideH + r·dilationH − padTop, ow·strideW + s·dilationW − padLeft, c₀+c] · w[r,s,c,k])
+// where c₀ is the first input channel of k's group. Any kernel size, stride, padding, dilation and groups; the tiled
+// kernel is the fast one, this one takes what does not fit it.
+// x [N,H,W,C]   w [R,S,C/groups,K]   bias [K] (any buffer when HAS_BIAS is 0)   y [N,OH,OW,K]
+// One invocation: one output.
+// use lib/grid.wgsl
+
+override HAS_BIAS = 1u;
+override RELU = 0u;
+
+struct Params {
+  N: u32, H: u32, W: u32, C: u32,
+  OH: u32, OW: u32, K: u32,
+  R: u32, S: u32,
+  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
+  channelsPerGroup: u32, outputsPerGroup: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> w: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = workgroup_number(group, groups) * 64u + lane;
+  if (at >= params.N * params.OH * params.OW * params.K) { return; }
+  let k = at % params.K;
+  let ow = at / params.K % params.OW;
+  let oh = at / (params.K * params.OW) % params.OH;
+  let n = at / (params.K * params.OW * params.OH);
+  let first_channel = k / params.outputsPerGroup * params.channelsPerGroup;
+
+  var sum = 0.0;
+  for (var r = 0u; r < params.R; r++) {
+    // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
+    let h = oh * params.strideH + r * params.dilationH - params.padTop;
+    if (h >= params.H) { continue; }
+    for (var s = 0u; s < params.S; s++) {
+      let v = ow * params.strideW + s * params.dilationW - params.padLeft;
+      if (v >= params.W) { continue; }
+      let pixel = ((n * params.H + h) * params.W + v) * params.C + first_channel;
+      let tap = (r * params.S + s) * params.channelsPerGroup * params.K + k;
+      for (var c = 0u; c < params.channelsPerGroup; c++) {
+        sum += x[pixel + c] * w[tap + c * params.K];
+      }
+    }
+  }
+  if (HAS_BIAS == 1u) { sum += bias[k]; }
+  y[at] = select(sum, max(sum, 0.0), RELU == 1u);
+}

@@ -1,0 +1,75 @@
+// y[n,oh,ow,k] = act(bias[k] + Σ_{r,s,c} x[n, oh·strideH + r·dilationH − padTop, ow·strideW + s·dilationW − padLeft, c] · w[r,s,c,k])
+// for K a multiple of 4 and one group.
+// x [N,H,W,C]   w [R,S,C,K] as vec4 over K   bias [K] as vec4 (any buffer when HAS_BIAS is 0)   y [N,OH,OW,K] as vec4
+// One invocation: PIXELS neighbouring pixels of one row × VEC vec4s of output channels, summed in registers.
+// One workgroup: LX lanes side by side over the channels, so that weights are read contiguously, and LY lanes over
+// groups of pixels. With LY = 1 every lane reads the same input value at the same time.
+
+const PIXELS = 8u;
+const VEC = 2u;
+override LX = 8u;
+override LY = 1u;
+override HAS_BIAS = 1u;
+override RELU = 0u;
+
+struct Params {
+  N: u32, H: u32, W: u32, C: u32,
+  OH: u32, OW: u32, K: u32,
+  R: u32, S: u32,
+  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> w: array<vec4f>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+
+@compute @workgroup_size(LX, LY)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
+  let K4 = params.K / 4u;
+  let first_k4 = group.z * LX * VEC + lane.x;
+  let first_ow = (group.x * LY + lane.y) * PIXELS;
+  let n = group.y / params.OH;
+  let oh = group.y % params.OH;
+
+  // lanes beyond the last channel compute it again and write nothing
+  var k4: array<u32, VEC>;
+  for (var v = 0u; v < VEC; v++) { k4[v] = min(first_k4 + v * LX, K4 - 1u); }
+
+  var sum: array<vec4f, PIXELS * VEC>;
+  for (var r = 0u; r < params.R; r++) {
+    // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
+    let h = oh * params.strideH + r * params.dilationH - params.padTop;
+    if (h >= params.H) { continue; }
+    for (var s = 0u; s < params.S; s++) {
+      var pixel: array<u32, PIXELS>;
+      var inside: array<bool, PIXELS>;
+      for (var p = 0u; p < PIXELS; p++) {
+        let column = (first_ow + p) * params.strideW + s * params.dilationW - params.padLeft;
+        inside[p] = column < params.W;
+        pixel[p] = ((n * params.H + h) * params.W + min(column, params.W - 1u)) * params.C;
+      }
+      let tap = (r * params.S + s) * params.C * K4;
+      for (var c = 0u; c < params.C; c++) {
+        var weight: array<vec4f, VEC>;
+        for (var v = 0u; v < VEC; v++) { weight[v] = w[tap + c * K4 + k4[v]]; }
+        for (var p = 0u; p < PIXELS; p++) {
+          let value = select(0.0, x[pixel[p] + c], inside[p]);
+          for (var v = 0u; v < VEC; v++) { sum[p * VEC + v] += value * weight[v]; }
+        }
+      }
+    }
+  }
+
+  for (var v = 0u; v < VEC; v++) {
+    if (first_k4 + v * LX >= K4) { continue; }
+    for (var p = 0u; p < PIXELS; p++) {
+      if (first_ow + p >= params.OW) { continue; }
+      var value = sum[p * VEC + v];
+      if (HAS_BIAS == 1u) { value += bias[k4[v]]; }
+      if (RELU == 1u) { value = max(value, vec4f(0.0)); }
+      y[(group.y * params.OW + first_ow + p) * K4 + k4[v]] = value;
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import {
+  type ConvAttrs,
+  type ConvGeometry,
+  chooseTile,
+  convGeometry,
+  flattenPointwise,
+} from './convGeometry.ts'
+import {
+  ceilDiv,
+  type Dispatch,
+  elems,
+  expectRanks,
+  grid,
+  input,
+  type Op,
+  output,
+  ShapeError,
+  scratch,
+} from './op.ts'
+
+export interface Conv2dGradInputAttrs extends ConvAttrs {
+  /** Shape of the convolution's input, [N,H,W,C]. */
+  readonly shape: readonly number[]
+}
+
+/**
+ * The gradient of a convolution with respect to its input: dy [N,OH,OW,K], w [R,S,C/groups,K] → dx [N,H,W,C].
+ * dx[n,h,v,c] = Σ dy[n,oh,ow,k] · w[r,s,c,k] over all (r,oh), (s,ow) with oh·stride + r·dilation − pad = h, likewise v.
+ */
+export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
+  name: 'conv2dGradInput',
+
+  infer(inputs, attrs) {
+    expectRanks('conv2dGradInput', inputs, [4, 4])
+    const g = convGeometry('conv2dGradInput', attrs, inputs[1]!, attrs)
+    const expected = [g.N, g.OH, g.OW, g.K]
+    if (expected.some((d, i) => d !== inputs[0]!.shape[i])) {
+      throw new ShapeError(
+        'conv2dGradInput',
+        `dy must be [${expected}] for an input of [${attrs.shape}]`,
+        inputs,
+      )
+    }
+    return [{ shape: attrs.shape }]
+  },
+
+  kernels(inputs, outputs, attrs) {
+    const g = convGeometry('conv2dGradInput', attrs, inputs[1]!, attrs)
+    if (attrs.groups === 1 && g.C % 4 === 0) return tiled(g)
+    const params = { ...g, channelsPerGroup: g.C / attrs.groups, outputsPerGroup: g.K / attrs.groups }
+    const bindings = [input(0), input(1), output(0)]
+    return [
+      { shader: 'conv2d_grad_input', params, bindings, workgroups: grid(ceilDiv(elems(outputs[0]!), 64)) },
+    ]
+  },
+
+  reference([dy, w], specs, attrs) {
+    const g = convGeometry('conv2dGradInput', attrs, specs[1]!, attrs)
+    const perGroup = g.C / attrs.groups
+    const dx = new Float64Array(g.N * g.H * g.W * g.C)
+    for (let n = 0; n < g.N; n++) {
+      for (let oh = 0; oh < g.OH; oh++) {
+        for (let ow = 0; ow < g.OW; ow++) {
+          for (let k = 0; k < g.K; k++) {
+            const grad = dy![((n * g.OH + oh) * g.OW + ow) * g.K + k]!
+            const firstChannel = Math.floor(k / (g.K / attrs.groups)) * perGroup
+            scatter(g, dx, w!, grad, n, oh, ow, k, firstChannel, perGroup)
+          }
+        }
+      }
+    }
+    return [dx]
+  },
+}
+
+/** Adds what one output's gradient gives to every input that the output saw. */
+function scatter(
+  g: ConvGeometry,
+  dx: Float64Array,
+  w: Float64Array,
+  grad: number,
+  n: number,
+  oh: number,
+  ow: number,
+  k: number,
+  firstChannel: number,
+  perGroup: number,
+): void {
+  for (let r = 0; r < g.R; r++) {
+    for (let s = 0; s < g.S; s++) {
+      const h = oh * g.strideH - g.padTop + r * g.dilationH
+      const v = ow * g.strideW - g.padLeft + s * g.dilationW
+      if (h < 0 || h >= g.H || v < 0 || v >= g.W) continue
+      for (let c = 0; c < perGroup; c++) {
+        const tap = ((r * g.S + s) * perGroup + c) * g.K + k
+        dx[((n * g.H + h) * g.W + v) * g.C + firstChannel + c]! += grad * w[tap]!
+      }
+    }
+  }
+}
+
+/** First w [R·S, C, K] → [R·S, K, C], so that lanes over c read it contiguously; it is small beside the products. */
+function tiled(geometry: ConvGeometry): Dispatch[] {
+  const g = flattenPointwise(geometry)
+  const batch = g.R * g.S
+  const transposed = scratch(0, batch * g.C * g.K)
+  const columns = ceilDiv(g.W, g.strideW)
+  const { LX, LY, VEC, ROWS } = chooseTile(g.C, columns)
+  return [
+    {
+      shader: 'transpose_matrix',
+      params: { batch, rows: g.C, columns: g.K },
+      bindings: [input(1), transposed],
+      workgroups: grid(ceilDiv(batch * g.C * g.K, 64)),
+    },
+    {
+      shader: 'conv2d_grad_input_tiled',
+      constants: { LX, LY, VEC, PIXELS: ROWS },
+      params: { ...g },
+      bindings: [input(0), transposed, output(0)],
+      workgroups: [g.strideW * ceilDiv(columns, ROWS * LY), g.N * g.H, ceilDiv(g.C / 4, LX * VEC)],
+    },
+  ]
+}
