@@ -1,0 +1,121 @@
+import type { Graph } from '../graph/graph.ts'
+import { conv2dDefaults } from '../kernels/conv2d.ts'
+import type { Tensor } from '../kernels/op.ts'
+import { type Architecture, type ConvLayer, layersOf } from './layers.ts'
+import { type Arena, layoutOf } from './layout.ts'
+
+/** Batch norm's ε and its momentum on the old value (Keras' defaults, which the report used). */
+const EPSILON = 1e-3
+export const STATISTICS_RATE = 0.01
+
+/** Half the range of a* and b* that the network can paint. */
+const AB_RANGE = 128
+
+export interface ImageSize {
+  readonly batch: number
+  /** Multiples of 8. */
+  readonly height: number
+  readonly width: number
+}
+
+export interface Network {
+  /** Predicted a*, b* in ab units, [N,H,W,2]. */
+  readonly ab: Tensor
+  /** The weights by name, as views of the variable `parameters`. */
+  readonly parameters: ReadonlyMap<string, Tensor>
+  /** Batch means and variances by the names of the running statistics; empty outside training. */
+  readonly batchStatistics: ReadonlyMap<string, Tensor>
+}
+
+/**
+ * Adds the network to a graph: inputs `L` [N,H,W,1] (L*⁄50 − 1) and `features` [N,1,1,classes] (class probabilities),
+ * variables `parameters` and `statistics`.
+ * @param mode in `train` batch norms use the batch's statistics, in `infer` the running ones
+ */
+export function buildColorizer(
+  graph: Graph,
+  architecture: Architecture,
+  { batch, height, width }: ImageSize,
+  mode: 'train' | 'infer',
+): Network {
+  const layout = layoutOf(architecture)
+  const parameters = viewsOf(graph, 'parameters', layout.parameters)
+  const statistics = mode === 'infer' ? viewsOf(graph, 'statistics', layout.statistics) : new Map<string, Tensor>()
+  const batchStatistics = new Map<string, Tensor>()
+  const layers = layersOf(architecture)
+
+  const run = (x: Tensor, layer: ConvLayer): Tensor =>
+    graph.scope(layer.name, () => {
+      let y = convolve(graph, parameters, x, layer, 'relu')
+      for (const step of layer.then) {
+        if (step === 'upsample') y = graph.op('upsample', [y], { factor: 2 })
+        else y = normalize(graph, parameters, statistics, batchStatistics, y, layer.norm!)
+      }
+      return y
+    })
+
+  const L = graph.input('L', [batch, height, width, 1])
+  const features = graph.input('features', [batch, 1, 1, architecture.classes])
+  const encoded = layers.encoder.reduce(run, L)
+  const fused = graph.scope(layers.fusion.name, () => fuse(graph, parameters, encoded, features, layers.fusion))
+  const decoded = layers.decoder.slice(0, -1).reduce(run, fused)
+  const ab = graph.scope('decoder.conv5', () => {
+    const raw = convolve(graph, parameters, decoded, layers.decoder.at(-1)!, 'none')
+    const halfSize = graph.op('scale', [graph.op('tanh', [raw], {})], { factor: AB_RANGE })
+    return graph.op('upsample', [halfSize], { factor: 2 })
+  })
+  return { ab, parameters, batchStatistics }
+}
+
+/** The tensors of an arena as views of one variable. */
+function viewsOf(graph: Graph, variable: string, arena: Arena): Map<string, Tensor> {
+  const flat = graph.variable(variable, [arena.length])
+  return new Map(
+    arena.tensors.map(({ name, shape, offset }) => [
+      name,
+      graph.scope(name, () => graph.op('view', [flat], { offset, shape })),
+    ]),
+  )
+}
+
+type Named = ReadonlyMap<string, Tensor>
+
+function convolve(graph: Graph, parameters: Named, x: Tensor, layer: ConvLayer, activation: 'relu' | 'none'): Tensor {
+  const inputs = [x, parameters.get(`${layer.name}.weight`)!, parameters.get(`${layer.name}.bias`)!]
+  return graph.op('conv2d', inputs, { ...conv2dDefaults, stride: [layer.stride, layer.stride], activation })
+}
+
+function normalize(
+  graph: Graph,
+  parameters: Named,
+  statistics: Named,
+  batchStatistics: Map<string, Tensor>,
+  x: Tensor,
+  norm: string,
+): Tensor {
+  const scaleAndShift = [parameters.get(`${norm}.gamma`)!, parameters.get(`${norm}.beta`)!]
+  if (statistics.size) {
+    const running = [statistics.get(`${norm}.mean`)!, statistics.get(`${norm}.var`)!]
+    return graph.op('batchNorm', [x, ...scaleAndShift, ...running], { epsilon: EPSILON })
+  }
+  const [y, mean, variance] = graph.all('batchNormTrain', [x, ...scaleAndShift], { epsilon: EPSILON })
+  batchStatistics.set(`${norm}.mean`, mean!).set(`${norm}.var`, variance!)
+  return y!
+}
+
+/**
+ * The fusion layer: relu(W · [x ‖ v repeated over every pixel] + b). Splitting W into the rows that meet the image and
+ * those that meet the class vector gives the same sum without ever repeating the vector: one small convolution, plus
+ * one matrix-vector product a picture. `test/model.test.ts` holds it against the plain form (`tileConcat`).
+ */
+function fuse(graph: Graph, parameters: Named, x: Tensor, features: Tensor, layer: ConvLayer): Tensor {
+  const weight = parameters.get(`${layer.name}.weight`)!
+  const channels = graph.shape(x)[3]!
+  const [imageRows, classRows] = [channels, layer.inputs - channels]
+  const forImage = graph.op('slice', [weight], { axis: 2, start: 0, size: imageRows })
+  const forClasses = graph.op('slice', [weight], { axis: 2, start: imageRows, size: classRows })
+  const bias = parameters.get(`${layer.name}.bias`)!
+  const fromImage = graph.op('conv2d', [x, forImage], conv2dDefaults)
+  const fromClasses = graph.op('conv2d', [features, forClasses, bias], conv2dDefaults)
+  return graph.op('addRows', [fromImage, fromClasses], { activation: 'relu' })
+}

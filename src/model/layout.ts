@@ -1,0 +1,131 @@
+import { type Architecture, allLayers, layersOf } from './layers.ts'
+
+/**
+ * Parameters and statistics lie in one flat array each, so that Adam and the running statistics are one dispatch and
+ * a checkpoint is a few reads. On the GPU a convolution weight is [R,S,C,K]; files hold it as [K,C,R,S], as PyTorch
+ * and ONNX do.
+ */
+export interface ArenaTensor {
+  readonly name: string
+  /** Shape in the arena. */
+  readonly shape: readonly number[]
+  /** Shape in files. */
+  readonly fileShape: readonly number[]
+  /** First element in the arena, a multiple of `ALIGNMENT_ELEMS`. */
+  readonly offset: number
+}
+
+export interface Arena {
+  readonly tensors: readonly ArenaTensor[]
+  readonly length: number
+}
+
+export interface Layout {
+  /** Trained: convolution weights and biases, gamma and beta. */
+  readonly parameters: Arena
+  /** Running mean and var of the batch norms. */
+  readonly statistics: Arena
+}
+
+/** WebGPU's guaranteed `minStorageBufferOffsetAlignment`, 256 bytes, in float32. */
+const ALIGNMENT_ELEMS = 64
+
+export function layoutOf(architecture: Architecture): Layout {
+  const parameters = new ArenaBuilder()
+  const statistics = new ArenaBuilder()
+  for (const { name, inputs, outputs, kernel, norm } of allLayers(layersOf(architecture))) {
+    parameters.add(`${name}.weight`, [kernel, kernel, inputs, outputs], [outputs, inputs, kernel, kernel])
+    parameters.add(`${name}.bias`, [outputs])
+    if (!norm) continue
+    parameters.add(`${norm}.gamma`, [outputs])
+    parameters.add(`${norm}.beta`, [outputs])
+    statistics.add(`${norm}.mean`, [outputs])
+    statistics.add(`${norm}.var`, [outputs])
+  }
+  return { parameters, statistics }
+}
+
+class ArenaBuilder implements Arena {
+  readonly tensors: ArenaTensor[] = []
+  length = 0
+
+  add(name: string, shape: readonly number[], fileShape = shape): void {
+    this.tensors.push({ name, shape, fileShape, offset: this.length })
+    const size = shape.reduce((a, b) => a * b, 1)
+    this.length += Math.ceil(size / ALIGNMENT_ELEMS) * ALIGNMENT_ELEMS
+  }
+}
+
+export interface NamedTensor {
+  readonly shape: readonly number[]
+  readonly data: Float32Array
+}
+
+/** The arena's tensors by name, in the layout of files. */
+export function unpackArena(arena: Arena, flat: Float32Array): Map<string, NamedTensor> {
+  return new Map(
+    arena.tensors.map((tensor) => {
+      const size = tensor.shape.reduce((a, b) => a * b, 1)
+      const data = flat.slice(tensor.offset, tensor.offset + size)
+      return [tensor.name, { shape: tensor.fileShape, data: isConvWeight(tensor) ? toFile(tensor, data) : data }]
+    }),
+  )
+}
+
+/** The inverse of `unpackArena`. Names and shapes must have been checked. */
+export function packArena(arena: Arena, tensors: ReadonlyMap<string, NamedTensor>): Float32Array {
+  const flat = new Float32Array(arena.length)
+  for (const tensor of arena.tensors) {
+    const { data } = tensors.get(tensor.name)!
+    flat.set(isConvWeight(tensor) ? fromFile(tensor, data) : data, tensor.offset)
+  }
+  return flat
+}
+
+const isConvWeight = (tensor: ArenaTensor) => tensor.shape.length === 4
+
+/** [R,S,C,K] → [K,C,R,S]: the kernel's pixels, flattened, swap places with channels, and K goes first. */
+function toFile({ shape }: ArenaTensor, data: Float32Array): Float32Array {
+  const [taps, C, K] = [shape[0]! * shape[1]!, shape[2]!, shape[3]!]
+  const result = new Float32Array(data.length)
+  for (let t = 0; t < taps; t++) {
+    for (let c = 0; c < C; c++) for (let k = 0; k < K; k++) result[(k * C + c) * taps + t] = data[(t * C + c) * K + k]!
+  }
+  return result
+}
+
+function fromFile({ shape }: ArenaTensor, data: Float32Array): Float32Array {
+  const [taps, C, K] = [shape[0]! * shape[1]!, shape[2]!, shape[3]!]
+  const result = new Float32Array(data.length)
+  for (let t = 0; t < taps; t++) {
+    for (let c = 0; c < C; c++) for (let k = 0; k < K; k++) result[(t * C + c) * K + k] = data[(k * C + c) * taps + t]!
+  }
+  return result
+}
+
+/**
+ * Initial weights: Glorot uniform (Glorot and Bengio 2010, equation 16), biases 0, gamma 1, beta 0. The last layer
+ * starts at zero, so that training starts from the grey picture.
+ * @param uniform a number in [0, 1) for the i-th element of the arena
+ */
+export function initialParameters(arena: Arena, uniform: (index: number) => number): Float32Array {
+  const flat = new Float32Array(arena.length)
+  for (const { name, shape, offset } of arena.tensors) {
+    const size = shape.reduce((a, b) => a * b, 1)
+    if (name.endsWith('.gamma')) flat.fill(1, offset, offset + size)
+    if (!name.endsWith('.weight') || name === 'decoder.conv5.weight') continue
+    const [R, S, C, K] = shape as [number, number, number, number]
+    const limit = Math.sqrt(6 / (R * S * (C + K)))
+    for (let i = offset; i < offset + size; i++) flat[i] = (2 * uniform(i) - 1) * limit
+  }
+  return flat
+}
+
+/** Running statistics before any step: mean 0, var 1. */
+export function initialStatistics(arena: Arena): Float32Array {
+  const flat = new Float32Array(arena.length)
+  for (const { name, shape, offset } of arena.tensors) {
+    if (name.endsWith('.var')) flat.fill(1, offset, offset + shape[0]!)
+  }
+  return flat
+}

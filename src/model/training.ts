@@ -1,0 +1,62 @@
+import { adamStep } from '../autograd/adam.ts'
+import { backward } from '../autograd/backward.ts'
+import { Graph } from '../graph/graph.ts'
+import type { Tensor } from '../kernels/op.ts'
+import { buildColorizer, type ImageSize, STATISTICS_RATE } from './colorizer.ts'
+import type { Architecture } from './layers.ts'
+import { type Arena, type Layout, layoutOf } from './layout.ts'
+
+/**
+ * One training step as a graph: forward, mean squared error over a* and b* in ab units, gradients, Adam, running
+ * statistics. Inputs `L`, `features`, `ab` [N,H,W,2] and `adam.hyper`; outputs `loss` [1] and, with `inspect`, `ab`
+ * and the flat `gradients`; variables `parameters`, `statistics`, `adam.m`, `adam.v`.
+ */
+export function trainingGraph(architecture: Architecture, size: ImageSize, inspect = false): Graph {
+  const graph = new Graph()
+  const layout = layoutOf(architecture)
+  const network = buildColorizer(graph, architecture, size, 'train')
+  const target = graph.input('ab', graph.shape(network.ab))
+  const loss = graph.scope('loss', () => graph.op('mse', [network.ab, target], {}))
+  const gradients = packed(graph, 'gradients', layout.parameters, gradientsOf(graph, loss, network.parameters))
+  graph.output('loss', loss)
+  if (inspect) {
+    graph.output('ab', network.ab)
+    graph.output('gradients', gradients)
+  }
+  updateStatistics(graph, layout, network.batchStatistics)
+  adamStep(graph, parametersOf(graph), gradients)
+  return graph
+}
+
+/** The network alone, with running statistics. Inputs `L` and `features`; output `ab` [N,H,W,2] in ab units. */
+export function inferenceGraph(architecture: Architecture, size: ImageSize): Graph {
+  const graph = new Graph()
+  graph.output('ab', buildColorizer(graph, architecture, size, 'infer').ab)
+  return graph
+}
+
+function gradientsOf(graph: Graph, loss: Tensor, parameters: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  const gradients = backward(graph, loss, [...parameters.values()])
+  return new Map([...parameters.keys()].map((name, i) => [name, gradients[i]!]))
+}
+
+/** Lets the tensors be computed straight into one flat array, laid out like `arena`. */
+function packed(graph: Graph, label: string, arena: Arena, tensors: ReadonlyMap<string, Tensor>): Tensor {
+  const inputs = arena.tensors.map(({ name }) => tensors.get(name)!)
+  const attrs = { offsets: arena.tensors.map(({ offset }) => offset), length: arena.length }
+  return graph.scope(label, () => graph.op('pack', inputs, attrs))
+}
+
+function updateStatistics(graph: Graph, layout: Layout, batch: ReadonlyMap<string, Tensor>): void {
+  const state = graph.variable('statistics', [layout.statistics.length])
+  const seen = packed(graph, 'statistics', layout.statistics, batch)
+  graph.scope('statistics', () => graph.op('lerp', [state, seen], { t: STATISTICS_RATE }))
+}
+
+function parametersOf(graph: Graph): Tensor {
+  for (const tensor of graph.tensors()) {
+    const origin = graph.origin(tensor)
+    if (origin.kind === 'variable' && origin.name === 'parameters') return tensor
+  }
+  throw new Error('the network declares the variable "parameters"')
+}
