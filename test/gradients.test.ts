@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest'
+import { getOp } from '../src/kernels/index.ts'
+import {
+  draw,
+  float64,
+  type GradientGraph,
+  gradientGraph,
+  NOT_DIFFERENTIABLE,
+  opNames,
+  type Row,
+  referenceValues,
+  rowsOf,
+  seeded,
+} from './harness.ts'
+
+/** Step of the central differences, and how near to them the gradient must be (no GPU: all in float64). */
+const EPSILON = 1e-6
+const RTOL = 1e-5
+/** Elements looked at one by one in each input; one more difference goes along a random direction of all of them. */
+const SAMPLES = 40
+/** Multiplications that one row may cost: large rows look at fewer elements. */
+const BUDGET = 3e7
+
+const differentiable = opNames.filter((name) => !NOT_DIFFERENTIABLE.includes(name))
+
+it('has a gradient for every operator but those listed', () => {
+  expect(opNames.filter((name) => getOp(name).grad === undefined)).toEqual(NOT_DIFFERENTIABLE)
+})
+
+describe.each(differentiable)('gradient of %s', (name) => {
+  it.each(rowsOf(name))('equals finite differences: $title', (row) => {
+    const built = gradientGraph(row)
+    const values = new Map([...built.values].map(([key, data]) => [key, float64(data)]))
+    const analytic = referenceValues(built.graph, values)
+    const loss = analytic.get(built.loss)![0]!
+    const random = seeded(`samples ${name} ${row.title}`)
+    for (const [i, grad] of built.grads.entries()) {
+      if (grad === null) continue
+      const gradient = analytic.get(grad)!
+      const scale = Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0) / gradient.length)
+      for (const direction of directions(gradient.length, samplesFor(row), random)) {
+        const slope = slopeAlong(built, values, `x${i}`, direction)
+        const expected = direction.reduce((sum, d, at) => sum + d * gradient[at]!, 0)
+        const size = Math.sqrt(direction.reduce((sum, d) => sum + d * d, 0))
+        // rounding of the loss itself, divided by the step, is all that a difference can resolve
+        const allowed = RTOL * Math.max(Math.abs(expected), scale * size) + (1e-15 * loss) / EPSILON
+        const what = `input ${i}, ${size === 1 ? `element ${direction.indexOf(1)}` : 'random direction'}`
+        expect(
+          Math.abs(slope - expected),
+          `${what}: ${expected}, by differences ${slope}`,
+        ).toBeLessThanOrEqual(allowed)
+      }
+    }
+  })
+})
+
+function samplesFor(row: Row): number {
+  const products = row.specs.reduce((product, { shape }) => product * shape.reduce((a, b) => a * b, 1), 1)
+  return Math.max(4, Math.min(SAMPLES, Math.floor(BUDGET / Math.max(products, 1))))
+}
+
+/** Unit vectors for all elements, or for a sample of them; then one vector that moves all elements at once. */
+function directions(length: number, count: number, random: () => number): Float64Array[] {
+  const all = Array.from({ length }, (_, i) => i)
+  const chosen = length <= count ? all : Array.from({ length: count }, () => Math.floor(random() * length))
+  const units = chosen.map((at) => {
+    const unit = new Float64Array(length)
+    unit[at] = 1
+    return unit
+  })
+  return [...units, float64(draw(length, 'normal', random))]
+}
+
+/** (loss(x + ε·d) − loss(x − ε·d)) / 2ε */
+function slopeAlong(
+  { graph, loss }: GradientGraph,
+  values: ReadonlyMap<string, Float64Array>,
+  name: string,
+  direction: Float64Array,
+): number {
+  const [above, below] = [EPSILON, -EPSILON].map((step) => {
+    const moved = values.get(name)!.map((x, i) => x + step * direction[i]!)
+    return referenceValues(graph, new Map([...values, [name, moved]])).get(loss)![0]!
+  })
+  return (above! - below!) / (2 * EPSILON)
+}

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll } from 'vitest'
+import { backward } from '../src/autograd/backward.ts'
+import { Graph } from '../src/graph/graph.ts'
+import { runReference } from '../src/graph/reference.ts'
+import { openGpu } from '../src/io/dawn.ts'
+import type { Gpu } from '../src/kernels/gpu.ts'
+import { getOp, type OpName, ops } from '../src/kernels/index.ts'
+import { type AnyOp, elems, formatShape, type Spec, type Tensor } from '../src/kernels/op.ts'
+import { type Case, type CaseInput, cases, type Distribution } from './cases.ts'
+
+export const opNames = Object.keys(ops) as OpName[]
+
+/** Operators without a gradient; the gradient test fails when this list is wrong. */
+export const NOT_DIFFERENTIABLE: readonly OpName[] = ['conv2dGradInput', 'conv2dGradWeight']
+
+/** Inputs and outputs that an operator does not differentiate, by design; the others all are. */
+export const FIXED_INPUTS: Partial<Record<OpName, readonly number[]>> = {}
+export const FIXED_OUTPUTS: Partial<Record<OpName, readonly number[]>> = {}
+
+/** One row of the table, its random inputs drawn. */
+export interface Row {
+  readonly name: OpName
+  readonly op: AnyOp
+  /** "3: [2×9×13×8] [3×3×8×12] stride=2,2 …" */
+  readonly title: string
+  readonly specs: readonly Spec[]
+  readonly attrs: object
+  /** float32 values, so that GPU and reference start from the same numbers. */
+  readonly inputs: readonly Float32Array[]
+}
+
+export function rowsOf(name: OpName): Row[] {
+  return cases[name].map((row: Case<object>, i) => {
+    const specs = row.inputs.map((input) => ({ shape: 'shape' in input ? input.shape : input }))
+    const random = seeded(`${name} ${i}`)
+    const shapes = specs.map((spec) => formatShape(spec.shape)).join(' ')
+    return {
+      name,
+      op: getOp(name),
+      title: `${i}: ${shapes} ${describeAttrs(row.attrs)}${row.note ? ` (${row.note})` : ''}`.trim(),
+      specs,
+      attrs: row.attrs,
+      inputs: row.inputs.map((input, j) => draw(elems(specs[j]!), distribution(input), random)),
+    }
+  })
+}
+
+export const outputSpecs = (row: Row): Spec[] => row.op.infer(row.specs, row.attrs)
+export const float64 = (data: Float32Array) => Float64Array.from(data)
+
+const distribution = (input: CaseInput): Distribution => ('shape' in input ? input.dist : 'normal')
+const describeAttrs = (attrs: object) =>
+  Object.entries(attrs)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ')
+
+/** Uniform numbers in 0…1 that depend on nothing but the seed: FNV-1a, then mulberry32. */
+export function seeded(seed: string): () => number {
+  let state = [...seed].reduce((hash, char) => Math.imul(hash ^ char.charCodeAt(0), 16777619), 2166136261)
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+export function draw(count: number, dist: Distribution, random: () => number): Float32Array {
+  const sample: Record<Distribution, () => number> = {
+    // Box and Muller 1958
+    normal: () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
+    positive: () => 0.5 + 1.5 * random(),
+    unit: random,
+    awayFromZero: () => (random() < 0.5 ? -1 : 1) * (0.1 + 0.9 * random()),
+  }
+  return Float32Array.from({ length: count }, sample[dist])
+}
+
+/** Opens one adapter for the test file and closes it at the end. */
+export function useGpu(): () => Gpu {
+  let gpu: Gpu
+  beforeAll(async () => {
+    gpu = await openGpu({ adapter: process.env.COLORIZER_ADAPTER })
+  })
+  afterAll(() => gpu?.destroy())
+  return () => gpu
+}
+
+/** The graph of a row: a scalar loss over its outputs, and the gradient with respect to its inputs. */
+export interface GradientGraph {
+  readonly graph: Graph
+  readonly inputs: readonly Tensor[]
+  readonly loss: Tensor
+  /** Gradient of the loss for each input; null for those in `FIXED_INPUTS`. */
+  readonly grads: readonly (Tensor | null)[]
+  /** Values of all graph inputs, by name. */
+  readonly values: Map<string, Float32Array>
+}
+
+/** loss = Σ over outputs of the mean squared distance to a random target; `scale` by 1 makes every input a node. */
+export function gradientGraph(row: Row): GradientGraph {
+  const graph = new Graph()
+  const values = new Map<string, Float32Array>()
+  const feed = (name: string, shape: readonly number[], data: Float32Array) => {
+    values.set(name, data)
+    return graph.input(name, shape)
+  }
+  const random = seeded(`target ${row.name} ${row.title}`)
+  const inputs = row.specs.map(({ shape }, i) => feed(`x${i}`, shape, row.inputs[i]!))
+  const operands = inputs.map((x) => graph.op('scale', [x], { factor: 1 }))
+  const outputs = graph.all(row.name, operands, row.attrs as never)
+  const losses = outputs.flatMap((y, i) => {
+    if (FIXED_OUTPUTS[row.name]?.includes(i)) return []
+    const shape = graph.shape(y)
+    return [graph.op('mse', [y, feed(`t${i}`, shape, draw(elems({ shape }), 'normal', random))], {})]
+  })
+  const loss = losses.reduce((sum, term) => graph.op('add', [sum, term], {}))
+  const isFixed = (i: number) => FIXED_INPUTS[row.name]?.includes(i) ?? false
+  const found = backward(
+    graph,
+    loss,
+    inputs.filter((_, i) => !isFixed(i)),
+  )
+  const grads = inputs.map((_, i) => (isFixed(i) ? null : found.shift()!))
+  graph.output('loss', loss)
+  grads.forEach((grad, i) => {
+    if (grad !== null) graph.output(`grad${i}`, grad)
+  })
+  return { graph, inputs, loss, grads, values }
+}
+
+/** Every tensor of the graph by the float64 references. */
+export function referenceValues(graph: Graph, values: ReadonlyMap<string, Float32Array | Float64Array>) {
+  return runReference(graph, new Map([...values].map(([name, data]) => [name, Float64Array.from(data)])))
+}

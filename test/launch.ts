@@ -1,0 +1,129 @@
+import { type Gpu, GpuError } from '../src/kernels/gpu.ts'
+import { type Dispatch, elems, type Ref } from '../src/kernels/op.ts'
+import { outputSpecs, type Row } from './harness.ts'
+
+/**
+ * Runs the kernels of one row outside of any plan, each tensor in a buffer of its own between two guards:
+ *
+ *     | guard, 256 bytes | data in whole vec4s, the rest of the last one poisoned | guard, 256 bytes |
+ *
+ * Outputs and scratch start poisoned, so a kernel that reads what nobody wrote, or leaves something unwritten, shows.
+ */
+const GUARD_ELEMS = 64
+const GUARD_BITS = 0xdeadbeef
+
+interface Guarded {
+  readonly label: string
+  readonly buffer: GPUBuffer
+  readonly before: Float32Array
+  readonly elemCount: number
+}
+
+export interface Launch {
+  readonly outputs: Float32Array[]
+  /** What a kernel touched that is none of its business, in words. */
+  readonly damage: string[]
+}
+
+export async function launch(gpu: Gpu, row: Row, poison: number): Promise<Launch> {
+  const outputs = outputSpecs(row)
+  const dispatches = row.op.kernels(row.specs, outputs, row.attrs)
+  const inputs = row.inputs.map((data, i) => guarded(gpu, `input ${i}`, data.length, poison, data))
+  const results = outputs.map((spec, i) => {
+    const operand = row.op.inPlace?.[i] ?? null
+    return guarded(
+      gpu,
+      `output ${i}`,
+      elems(spec),
+      poison,
+      operand === null ? undefined : row.inputs[operand],
+    )
+  })
+  const scratch = scratchOf(gpu, dispatches, poison)
+  const find = (ref: Ref) => {
+    if (ref.from === 'scratch') return { item: scratch.get(ref.index)!, elemCount: ref.elems }
+    const item = (ref.from === 'input' ? inputs : results)[ref.index]!
+    if (ref.from === 'input' && row.op.inPlace?.includes(ref.index))
+      throw new GpuError(`input ${ref.index} is bound twice`)
+    return { item, elemCount: item.elemCount }
+  }
+  const blocks = await submit(gpu, dispatches, (ref) => binding(find(ref)))
+  const fixed = await Promise.all([...inputs].map((item) => damageOf(gpu, item, true)))
+  const written = await Promise.all(
+    [...results, ...scratch.values()].map((item) => damageOf(gpu, item, false)),
+  )
+  const data = await Promise.all(
+    results.map((item) => gpu.read(item.buffer, GUARD_ELEMS * 4, item.elemCount * 4)),
+  )
+  for (const { buffer } of [...inputs, ...results, ...scratch.values()]) gpu.pool.give(buffer)
+  for (const block of blocks) gpu.pool.give(block)
+  return { outputs: data, damage: [...fixed, ...written].flat() }
+}
+
+const wholeVectors = (elemCount: number) => Math.ceil(elemCount / 4) * 4
+
+function guarded(gpu: Gpu, label: string, elemCount: number, poison: number, data?: Float32Array): Guarded {
+  const total = wholeVectors(elemCount) + 2 * GUARD_ELEMS
+  const before = new Float32Array(total).fill(poison)
+  const bits = new Uint32Array(before.buffer)
+  bits.fill(GUARD_BITS, 0, GUARD_ELEMS)
+  bits.fill(GUARD_BITS, total - GUARD_ELEMS)
+  if (data) before.set(data, GUARD_ELEMS)
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
+  const buffer = gpu.pool.take(total * 4, usage, label)
+  gpu.device.queue.writeBuffer(buffer, 0, before)
+  return { label, buffer, before, elemCount }
+}
+
+function scratchOf(gpu: Gpu, dispatches: readonly Dispatch[], poison: number): Map<number, Guarded> {
+  const sizes = new Map<number, number>()
+  for (const ref of dispatches.flatMap((d) => d.bindings)) {
+    if (ref.from === 'scratch') sizes.set(ref.index, Math.max(ref.elems, sizes.get(ref.index) ?? 0))
+  }
+  return new Map([...sizes].map(([index, size]) => [index, guarded(gpu, `scratch ${index}`, size, poison)]))
+}
+
+function binding({ item, elemCount }: { item: Guarded; elemCount: number }): GPUBufferBinding {
+  return { buffer: item.buffer, offset: GUARD_ELEMS * 4, size: wholeVectors(elemCount) * 4 }
+}
+
+/** Submits the dispatches once; returns their parameter blocks, to be given back when all is read. */
+async function submit(
+  gpu: Gpu,
+  dispatches: readonly Dispatch[],
+  bind: (ref: Ref) => GPUBufferBinding,
+): Promise<GPUBuffer[]> {
+  const blocks: GPUBuffer[] = []
+  const encoder = gpu.device.createCommandEncoder()
+  const pass = encoder.beginComputePass()
+  for (const { shader, constants, params, bindings, workgroups } of dispatches) {
+    const kernel = await gpu.kernel(shader, constants)
+    const packed = gpu.packParams(kernel.shader, params)
+    let block: GPUBuffer | null = null
+    if (packed.length) {
+      const size = Math.ceil(packed.length / 16) * 16
+      block = gpu.pool.take(size, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, `${shader} parameters`)
+      gpu.device.queue.writeBuffer(block, 0, packed as Uint8Array<ArrayBuffer>)
+      blocks.push(block)
+    }
+    pass.setPipeline(kernel.pipeline)
+    pass.setBindGroup(0, gpu.bindGroup(kernel, shader, block && { buffer: block }, bindings.map(bind)))
+    pass.dispatchWorkgroups(...workgroups)
+  }
+  pass.end()
+  gpu.device.queue.submit([encoder.finish()])
+  return blocks
+}
+
+/** Compares the guards, and for inputs also what is between them, bit by bit with what was there before. */
+async function damageOf(
+  gpu: Gpu,
+  { label, buffer, before, elemCount }: Guarded,
+  dataToo: boolean,
+): Promise<string[]> {
+  const now = new Uint32Array((await gpu.read(buffer)).buffer)
+  const then = new Uint32Array(before.buffer)
+  const end = GUARD_ELEMS + wholeVectors(elemCount)
+  const at = now.findIndex((bits, i) => bits !== then[i] && (dataToo || i < GUARD_ELEMS || i >= end))
+  return at < 0 ? [] : [`${label}: element ${at - GUARD_ELEMS} of ${elemCount} was overwritten`]
+}

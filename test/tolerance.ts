@@ -1,0 +1,71 @@
+import type { OpName } from '../src/kernels/index.ts'
+import { elems, type Spec } from '../src/kernels/op.ts'
+
+/**
+ * How far a float32 kernel may be from the float64 reference:
+ *
+ *     |got − want| ≤ ATOL · rms(want) + RTOL · √K · |want|
+ *
+ * RTOL and ATOL are PyTorch's own for float32 (torch.testing.assert_close; 1.3e-6 is about 11 roundings, 1e-5 is also
+ * what WGSL allows tanh). The rounding errors of a sum of K terms walk at random, so they grow as √K. ATOL counts in
+ * units of the tensor's root mean square, which makes the rule independent of scale: a sum that cancels to almost
+ * nothing is off by what its neighbours are off.
+ */
+export const ATOL = 1e-5
+export const RTOL = 1.3e-6
+
+export interface Comparison {
+  /** The largest error ÷ allowance; above 1 fails. */
+  readonly share: number
+  /** The worst element, in words. */
+  readonly worst: string
+}
+
+/** Compares in the sense above. NaN and infinities must stand where the reference has them. */
+export function compare(got: ArrayLike<number>, want: ArrayLike<number>, K: number): Comparison {
+  if (got.length < want.length)
+    return { share: Number.POSITIVE_INFINITY, worst: `only ${got.length} of ${want.length} elements` }
+  const atol = ATOL * rootMeanSquare(want)
+  const rtol = RTOL * Math.sqrt(K)
+  let [share, at] = [-1, 0]
+  for (let i = 0; i < want.length; i++) {
+    const used = shareUsed(got[i]!, want[i]!, atol, rtol)
+    if (used > share) [share, at] = [used, i]
+  }
+  const allowed = atol + rtol * Math.abs(want[at]!)
+  return { share, worst: `element ${at}: ${got[at]}, not ${want[at]} (allowed ±${allowed.toExponential(1)})` }
+}
+
+function shareUsed(got: number, want: number, atol: number, rtol: number): number {
+  if (!Number.isFinite(want) || !Number.isFinite(got))
+    return Object.is(got, want) ? 0 : Number.POSITIVE_INFINITY
+  const error = Math.abs(got - want)
+  return error === 0 ? 0 : error / (atol + rtol * Math.abs(want))
+}
+
+function rootMeanSquare(values: ArrayLike<number>): number {
+  let sum = 0
+  let count = 0
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i]!)) continue
+    sum += values[i]! ** 2
+    count++
+  }
+  return count ? Math.sqrt(sum / count) : 0
+}
+
+type Length = (inputs: readonly Spec[], attrs: never) => number
+
+const dim = (spec: Spec | undefined, axis: number) => spec!.shape.at(axis)!
+/** All dimensions but the last: the rows that a per-channel sum runs over. */
+const rows = (spec: Spec | undefined) => elems(spec!) / dim(spec, -1)
+
+/** Terms of the longest sum that an operator forms; 1 for those not named, which is the strictest. */
+const LENGTHS: Partial<Record<OpName, Length>> = {
+  conv2d: ([, w]) => elems(w!) / dim(w, -1),
+  conv2dGradInput: ([, w], { groups }: { groups: number }) => elems(w!) / dim(w, 2) / groups,
+  conv2dGradWeight: ([, dy]) => rows(dy),
+}
+
+export const reductionLength = (op: OpName, inputs: readonly Spec[], attrs: object) =>
+  Math.max(1, LENGTHS[op]?.(inputs, attrs as never) ?? 1)
