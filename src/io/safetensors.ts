@@ -1,0 +1,258 @@
+/**
+ * safetensors: little-endian u64 header length, a JSON header, then the tensors' bytes.
+ *
+ * Source: the format's own description (huggingface/safetensors, README "Format"): header at most 100 MB and starting
+ * with '{', no duplicate names, offsets relative to the end of the header, neither overlapping nor leaving holes.
+ */
+import { constants } from 'node:buffer'
+import { type FileHandle, open } from 'node:fs/promises'
+import { EXIT, UserError } from '../errors.ts'
+import { writeFileAtomic } from './files.ts'
+import { duplicateKey } from './json.ts'
+import { fileTrouble } from './trouble.ts'
+
+const MAX_HEADER_BYTES = 100_000_000
+const LENGTH_BYTES = 8
+const METADATA = '__metadata__'
+
+const littleEndian = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** Bytes of one element of every type the format has, and how to read element `i` of those that are numbers here. */
+const TYPES: Record<string, { bytes: number; get?: (data: DataView, at: number) => number }> = {
+  BOOL: { bytes: 1, get: (data, at) => data.getUint8(at) },
+  U8: { bytes: 1, get: (data, at) => data.getUint8(at) },
+  I8: { bytes: 1, get: (data, at) => data.getInt8(at) },
+  F8_E4M3: { bytes: 1 },
+  F8_E5M2: { bytes: 1 },
+  U16: { bytes: 2, get: (data, at) => data.getUint16(at, true) },
+  I16: { bytes: 2, get: (data, at) => data.getInt16(at, true) },
+  F16: { bytes: 2, get: (data, at) => halfToFloat(data.getUint16(at, true)) },
+  BF16: { bytes: 2 },
+  U32: { bytes: 4, get: (data, at) => data.getUint32(at, true) },
+  I32: { bytes: 4, get: (data, at) => data.getInt32(at, true) },
+  F32: { bytes: 4, get: (data, at) => data.getFloat32(at, true) },
+  U64: { bytes: 8, get: (data, at) => Number(data.getBigUint64(at, true)) },
+  I64: { bytes: 8, get: (data, at) => Number(data.getBigInt64(at, true)) },
+  F64: { bytes: 8, get: (data, at) => data.getFloat64(at, true) },
+}
+
+export interface Tensor {
+  shape: number[]
+  data: Float32Array
+}
+
+export interface Safetensors {
+  tensors: Map<string, Tensor>
+  metadata: Record<string, string>
+}
+
+interface Entry {
+  name: string
+  dtype: string
+  shape: number[]
+  begin: number
+  end: number
+}
+
+/**
+ * Reads a whole file. Every number type comes out as float32, rounded where it has to be (64-bit integers, float64).
+ * Nothing is allocated before the header has been checked against the file's real size.
+ * @throws UserError (exit code 4) naming file and tensor: missing, truncated or malformed in any way.
+ */
+export async function readSafetensors(path: string): Promise<Safetensors> {
+  let file: FileHandle
+  try {
+    file = await open(path, 'r')
+  } catch (error) {
+    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
+  }
+  try {
+    const { header, dataStart, dataBytes } = await readHeader(file, path)
+    const metadata = metadataOf(header, path)
+    const entries = Object.entries(header).filter(([name]) => name !== METADATA)
+    const checked = entries.map(([name, value]) => entryOf(name, value, path))
+    checkLayout(checked, dataBytes, path)
+    const tensors = new Map<string, Tensor>()
+    for (const entry of checked) {
+      const bytes = await readExactly(file, dataStart + entry.begin, entry.end - entry.begin, path)
+      tensors.set(entry.name, { shape: entry.shape, data: toFloat32(entry, bytes, path) })
+    }
+    return { tensors, metadata }
+  } catch (error) {
+    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * Writes float32 tensors in the map's order, atomically: `path` is the old file or the whole new one.
+ * @throws UserError when a tensor's data does not fill its shape, or when the file system refuses (disk full …).
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  const header = new Map<string, unknown>()
+  if (Object.keys(metadata).length) header.set(METADATA, metadata)
+  let at = 0
+  for (const [name, { shape, data }] of tensors) {
+    if (name === METADATA || elemsOf(shape) !== data.length)
+      throw new Error(`tensor ${name} has ${data.length} elements, which do not fill its shape [${shape}]`)
+    header.set(name, { dtype: 'F32', shape, data_offsets: [at, at + data.byteLength] })
+    at += data.byteLength
+  }
+  try {
+    await writeFileAtomic(path, pieces(Object.fromEntries(header), tensors))
+  } catch (error) {
+    throw fileTrouble('write', path, error)
+  }
+}
+
+function* pieces(header: object, tensors: ReadonlyMap<string, Tensor>): Generator<Uint8Array> {
+  const json = Buffer.from(JSON.stringify(header))
+  const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ') // the data then starts at a multiple of eight
+  json.copy(padded)
+  const length = new Uint8Array(LENGTH_BYTES)
+  littleEndian(length).setBigUint64(0, BigInt(padded.length), true)
+  yield length
+  yield padded
+  for (const { data } of tensors.values()) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+}
+
+async function readHeader(file: FileHandle, path: string) {
+  const { size } = await file.stat()
+  if (size < LENGTH_BYTES)
+    throw bad(path, `its ${size} bytes are too few for a safetensors file; it is truncated`)
+  const lengthField = await readExactly(file, 0, LENGTH_BYTES, path)
+  const length = littleEndian(lengthField).getBigUint64(0, true)
+  if (length > MAX_HEADER_BYTES)
+    throw bad(
+      path,
+      `its header would have ${length} bytes, more than the 100 MB allowed; not a safetensors file?`,
+    )
+  const headerBytes = Number(length)
+  if (LENGTH_BYTES + headerBytes > size)
+    throw bad(path, `its header should have ${length} bytes, but the file ends before; it is truncated`)
+  const text = decode(await readExactly(file, LENGTH_BYTES, headerBytes, path), path)
+  const dataStart = LENGTH_BYTES + headerBytes
+  return { header: parseHeader(text, path), dataStart, dataBytes: size - dataStart }
+}
+
+function decode(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    throw bad(path, 'its header is not UTF-8; it is corrupt or not a safetensors file')
+  }
+}
+
+function parseHeader(text: string, path: string): Record<string, unknown> {
+  const notJson = () => bad(path, 'its header is not a JSON object; it is corrupt or not a safetensors file')
+  if (!text.startsWith('{')) throw notJson()
+  let header: unknown
+  try {
+    header = JSON.parse(text)
+  } catch {
+    throw notJson()
+  }
+  const twice = duplicateKey(text)
+  if (twice !== null) throw bad(path, `its header has the name ${JSON.stringify(twice)} twice`)
+  return header as Record<string, unknown>
+}
+
+function metadataOf(header: Record<string, unknown>, path: string): Record<string, string> {
+  const metadata = Object.hasOwn(header, METADATA) ? header[METADATA] : {}
+  const fine = isObject(metadata) && Object.values(metadata).every((value) => typeof value === 'string')
+  if (!fine) throw bad(path, 'its __metadata__ is not a table of strings')
+  return metadata as Record<string, string>
+}
+
+function entryOf(name: string, value: unknown, path: string): Entry {
+  const wrong = (what: string) => bad(path, `tensor ${JSON.stringify(name)} ${what}`)
+  if (!isObject(value)) throw wrong('has no description in the header')
+  const { dtype, shape, data_offsets: offsets } = value
+  if (typeof dtype !== 'string' || !Object.hasOwn(TYPES, dtype)) throw wrong(`has the unknown type ${dtype}`)
+  if (!Array.isArray(shape) || !shape.every(isCount)) throw wrong('has a shape that is not a list of sizes')
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0]! > offsets[1]!)
+    throw wrong('has data_offsets that are not a range of bytes')
+  const [begin, end] = offsets as [number, number]
+  const needBytes = elemsOf(shape) * TYPES[dtype]!.bytes
+  if (needBytes !== end - begin)
+    throw wrong(
+      `needs ${needBytes} bytes for ${dtype} [${shape}], but its data_offsets give it ${end - begin}`,
+    )
+  return { name, dtype, shape, begin, end }
+}
+
+/** The tensors must cover the bytes behind the header exactly: no overlap, no hole, nothing missing or left over. */
+function checkLayout(entries: Entry[], dataBytes: number, path: string): void {
+  let at = 0
+  for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    const what = begin < at ? 'overlaps the tensor before it' : 'leaves a hole before it'
+    if (begin !== at)
+      throw bad(path, `tensor ${JSON.stringify(name)} ${what} (byte ${begin}, expected ${at})`)
+    if (end > dataBytes)
+      throw bad(
+        path,
+        `tensor ${JSON.stringify(name)} ends ${end - dataBytes} bytes behind the file; it is truncated`,
+      )
+    at = end
+  }
+  if (at !== dataBytes) throw bad(path, `${dataBytes - at} bytes at its end belong to no tensor`)
+}
+
+async function readExactly(
+  file: FileHandle,
+  position: number,
+  length: number,
+  path: string,
+): Promise<Uint8Array> {
+  if (length > constants.MAX_LENGTH)
+    throw bad(path, `it has a tensor of ${length} bytes, too large for this machine`)
+  const bytes = new Uint8Array(length)
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(bytes, done, Math.min(length - done, 2 ** 30), position + done)
+    if (bytesRead === 0) throw bad(path, 'it became shorter while it was read')
+    done += bytesRead
+  }
+  return bytes
+}
+
+function toFloat32({ name, dtype }: Entry, bytes: Uint8Array, path: string): Float32Array {
+  if (dtype === 'F32') return new Float32Array(bytes.buffer)
+  const { bytes: elemBytes, get } = TYPES[dtype]!
+  if (!get)
+    throw bad(path, `tensor ${JSON.stringify(name)} has type ${dtype}, which this program does not read`)
+  const view = littleEndian(bytes)
+  const data = new Float32Array(bytes.length / elemBytes)
+  for (let i = 0; i < data.length; i++) data[i] = get(view, i * elemBytes)
+  return data
+}
+
+/** IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits. */
+function halfToFloat(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1
+  const exponent = (bits >> 10) & 31
+  const fraction = bits & 1023
+  if (exponent === 0) return sign * fraction * 2 ** -24
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
+
+function elemsOf(shape: number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function bad(path: string, what: string): UserError {
+  return new UserError(`cannot read ${path}: ${what}`, EXIT.badWeightsOrRecords)
+}
