@@ -1,0 +1,108 @@
+/** From what a person names on the command line (files, folders, globs) to a list of photographs. */
+import { type Dirent, existsSync } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { basename, extname, join } from 'node:path'
+import { UserError } from '../errors.ts'
+import { PHOTO_EXTENSIONS } from './image.ts'
+import { codeOf, fileTrouble } from './trouble.ts'
+
+export interface PhotoPath {
+  path: string
+  /** Below the folder (or the fixed part of the glob) it was found in, so that outputs can mirror the tree. */
+  relative: string
+}
+
+/**
+ * Photographs of `inputs` in order: a file as it is; a folder's images, its subfolders' too, sorted by name; a glob
+ * (`*`, `?`, `[a-z]`, `{a,b}`, and `**` for any folders). A file named twice is listed once.
+ * @throws UserError: no such file, unreadable folder, folder without images, glob without matches.
+ */
+export async function findPhotos(inputs: readonly string[]): Promise<PhotoPath[]> {
+  const found = new Map<string, PhotoPath>()
+  for (const input of inputs) {
+    for (const photo of await expand(input)) if (!found.has(photo.path)) found.set(photo.path, photo)
+  }
+  return [...found.values()]
+}
+
+async function expand(input: string): Promise<PhotoPath[]> {
+  if (/[*?[{]/.test(input) && !existsSync(input)) return expandGlob(input)
+  let isFolder: boolean
+  try {
+    isFolder = (await stat(input)).isDirectory()
+  } catch (error) {
+    throw fileTrouble('read', input, error)
+  }
+  if (!isFolder) return [{ path: input, relative: basename(input) }]
+  const photos = await walk(input, '')
+  if (!photos.length)
+    throw new UserError(`the folder ${input} has no images (${PHOTO_EXTENSIONS.join(' ')}) in it or below`)
+  return photos
+}
+
+async function expandGlob(glob: string): Promise<PhotoPath[]> {
+  const parts = (process.platform === 'win32' ? glob.replaceAll('\\', '/') : glob).split('/')
+  const fixed = parts.findIndex((part) => /[*?[{]/.test(part))
+  const base = parts.slice(0, fixed).join('/') || (glob.startsWith('/') ? '/' : '.')
+  const pattern = globPattern(parts.slice(fixed).join('/'), glob)
+  const photos = (await walk(base, '')).filter(({ relative }) => pattern.test(relative))
+  if (!photos.length) throw new UserError(`no image matches ${glob}`)
+  return fixed === 0 ? photos.map(({ relative }) => ({ path: relative, relative })) : photos
+}
+
+/** Images below folder/below. Hidden files are passed over; links to files are followed, links to folders are not. */
+async function walk(folder: string, below: string): Promise<PhotoPath[]> {
+  const here = join(folder, below)
+  let entries: Dirent[]
+  try {
+    entries = await readdir(here, { withFileTypes: true })
+  } catch (error) {
+    throw fileTrouble('read', codeOf(error) === 'ENOENT' ? here : `the folder ${here}`, error)
+  }
+  const photos: PhotoPath[] = []
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.name.startsWith('.')) continue
+    const relative = below ? `${below}/${entry.name}` : entry.name
+    if (entry.isDirectory()) photos.push(...(await walk(folder, relative)))
+    else if (
+      PHOTO_EXTENSIONS.includes(extname(entry.name).toLowerCase()) &&
+      (await isFile(join(folder, relative), entry))
+    )
+      photos.push({ path: join(folder, relative), relative })
+  }
+  return photos
+}
+
+async function isFile(path: string, entry: Dirent): Promise<boolean> {
+  if (!entry.isSymbolicLink()) return entry.isFile()
+  return stat(path).then(
+    (target) => target.isFile(),
+    () => false,
+  )
+}
+
+/** The regular expression of a glob over paths with `/`. */
+function globPattern(glob: string, whole: string): RegExp {
+  const source = glob.replace(/\*\*\/|\*\*|\*|\?|\[!?[^\]]+\]|\{[^{}]*\}|[\\^$.|+(){}[\]]/g, (token) => {
+    if (token === '**/') return '(?:.*/)?'
+    if (token === '**') return '.*'
+    if (token === '*') return '[^/]*'
+    if (token === '?') return '[^/]'
+    if (token.startsWith('[') && token.length > 1) return token.replace('[!', '[^').replaceAll('\\', '\\\\')
+    if (token.startsWith('{') && token.length > 1)
+      return `(?:${token.slice(1, -1).split(',').map(wildcards).join('|')})`
+    return `\\${token}`
+  })
+  try {
+    return new RegExp(`^${source}$`)
+  } catch {
+    throw new UserError(`cannot read ${whole}: no such file, and as a pattern it is malformed`)
+  }
+}
+
+function wildcards(text: string): string {
+  return text
+    .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
+    .replaceAll('*', '[^/]*')
+    .replaceAll('?', '[^/]')
+}
