@@ -11,11 +11,26 @@ import { type Case, type CaseInput, cases, type Distribution } from './cases.ts'
 export const opNames = Object.keys(ops) as OpName[]
 
 /** Operators without a gradient; the gradient test fails when this list is wrong. */
-export const NOT_DIFFERENTIABLE: readonly OpName[] = ['conv2dGradInput', 'conv2dGradWeight']
+export const NOT_DIFFERENTIABLE: readonly OpName[] = [
+  'view',
+  'pack',
+  'reluGrad',
+  'tanhGrad',
+  'sumRows',
+  'conv2dGradInput',
+  'conv2dGradWeight',
+  'batchNorm',
+  'batchNormGrad',
+  'mseGrad',
+  'lerp',
+  'adam',
+]
 
 /** Inputs and outputs that an operator does not differentiate, by design; the others all are. */
-export const FIXED_INPUTS: Partial<Record<OpName, readonly number[]>> = {}
-export const FIXED_OUTPUTS: Partial<Record<OpName, readonly number[]>> = {}
+// the target of a loss is data
+export const FIXED_INPUTS: Partial<Record<OpName, readonly number[]>> = { mse: [1] }
+// the batch's statistics only feed the running ones
+export const FIXED_OUTPUTS: Partial<Record<OpName, readonly number[]>> = { batchNormTrain: [1, 2] }
 
 /** One row of the table, its random inputs drawn. */
 export interface Row {
@@ -66,9 +81,12 @@ export function seeded(seed: string): () => number {
 }
 
 export function draw(count: number, dist: Distribution, random: () => number): Float32Array {
+  // Box and Muller 1958
+  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
   const sample: Record<Distribution, () => number> = {
-    // Box and Muller 1958
-    normal: () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
+    normal,
+    wide: () => 20 * normal(),
+    offset: () => 100 + normal(),
     positive: () => 0.5 + 1.5 * random(),
     unit: random,
     awayFromZero: () => (random() < 0.5 ? -1 : 1) * (0.1 + 0.9 * random()),

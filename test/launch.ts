@@ -1,6 +1,7 @@
 import { type Gpu, GpuError } from '../src/kernels/gpu.ts'
 import { type Dispatch, elems, type Ref } from '../src/kernels/op.ts'
-import { outputSpecs, type Row } from './harness.ts'
+import { float64, outputSpecs, type Row } from './harness.ts'
+import { type Comparison, compare, reductionLength } from './tolerance.ts'
 
 /**
  * Runs the kernels of one row outside of any plan, each tensor in a buffer of its own between two guards:
@@ -127,3 +128,29 @@ async function damageOf(
   const at = now.findIndex((bits, i) => bits !== then[i] && (dataToo || i < GUARD_ELEMS || i >= end))
   return at < 0 ? [] : [`${label}: element ${at - GUARD_ELEMS} of ${elemCount} was overwritten`]
 }
+
+// One poison spreads through sums, the other is one that a maximum or a comparison would let through.
+const POISONS = [Number.NaN, -1e30]
+
+export interface Verdict {
+  /** One for each output. */
+  readonly comparisons: Comparison[]
+  /** In words, all that is wrong; empty when the kernels are right. */
+  readonly problems: string[]
+}
+
+/** Holds the kernels of one row against the reference: values, determinism, nothing else touched. */
+export async function verify(gpu: Gpu, row: Row): Promise<Verdict> {
+  const want = row.op.reference(row.inputs.map(float64), row.specs, row.attrs)
+  const runs: Launch[] = []
+  for (const poison of POISONS) runs.push(await launch(gpu, row, poison))
+  const K = reductionLength(row.name, row.specs, row.attrs)
+  const comparisons = want.map((expected, i) => compare(runs[0]!.outputs[i]!, expected, K))
+  const problems = runs.flatMap(({ damage }) => damage)
+  for (const { share, worst } of comparisons) if (!(share <= 1)) problems.push(worst)
+  const [first, second] = runs.map(({ outputs }) => outputs.map(bitsOf).join())
+  if (first !== second) problems.push('the same input gave different bits')
+  return { comparisons, problems }
+}
+
+const bitsOf = (data: Float32Array) => new Uint32Array(data.slice().buffer)

@@ -65,6 +65,11 @@ const LENGTHS: Partial<Record<OpName, Length>> = {
   conv2d: ([, w]) => elems(w!) / dim(w, -1),
   conv2dGradInput: ([, w], { groups }: { groups: number }) => elems(w!) / dim(w, 2) / groups,
   conv2dGradWeight: ([, dy]) => rows(dy),
+  sumRows: ([x], { keepBatch }: { keepBatch: boolean }) => rows(x) / (keepBatch ? dim(x, 0) : 1),
+  upsampleGrad: (_inputs, { factor }: { factor: number }) => factor ** 2,
+  batchNormTrain: ([x]) => rows(x),
+  batchNormGrad: ([x]) => rows(x),
+  mse: ([prediction]) => elems(prediction!),
 }
 
 export const reductionLength = (op: OpName, inputs: readonly Spec[], attrs: object) =>

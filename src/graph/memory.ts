@@ -1,5 +1,7 @@
 import { getOp } from '../kernels/index.ts'
 import { elems, type Tensor } from '../kernels/op.ts'
+import type { PackAttrs } from '../kernels/pack.ts'
+import type { ViewAttrs } from '../kernels/view.ts'
 import { type Graph, GraphError, type Node } from './graph.ts'
 
 /** Storage is handed out in whole vec4s: kernels may read and write up to the end of the last one. */
@@ -18,15 +20,6 @@ export interface Lifetime {
   readonly last: number
 }
 
-export interface PackAttrs {
-  readonly offsets: readonly number[]
-  readonly length: number
-}
-export interface ViewAttrs {
-  readonly offset: number
-  readonly shape: readonly number[]
-}
-
 /**
  * Which tensors share storage: a view lies in its source, the inputs of a pack in its output, an in-place result in
  * the operand it overwrites. Throws a `GraphError` where sharing would lose a value somebody still reads.
@@ -42,7 +35,6 @@ export function resolveAliases(graph: Graph, nodes: readonly Node[]): Map<Tensor
     }
     op.inPlace?.forEach((operand, i) => {
       if (operand === null) return
-      expectLastReader(nodes, node, node.inputs[operand]!)
       parents.set(node.outputs[i]!, { root: node.inputs[operand]!, offsetElems: 0 })
     })
   }
@@ -52,7 +44,13 @@ export function resolveAliases(graph: Graph, nodes: readonly Node[]): Map<Tensor
     const { root, offsetElems } = resolve(parent.root)
     return { root, offsetElems: offsetElems + parent.offsetElems }
   }
-  return new Map([...graph.tensors()].map((t) => [t, resolve(t)]))
+  const aliases = new Map([...graph.tensors()].map((t) => [t, resolve(t)]))
+  for (const node of nodes) {
+    node.outputs.forEach((tensor, i) => {
+      if (getOp(node.op).inPlace?.[i] != null) expectLastReader(graph, nodes, aliases, node, tensor)
+    })
+  }
+  return aliases
 }
 
 function packInto(graph: Graph, node: Node, parents: Map<Tensor, Alias>): void {
@@ -66,10 +64,28 @@ function packInto(graph: Graph, node: Node, parents: Map<Tensor, Alias>): void {
   })
 }
 
-function expectLastReader(nodes: readonly Node[], writer: Node, tensor: Tensor): void {
-  const later = nodes.find((n) => n.id > writer.id && n.inputs.includes(tensor))
-  if (later)
-    throw new GraphError(`${later.label} reads a tensor that ${writer.label} has overwritten in place`)
+/** Older tensors in the range that `writer` overwrites, views and packs too, must not be read after it. */
+function expectLastReader(
+  graph: Graph,
+  nodes: readonly Node[],
+  aliases: Map<Tensor, Alias>,
+  writer: Node,
+  written: Tensor,
+): void {
+  const range = (tensor: Tensor) => {
+    const { root, offsetElems } = aliases.get(tensor)!
+    return { root, start: offsetElems, end: offsetElems + elems(graph.spec(tensor)) }
+  }
+  const target = range(written)
+  const isStale = (tensor: Tensor) => {
+    const { root, start, end } = range(tensor)
+    return tensor < written && root === target.root && start < target.end && target.start < end
+  }
+  const reader = nodes.find((n) => n.id > writer.id && n.inputs.some(isStale))?.label
+  const output = [...graph.outputs].find(([, tensor]) => isStale(tensor))?.[0]
+  const who = reader ?? (output === undefined ? null : `output ${output}`)
+  if (who !== null)
+    throw new GraphError(`${who} reads a tensor that ${writer.label} has overwritten in place`)
 }
 
 /** First and last node that touch each root's storage. Graph outputs live on after the last node. */

@@ -1,0 +1,336 @@
+import { describe, expect, it } from 'vitest'
+import { ADAM } from '../src/autograd/adam.ts'
+import { backward } from '../src/autograd/backward.ts'
+import { BindingLimitError, compile, type Place, type Plan } from '../src/graph/compile.ts'
+import { Executor, Variables } from '../src/graph/execute.ts'
+import { Graph } from '../src/graph/graph.ts'
+import { assignSlots, storageBytes } from '../src/graph/memory.ts'
+import { CONV_DEFAULTS as CONV } from '../src/kernels/convGeometry.ts'
+import { getOp } from '../src/kernels/index.ts'
+import { elems, type Tensor } from '../src/kernels/op.ts'
+import type { PackAttrs } from '../src/kernels/pack.ts'
+import type { ViewAttrs } from '../src/kernels/view.ts'
+import { draw, seeded, useGpu } from './harness.ts'
+
+const NO_LIMIT = Number.POSITIVE_INFINITY
+const compiled = (graph: Graph) => compile(graph, NO_LIMIT)
+
+/**
+ * Runs a plan on memory that holds, instead of numbers, which element of which tensor was written there. Every read
+ * must find the elements that the graph means: that is all a planner has to promise, and it says nothing of how.
+ */
+class SymbolicMachine {
+  readonly #memory = new Map<string, Int32Array>()
+  readonly #ids = new Map<Tensor, Int32Array>()
+  #nextId = 1
+
+  constructor(
+    readonly graph: Graph,
+    readonly plan: Plan,
+  ) {
+    for (const tensor of graph.tensors()) {
+      const origin = graph.origin(tensor)
+      if (origin.kind !== 'node') this.#ids.set(tensor, this.#fresh(tensor))
+      if (origin.kind === 'input') this.#write(plan.inputs.get(origin.name)!, tensor)
+      if (origin.kind === 'variable') this.#write(this.#wholeVariable(tensor, origin.name), tensor)
+    }
+    for (const { place, data } of plan.constants) this.#write(place, this.#constantOf(data))
+  }
+
+  run(): void {
+    for (const node of this.graph.nodes) {
+      const steps = this.plan.steps.filter((step) => step.node.id === node.id)
+      for (const { dispatch, places } of steps) {
+        for (const [i, ref] of dispatch.bindings.entries()) {
+          if (ref.from === 'input') this.#expect(places[i]!, node.inputs[ref.index]!, node.label)
+        }
+        for (const [i, ref] of dispatch.bindings.entries()) if (ref.from === 'scratch') this.#junk(places[i]!)
+      }
+      const inPlace = getOp(node.op).inPlace ?? []
+      const outputs = this.plan.nodeOutputs.get(node.id)
+      for (const [i, tensor] of node.outputs.entries()) {
+        const operand = inPlace[i] ?? null
+        if (outputs && operand !== null) this.#expect(outputs[i]!, node.inputs[operand]!, node.label)
+        this.#ids.set(tensor, this.#idsOf(node.id, tensor))
+        if (outputs && steps.length) this.#write(outputs[i]!, tensor)
+      }
+    }
+    for (const [name, tensor] of this.graph.outputs) {
+      this.#expect(this.plan.outputs.get(name)!, tensor, `graph output ${name}`)
+    }
+  }
+
+  /** A view's elements are its source's, a pack's those of its inputs (0 between them); others are new. */
+  #idsOf(nodeId: number, tensor: Tensor): Int32Array {
+    const { op, inputs, attrs } = this.graph.nodes[nodeId]!
+    const size = elems(this.graph.spec(tensor))
+    const { alias } = getOp(op)
+    if (alias === 'view') {
+      const { offset } = attrs as ViewAttrs
+      return this.#ids.get(inputs[0]!)!.slice(offset, offset + size)
+    }
+    if (alias !== 'pack') return this.#fresh(tensor)
+    const ids = new Int32Array(size)
+    for (const [i, input] of inputs.entries())
+      ids.set(this.#ids.get(input)!, (attrs as PackAttrs).offsets[i]!)
+    return ids
+  }
+
+  #fresh(tensor: Tensor): Int32Array {
+    return new Int32Array(elems(this.graph.spec(tensor))).map(() => this.#nextId++)
+  }
+
+  #constantOf(data: Float32Array): Tensor {
+    const found = [...this.graph.tensors()].find((t) => {
+      const origin = this.graph.origin(t)
+      return origin.kind === 'constant' && origin.data === data
+    })
+    return found!
+  }
+
+  #wholeVariable(tensor: Tensor, name: string): Place {
+    return {
+      buffer: { variable: name },
+      offsetBytes: 0,
+      sizeBytes: storageBytes(elems(this.graph.spec(tensor))),
+    }
+  }
+
+  #at(place: Place): Int32Array {
+    const key = 'slot' in place.buffer ? `slot ${place.buffer.slot}` : `variable ${place.buffer.variable}`
+    let memory = this.#memory.get(key)
+    if (!memory) {
+      const bytes = 'slot' in place.buffer ? this.plan.slotBytes[place.buffer.slot]! : place.sizeBytes
+      memory = new Int32Array(bytes / 4)
+      this.#memory.set(key, memory)
+    }
+    expect(place.offsetBytes + place.sizeBytes, `${key} is too small`).toBeLessThanOrEqual(memory.length * 4)
+    return memory.subarray(place.offsetBytes / 4, (place.offsetBytes + place.sizeBytes) / 4)
+  }
+
+  /** Kernels may write anything into the rest of the last vec4. */
+  #write(place: Place, tensor: Tensor): void {
+    const memory = this.#at(place)
+    memory.fill(-1)
+    memory.set(this.#ids.get(tensor)!)
+  }
+
+  #junk(place: Place): void {
+    this.#at(place).fill(-1)
+  }
+
+  #expect(place: Place, tensor: Tensor, reader: string): void {
+    const memory = this.#at(place)
+    const lost = this.#ids.get(tensor)!.findIndex((id, i) => id !== 0 && id !== memory[i])
+    if (lost >= 0)
+      throw new Error(`${reader} reads element ${lost} of tensor ${tensor} after it was overwritten`)
+  }
+}
+
+/** WebGPU refuses a dispatch that binds one buffer both to read and to write. */
+function expectNoReadWriteClash(plan: Plan): void {
+  for (const { dispatch, places, node } of plan.steps) {
+    const key = (i: number) => JSON.stringify(places[i]!.buffer)
+    const of = (from: string) => dispatch.bindings.flatMap((ref, i) => (ref.from === from ? [key(i)] : []))
+    const written = new Set([...of('output')])
+    for (const read of of('input'))
+      expect(written.has(read), `${node.label} reads and writes ${read}`).toBe(false)
+    expect(of('scratch').filter((s) => written.has(s))).toEqual([])
+  }
+}
+
+/** A random graph of elementwise nodes, views, packs and in-place updates; some tensors are read much later. */
+function randomGraph(seed: number): Graph {
+  const graph = new Graph()
+  const random = seeded(`graph ${seed}`)
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!
+  const size = 64 * (1 + Math.floor(random() * 3)) + Math.floor(random() * 5)
+  const x = graph.input('x', [size])
+  const live: Tensor[] = [x, graph.constant(new Float32Array(size), [size]), graph.variable('w', [size])]
+  const same = (shape: readonly number[]) => live.filter((t) => String(graph.shape(t)) === String(shape))
+  for (let i = 0; i < 30; i++) {
+    const a = pick(live)
+    const choice = random()
+    if (choice < 0.35) live.push(graph.op('relu', [a], {}))
+    else if (choice < 0.7) live.push(graph.op('add', [a, pick(same(graph.shape(a)))], {}))
+    else if (choice < 0.8 && elems(graph.spec(a)) > 64) {
+      live.push(graph.op('view', [a], { offset: 64, shape: [elems(graph.spec(a)) - 64] }))
+    } else if (choice < 0.9) live.push(graph.op('mse', [a, pick(same(graph.shape(a)))], {}))
+    else {
+      const parts = [graph.op('relu', [a], {}), graph.op('scale', [pick(live)], { factor: 2 })]
+      const second = Math.ceil(elems(graph.spec(parts[0]!)) / 64) * 64
+      const length = second + elems(graph.spec(parts[1]!))
+      live.push(graph.op('pack', parts, { offsets: [0, second], length }), ...parts)
+    }
+  }
+  for (let i = 0; i < 3; i++) graph.output(`y${i}`, pick(live.slice(3)))
+  const last = pick(same([size]))
+  const state = graph.variable('state', [size])
+  graph.op('lerp', [state, last], { t: 0.5 })
+  return graph
+}
+
+describe('the planner', () => {
+  it.each(Array.from({ length: 60 }, (_, i) => i))(
+    'keeps every tensor until its last reader: random graph %i',
+    (seed) => {
+      const graph = randomGraph(seed)
+      const plan = compiled(graph)
+      new SymbolicMachine(graph, plan).run()
+      expectNoReadWriteClash(plan)
+    },
+  )
+
+  it('keeps a training graph right, and its memory below what every tensor of its own would take', () => {
+    const graph = smallTraining()
+    const plan = compiled(graph)
+    new SymbolicMachine(graph, plan).run()
+    expectNoReadWriteClash(plan)
+    const total = plan.slotBytes.reduce((a, b) => a + b, 0)
+    const all = [...graph.tensors()].reduce((sum, t) => sum + storageBytes(elems(graph.spec(t))), 0)
+    expect(total).toBeLessThan(all * 0.8)
+  })
+
+  it('drops nodes that nothing needs', () => {
+    const graph = new Graph()
+    const x = graph.input('x', [8])
+    graph.op('relu', [x], {})
+    graph.output('y', graph.op('scale', [x], { factor: 2 }))
+    expect(compiled(graph).steps.map((step) => step.node.op)).toEqual(['scale'])
+  })
+
+  it('lets a chain of nodes reuse two buffers', () => {
+    const graph = new Graph()
+    let x = graph.input('x', [256])
+    for (let i = 0; i < 10; i++) x = graph.op('relu', [x], {})
+    graph.output('y', x)
+    // the input keeps its own
+    expect(compiled(graph).slotBytes).toEqual([1024, 1024, 1024])
+  })
+
+  it('places disjoint lifetimes together and overlapping ones apart', () => {
+    const { slotOf, slotBytes } = assignSlots([
+      { bytes: 16, first: 0, last: 1 },
+      { bytes: 64, first: 2, last: 3 },
+      { bytes: 32, first: 1, last: 2 },
+    ])
+    expect(slotOf[0]).toBe(slotOf[1])
+    expect(slotOf[2]).not.toBe(slotOf[0])
+    expect(slotBytes[slotOf[0]!]).toBe(64)
+  })
+})
+
+describe('in-place updates', () => {
+  const lateReader = (read: (graph: Graph, state: Tensor) => void) => {
+    const graph = new Graph()
+    const state = graph.variable('state', [128])
+    const early = graph.op('view', [state], { offset: 64, shape: [64] })
+    const seen = graph.input('seen', [128])
+    graph.scope('update', () => graph.op('lerp', [state, seen], { t: 0.5 }))
+    graph.scope('late', () => read(graph, early))
+    return graph
+  }
+
+  it('are refused when a later node reads the old value', () => {
+    const graph = new Graph()
+    const state = graph.variable('state', [64])
+    graph.scope('update', () => graph.op('lerp', [state, graph.input('seen', [64])], { t: 0.5 }))
+    graph.scope('late', () => graph.output('y', graph.op('relu', [state], {})))
+    expect(() => compiled(graph)).toThrow('late reads a tensor that update has overwritten in place')
+  })
+
+  it('are refused when an output is the old value', () => {
+    const graph = new Graph()
+    const state = graph.variable('state', [64])
+    graph.output('old', state)
+    graph.scope('update', () => graph.op('lerp', [state, graph.input('seen', [64])], { t: 0.5 }))
+    expect(() => compiled(graph)).toThrow('output old reads a tensor that update has overwritten in place')
+  })
+
+  it('are refused when a later node reads the old value through a view', () => {
+    const graph = lateReader((g, view) => g.output('y', g.op('relu', [view], {})))
+    expect(() => compiled(graph)).toThrow('late reads a tensor that update has overwritten in place')
+  })
+})
+
+describe('a tensor above the binding limit', () => {
+  it('is refused in one sentence with the layer, the need and the limit', () => {
+    const graph = new Graph()
+    const x = graph.input('x', [1024, 1024])
+    graph.output(
+      'y',
+      graph.scope('encoder.conv1', () => graph.op('relu', [x], {})),
+    )
+    const compileSmall = () => compile(graph, 2 ** 20)
+    expect(compileSmall).toThrow(BindingLimitError)
+    expect(compileSmall).toThrow(
+      'layer encoder.conv1: a tensor [1024×1024] needs 4.0 MiB, but the adapter binds at most 1.0 MiB at once',
+    )
+    compile(graph, 4 * 2 ** 20)
+  })
+})
+
+/** Convolution, batch norm, loss, gradients and running statistics: what a training step is made of. */
+function smallTraining(): Graph {
+  const graph = new Graph()
+  const x = graph.input('x', [2, 8, 8, 4])
+  const target = graph.input('target', [2, 8, 8, 4])
+  const weights = graph.variable('weights', [320])
+  const w = graph.op('view', [weights], { offset: 0, shape: [3, 3, 4, 4] })
+  const [gamma, beta] = [192, 256].map((offset) => graph.op('view', [weights], { offset, shape: [4] }))
+  const h = graph.op('conv2d', [x, w], { ...CONV, activation: 'relu' })
+  const [y, mean] = graph.all('batchNormTrain', [h, gamma!, beta!], { epsilon: 1e-3 })
+  const loss = graph.op('mse', [y!, target], {})
+  graph.output('loss', loss)
+  const grads = backward(graph, loss, [w, gamma!, beta!])
+  const all = graph.op('pack', grads, { offsets: [0, 192, 256], length: 320 })
+  graph.op('lerp', [graph.variable('statistics', [4]), mean!], { t: 0.1 })
+  graph.op(
+    'adam',
+    [weights, all, graph.variable('m', [320]), graph.variable('v', [320]), graph.input('hyper', [4])],
+    ADAM,
+  )
+  return graph
+}
+
+describe('a training step', () => {
+  const gpu = useGpu()
+
+  it('creates no GPU object from the third step on', async () => {
+    const device = gpu()
+    const random = seeded('leak')
+    const variables = new Variables(device)
+    for (const name of ['weights', 'm', 'v']) variables.set(name, draw(320, 'unit', random))
+    variables.set('statistics', new Float32Array(4))
+    const executor = await Executor.create(
+      device,
+      compile(smallTraining(), device.device.limits.maxBufferSize),
+      variables,
+    )
+    const counts: number[][] = []
+    for (let step = 1; step <= 10; step++) {
+      for (const name of ['x', 'target']) executor.upload(name, draw(512, 'normal', random))
+      executor.upload('hyper', new Float32Array([1e-3, 1 - 0.9 ** step, 1 - 0.999 ** step, 0]))
+      await executor.run(['loss'])
+      counts.push([device.pool.created, device.pool.bytes, device.objectsCreated])
+    }
+    for (const count of counts.slice(2)) expect(count).toEqual(counts[1])
+  })
+
+  it('gives its buffers back, so that the next plan of the same shapes creates none', async () => {
+    const device = gpu()
+    const graph = new Graph()
+    graph.output('y', graph.op('relu', [graph.input('x', [100])], {}))
+    const use = async () => {
+      const executor = await Executor.create(device, compiled(graph), new Variables(device))
+      executor.upload('x', new Float32Array(100))
+      await executor.run(['y'])
+      executor.destroy()
+      return device.pool.created
+    }
+    const first = await use()
+    expect(await use()).toBe(first)
+    device.pool.trim()
+    expect(device.pool.created).toBeLessThan(first)
+  })
+})

@@ -1,0 +1,185 @@
+/**
+ * Proves that the tests see a broken shader: changes one thing at a time in a shader's text (in memory), runs the rows
+ * of `cases.ts` that use it, and lists the changes that no row noticed. Not part of `npm test`; run by hand:
+ *
+ *     npx tsx test/mutate.ts [--all] [SHADER…]       without --all, up to 12 changes of each shader
+ *
+ * A survivor is either a missing row or a change that alters nothing (say which before believing it). Each change runs
+ * in a worker process, since a broken loop may never end.
+ */
+
+import { type ChildProcess, fork } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { loadShader, openGpu } from '../src/io/dawn.ts'
+import { elems } from '../src/kernels/op.ts'
+import { opNames, outputSpecs, type Row, rowsOf, seeded } from './harness.ts'
+import { verify } from './launch.ts'
+
+const SAMPLE = 12
+const TIMEOUT_MS = 60_000
+
+/** [what it finds, what it puts there]: each match is one mutant. */
+const MUTATIONS: readonly (readonly [RegExp, string])[] = [
+  [/ \+ /g, ' - '],
+  [/ - /g, ' + '],
+  [/ \* /g, ' + '],
+  [/ \/ /g, ' * '],
+  [/ % /g, ' / '],
+  [/ \+= /g, ' = '],
+  [/ \+= /g, ' -= '],
+  [/ >= /g, ' > '],
+  [/ < /g, ' <= '],
+  [/ > /g, ' >= '],
+  [/ == /g, ' != '],
+  [/\b0u\b/g, '1u'],
+  [/\b1u\b/g, '2u'],
+  [/\b0\.0\b/g, '1.0'],
+  [/\b1\.0\b/g, '2.0'],
+  [/\bmax\(/g, 'min('],
+  [/\bmin\(/g, 'max('],
+  [/\bparams\.(H|strideH|dilationH)\b/g, 'params.W'],
+  [/\bparams\.padTop\b/g, 'params.padLeft'],
+  [/\bparams\.padLeft\b/g, 'params.padTop'],
+  [/\bparams\.OH\b/g, 'params.OW'],
+  [/\bparams\.strideW\b/g, 'params.strideH'],
+  [/\bparams\.dilationW\b/g, 'params.dilationH'],
+  [/\.y\b/g, '.x'],
+  [/\.x\b/g, '.y'],
+  [/\{ (?:return|continue); \}/g, '{ }'],
+  [/workgroupBarrier\(\);/g, ''],
+]
+
+interface Mutant {
+  readonly shader: string
+  readonly text: string
+  readonly line: number
+  readonly change: string
+}
+
+type Outcome = 'survived' | 'invalid' | `killed: ${string}`
+
+function mutantsOf(shader: string): Mutant[] {
+  const text = loadShader(`${shader}.wgsl`)
+  const body = text.search(/^(@compute|fn )/m)
+  return MUTATIONS.flatMap(([pattern, replacement]) =>
+    [...text.matchAll(pattern)].flatMap((match) => {
+      const line = text.slice(0, match.index).split('\n').length
+      const source = text.split('\n')[line - 1]!
+      if (match.index < body || /^\s*\/\/|@builtin|@workgroup_size/.test(source)) return []
+      const column = match.index - text.lastIndexOf('\n', match.index) - 1
+      if (source.slice(0, column).includes('//')) return []
+      const changed = text.slice(0, match.index) + replacement + text.slice(match.index + match[0].length)
+      const change = `${source.trim()}   →   ${changed.split('\n')[line - 1]!.trim()}`
+      return [{ shader, text: changed, line, change }]
+    }),
+  )
+}
+
+/** The rows whose kernels use the shader, cheapest first. */
+function rowsUsing(shader: string): Row[] {
+  const rows = opNames.flatMap(rowsOf).filter((row) => {
+    return row.op
+      .kernels(row.specs, outputSpecs(row), row.attrs)
+      .some((dispatch) => dispatch.shader === shader)
+  })
+  const size = (row: Row) => row.specs.reduce((sum, spec) => sum + elems(spec), 0)
+  return rows.sort((a, b) => size(a) - size(b))
+}
+
+async function tryMutant({ shader, text }: Mutant): Promise<Outcome> {
+  const load = (path: string) => (path === `${shader}.wgsl` ? text : loadShader(path))
+  const gpu = await openGpu({ loadShader: load })
+  try {
+    for (const row of rowsUsing(shader)) {
+      const { problems } = await verify(gpu, row)
+      if (problems.length) return `killed: ${row.name} ${row.title}: ${problems[0]}`
+    }
+    return 'survived'
+  } catch (error) {
+    const { message } = error as Error
+    return message.includes('does not compile') ? 'invalid' : `killed: ${message.split('\n')[0]}`
+  } finally {
+    gpu.destroy()
+  }
+}
+
+/** Runs mutants one by one in a process that is replaced when one hangs or crashes. */
+function startWorker() {
+  let child: ChildProcess | null = null
+  const spawn = () => {
+    const file = fileURLToPath(import.meta.url)
+    return fork(file, ['--worker'], {
+      execArgv: ['--import', 'tsx'],
+      stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
+    })
+  }
+  const attempt = (mutant: Mutant) =>
+    new Promise<Outcome>((resolve) => {
+      child ??= spawn()
+      const mine = child
+      const finish = (outcome: Outcome, replace: boolean) => {
+        clearTimeout(timer)
+        mine.removeAllListeners()
+        if (replace) {
+          mine.kill('SIGKILL')
+          child = null
+        }
+        resolve(outcome)
+      }
+      const timer = setTimeout(() => finish('killed: it never ended', true), TIMEOUT_MS)
+      mine.once('message', (outcome) => finish(outcome as Outcome, false))
+      mine.once('exit', () => finish('killed: the process died', true))
+      mine.send(mutant)
+    })
+  return { attempt, stop: () => child?.disconnect() }
+}
+
+function sample(mutants: Mutant[], seed: string): Mutant[] {
+  const random = seeded(seed)
+  return mutants
+    .map((mutant) => ({ mutant, order: random() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ mutant }) => mutant)
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const all = args.includes('--all')
+  const named = args.filter((arg) => !arg.startsWith('--'))
+  const files = readdirSync(new URL('../shaders/', import.meta.url)).filter((file) => file.endsWith('.wgsl'))
+  const shaders = named.length ? named : files.map((file) => file.replace('.wgsl', ''))
+  const worker = startWorker()
+  let survivors = 0
+  for (const shader of shaders) {
+    let tried = 0
+    const lines: string[] = []
+    const untouched = await worker.attempt({
+      shader,
+      text: loadShader(`${shader}.wgsl`),
+      line: 0,
+      change: '',
+    })
+    if (untouched !== 'survived') throw new Error(`${shader} fails as it is: ${untouched}`)
+    for (const mutant of sample(mutantsOf(shader), shader)) {
+      if (!all && tried >= SAMPLE) break
+      const outcome = await worker.attempt(mutant)
+      if (process.env.VERBOSE) console.log(`${shader}:${mutant.line}  ${mutant.change}\n    ${outcome}`)
+      if (outcome === 'invalid') continue
+      tried++
+      if (outcome === 'survived') lines.push(`  line ${mutant.line}: ${mutant.change}`)
+    }
+    survivors += lines.length
+    console.log([`${shader}: ${tried - lines.length} of ${tried} changes noticed`, ...lines].join('\n'))
+  }
+  worker.stop()
+  console.log(survivors ? `${survivors} survived` : 'every change was noticed')
+}
+
+if (process.argv.includes('--worker')) {
+  process.on(
+    'message',
+    (mutant) => void tryMutant(mutant as Mutant).then((outcome) => process.send!(outcome)),
+  )
+} else {
+  await main(process.argv.slice(2))
+}
