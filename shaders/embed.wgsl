@@ -1,0 +1,42 @@
+// y = 0, with x put into [start, start + size) along one axis: the transpose of slice.
+// y[outer, j] = x[outer, j − start] for start ≤ j < start + run, else 0
+// x [outer, run]   y [outer, stride]   as vec4
+// VECTOR: all runs are multiples of 4 elements and counted in vec4s; else they are counted in elements.
+// One invocation: one vec4 of y.
+// use lib/grid.wgsl
+
+override VECTOR = 1u;
+
+struct Params { vectors: u32, run: u32, stride: u32, start: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+
+// Position in x's run; before the run it wraps around to a huge number, so one comparison covers both sides.
+fn column(at: u32) -> u32 {
+  return at % params.stride - params.start;
+}
+
+fn element(at: u32) -> f32 {
+  let j = column(at);
+  if (j >= params.run) { return 0.0; }
+  let origin = at / params.stride * params.run + j;
+  return x[origin / 4u][origin % 4u];
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = workgroup_number(group, groups) * 64u + lane;
+  if (i >= params.vectors) { return; }
+  if (VECTOR == 1u) {
+    let j = column(i);
+    if (j < params.run) { y[i] = x[i / params.stride * params.run + j]; } else { y[i] = vec4f(0.0); }
+  } else {
+    y[i] = vec4f(element(4u * i), element(4u * i + 1u), element(4u * i + 2u), element(4u * i + 3u));
+  }
+}
