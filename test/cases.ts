@@ -8,9 +8,9 @@ import type { AttrsOf, OpName } from '../src/kernels/index.ts'
 
 /**
  * normal: mean 0, variance 1. positive: uniform in 0.5…2. unit: uniform in 0…1. awayFromZero: uniform in ±(0.1…1), so
- * that finite differences do not straddle the kink of a ReLU.
+ * that finite differences do not straddle the kink of a ReLU. wide: variance 400. offset: mean 100, variance 1.
  */
-export type Distribution = 'normal' | 'positive' | 'unit' | 'awayFromZero'
+export type Distribution = 'normal' | 'positive' | 'unit' | 'awayFromZero' | 'wide' | 'offset'
 
 /** A shape alone means normal. */
 export type CaseInput = readonly number[] | { readonly shape: readonly number[]; readonly dist: Distribution }
@@ -110,7 +110,162 @@ const convGeometryOf = ({ attrs: { stride, dilation, padding, groups } }: Conv2d
   groups,
 })
 
+const of = (dist: Distribution, ...shape: number[]): CaseInput => ({ shape, dist })
+const none = { activation: 'none' } as const
+
+// any shape: one element, whole vec4s, a part of one, more than a workgroup of 256 elements
+const anyShape: readonly (readonly number[])[] = [[1], [4], [3, 2, 7], [1, 5, 13, 16], [2, 3, 1, 1], [259]]
+
+/** A row for each of `anyShape`, which `make` turns into the inputs. */
+function elementwise<A>(attrs: A, make: (shape: readonly number[]) => CaseInput[]): Rows<A> {
+  return anyShape.map((shape) => ({ inputs: make(shape), attrs })) as unknown as Rows<A>
+}
+
+// shape of x, factor
+const upsampled: readonly (readonly [Shape4, number])[] = [
+  [[1, 1, 1, 1], 2],
+  [[1, 1, 1, 4], 1],
+  [[2, 3, 5, 8], 2],
+  [[2, 5, 3, 2], 2],
+  [[1, 7, 4, 3], 3],
+  [[3, 1, 7, 12], 3],
+  [[2, 11, 1, 5], 4],
+]
+
+// channels that are multiples of 4 or not; several samples whose sizes are not; one pixel, one row, one column
+const images: readonly Shape4[] = [
+  [1, 1, 1, 1],
+  [1, 1, 1, 4],
+  [2, 3, 5, 8],
+  [3, 7, 1, 5],
+  [2, 1, 9, 2],
+  [3, 5, 7, 3],
+  [1, 13, 11, 36],
+]
+
+// shape of x, channels of the vector: vec4s in both, in one, in none
+const tiled: readonly (readonly [Shape4, number])[] = [
+  [[1, 1, 1, 1], 1],
+  [[1, 1, 1, 4], 8],
+  [[2, 3, 5, 8], 12],
+  [[3, 7, 1, 5], 4],
+  [[2, 5, 3, 4], 3],
+  [[2, 1, 9, 2], 2],
+  [[1, 11, 7, 36], 40],
+]
+
+// for reductions over rows, also: more rows than one stage takes, more than one chunk, more than one workgroup of
+// channels, a last super-row that is not full
+const reduced: readonly Shape4[] = [
+  ...images,
+  [1, 1, 65, 1],
+  [2, 8, 8, 4],
+  [3, 9, 9, 7],
+  [2, 10, 13, 68],
+  [1, 37, 31, 2],
+  [1, 29, 31, 3],
+  [3, 11, 13, 12],
+  [1, 2, 3, 260],
+]
+
+// shape of the whole, axis, start, size of the piece
+const pieces: readonly (readonly [readonly number[], number, number, number])[] = [
+  [[1], 0, 0, 1],
+  [[7], 0, 2, 3],
+  [[2, 3, 5, 16], 3, 4, 8],
+  [[2, 3, 5, 7], 3, 2, 5],
+  [[1, 1, 12, 8], 2, 4, 8],
+  [[1, 1, 13, 3], 2, 5, 7],
+  [[3, 5, 4], 1, 1, 3],
+  [[5, 2, 3], 0, 0, 4],
+  [[2, 9, 12], 2, 8, 4],
+  [[2, 9, 12], 2, 6, 4],
+]
+
+const cut = (shape: readonly number[], axis: number, size: number) =>
+  shape.map((d, i) => (i === axis ? size : d))
+
+const table = <T, A>(list: readonly T[], make: (item: T) => Case<A>) => list.map(make) as unknown as Rows<A>
+
+/** [x, gamma, beta] or [x, gamma, beta, mean, var]: every channel with its own scale and shift. */
+const normed = (x: Shape4, vectors: readonly Distribution[]): CaseInput[] => [
+  x,
+  ...vectors.map((dist) => of(dist, x[3])),
+]
+
+const adamAttrs = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+
 export const cases: CaseTable = {
+  view: [
+    { inputs: [[5]], attrs: { offset: 0, shape: [5] } },
+    { inputs: [[200]], attrs: { offset: 128, shape: [2, 5, 7] } },
+    { inputs: [[64, 3]], attrs: { offset: 64, shape: [1, 1] } },
+  ],
+  pack: [
+    { inputs: [[3]], attrs: { offsets: [0], length: 3 } },
+    {
+      inputs: [[2, 3], [65], [1]],
+      attrs: { offsets: [64, 128, 0], length: 256 },
+      note: 'out of order, with gaps',
+    },
+  ],
+  add: elementwise({}, (shape) => [shape, shape]),
+  scale: elementwise({ factor: -1.75 }, (shape) => [shape]),
+  relu: elementwise({}, (shape) => [of('awayFromZero', ...shape)]),
+  reluGrad: elementwise({}, (shape) => [shape, shape]),
+  tanh: [...elementwise({}, (shape) => [shape]), { inputs: [of('wide', 67)], attrs: {}, note: 'saturated' }],
+  tanhGrad: elementwise({}, (shape) => [shape, of('unit', ...shape)]),
+  upsample: table(upsampled, ([x, factor]) => ({ inputs: [x], attrs: { factor } })),
+  upsampleGrad: table(upsampled, ([[N, H, W, C], factor]) => ({
+    inputs: [[N, H * factor, W * factor, C]],
+    attrs: { factor },
+  })),
+  tileConcat: table(tiled, ([x, B]) => ({ inputs: [x, [x[0], 1, 1, B]], attrs: {} })),
+  slice: table(pieces, ([shape, axis, start, size]) => ({ inputs: [shape], attrs: { axis, start, size } })),
+  embed: table(pieces, ([shape, axis, start, size]) => ({
+    inputs: [cut(shape, axis, size)],
+    attrs: { axis, start, size: shape[axis]! },
+  })),
+  addRows: [
+    ...table(images, (x) => ({ inputs: [x, [x[0], 1, 1, x[3]]], attrs: none })),
+    ...table(images, (x) => ({ inputs: [x, [x[0], 1, 1, x[3]]], attrs: relu })),
+  ],
+  sumRows: [
+    ...table(reduced, (x) => ({ inputs: [x], attrs: { keepBatch: false } })),
+    ...table(reduced, (x) => ({ inputs: [x], attrs: { keepBatch: true } })),
+    { inputs: [[13, 8]], attrs: { keepBatch: false } },
+    { inputs: [[9]], attrs: { keepBatch: false } },
+  ],
+  batchNormTrain: [
+    ...table(reduced, (x) => ({ inputs: normed(x, ['normal', 'normal']), attrs: { epsilon: 1e-3 } })),
+    {
+      inputs: [of('offset', 2, 11, 13, 5), [5], [5]],
+      attrs: { epsilon: 1e-3 },
+      note: 'a variance that E[x²] − E[x]² would lose',
+    },
+  ],
+  batchNorm: table(reduced, (x) => ({
+    inputs: normed(x, ['normal', 'normal', 'normal', 'positive']),
+    attrs: { epsilon: 1e-3 },
+  })),
+  batchNormGrad: table(reduced, (x) => ({
+    inputs: [x, ...normed(x, ['normal', 'normal', 'positive'])],
+    attrs: { epsilon: 1e-3 },
+  })),
+  mse: [
+    ...elementwise({}, (shape) => [shape, shape]),
+    {
+      inputs: [
+        [3, 61, 67, 2],
+        [3, 61, 67, 2],
+      ],
+      attrs: {},
+    },
+  ],
+  mseGrad: elementwise({}, (shape) => [[1], shape, shape]),
+  lerp: elementwise({ t: 0.01 }, (shape) => [shape, shape]),
+  // params, grads, m, v, hyper (positive: learning rate and bias corrections)
+  adam: elementwise(adamAttrs, (shape) => [shape, shape, shape, of('unit', ...shape), of('positive', 4)]),
   conv2d: convRows,
   // [dy, w] → dx
   conv2dGradInput: convGradRows((x, w, dy, row) => ({

@@ -1,13 +1,50 @@
+import { adam } from './adam.ts'
+import { add } from './add.ts'
+import { addRows } from './addRows.ts'
+import { batchNorm, batchNormGrad, batchNormTrain } from './batchNorm.ts'
 import { conv2d } from './conv2d.ts'
 import { conv2dGradInput } from './conv2dGradInput.ts'
 import { conv2dGradWeight } from './conv2dGradWeight.ts'
+import { lerp } from './lerp.ts'
+import { mse, mseGrad } from './mse.ts'
 import type { AnyOp, Op } from './op.ts'
+import { pack } from './pack.ts'
+import { relu, reluGrad } from './relu.ts'
+import { scale } from './scale.ts'
+import { embed, slice } from './slice.ts'
+import { sumRows } from './sumRows.ts'
+import { tanh, tanhGrad } from './tanh.ts'
+import { tileConcat } from './tileConcat.ts'
+import { upsample, upsampleGrad } from './upsample.ts'
+import { view } from './view.ts'
 
 /** Every operator there is. `test/cases.ts` must have rows for each, or it does not compile. */
 export const ops = {
+  view,
+  pack,
+  add,
+  scale,
+  relu,
+  reluGrad,
+  tanh,
+  tanhGrad,
+  upsample,
+  upsampleGrad,
+  tileConcat,
+  slice,
+  embed,
+  addRows,
+  sumRows,
   conv2d,
   conv2dGradInput,
   conv2dGradWeight,
+  batchNormTrain,
+  batchNorm,
+  batchNormGrad,
+  mse,
+  mseGrad,
+  lerp,
+  adam,
 } as const
 
 export type OpName = keyof typeof ops
