@@ -1,0 +1,86 @@
+/** Contact sheets: the pictures of the report's figure 6, grey | ours | original, one row a photograph. */
+
+import sharp, { type OverlayOptions } from 'sharp'
+import type { Photo } from './image.ts'
+import { fitText, svgText } from './strokes.ts'
+
+export interface SheetRow {
+  readonly gray: Photo
+  readonly ours: Photo
+  /** The colours that were there; where no row has any, the sheet has two columns. */
+  readonly original?: Photo
+  /** A line under the row, such as the file's name; cut where it is too long. */
+  readonly caption?: string
+}
+
+export interface SheetOptions {
+  /** Longest side of a picture in px. */
+  readonly cell?: number
+}
+
+const CELL = 160
+const MARGIN = 8
+const HEADING = 10
+const CAPTION = 8
+
+/**
+ * A PNG of all rows on white: columns of one width, every picture whole and scaled to a longest side of `cell`, rows as
+ * high as their highest picture. Throws a `RangeError` without rows.
+ */
+export async function contactSheet(
+  rows: readonly SheetRow[],
+  { cell = CELL }: SheetOptions = {},
+): Promise<Buffer> {
+  if (!rows.length) throw new RangeError('a contact sheet needs at least one row')
+  const columns = rows.some(({ original }) => original) ? ['grey', 'ours', 'original'] : ['grey', 'ours']
+  const width = MARGIN + columns.length * (cell + MARGIN)
+  const left = (column: number) => MARGIN + column * (cell + MARGIN)
+  const letters = columns.map((name, i) =>
+    svgText(name, left(i) + cell / 2, MARGIN + HEADING, { size: HEADING, anchor: 'middle' }),
+  )
+  const pictures: Promise<OverlayOptions>[] = []
+  let top = HEADING + 2 * MARGIN
+  for (const { gray, ours, original, caption } of rows) {
+    const shown = [gray, ours, ...(original ? [original] : [])]
+    const height = Math.max(...shown.map((picture) => fitted(picture, cell).height))
+    shown.forEach((picture, i) => {
+      pictures.push(overlay(picture, cell, { left: left(i), top, height }))
+    })
+    top += height + MARGIN
+    if (caption === undefined) continue
+    const line = fitText(caption, CAPTION, width - 2 * MARGIN)
+    letters.push(svgText(line, MARGIN, top + CAPTION, { size: CAPTION, color: '#555555' }))
+    top += CAPTION + 2 * MARGIN
+  }
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${top}">${letters.join('')}</svg>`
+  const paper = { width, height: top, channels: 3, background: '#ffffff' } as const
+  return sharp({ create: paper, limitInputPixels: false })
+    .composite([...(await Promise.all(pictures)), { input: Buffer.from(svg) }])
+    .removeAlpha()
+    .png()
+    .toBuffer()
+}
+
+function fitted({ width, height }: Photo, cell: number): { width: number; height: number } {
+  const scale = cell / Math.max(width, height)
+  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) }
+}
+
+/** The picture at its size on the sheet, in the middle of its cell. */
+async function overlay(
+  photo: Photo,
+  cell: number,
+  place: { left: number; top: number; height: number },
+): Promise<OverlayOptions> {
+  const { width, height } = fitted(photo, cell)
+  const source = { width: photo.width, height: photo.height, channels: 3 } as const
+  const image = sharp(photo.rgb, { raw: source, limitInputPixels: false }).resize(width, height, {
+    fit: 'fill',
+  })
+  return {
+    input: await image.raw().toBuffer(),
+    raw: { width, height, channels: 3 },
+    left: place.left + ((cell - width) >> 1),
+    top: place.top + ((place.height - height) >> 1),
+  }
+}
