@@ -12,7 +12,9 @@ export function adamStep(graph: Graph, parameters: Tensor, gradients: Tensor): v
   const shape = graph.shape(parameters)
   const m = graph.variable('adam.m', shape)
   const v = graph.variable('adam.v', shape)
-  graph.scope('adam', () => graph.all('adam', [parameters, gradients, m, v, graph.input('adam.hyper', [4])], ADAM))
+  graph.scope('adam', () =>
+    graph.all('adam', [parameters, gradients, m, v, graph.input('adam.hyper', [4])], ADAM),
+  )
 }
 
 /** The step's scalars: learning rate and the bias corrections 1 − βᵗ of step `t`, which counts from 1. */

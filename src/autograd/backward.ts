@@ -42,7 +42,12 @@ function dependsOn(nodes: readonly Node[], wrt: readonly Tensor[]): Set<Tensor> 
   return varying
 }
 
-function gradOf(graph: Graph, node: Node, grads: Map<Tensor, Tensor>, varying: Set<Tensor>): (Tensor | null)[] {
+function gradOf(
+  graph: Graph,
+  node: Node,
+  grads: Map<Tensor, Tensor>,
+  varying: Set<Tensor>,
+): (Tensor | null)[] {
   const op = getOp(node.op)
   if (!op.grad) throw new GraphError(`layer ${node.label}: ${node.op} has no gradient`)
   const builder: GradBuilder = {

@@ -87,8 +87,9 @@ export class Gpu {
   }
 
   async #compile(key: string, shader: Shader): Promise<Kernel> {
+    this.device.pushErrorScope('validation') // the messages below say it better
     const module = this.device.createShaderModule({ code: shader.code, label: key })
-    const { messages } = await module.getCompilationInfo()
+    const [{ messages }] = await Promise.all([module.getCompilationInfo(), this.device.popErrorScope()])
     if (messages.length) {
       const lines = messages.map((m) => `${m.type} at line ${m.lineNum}: ${m.message}`)
       throw new GpuError(`kernel ${key} does not compile:\n${lines.join('\n')}`)

@@ -21,7 +21,9 @@ export interface ImageSize {
 export interface Network {
   /** Predicted a*, b* in ab units, [N,H,W,2]. */
   readonly ab: Tensor
-  /** The weights by name, as views of the variable `parameters`. */
+  /** The variable that holds all weights. */
+  readonly parameterArena: Tensor
+  /** The weights by name, as views of it. */
   readonly parameters: ReadonlyMap<string, Tensor>
   /** Batch means and variances by the names of the running statistics; empty outside training. */
   readonly batchStatistics: ReadonlyMap<string, Tensor>
@@ -39,15 +41,19 @@ export function buildColorizer(
   mode: 'train' | 'infer',
 ): Network {
   const layout = layoutOf(architecture)
-  const parameters = viewsOf(graph, 'parameters', layout.parameters)
-  const statistics = mode === 'infer' ? viewsOf(graph, 'statistics', layout.statistics) : new Map<string, Tensor>()
+  const parameterArena = graph.variable('parameters', [layout.parameters.length])
+  const parameters = viewsOf(graph, parameterArena, layout.parameters)
+  const statistics =
+    mode === 'infer'
+      ? viewsOf(graph, graph.variable('statistics', [layout.statistics.length]), layout.statistics)
+      : new Map<string, Tensor>()
   const batchStatistics = new Map<string, Tensor>()
   const layers = layersOf(architecture)
 
   const run = (x: Tensor, layer: ConvLayer): Tensor =>
     graph.scope(layer.name, () => {
       let y = convolve(graph, parameters, x, layer, 'relu')
-      for (const step of layer.then) {
+      for (const step of layer.after) {
         if (step === 'upsample') y = graph.op('upsample', [y], { factor: 2 })
         else y = normalize(graph, parameters, statistics, batchStatistics, y, layer.norm!)
       }
@@ -57,19 +63,20 @@ export function buildColorizer(
   const L = graph.input('L', [batch, height, width, 1])
   const features = graph.input('features', [batch, 1, 1, architecture.classes])
   const encoded = layers.encoder.reduce(run, L)
-  const fused = graph.scope(layers.fusion.name, () => fuse(graph, parameters, encoded, features, layers.fusion))
+  const fused = graph.scope(layers.fusion.name, () =>
+    fuse(graph, parameters, encoded, features, layers.fusion),
+  )
   const decoded = layers.decoder.slice(0, -1).reduce(run, fused)
   const ab = graph.scope('decoder.conv5', () => {
     const raw = convolve(graph, parameters, decoded, layers.decoder.at(-1)!, 'none')
     const halfSize = graph.op('scale', [graph.op('tanh', [raw], {})], { factor: AB_RANGE })
     return graph.op('upsample', [halfSize], { factor: 2 })
   })
-  return { ab, parameters, batchStatistics }
+  return { ab, parameterArena, parameters, batchStatistics }
 }
 
-/** The tensors of an arena as views of one variable. */
-function viewsOf(graph: Graph, variable: string, arena: Arena): Map<string, Tensor> {
-  const flat = graph.variable(variable, [arena.length])
+/** The tensors of an arena as views of its flat variable. */
+function viewsOf(graph: Graph, flat: Tensor, arena: Arena): Map<string, Tensor> {
   return new Map(
     arena.tensors.map(({ name, shape, offset }) => [
       name,
@@ -80,7 +87,13 @@ function viewsOf(graph: Graph, variable: string, arena: Arena): Map<string, Tens
 
 type Named = ReadonlyMap<string, Tensor>
 
-function convolve(graph: Graph, parameters: Named, x: Tensor, layer: ConvLayer, activation: 'relu' | 'none'): Tensor {
+function convolve(
+  graph: Graph,
+  parameters: Named,
+  x: Tensor,
+  layer: ConvLayer,
+  activation: 'relu' | 'none',
+): Tensor {
   const inputs = [x, parameters.get(`${layer.name}.weight`)!, parameters.get(`${layer.name}.bias`)!]
   return graph.op('conv2d', inputs, { ...conv2dDefaults, stride: [layer.stride, layer.stride], activation })
 }

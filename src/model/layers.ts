@@ -19,7 +19,7 @@ export interface ConvLayer {
   readonly kernel: 1 | 3
   readonly stride: 1 | 2
   /** What stands behind the convolution's ReLU, in order. */
-  readonly then: readonly ('norm' | 'upsample')[]
+  readonly after: readonly ('norm' | 'upsample')[]
   /** The name of the batch norm, where there is one. */
   readonly norm?: string
 }
@@ -54,7 +54,7 @@ export function layersOf({ classes, width }: Architecture): Layers {
       outputs: scaled(count),
       kernel: 3,
       stride: downsampling ? 2 : 1,
-      ...(downsampling ? { then: ['norm'], norm: `encoder.bn${number}` } : { then: [] }),
+      ...(downsampling ? { after: ['norm'], norm: `encoder.bn${number}` } : { after: [] }),
     }
   })
   const fusion: ConvLayer = {
@@ -63,7 +63,7 @@ export function layersOf({ classes, width }: Architecture): Layers {
     outputs: scaled(FUSION),
     kernel: 1,
     stride: 1,
-    then: [],
+    after: [],
   }
   const decoder = DECODER.map((count, i): ConvLayer => {
     const number = i + 1
@@ -74,7 +74,7 @@ export function layersOf({ classes, width }: Architecture): Layers {
       outputs: scaled(count),
       kernel: 3,
       stride: 1,
-      ...(upsampling ? { then: ['upsample', 'norm'], norm: `decoder.bn${number}` } : { then: [] }),
+      ...(upsampling ? { after: ['upsample', 'norm'], norm: `decoder.bn${number}` } : { after: [] }),
     }
   })
   const last: ConvLayer = {
@@ -83,19 +83,25 @@ export function layersOf({ classes, width }: Architecture): Layers {
     outputs: 2,
     kernel: 3,
     stride: 1,
-    then: [],
+    after: [],
   }
   return { encoder, fusion, decoder: [...decoder, last] }
 }
 
-export const allLayers = ({ encoder, fusion, decoder }: Layers): ConvLayer[] => [...encoder, fusion, ...decoder]
+export const allLayers = ({ encoder, fusion, decoder }: Layers): ConvLayer[] => [
+  ...encoder,
+  fusion,
+  ...decoder,
+]
 
 /**
  * The architecture whose tensors have the given shapes, or null when no width gives them. Several widths round to the
  * same channel counts; the middle of them is returned.
  * @param shapeOf shape of a tensor of the weight file, [K,C,R,S] for convolutions
  */
-export function architectureOf(shapeOf: (name: string) => readonly number[] | undefined): Architecture | null {
+export function architectureOf(
+  shapeOf: (name: string) => readonly number[] | undefined,
+): Architecture | null {
   let [low, high] = [0, Number.POSITIVE_INFINITY]
   const outputs = (name: string) => shapeOf(`${name}.weight`)?.[0]
   const full = layersOf({ classes: 0, width: 1 })

@@ -67,7 +67,10 @@ export function unpackArena(arena: Arena, flat: Float32Array): Map<string, Named
     arena.tensors.map((tensor) => {
       const size = tensor.shape.reduce((a, b) => a * b, 1)
       const data = flat.slice(tensor.offset, tensor.offset + size)
-      return [tensor.name, { shape: tensor.fileShape, data: isConvWeight(tensor) ? toFile(tensor, data) : data }]
+      return [
+        tensor.name,
+        { shape: tensor.fileShape, data: isConvWeight(tensor) ? toFile(tensor, data) : data },
+      ]
     }),
   )
 }
@@ -89,7 +92,8 @@ function toFile({ shape }: ArenaTensor, data: Float32Array): Float32Array {
   const [taps, C, K] = [shape[0]! * shape[1]!, shape[2]!, shape[3]!]
   const result = new Float32Array(data.length)
   for (let t = 0; t < taps; t++) {
-    for (let c = 0; c < C; c++) for (let k = 0; k < K; k++) result[(k * C + c) * taps + t] = data[(t * C + c) * K + k]!
+    for (let c = 0; c < C; c++)
+      for (let k = 0; k < K; k++) result[(k * C + c) * taps + t] = data[(t * C + c) * K + k]!
   }
   return result
 }
@@ -98,7 +102,8 @@ function fromFile({ shape }: ArenaTensor, data: Float32Array): Float32Array {
   const [taps, C, K] = [shape[0]! * shape[1]!, shape[2]!, shape[3]!]
   const result = new Float32Array(data.length)
   for (let t = 0; t < taps; t++) {
-    for (let c = 0; c < C; c++) for (let k = 0; k < K; k++) result[(t * C + c) * K + k] = data[(k * C + c) * taps + t]!
+    for (let c = 0; c < C; c++)
+      for (let k = 0; k < K; k++) result[(t * C + c) * K + k] = data[(k * C + c) * taps + t]!
   }
   return result
 }

@@ -17,14 +17,19 @@ export function trainingGraph(architecture: Architecture, size: ImageSize, inspe
   const network = buildColorizer(graph, architecture, size, 'train')
   const target = graph.input('ab', graph.shape(network.ab))
   const loss = graph.scope('loss', () => graph.op('mse', [network.ab, target], {}))
-  const gradients = packed(graph, 'gradients', layout.parameters, gradientsOf(graph, loss, network.parameters))
+  const gradients = packed(
+    graph,
+    'gradients',
+    layout.parameters,
+    gradientsOf(graph, loss, network.parameters),
+  )
   graph.output('loss', loss)
   if (inspect) {
     graph.output('ab', network.ab)
     graph.output('gradients', gradients)
   }
   updateStatistics(graph, layout, network.batchStatistics)
-  adamStep(graph, parametersOf(graph), gradients)
+  adamStep(graph, network.parameterArena, gradients)
   return graph
 }
 
@@ -35,7 +40,11 @@ export function inferenceGraph(architecture: Architecture, size: ImageSize): Gra
   return graph
 }
 
-function gradientsOf(graph: Graph, loss: Tensor, parameters: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+function gradientsOf(
+  graph: Graph,
+  loss: Tensor,
+  parameters: ReadonlyMap<string, Tensor>,
+): Map<string, Tensor> {
   const gradients = backward(graph, loss, [...parameters.values()])
   return new Map([...parameters.keys()].map((name, i) => [name, gradients[i]!]))
 }
@@ -51,12 +60,4 @@ function updateStatistics(graph: Graph, layout: Layout, batch: ReadonlyMap<strin
   const state = graph.variable('statistics', [layout.statistics.length])
   const seen = packed(graph, 'statistics', layout.statistics, batch)
   graph.scope('statistics', () => graph.op('lerp', [state, seen], { t: STATISTICS_RATE }))
-}
-
-function parametersOf(graph: Graph): Tensor {
-  for (const tensor of graph.tensors()) {
-    const origin = graph.origin(tensor)
-    if (origin.kind === 'variable' && origin.name === 'parameters') return tensor
-  }
-  throw new Error('the network declares the variable "parameters"')
 }

@@ -1,0 +1,126 @@
+import { EXIT, UserError } from '../errors.ts'
+import { layoutOf, type NamedTensor, packArena, unpackArena } from '../model/layout.ts'
+import { readSafetensors, writeSafetensors } from './safetensors.ts'
+import { type Weights, weightsFrom, weightTensors } from './weights.ts'
+
+/** Raised whenever an old checkpoint would not continue to the same bits. */
+const VERSION = '1'
+const FORMAT = 'webgpu-colorizer checkpoint'
+
+/** What makes two trainings the same; a resumed one must not change it. */
+export interface TrainingSettings {
+  readonly seed: number
+  readonly batch: number
+  readonly size: number
+  readonly width: number
+  readonly classes: number
+  readonly learningRate: number
+  /** Identifies the training pictures and their order. */
+  readonly data: string
+}
+
+/** Everything that a training needs to continue to the same bits as if it had never stopped. */
+export interface Checkpoint {
+  readonly weights: Weights
+  readonly m: Float32Array
+  readonly v: Float32Array
+  /** Steps done, and the place in the data; with the seed also the state of every random number (they are counted). */
+  readonly step: number
+  readonly epoch: number
+  readonly position: number
+  readonly settings: TrainingSettings
+  readonly losses: Float32Array
+  readonly validations: readonly Validation[]
+}
+
+export interface Validation {
+  readonly step: number
+  readonly abMse: number
+}
+
+/** Writes the checkpoint atomically. Throws a `UserError` when the file system refuses; the old file then stays. */
+export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
+  const { weights, m, v, step, epoch, position, settings, losses, validations } = checkpoint
+  const { parameters } = layoutOf(weights.architecture)
+  const tensors = new Map([
+    ...weightTensors(weights),
+    ...prefixed('adam.m/', unpackArena(parameters, m)),
+    ...prefixed('adam.v/', unpackArena(parameters, v)),
+    ['history.loss', { shape: [losses.length], data: losses }] as const,
+  ])
+  const writable = new Map([...tensors].map(([name, { shape, data }]) => [name, { shape: [...shape], data }]))
+  await writeSafetensors(path, writable, {
+    format: FORMAT,
+    version: VERSION,
+    step: String(step),
+    epoch: String(epoch),
+    position: String(position),
+    rng: JSON.stringify({ generator: 'philox4x32-10', seed: settings.seed, epoch, position }),
+    settings: JSON.stringify(settings),
+    validations: JSON.stringify(validations),
+  })
+}
+
+/** Reads a checkpoint. Throws a `UserError` (exit code 4) when it is none, of another version, or damaged. */
+export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  const { tensors, metadata } = await readSafetensors(path)
+  if (metadata.format !== FORMAT) throw bad(path, 'is not a checkpoint of this program')
+  if (metadata.version !== VERSION) {
+    throw bad(
+      path,
+      `is a checkpoint of version ${metadata.version}, this program writes and reads version ${VERSION}`,
+    )
+  }
+  const weights = weightsFrom(path, tensors)
+  const { parameters } = layoutOf(weights.architecture)
+  const losses = tensors.get('history.loss')
+  if (!losses) throw bad(path, 'has no history.loss')
+  return {
+    weights,
+    m: packArena(parameters, unprefixed(path, 'adam.m/', tensors)),
+    v: packArena(parameters, unprefixed(path, 'adam.v/', tensors)),
+    step: count(path, metadata, 'step'),
+    epoch: count(path, metadata, 'epoch'),
+    position: count(path, metadata, 'position'),
+    settings: parse(path, metadata, 'settings'),
+    losses: losses.data,
+    validations: parse(path, metadata, 'validations'),
+  }
+}
+
+const prefixed = (prefix: string, tensors: ReadonlyMap<string, NamedTensor>) =>
+  [...tensors].map(([name, tensor]) => [prefix + name, tensor] as const)
+
+/** The moments of every weight, under the weights' own names; each must be there in its weight's shape. */
+function unprefixed(
+  path: string,
+  prefix: string,
+  tensors: ReadonlyMap<string, NamedTensor>,
+): Map<string, NamedTensor> {
+  const found = new Map<string, NamedTensor>()
+  for (const [name, weight] of tensors) {
+    if (/^(adam|history)\./.test(name)) continue
+    const moment = tensors.get(prefix + name)
+    if (!moment && /\.(mean|var)$/.test(name)) continue
+    if (moment?.shape.join() !== weight.shape.join())
+      throw bad(path, `has no ${prefix}${name} of shape [${weight.shape}]`)
+    found.set(name, moment)
+  }
+  return found
+}
+
+function count(path: string, metadata: Record<string, string>, key: string): number {
+  const value = Number(metadata[key] ?? Number.NaN)
+  if (!Number.isSafeInteger(value) || value < 0) throw bad(path, `has the ${key} "${metadata[key]}"`)
+  return value
+}
+
+function parse<T>(path: string, metadata: Record<string, string>, key: string): T {
+  try {
+    return JSON.parse(metadata[key] ?? '') as T
+  } catch {
+    throw bad(path, `has unreadable ${key}`)
+  }
+}
+
+const bad = (path: string, what: string) => new UserError(`${path} ${what}`, EXIT.badWeightsOrRecords)

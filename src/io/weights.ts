@@ -1,0 +1,87 @@
+import { EXIT, UserError } from '../errors.ts'
+import { type Architecture, architectureOf } from '../model/layers.ts'
+import { type Arena, layoutOf, type NamedTensor, packArena, unpackArena } from '../model/layout.ts'
+import { readSafetensors } from './safetensors.ts'
+
+/** The network's weights as they lie on the GPU: see `model/layout.ts`. */
+export interface Weights {
+  readonly architecture: Architecture
+  readonly parameters: Float32Array
+  readonly statistics: Float32Array
+}
+
+/** What weight files carry beside the network's own tensors: a checkpoint's moments and history. */
+const EXTRA = /^(adam\.[mv]\/|history\.)/
+
+/**
+ * Reads the weights of a weight file or a checkpoint. The architecture is recognised by the shapes.
+ * @throws UserError (exit code 4) naming file and tensor when one is missing, extra or misshapen, or not finite
+ */
+export async function readWeights(path: string): Promise<Weights & { metadata: Record<string, string> }> {
+  const { tensors, metadata } = await readSafetensors(path)
+  return { ...weightsFrom(path, tensors), metadata }
+}
+
+export function weightsFrom(path: string, tensors: ReadonlyMap<string, NamedTensor>): Weights {
+  const architecture = architectureOf((name) => tensors.get(name)?.shape)
+  if (!architecture) throw notOurs(path, tensors)
+  const { parameters, statistics } = layoutOf(architecture)
+  checkTensors(path, [parameters, statistics], tensors)
+  return {
+    architecture,
+    parameters: packArena(parameters, tensors),
+    statistics: packArena(statistics, tensors),
+  }
+}
+
+/** The inverse: named tensors in the layout of files. */
+export function weightTensors(weights: Weights): Map<string, NamedTensor> {
+  const { parameters, statistics } = layoutOf(weights.architecture)
+  return new Map([
+    ...unpackArena(parameters, weights.parameters),
+    ...unpackArena(statistics, weights.statistics),
+  ])
+}
+
+/** Throws unless the weights can colour: an untrained network's last layer is zero, and it would paint grey. */
+export function expectTrained(path: string, { architecture, parameters }: Weights): void {
+  const { offset, shape } = layoutOf(architecture).parameters.tensors.find(
+    ({ name }) => name === 'decoder.conv5.weight',
+  )!
+  const size = shape.reduce((a, b) => a * b, 1)
+  if (parameters.subarray(offset, offset + size).every((value) => value === 0)) {
+    throw new UserError(
+      `${path} holds an untrained network, which cannot colour; train it first`,
+      EXIT.badWeightsOrRecords,
+    )
+  }
+}
+
+function checkTensors(
+  path: string,
+  arenas: readonly Arena[],
+  tensors: ReadonlyMap<string, NamedTensor>,
+): void {
+  const expected = new Map(arenas.flatMap((arena) => arena.tensors).map((tensor) => [tensor.name, tensor]))
+  for (const [name, { fileShape }] of expected) {
+    const found = tensors.get(name)
+    if (!found) throw bad(path, `the tensor ${name} is missing`)
+    if (found.shape.join() !== fileShape.join()) {
+      throw bad(path, `the tensor ${name} is [${found.shape}], expected [${fileShape}]`)
+    }
+    if (!found.data.every(Number.isFinite))
+      throw bad(path, `the tensor ${name} has values that are not finite`)
+  }
+  const extra = [...tensors.keys()].find((name) => !expected.has(name) && !EXTRA.test(name))
+  if (extra !== undefined) throw bad(path, `the tensor ${extra} does not belong to this network`)
+}
+
+/** Why no width fits the file: a tensor that is not there at all, or shapes that don't go together. */
+function notOurs(path: string, tensors: ReadonlyMap<string, NamedTensor>): UserError {
+  const names = [...layoutOf({ classes: 1, width: 1 }).parameters.tensors].map(({ name }) => name)
+  const missing = names.find((name) => !tensors.has(name))
+  return bad(path, missing ? `the tensor ${missing} is missing` : 'its layers are not of one width')
+}
+
+const bad = (path: string, what: string) =>
+  new UserError(`${path} does not hold the weights of this network: ${what}`, EXIT.badWeightsOrRecords)

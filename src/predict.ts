@@ -1,0 +1,125 @@
+import { compile } from './graph/compile.ts'
+import { Executor, type Variables } from './graph/execute.ts'
+import { networkLightness, type Photo, resize, upsampleAb } from './io/image.ts'
+import { labToSrgb, lightness, srgbToLab } from './io/lab.ts'
+import type { Gpu } from './kernels/gpu.ts'
+import type { Architecture } from './model/layers.ts'
+import { inferenceGraph } from './model/training.ts'
+
+/** Plans kept for pictures of different proportions; each holds the memory of one network pass. */
+const MAX_PLANS = 4
+/** Panoramas are shown to the network at most this many times as long as they are high. */
+const MAX_ASPECT = 4
+/** Full-size pictures are worked on in bands of about this many pixels, so that a large one needs little memory. */
+const BAND_PIXELS = 2 ** 20
+
+/** The network's colours of one picture, at the size the network saw it: [height, width, 2] in ab units. */
+export interface SmallAb {
+  readonly ab: Float32Array
+  readonly width: number
+  readonly height: number
+}
+
+/** Shows whole pictures to the network whose weights are in `variables`. */
+export class Predictor {
+  readonly #plans = new Map<string, Executor>()
+
+  /** @param size the shorter side of a picture as the network sees it: what it was trained at */
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly architecture: Architecture,
+    private readonly variables: Variables,
+    private readonly size: number,
+  ) {}
+
+  /**
+   * The colours of `photo`, whose own colours are not looked at: only its lightness reaches the network.
+   * @param features class probabilities; none means a vector of zeros
+   */
+  async predict(photo: Photo, features?: Float32Array): Promise<SmallAb> {
+    const { width, height } = networkSize(photo, this.size)
+    const executor = await this.#executor(width, height)
+    const seen = await resize(photo, width, height)
+    executor.upload('L', networkLightness(seen.rgb))
+    executor.upload('features', features ?? new Float32Array(this.architecture.classes))
+    const [ab] = await executor.run(['ab'])
+    return { ab: ab!, width, height }
+  }
+
+  destroy(): void {
+    for (const executor of this.#plans.values()) executor.destroy()
+    this.#plans.clear()
+  }
+
+  /** The compiled network for one size; the least recently used one makes room. */
+  async #executor(width: number, height: number): Promise<Executor> {
+    const key = `${width}×${height}`
+    let executor = this.#plans.get(key)
+    this.#plans.delete(key)
+    if (!executor) {
+      if (this.#plans.size >= MAX_PLANS) this.#evict()
+      const graph = inferenceGraph(this.architecture, { batch: 1, width, height })
+      const plan = compile(graph, this.gpu.device.limits.maxStorageBufferBindingSize)
+      executor = await Executor.create(this.gpu, plan, this.variables)
+    }
+    this.#plans.set(key, executor)
+    return executor
+  }
+
+  #evict(): void {
+    const [oldest, executor] = this.#plans.entries().next().value!
+    executor.destroy()
+    this.#plans.delete(oldest)
+    this.gpu.pool.trim()
+  }
+}
+
+/** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of 8. */
+export function networkSize({ width, height }: { width: number; height: number }, size: number) {
+  const scale = size / Math.min(width, height)
+  const side = (length: number) =>
+    Math.max(8, Math.round(Math.min(length * scale, MAX_ASPECT * size) / 8) * 8)
+  return { width: side(width), height: side(height) }
+}
+
+/** `photo` in the network's colours: its own lightness at full resolution, colours enlarged bilinearly. */
+export function paint(photo: Photo, small: SmallAb, saturation: number): Photo {
+  const rgb = new Uint8Array(photo.rgb.length)
+  for (const { first, last, pixels } of bands(photo)) {
+    const ab = enlarge(small, photo, first, last)
+    for (let i = 0; i < ab.length; i++) ab[i]! *= saturation
+    const [from, to] = [pixels[0] * 3, pixels[1] * 3]
+    labToSrgb(lightness(photo.rgb.subarray(from, to)), ab, rgb.subarray(from, to))
+  }
+  return { ...photo, rgb }
+}
+
+/** The photograph's lightness alone: what somebody who wants colours starts from. */
+export function grayOf(photo: Photo): Photo {
+  const colourless = { ab: new Float32Array(2), width: 1, height: 1 }
+  return paint(photo, colourless, 1)
+}
+
+/**
+ * Mean of (a − a′)² and (b − b′)² over a picture's pixels at full resolution, in ab units²: the loss's measure.
+ */
+export function abError(photo: Photo, small: SmallAb): number {
+  let sum = 0
+  for (const { first, last, pixels } of bands(photo)) {
+    const truth = srgbToLab(photo.rgb.subarray(pixels[0] * 3, pixels[1] * 3)).ab
+    const ab = enlarge(small, photo, first, last)
+    for (let i = 0; i < ab.length; i++) sum += (ab[i]! - truth[i]!) ** 2
+  }
+  return sum / (photo.width * photo.height * 2)
+}
+
+const enlarge = ({ ab, width, height }: SmallAb, photo: Photo, first: number, last: number) =>
+  upsampleAb(ab, width, { x: 0, y: 0, width, height }, photo, [first, last])
+
+function* bands({ width, height }: Photo) {
+  const rows = Math.max(1, Math.floor(BAND_PIXELS / width))
+  for (let first = 0; first < height; first += rows) {
+    const last = Math.min(first + rows, height)
+    yield { first, last, pixels: [first * width, last * width] as const }
+  }
+}

@@ -1,0 +1,57 @@
+/** What a command says to the person who runs it. Results go to stdout, everything else to stderr. */
+export interface Terminal {
+  /** A line that stays. Silent with --quiet. */
+  say(line: string): void
+  /** A line worth seeing even with --quiet: something went wrong, the work goes on. */
+  warn(line: string): void
+  /** The state of the work, redrawn in place on a terminal, and now and then as a line elsewhere. */
+  progress(state: string): void
+}
+
+/** Without a terminal to redraw on, at most one progress line in this many milliseconds. */
+const PLAIN_INTERVAL_MS = 10_000
+
+export function openTerminal(quiet: boolean, stream: NodeJS.WriteStream = process.stderr): Terminal {
+  let drawn = 0
+  let lastPlain = 0
+  const clear = () => {
+    if (drawn) stream.write(`\r${' '.repeat(drawn)}\r`)
+    drawn = 0
+  }
+  const warn = (line: string) => {
+    clear()
+    stream.write(`${line}\n`)
+  }
+  return {
+    warn,
+    say: (line) => {
+      if (!quiet) warn(line)
+    },
+    progress: (state) => {
+      if (quiet) return
+      if (stream.isTTY) {
+        clear()
+        const line = state.slice(0, (stream.columns ?? 80) - 1)
+        stream.write(line)
+        drawn = line.length
+      } else if (Date.now() - lastPlain >= PLAIN_INTERVAL_MS) {
+        lastPlain = Date.now()
+        stream.write(`${state}\n`)
+      }
+    },
+  }
+}
+
+/** "━━━━━━────  60%" */
+export function bar(share: number, cells = 20): string {
+  const full = Math.round(Math.min(Math.max(share, 0), 1) * cells)
+  return `${'━'.repeat(full)}${'─'.repeat(cells - full)} ${Math.floor(share * 100)}%`
+}
+
+/** "1 h 02 min", "3 min 20 s", "12 s" */
+export function duration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds))
+  if (s >= 3600)
+    return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, '0')} min`
+  return s >= 60 ? `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, '0')} s` : `${s} s`
+}
