@@ -1,4 +1,4 @@
-import type { Gpu, Kernel } from '../kernels/gpu.ts'
+import { type Gpu, GpuError, type Kernel } from '../kernels/gpu.ts'
 import { formatShape } from '../kernels/op.ts'
 import { PARAMS_ALIGNMENT, type Place, type Plan, type PlannedTensor, type Step } from './compile.ts'
 import { GraphError } from './graph.ts'
@@ -85,6 +85,7 @@ export class Executor {
         ? { buffer: this.#params!, offset: i * PARAMS_ALIGNMENT, size: Math.ceil(block.length / 16) * 16 }
         : null
       const label = `${step.node.label} (${step.dispatch.shader})`
+      expectWorkgroups(label, step.dispatch.workgroups, gpu.device.limits.maxComputeWorkgroupsPerDimension)
       const bindGroup = gpu.bindGroup(
         kernel,
         label,
@@ -226,6 +227,14 @@ export class Executor {
       `layer ${node.label}: ${node.op} (node ${node.id}) is the first to give ${data[at]}, at element ${at} of ${formatShape(place.shape)}`,
     )
   }
+}
+
+/** WebGPU itself would refuse it too, but without saying which kernel it was. */
+function expectWorkgroups(label: string, workgroups: readonly number[], limit: number): void {
+  if (Math.max(...workgroups) <= limit) return
+  throw new GpuError(
+    `${label}: ${workgroups.join('×')} workgroups, but the adapter takes ${limit} in a direction`,
+  )
 }
 
 function encode(pass: GPUComputePassEncoder, { kernel, bindGroup, step }: Prepared): void {
