@@ -1,0 +1,121 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { arch, availableParallelism, platform, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { UserError } from './errors.ts'
+import { type AdapterSummary, adapterSummary, listAdapters, openGpu } from './io/dawn.ts'
+import { readWeights } from './io/weights.ts'
+
+export interface DoctorReport {
+  readonly version: string
+  readonly node: string
+  /** "linux-x64" */
+  readonly platform: string
+  readonly cpus: number
+  readonly memoryBytes: number
+  /** The adapter that the commands would use; null when there is none. */
+  readonly adapter: AdapterSummary | null
+  /** What the adapter lacks of the features that are used where they are there; nothing needs them. */
+  readonly missingFeatures: readonly string[]
+  /** Names of all adapters, for `--adapter`. */
+  readonly adapters: readonly string[]
+  /** Weight files that the package carries, each with what is wrong with it. */
+  readonly weights: readonly { readonly file: string; readonly problem: string | null }[]
+  /** What is in the way, each with what mends it; empty when all is well. */
+  readonly problems: readonly string[]
+}
+
+const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query']
+const PACKAGE = new URL('../', import.meta.url)
+const WEIGHTS = new URL('weights/', PACKAGE)
+const NO_WEIGHTS =
+  'the package carries no weights: run "npm run train:webgpu", then colour with --weights and its checkpoint'
+
+/** Looks at everything that the commands need. Without an adapter the report says so; the caller exits with 3. */
+export async function doctor({ adapter }: { adapter?: string | undefined } = {}): Promise<DoctorReport> {
+  const { version } = JSON.parse(readFileSync(new URL('package.json', PACKAGE), 'utf8'))
+  const found = await examineAdapter(adapter)
+  const weights = await examineWeights()
+  const damaged = weights.flatMap(({ problem }) => problem ?? [])
+  return {
+    version,
+    node: process.versions.node,
+    platform: `${platform()}-${arch()}`,
+    cpus: availableParallelism(),
+    memoryBytes: totalmem(),
+    adapter: found.adapter,
+    missingFeatures: found.adapter ? FEATURES.filter((name) => !found.adapter!.features.includes(name)) : [],
+    adapters: await listAdapters().catch(() => []),
+    weights,
+    problems: [...found.problems, ...damaged, ...(weights.length ? [] : [NO_WEIGHTS])],
+  }
+}
+
+async function examineAdapter(
+  name?: string,
+): Promise<{ adapter: AdapterSummary | null; problems: string[] }> {
+  try {
+    const gpu = await openGpu({ adapter: name })
+    const adapter = adapterSummary(gpu)
+    gpu.destroy()
+    return { adapter, problems: [] }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return { adapter: null, problems: [error.message] }
+  }
+}
+
+async function examineWeights(): Promise<DoctorReport['weights']> {
+  const files = existsSync(WEIGHTS)
+    ? readdirSync(WEIGHTS).filter((file) => file.endsWith('.safetensors'))
+    : []
+  return Promise.all(
+    files.map(async (file) => {
+      const read = readWeights(fileURLToPath(new URL(file, WEIGHTS)))
+      const problem = await read.then(
+        () => null,
+        (error: Error) => error.message,
+      )
+      return { file, problem }
+    }),
+  )
+}
+
+/** The report for people. */
+export function formatDoctor(report: DoctorReport): string {
+  const { version, node, platform, cpus, memoryBytes, adapter, adapters, weights, problems } = report
+  const rows: [string, string][] = [
+    ['colorizer', version],
+    ['Node', node],
+    ['machine', `${platform}, ${cpus} CPUs, ${size(memoryBytes)}`],
+    ...(adapter ? adapterRows(adapter, report.missingFeatures) : [['adapter', 'none'] as [string, string]]),
+  ]
+  if (adapters.length) rows.push(['for --adapter', adapters.join('; ')])
+  rows.push(['weights', weights.map(({ file }) => file).join(', ') || 'none'])
+  const width = Math.max(...rows.map(([name]) => name.length))
+  const table = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
+  const verdict = problems.length
+    ? ['Missing:', ...problems.map((problem) => `- ${problem}`)].join('\n')
+    : 'All is well.'
+  return `${table}\n\n${verdict}`
+}
+
+function adapterRows(adapter: AdapterSummary, missing: readonly string[]): [string, string][] {
+  const { name, vendor, architecture, driver, backend, isSoftware, features, limits } = adapter
+  const kind = isSoftware ? 'software, on the CPU: a real GPU would be many times faster' : 'a real GPU'
+  return [
+    ['adapter', name],
+    ['driver', [driver === name ? '' : driver, vendor, architecture, backend].filter(Boolean).join(', ')],
+    ['kind', kind],
+    ['features in use', features.join(', ') || 'none'],
+    ['features missing', missing.join(', ') || 'none'],
+    ...Object.entries(limits).map(([limit, value]): [string, string] => [
+      limit,
+      /(Size|StorageSize)$/.test(limit) ? size(value) : String(value),
+    ]),
+  ]
+}
+
+function size(bytes: number): string {
+  if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(1)} GiB`
+  return bytes >= 2 ** 20 ? `${(bytes / 2 ** 20).toFixed(0)} MiB` : `${(bytes / 1024).toFixed(0)} KiB`
+}
