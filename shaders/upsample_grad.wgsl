@@ -3,6 +3,7 @@
 // VECTOR: channels are a multiple of 4, so a vec4 lies in one pixel and indices count vec4s; else they count elements.
 // One invocation: one vec4 of dx.
 // use lib/grid.wgsl
+// use lib/block.wgsl
 
 override VECTOR = 1u;
 
@@ -12,24 +13,13 @@ struct Params { vectors: u32, W: u32, channels: u32, factor: u32 }
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
 
-// The upper left of the block of dy that belongs to element (or vec4) `at` of dx. Rows of all images count on.
-fn first(at: u32) -> u32 {
-  let c = at % params.channels;
-  let pixel = at / params.channels;
-  let row = pixel / params.W * params.factor;
-  return (row * params.W + pixel % params.W) * params.factor * params.channels + c;
-}
-
-fn offset(a: u32, b: u32) -> u32 {
-  return (a * params.W * params.factor + b) * params.channels;
-}
-
+// Element `at` of dx.
 fn element(at: u32) -> f32 {
-  let corner = first(at);
+  let corner = block_corner(at, params.W, params.channels, params.factor);
   var sum = 0.0;
   for (var a = 0u; a < params.factor; a++) {
     for (var b = 0u; b < params.factor; b++) {
-      let origin = corner + offset(a, b);
+      let origin = corner + block_offset(a, b, params.W, params.channels, params.factor);
       sum += dy[origin / 4u][origin % 4u];
     }
   }
@@ -45,10 +35,12 @@ fn main(
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
   if (VECTOR == 1u) {
-    let corner = first(i);
+    let corner = block_corner(i, params.W, params.channels, params.factor);
     var sum = vec4f(0.0);
     for (var a = 0u; a < params.factor; a++) {
-      for (var b = 0u; b < params.factor; b++) { sum += dy[corner + offset(a, b)]; }
+      for (var b = 0u; b < params.factor; b++) {
+        sum += dy[corner + block_offset(a, b, params.W, params.channels, params.factor)];
+      }
     }
     dx[i] = sum;
   } else {

@@ -18,14 +18,14 @@ const MIN_COLUMNS = 16
 const WALK = 8
 
 /**
- * Cuts [rows, channels] into chunks. An invocation sums `rowsPerChunk` values; one of the second stage sums every
- * eighth of the partial rows. √(rows/8) makes both alike, which is the least work in a row and the least rounding.
+ * Cuts [rows, channels] into chunks. An invocation sums `rowsPerChunk` values, one of the second stage every eighth
+ * partial row. With about √(rows/2) both have little to add, which is fast and rounds little.
  */
 export function chunkRows(rows: number, channels: number): Chunks {
   const least = 4 / gcd(channels, 4)
   const superRow = least * ceilDiv(MIN_COLUMNS * 4, least * channels)
   const superRows = ceilDiv(rows, superRow)
-  const rowsPerChunk = Math.max(16, Math.ceil(Math.sqrt(rows / 8)))
+  const rowsPerChunk = Math.max(32, Math.ceil(Math.sqrt(rows / 2)))
   const chunks = ceilDiv(superRows, rowsPerChunk)
   return { superRow, columns: (superRow * channels) / 4, rowsPerChunk, chunks }
 }

@@ -18,7 +18,7 @@ export const upsample: Op<UpsampleAttrs> = {
     return [{ shape: [N!, H! * factor, W! * factor, C!] }]
   },
 
-  kernels: ([x], [y], { factor }) => [dispatch('upsample', x!, y!, factor)],
+  kernels: ([x], [y], { factor }) => [dispatch('upsample', x!, isVector(x!) ? x! : y!, factor)],
 
   grad: (b, attrs) => [b.op('upsampleGrad', [b.outputGrads[0]!], attrs)],
 
@@ -71,10 +71,12 @@ export const upsampleGrad: Op<UpsampleAttrs> = {
   },
 }
 
-/** `small` is the tensor at the lower resolution, `written` the one that the kernel writes. */
-function dispatch(shader: string, small: Spec, written: Spec, factor: number) {
+const isVector = (image: Spec) => image.shape[3]! % 4 === 0
+
+/** One invocation for each vec4 of `counted`; `small` is the tensor at the lower resolution. */
+function dispatch(shader: string, small: Spec, counted: Spec, factor: number) {
   const [, , W, C] = small.shape as [number, number, number, number]
-  const vector = C % 4 === 0
+  const vector = isVector(small)
   const params = { W, channels: vector ? C / 4 : C, factor }
-  return elementwise(shader, elems(written), [input(0), output(0)], params, { VECTOR: Number(vector) })
+  return elementwise(shader, elems(counted), [input(0), output(0)], params, { VECTOR: Number(vector) })
 }
