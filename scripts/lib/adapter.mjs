@@ -53,7 +53,7 @@ function findAdapter() {
 function waysToAnAdapter() {
   const choice = process.env.COLORIZER_DRIVER ?? ''
   if (!['', 'swiftshader'].includes(choice)) {
-    throw new SetupError(`COLORIZER_DRIVER is '${choice}'; the one choice is 'swiftshader'.`, EXIT_NO_ADAPTER)
+    throw new SetupError(`COLORIZER_DRIVER is '${choice}'; the one choice is 'swiftshader'.`, 2)
   }
   /** @type {(() => Attempt)[]} */
   const ways = choice ? [] : [() => probe(null)]

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { backportsSources } from './apt-sources.mjs'
 import { isOnPath, PACKAGE_ROOT, run } from './shell.mjs'
 
-const PACKAGES = ['mesa-vulkan-drivers', 'libvulkan1']
+const DRIVER = 'mesa-vulkan-drivers'
+const PACKAGES = [DRIVER, 'libvulkan1']
 /** Dawn refuses the llvmpipe of Mesa 22.3, Debian 12's own: it lacks a Vulkan feature. */
 const OLDEST_MESA = 23
 const SOURCE_LIST = '/etc/apt/sources.list'
@@ -29,13 +30,12 @@ export function installMesa() {
     copySources(parts, ID === 'debian' ? codename : undefined)
     const options = ['-o', `Dir::Etc::sourceparts=${parts}`]
     // One unreachable source out of several need not matter: whether the packages can be had shows next.
-    asRoot('apt-get', [...options, 'update'])
-    const version = candidateVersion(
-      asRoot('apt-cache', [...options, 'policy', 'mesa-vulkan-drivers']).stdout,
-    )
-    if (version === null) return { ok: false, why: 'no source has mesa-vulkan-drivers' }
+    const update = asRoot('apt-get', [...options, 'update'])
+    const version = candidateVersion(asRoot('apt-cache', [...options, 'policy', DRIVER]).stdout)
+    if (version === null) return { ok: false, why: `no source has ${DRIVER}; ${update.why}` }
     const suite = mesaMajor(version) < OLDEST_MESA ? ['-t', `${codename}-backports`] : []
-    return asRoot('apt-get', [...options, ...INSTALL, ...suite, ...PACKAGES])
+    const { ok, why } = asRoot('apt-get', [...options, ...INSTALL, ...suite, ...PACKAGES])
+    return { ok, why: /^[WE]:/.test(update.why) ? `${update.why} ${why}` : why }
   } finally {
     rmSync(parts, { recursive: true, force: true })
   }

@@ -70,12 +70,17 @@ function reason(done) {
   return said || `exit code ${done.status}`
 }
 
-/** @param {string} text */
+/**
+ * What a program said last; of what npm and apt say, the errors without their details.
+ * @param {string} text
+ */
 function lastLine(text) {
   const lines = text.split('\n').map((line) => line.trim())
-  // npm ends with the path of its log, apt with advice: the errors themselves say more.
-  const errors = lines.filter((line) => /^(E: |npm (error|ERR!) )/.test(line) && !/complete log/i.test(line))
-  return errors.slice(0, 3).join(' ') || lines.filter(Boolean).at(-1) || ''
+  const errors = lines
+    .filter((line) => /^(E: |npm (error|ERR!) )/.test(line))
+    .map((line) => line.replace(/^npm \S+ /, ''))
+    .filter((line) => !/^(code|errno|syscall) |^A complete log/.test(line))
+  return errors.slice(0, 2).join(' ') || lines.filter(Boolean).at(-1) || ''
 }
 
 /**

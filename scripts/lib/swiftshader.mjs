@@ -56,7 +56,16 @@ export function installSwiftShader(cache) {
  * @returns {Buffer} the package as the registry serves it
  */
 function fetchPackage(aside) {
-  const done = npm(['pack', PACKAGE, '--pack-destination', aside, '--ignore-scripts', '--silent'])
+  const retries = ['--fetch-retries=1', '--fetch-retry-mintimeout=2000'] // not a minute when there is no network
+  const done = npm([
+    'pack',
+    PACKAGE,
+    '--pack-destination',
+    aside,
+    '--ignore-scripts',
+    '--loglevel=error',
+    ...retries,
+  ])
   const [file] = readdirSync(aside)
   if (!done.ok || !file) throw new Error(done.why)
   return readFileSync(join(aside, file))
