@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { adamHyper } from './autograd/adam.ts'
 import { EXIT, UserError } from './errors.ts'
@@ -49,7 +50,17 @@ export interface Training {
   readonly grayLoss: number
 }
 
+/** Where trainings go that name no folder of their own. */
+export const RUNS = 'runs'
+
 export const checkpointPath = (out: string) => join(out, 'checkpoint.safetensors')
+
+/** The folder below `runs/` with the newest training (they are named by time), or null. */
+export async function newestRun(): Promise<string | null> {
+  const runs = (await readdir(RUNS).catch(() => [])).sort()
+  const newest = runs.findLast((name) => existsSync(checkpointPath(join(RUNS, name))))
+  return newest === undefined ? null : join(RUNS, newest)
+}
 
 /** The learning rate of an epoch, which counts from 0. */
 export const rateAt = (base: number, epoch: number) =>
@@ -278,8 +289,11 @@ function describe(
   return `step ${run.step} of ${total} ${bar(run.step / total)} · loss ${loss.toFixed(1)} (grey ${gray.toFixed(1)}) · ${(rate * batch).toFixed(1)} images/s · ${eta} left`
 }
 
+/** Settings as a command line gives them: what it leaves out is undefined. */
+export type AskedSettings = { readonly [S in keyof TrainingSettings]?: TrainingSettings[S] | undefined }
+
 /** The checkpoint to resume. Throws a `UserError` when it was trained with other settings than asked for now. */
-export async function resumable(out: string, asked: Partial<TrainingSettings>): Promise<Checkpoint> {
+export async function resumable(out: string, asked: AskedSettings): Promise<Checkpoint> {
   const checkpoint = await readCheckpoint(checkpointPath(out))
   for (const [name, value] of Object.entries(asked)) {
     const was = checkpoint.settings[name as keyof TrainingSettings]

@@ -1,5 +1,5 @@
 /**
- * The network as a table: 6.57 million parameters and 7.6 GMAC forward at 224 × 224 with 1000 classes.
+ * The network as a table: 6.58 million parameters and 7.55 GMAC forward at 224 × 224 with 1000 classes.
  *
  * Source: Zhao 2019, figure 4, after Baldassarre et al. 2017 ("Deep Koalarization"), table 1; `docs/design.md` says
  * where and why this differs.

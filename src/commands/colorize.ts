@@ -1,0 +1,150 @@
+import { existsSync } from 'node:fs'
+import { buffer } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { type Coloured, colorizeFile } from '../colorize.ts'
+import { EXIT, type ExitCode, UserError } from '../errors.ts'
+import { Variables } from '../graph/execute.ts'
+import { openGpu } from '../io/dawn.ts'
+import { encode, readPhoto } from '../io/image.ts'
+import { findPhotos, type PhotoPath } from '../io/photos.ts'
+import { expectTrained, readWeights } from '../io/weights.ts'
+import { Predictor, paint } from '../predict.ts'
+import { bar } from '../terminal.ts'
+import { checkpointPath, newestRun } from '../train.ts'
+import { type Call, type Command, type Result, wrong } from './command.ts'
+
+const SHIPPED = fileURLToPath(new URL('../../weights/lite.safetensors', import.meta.url))
+/** The report multiplies a and b by this, since squared error paints too pale. */
+const SATURATION = 1.2
+/** For weight files that don't say at which size they were trained. */
+const DEFAULT_SIZE = 224
+const STDIO = '-'
+
+export const colorizeCommand: Command = {
+  summary: 'colours photographs: files, folders, globs, or - for stdin',
+  positionals: 'INPUT… -o OUT',
+  options: {
+    out: {
+      value: 'DIR',
+      short: 'o',
+      help: 'folder for the coloured pictures, which keeps the tree of the inputs; - for stdout',
+    },
+    weights: {
+      value: 'FILE',
+      help: 'weights or a checkpoint (default: the shipped ones, else the newest below runs/)',
+    },
+    saturation: { value: 'F', help: `multiplies a* and b* (default ${SATURATION}); 0 is grey` },
+    compare: { help: 'also writes NAME.compare.png, grey beside coloured' },
+  },
+  examples: [
+    'colorizer colorize photo.jpg -o out/',
+    'colorizer colorize album/ "scans/*.tif" -o out/ --saturation 1.4',
+    'colorizer colorize - -o - < grey.jpg > coloured.jpg',
+  ],
+
+  async run(call) {
+    const { flags, positionals } = call
+    const out = flags.text('out')
+    if (positionals.length === 0)
+      throw wrong('colorize needs at least one INPUT: a file, a folder, a glob, or -')
+    if (out === undefined) throw wrong('colorize needs -o OUT, the folder for the coloured pictures')
+    const piped = positionals.includes(STDIO) || out === STDIO
+    if (piped && (positionals.length > 1 || positionals[0] !== STDIO || out !== STDIO || flags.on('json'))) {
+      throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
+    }
+    const saturation = flags.number('saturation') ?? SATURATION
+    return withPredictor<Result>(call, (predictor) =>
+      piped ? colorizePipe(predictor, saturation) : colorizeFiles(predictor, call, out, saturation),
+    )
+  },
+}
+
+/** Opens weights and adapter, in this order: bad weights are told without waking the GPU. */
+async function withPredictor<T>({ flags }: Call, work: (predictor: Predictor) => Promise<T>): Promise<T> {
+  const path = flags.text('weights') ?? (await defaultWeights())
+  const weights = await readWeights(path)
+  expectTrained(path, weights)
+  const gpu = await openGpu({ adapter: flags.text('adapter') })
+  try {
+    const variables = new Variables(gpu)
+    variables.set('parameters', weights.parameters)
+    variables.set('statistics', weights.statistics)
+    return await work(new Predictor(gpu, weights.architecture, variables, trainedSize(weights.metadata)))
+  } finally {
+    gpu.destroy()
+  }
+}
+
+async function defaultWeights(): Promise<string> {
+  if (existsSync(SHIPPED)) return SHIPPED
+  const run = await newestRun()
+  if (run !== null) return checkpointPath(run)
+  throw new UserError(
+    'there are no weights yet: train some (npm run train:webgpu) or name a file with --weights',
+    EXIT.badWeightsOrRecords,
+  )
+}
+
+function trainedSize({ settings }: Record<string, string>): number {
+  try {
+    const { size } = JSON.parse(settings ?? '{}')
+    return Number.isInteger(size) && size >= 8 ? size : DEFAULT_SIZE
+  } catch {
+    return DEFAULT_SIZE
+  }
+}
+
+async function colorizeFiles(predictor: Predictor, call: Call, out: string, saturation: number) {
+  const { positionals, flags, terminal, interrupted } = call
+  const { photos, results } = await expand(positionals)
+  for (const [i, photo] of photos.entries()) {
+    if (interrupted.aborted) break
+    terminal.progress(`${bar(i / photos.length)} ${i + 1} of ${photos.length} · ${photo.relative}`)
+    results.push(await colorizeFile(predictor, photo, { out, saturation, compare: flags.on('compare') }))
+  }
+  const failed = results.filter((result) => 'error' in result)
+  for (const { error } of failed) terminal.warn(error)
+  const done = results.length - failed.length
+  return {
+    json: { files: results },
+    text: done || !failed.length ? `coloured ${done} of ${results.length} → ${out}` : '',
+    code: exitCode(interrupted.aborted, failed.length),
+  }
+}
+
+function exitCode(interrupted: boolean, failed: number): ExitCode {
+  if (interrupted) return EXIT.interrupted
+  return failed ? EXIT.someInputFailed : EXIT.ok
+}
+
+/** The photographs behind all inputs; an input that cannot be read is a result like any other, the rest is done. */
+async function expand(inputs: readonly string[]) {
+  const photos = new Map<string, PhotoPath>()
+  const results: Coloured[] = []
+  for (const input of inputs) {
+    try {
+      for (const photo of await findPhotos([input])) photos.set(photo.path, photo)
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      results.push({ input, error: error.message })
+    }
+  }
+  return { photos: [...photos.values()], results }
+}
+
+/** stdin → stdout, in the format that came in where it can be written, else PNG. */
+async function colorizePipe(predictor: Predictor, saturation: number) {
+  const bytes = await buffer(process.stdin)
+  const photo = await readPhoto(bytes, 'stdin')
+  const coloured = paint(photo, await predictor.predict(photo), saturation)
+  process.stdout.write(await encode(coloured, formatOf(bytes)))
+  return { json: null, code: EXIT.ok }
+}
+
+/** By the file's first bytes. */
+function formatOf(bytes: Uint8Array): 'jpeg' | 'png' | 'webp' | 'tiff' {
+  const start = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
+  if (start.startsWith('\xff\xd8')) return 'jpeg'
+  if (start.startsWith('RIFF') && start.endsWith('WEBP')) return 'webp'
+  return start.startsWith('II*\0') || start.startsWith('MM\0*') ? 'tiff' : 'png'
+}

@@ -1,0 +1,283 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { EXIT, UserError } from '../errors.ts'
+import { Variables } from '../graph/execute.ts'
+import type { TrainingSettings } from '../io/checkpoint.ts'
+import { openPhotos, openRecords, type TrainingSource } from '../io/dataset.ts'
+import { adapterSummary, openGpu } from '../io/dawn.ts'
+import { findPhotos } from '../io/photos.ts'
+import { readWeights } from '../io/weights.ts'
+import type { Gpu } from '../kernels/gpu.ts'
+import { Predictor } from '../predict.ts'
+import { writeLossCurve, writeSamples } from '../report.ts'
+import type { Terminal } from '../terminal.ts'
+import {
+  type AskedSettings,
+  checkpointPath,
+  newestRun,
+  RUNS,
+  resumable,
+  type Start,
+  type Training,
+  type TrainOptions,
+  train,
+} from '../train.ts'
+import { type Score, validate } from '../validate.ts'
+import { type Call, type Command, type Flags, wrong } from './command.ts'
+
+const SAMPLES = fileURLToPath(new URL('../../samples/photos', import.meta.url))
+const CLASSES = 1000
+const SATURATION = 1.2
+/** The report's length of training, and the one for the sample photographs: minutes on a software adapter. */
+const EPOCHS = { photos: 400, samples: 60 }
+/** What an adapter can train in reasonable time: `lite` on a CPU, the report's settings on a GPU. */
+const SCALE = {
+  software: { size: 96, batch: 8, width: 0.25 },
+  gpu: { size: 224, batch: 32, width: 1 },
+}
+const LEARNING_RATE = 1e-3
+/** Without --val every eighth photograph is held out, this many at most. */
+const HOLD_OUT = { every: 8, most: 200 }
+
+export const trainCommand: Command = {
+  summary: 'trains the network, on the sample photographs unless told otherwise',
+  positionals: '[PHOTOS…]',
+  options: {
+    records: { value: 'DIR', help: 'train on TFRecord shards that `prepare` wrote' },
+    val: { value: 'PATH', help: 'photographs to validate on (default: every eighth is held out)' },
+    epochs: {
+      value: 'N',
+      help: `epochs to train (default ${EPOCHS.photos}; ${EPOCHS.samples} on the sample photographs)`,
+    },
+    steps: { value: 'N', help: 'steps to train, if that ends sooner' },
+    batch: { value: 'N', help: 'pictures a step (default 32; 8 on a software adapter)' },
+    size: {
+      value: 'PX',
+      help: 'side of the training pictures, a multiple of 8 (default 224; 96 on a software adapter)',
+    },
+    width: { value: 'F', help: 'scales the channel counts (default 1; 0.25, "lite", on a software adapter)' },
+    lr: {
+      value: 'F',
+      help: `Adam's learning rate (default ${LEARNING_RATE}), tenfold less at epochs 100, 150, 200, 300`,
+    },
+    seed: { value: 'N', help: 'of the weights, the order and the augmentation (default 0)' },
+    fit: {
+      value: 'crop|pad',
+      help: 'crop pictures to fill the square, or pad them with white as the report did (default crop)',
+    },
+    out: { value: 'DIR', help: `folder of checkpoint and pictures (default ${RUNS}/<date and time>)` },
+    init: { value: 'FILE', help: 'begin with these weights' },
+    resume: { help: 'continue the training in --out (default: the newest below runs/) to the same bits' },
+    'checkpoint-every': { value: 'N', help: 'steps between checkpoints (default 100)' },
+    'validate-every': { value: 'N', help: 'steps between validations (default 250)' },
+  },
+  examples: [
+    'colorizer train',
+    'colorizer train photos/ --val holiday/ --epochs 50 --out runs/mine',
+    'colorizer train photos/ --out runs/mine --epochs 50 --resume',
+  ],
+
+  async run(call) {
+    const gpu = await openGpu({ adapter: call.flags.text('adapter') })
+    try {
+      return await trainOn(gpu, call)
+    } finally {
+      gpu.destroy()
+    }
+  },
+}
+
+async function trainOn(gpu: Gpu, { positionals, flags, terminal, interrupted }: Call) {
+  const adapter = adapterSummary(gpu)
+  const data = await findData(positionals, flags)
+  const { options, architecture } = await optionsOf(flags, data, adapter.isSoftware)
+  const { settings, out } = options
+  const source = await open(data, settings, flags, terminal)
+  terminal.say(
+    `training on ${source.length} pictures, ${data.val.length} held out: width ${settings.width}, ${settings.size} px, batch ${settings.batch}, seed ${settings.seed}, ${adapter.name} → ${out}`,
+  )
+  const variables = new Variables(gpu)
+  const predictor = new Predictor(gpu, architecture, variables, settings.size)
+  try {
+    let score: Score | null = null
+    const check = async () => {
+      if (data.val.length === 0) return null
+      terminal.progress(`validating on ${data.val.length} pictures`)
+      score = await validate(predictor, data.val)
+      return score.abMse
+    }
+    const training = await train(gpu, source, variables, options, check, terminal, interrupted)
+    const pictures = [await writeLossCurve(out, training.checkpoint, training.grayLoss)]
+    if (data.val.length && !training.interrupted)
+      pictures.push(await writeSamples(out, predictor, data.val, SATURATION))
+    return {
+      json: summary(training, adapter.name, out, pictures),
+      text: describe(training, score, out, pictures),
+      code: training.interrupted ? EXIT.interrupted : EXIT.ok,
+    }
+  } finally {
+    await source.close()
+    predictor.destroy()
+    variables.destroy()
+  }
+}
+
+interface Data {
+  readonly kind: 'samples' | 'photos' | 'records'
+  readonly train: readonly string[]
+  readonly val: readonly string[]
+  /** Identifies the training pictures and their order. */
+  readonly identity: string
+}
+
+async function findData(positionals: readonly string[], flags: Flags): Promise<Data> {
+  const val = flags.text('val')
+  const held = val === undefined ? [] : (await findPhotos([val])).map(({ path }) => path)
+  const records = flags.text('records')
+  if (records !== undefined) {
+    if (positionals.length) throw wrong('give either PHOTOS or --records, not both')
+    const shards = (await readdir(records).catch(() => [])).filter((name) => name.endsWith('.tfrecord'))
+    return { kind: 'records', train: [records], val: held, identity: hash(shards.sort()) }
+  }
+  const kind = positionals.length ? 'photos' : 'samples'
+  const roots = positionals.length ? positionals : [SAMPLES]
+  const found = await findPhotos(roots)
+  const isHeld = (i: number) =>
+    val === undefined && i % HOLD_OUT.every === HOLD_OUT.every - 1 && i / HOLD_OUT.every < HOLD_OUT.most
+  const photos = found.filter((_, i) => !isHeld(i))
+  return {
+    kind,
+    train: photos.map(({ path }) => path),
+    val: val === undefined ? found.filter((_, i) => isHeld(i)).map(({ path }) => path) : held,
+    identity: hash(photos.map((photo) => photo.relative)),
+  }
+}
+
+const hash = (names: readonly string[]) =>
+  createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16)
+
+async function optionsOf(flags: Flags, data: Data, isSoftware: boolean) {
+  const asked = {
+    seed: flags.integer('seed', { min: 0 }),
+    batch: flags.integer('batch'),
+    size: flags.integer('size', { min: 8, multipleOf: 8 }),
+    width: flags.number('width', { exclusive: true }),
+    learningRate: flags.number('lr', { exclusive: true }),
+  }
+  const scale = isSoftware ? SCALE.software : SCALE.gpu
+  const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
+  const start = await startOf(flags, out, { ...asked, data: data.identity })
+  const settings: TrainingSettings =
+    start.kind === 'resume'
+      ? start.checkpoint.settings
+      : {
+          seed: asked.seed ?? 0,
+          batch: asked.batch ?? scale.batch,
+          size: asked.size ?? scale.size,
+          width: asked.width ?? (start.kind === 'weights' ? start.width : scale.width),
+          learningRate: asked.learningRate ?? LEARNING_RATE,
+          classes: CLASSES,
+          data: data.identity,
+        }
+  const options: TrainOptions = {
+    settings,
+    start,
+    out,
+    epochs: flags.integer('epochs') ?? (data.kind === 'samples' ? EPOCHS.samples : EPOCHS.photos),
+    steps: flags.integer('steps') ?? Number.POSITIVE_INFINITY,
+    checkpointEvery: flags.integer('checkpoint-every') ?? 100,
+    validateEvery: flags.integer('validate-every') ?? 250,
+  }
+  return { options, architecture: { width: settings.width, classes: settings.classes } }
+}
+
+/** Where training starts. Throws rather than let a fresh training overwrite another one's checkpoint. */
+async function startOf(
+  flags: Flags,
+  out: string,
+  asked: AskedSettings,
+): Promise<Exclude<Start, { kind: 'weights' }> | (Extract<Start, { kind: 'weights' }> & { width: number })> {
+  const init = flags.text('init')
+  if (flags.on('resume')) {
+    if (init !== undefined) throw wrong('--init begins a training, --resume continues one; give one of them')
+    return { kind: 'resume', checkpoint: await resumable(out, asked) }
+  }
+  if (existsSync(checkpointPath(out))) {
+    throw wrong(`${out} already holds a training: add --resume to continue it, or choose another --out`)
+  }
+  if (init === undefined) return { kind: 'fresh' }
+  const { architecture, parameters, statistics } = await readWeights(init)
+  if (asked.width !== undefined && asked.width !== architecture.width) {
+    throw new UserError(
+      `${init} has width ${architecture.width}, not ${asked.width}`,
+      EXIT.badWeightsOrRecords,
+    )
+  }
+  if (architecture.classes !== CLASSES) {
+    throw new UserError(
+      `${init} has ${architecture.classes} classes, not ${CLASSES}`,
+      EXIT.badWeightsOrRecords,
+    )
+  }
+  return { kind: 'weights', parameters, statistics, width: architecture.width }
+}
+
+function open(
+  data: Data,
+  settings: TrainingSettings,
+  flags: Flags,
+  terminal: Terminal,
+): Promise<TrainingSource> {
+  const fit = flags.choice('fit', ['crop', 'pad']) ?? 'crop'
+  const { size, batch, seed, classes } = settings
+  const options = { size, batch, seed, classes, augment: fit === 'crop', fit, onUndecodable: terminal.warn }
+  return data.kind === 'records' ? openRecords(data.train[0]!, options) : openPhotos([...data.train], options)
+}
+
+async function runToResume(): Promise<string> {
+  const run = await newestRun()
+  if (run === null) throw wrong(`there is no training to resume below ${RUNS}/; name its folder with --out`)
+  return run
+}
+
+function newRun(): string {
+  const now = new Date().toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)
+  return join(RUNS, now)
+}
+
+function summary(
+  { checkpoint, imagesPerSecond, grayLoss }: Training,
+  adapter: string,
+  out: string,
+  pictures: string[],
+) {
+  return {
+    steps: checkpoint.step,
+    epochs: checkpoint.epoch,
+    loss: [...checkpoint.losses],
+    grayLoss,
+    val: checkpoint.validations,
+    imagesPerSecond,
+    adapter,
+    checkpoint: checkpointPath(out),
+    pictures,
+  }
+}
+
+function describe(training: Training, score: Score | null, out: string, pictures: string[]): string {
+  const { checkpoint, imagesPerSecond, grayLoss, interrupted } = training
+  const { step, losses } = checkpoint
+  const last = losses.slice(-Math.min(20, losses.length))
+  const mean = last.reduce((a, b) => a + b, 0) / Math.max(1, last.length)
+  const lines = [
+    `${interrupted ? 'interrupted after' : 'trained'} ${step} steps at ${imagesPerSecond.toFixed(1)} images/s`,
+    `training loss ${mean.toFixed(1)} (all grey: ${grayLoss.toFixed(1)})`,
+  ]
+  if (score) lines.push(`held-out ab error ${score.abMse.toFixed(1)} (all grey: ${score.grayMse.toFixed(1)})`)
+  lines.push(...[checkpointPath(out), ...pictures].map((file) => relative('.', file)))
+  if (interrupted) lines.push(`continue with --out ${relative('.', out)} --resume`)
+  return lines.join('\n')
+}

@@ -1,0 +1,75 @@
+import { join } from 'node:path'
+import type { Checkpoint } from './io/checkpoint.ts'
+import { writeFileAtomic } from './io/files.ts'
+import { readPhoto } from './io/image.ts'
+import { linePlot } from './io/plot.ts'
+import { contactSheet, type SheetRow } from './io/sheet.ts'
+import { grayOf, type Predictor, paint } from './predict.ts'
+
+/** Rows of the contact sheet. */
+const MAX_ROWS = 8
+/** Steps over which the loss curve is smoothed, as a share of all. */
+const SMOOTHING = 1 / 50
+
+/** Writes `samples.png`: held-out photographs grey | ours | original (the report's figure 6). Returns its path. */
+export async function writeSamples(
+  out: string,
+  predictor: Predictor,
+  paths: readonly string[],
+  saturation: number,
+): Promise<string> {
+  const rows: SheetRow[] = []
+  for (const path of spread(paths, MAX_ROWS)) {
+    const original = await readPhoto(path)
+    rows.push({
+      gray: grayOf(original),
+      ours: paint(original, await predictor.predict(original), saturation),
+      original,
+    })
+  }
+  const file = join(out, 'samples.png')
+  await writeFileAtomic(file, await contactSheet(rows))
+  return file
+}
+
+/** Writes `loss.png`: the loss of every step, smoothed, the validations and the grey level. Returns its path. */
+export async function writeLossCurve(
+  out: string,
+  { losses, validations }: Checkpoint,
+  grayLoss: number,
+): Promise<string> {
+  const raw = [...losses].map((loss, i) => [i + 1, loss] as const)
+  const series = [
+    { name: 'loss of a step', points: raw, style: 'faint' as const },
+    { name: 'smoothed', points: smoothed(losses) },
+    {
+      name: 'held out',
+      points: validations.map(({ step, abMse }) => [step, abMse] as const),
+      style: 'dots' as const,
+    },
+    {
+      name: 'all grey',
+      points: [[1, grayLoss] as const, [losses.length, grayLoss] as const],
+      style: 'dashed' as const,
+    },
+  ]
+  const labels = { title: 'training loss', xLabel: 'step', yLabel: 'ab error' }
+  const file = join(out, 'loss.png')
+  await writeFileAtomic(file, await linePlot(series, labels))
+  return file
+}
+
+/** Mean of each loss and those shortly before it. */
+function smoothed(losses: Float32Array): (readonly [number, number])[] {
+  const window = Math.max(1, Math.round(losses.length * SMOOTHING))
+  return [...losses].map((_, i) => {
+    const recent = losses.subarray(Math.max(0, i + 1 - window), i + 1)
+    return [i + 1, recent.reduce((a, b) => a + b, 0) / recent.length] as const
+  })
+}
+
+/** At most `count` of the items, evenly spread. */
+function spread<T>(items: readonly T[], count: number): T[] {
+  if (items.length <= count) return [...items]
+  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!)
+}
