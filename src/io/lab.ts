@@ -43,20 +43,19 @@ export interface Lab {
   ab: Float32Array
 }
 
-/** L*a*b* of `rgb` [pixels, 3], sRGB levels. */
-export function srgbToLab(rgb: Uint8Array): Lab {
+/** L*a*b* of `rgb` [pixels, 3], sRGB levels, written to `into` when given, every element of it. */
+export function srgbToLab(rgb: Uint8Array, into?: Lab): Lab {
   const pixels = rgb.length / 3
-  const L = new Float32Array(pixels)
-  const ab = new Float32Array(2 * pixels)
+  const { L, ab } = into ?? { L: new Float32Array(pixels), ab: new Float32Array(2 * pixels) }
   for (let i = 0; i < pixels; i++) {
     const r = LINEAR[rgb[3 * i]!]!
     const g = LINEAR[rgb[3 * i + 1]!]!
     const b = LINEAR[rgb[3 * i + 2]!]!
     const fy = labCurve(YR * r + YG * g + YB * b)
     L[i] = 116 * fy - 16
-    if (r === g && g === b) continue // a grey: a = b = 0, without two cube roots to find it out
-    ab[2 * i] = 500 * (labCurve(XR * r + XG * g + XB * b) - fy)
-    ab[2 * i + 1] = 200 * (fy - labCurve(ZR * r + ZG * g + ZB * b))
+    const gray = r === g && g === b // exactly 0, and no cube roots to find it out
+    ab[2 * i] = gray ? 0 : 500 * (labCurve(XR * r + XG * g + XB * b) - fy)
+    ab[2 * i + 1] = gray ? 0 : 200 * (fy - labCurve(ZR * r + ZG * g + ZB * b))
   }
   return { L, ab }
 }

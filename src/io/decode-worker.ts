@@ -1,0 +1,13 @@
+/** A decoding worker: takes a BatchTask, hands back a DecodedBatch whose buffers are moved, not copied. */
+import { parentPort } from 'node:worker_threads'
+import sharp from 'sharp'
+import { type BatchTask, decodeBatch } from './decode.ts'
+
+// The workers are the parallelism: more threads per picture and a cache of files seen once only cost.
+sharp.concurrency(1)
+sharp.cache(false)
+
+parentPort?.on('message', async (task: BatchTask) => {
+  const batch = await decodeBatch(task)
+  parentPort?.postMessage(batch, [batch.L.buffer, batch.ab.buffer])
+})
