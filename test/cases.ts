@@ -265,7 +265,14 @@ export const cases: CaseTable = {
   mseGrad: elementwise({}, (shape) => [[1], shape, shape]),
   lerp: elementwise({ t: 0.01 }, (shape) => [shape, shape]),
   // params, grads, m, v, hyper (positive: learning rate and bias corrections)
-  adam: elementwise(adamAttrs, (shape) => [shape, shape, shape, of('unit', ...shape), of('positive', 4)]),
+  adam: [
+    ...elementwise(adamAttrs, (shape) => [shape, shape, shape, of('unit', ...shape), of('positive', 4)]),
+    {
+      inputs: [[7], [7], [7], of('unit', 7), of('positive', 4)],
+      attrs: { beta1: 0.5, beta2: 0.9, epsilon: 0.25 },
+      note: 'an epsilon that shows',
+    },
+  ],
   conv2d: convRows,
   // [dy, w] → dx
   conv2dGradInput: convGradRows((x, w, dy, row) => ({

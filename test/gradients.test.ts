@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { backward } from '../src/autograd/backward.ts'
+import { Graph } from '../src/graph/graph.ts'
 import { getOp } from '../src/kernels/index.ts'
 import {
   draw,
@@ -25,6 +27,44 @@ const differentiable = opNames.filter((name) => !NOT_DIFFERENTIABLE.includes(nam
 
 it('has a gradient for every operator but those listed', () => {
   expect(opNames.filter((name) => getOp(name).grad === undefined)).toEqual(NOT_DIFFERENTIABLE)
+})
+
+describe('backward', () => {
+  // loss = mse(a + b, 0) of four elements with a = 2x and b = relu(x): dloss/dx = (4 + 2·relu'(x)) (2x + relu(x)) / 4
+  const build = () => {
+    const graph = new Graph()
+    const x = graph.input('x', [4])
+    const a = graph.op('scale', [x], { factor: 2 })
+    const b = graph.op('relu', [x], {})
+    const zero = graph.constant(new Float32Array(4), [4])
+    const loss = graph.op('mse', [graph.op('add', [a, b], {}), zero], {})
+    return { graph, x, a, b, zero, loss }
+  }
+
+  it('adds up what a tensor gets from all its readers', () => {
+    const { graph, x, loss } = build()
+    const [dx] = backward(graph, loss, [x])
+    graph.output('dx', dx!)
+    const values = referenceValues(graph, new Map([['x', Float64Array.of(1, -1, 2, -3)]]))
+    expect([...values.get(dx!)!]).toEqual([4.5, -2, 9, -6])
+  })
+
+  it('asks only for the gradients that lie between the loss and what it is asked for', () => {
+    const { graph, b, loss } = build()
+    const before = graph.nodes.length
+    backward(graph, loss, [b])
+    expect(graph.nodes.slice(before).map((node) => node.op)).toEqual(['mseGrad'])
+  })
+
+  it('refuses a loss that is no scalar, a tensor that the loss does not depend on, an operator without gradient', () => {
+    const { graph, a, x, zero, loss } = build()
+    expect(() => backward(graph, a, [x])).toThrow('the loss must be a scalar, not [4]')
+    expect(() => backward(graph, loss, [zero])).toThrow('the loss does not depend on tensor')
+    const summed = graph.scope('head', () =>
+      graph.op('mse', [graph.op('sumRows', [x], { keepBatch: false }), zero], {}),
+    )
+    expect(() => backward(graph, summed, [x])).toThrow('layer head: sumRows has no gradient')
+  })
 })
 
 describe.each(differentiable)('gradient of %s', (name) => {

@@ -6,12 +6,24 @@ import { type Comparison, compare, reductionLength } from './tolerance.ts'
 /**
  * Runs the kernels of one row outside of any plan, each tensor in a buffer of its own between two guards:
  *
- *     | guard, 256 bytes | data in whole vec4s, the rest of the last one poisoned | guard, 256 bytes |
+ *     | guard | data in whole vec4s, the rest of the last one poisoned | guard |
  *
- * Outputs and scratch start poisoned, so a kernel that reads what nobody wrote, or leaves something unwritten, shows.
+ * Bindings reach from the data over the guard behind it, so that what lies beyond a tensor is not hidden by WebGPU's
+ * own bounds checks. Outputs and scratch start poisoned: a kernel that reads what nobody wrote, or leaves something
+ * unwritten, shows. A guard is as long as what one workgroup of an elementwise kernel writes.
  */
-const GUARD_ELEMS = 64
-const GUARD_BITS = 0xdeadbeef
+const GUARD_ELEMS = 256
+
+/** What lies where nothing may be read: one value spreads through sums, the other gets past a maximum. */
+interface Poison {
+  readonly value: number
+  /** A number's bits that no kernel computes. */
+  readonly guardBits: number
+}
+const POISONS: readonly Poison[] = [
+  { value: Number.NaN, guardBits: 0x7fc0_dead },
+  { value: -1e30, guardBits: 0xdead_beef },
+]
 
 interface Guarded {
   readonly label: string
@@ -26,7 +38,7 @@ export interface Launch {
   readonly damage: string[]
 }
 
-export async function launch(gpu: Gpu, row: Row, poison: number): Promise<Launch> {
+export async function launch(gpu: Gpu, row: Row, poison: Poison): Promise<Launch> {
   const outputs = outputSpecs(row)
   const dispatches = row.op.kernels(row.specs, outputs, row.attrs)
   const inputs = row.inputs.map((data, i) => guarded(gpu, `input ${i}`, data.length, poison, data))
@@ -63,12 +75,12 @@ export async function launch(gpu: Gpu, row: Row, poison: number): Promise<Launch
 
 const wholeVectors = (elemCount: number) => Math.ceil(elemCount / 4) * 4
 
-function guarded(gpu: Gpu, label: string, elemCount: number, poison: number, data?: Float32Array): Guarded {
+function guarded(gpu: Gpu, label: string, elemCount: number, poison: Poison, data?: Float32Array): Guarded {
   const total = wholeVectors(elemCount) + 2 * GUARD_ELEMS
-  const before = new Float32Array(total).fill(poison)
+  const before = new Float32Array(total).fill(poison.value)
   const bits = new Uint32Array(before.buffer)
-  bits.fill(GUARD_BITS, 0, GUARD_ELEMS)
-  bits.fill(GUARD_BITS, total - GUARD_ELEMS)
+  bits.fill(poison.guardBits, 0, GUARD_ELEMS)
+  bits.fill(poison.guardBits, total - GUARD_ELEMS)
   if (data) before.set(data, GUARD_ELEMS)
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
   const buffer = gpu.pool.take(total * 4, usage, label)
@@ -76,7 +88,7 @@ function guarded(gpu: Gpu, label: string, elemCount: number, poison: number, dat
   return { label, buffer, before, elemCount }
 }
 
-function scratchOf(gpu: Gpu, dispatches: readonly Dispatch[], poison: number): Map<number, Guarded> {
+function scratchOf(gpu: Gpu, dispatches: readonly Dispatch[], poison: Poison): Map<number, Guarded> {
   const sizes = new Map<number, number>()
   for (const ref of dispatches.flatMap((d) => d.bindings)) {
     if (ref.from === 'scratch') sizes.set(ref.index, Math.max(ref.elems, sizes.get(ref.index) ?? 0))
@@ -85,7 +97,7 @@ function scratchOf(gpu: Gpu, dispatches: readonly Dispatch[], poison: number): M
 }
 
 function binding({ item, elemCount }: { item: Guarded; elemCount: number }): GPUBufferBinding {
-  return { buffer: item.buffer, offset: GUARD_ELEMS * 4, size: wholeVectors(elemCount) * 4 }
+  return { buffer: item.buffer, offset: GUARD_ELEMS * 4, size: (wholeVectors(elemCount) + GUARD_ELEMS) * 4 }
 }
 
 /** Submits the dispatches once; returns their parameter blocks, to be given back when all is read. */
@@ -128,9 +140,6 @@ async function damageOf(
   const at = now.findIndex((bits, i) => bits !== then[i] && (dataToo || i < GUARD_ELEMS || i >= end))
   return at < 0 ? [] : [`${label}: element ${at - GUARD_ELEMS} of ${elemCount} was overwritten`]
 }
-
-// One poison spreads through sums, the other is one that a maximum or a comparison would let through.
-const POISONS = [Number.NaN, -1e30]
 
 export interface Verdict {
   /** One for each output. */
