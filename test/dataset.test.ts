@@ -1,0 +1,310 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  type Batch,
+  openPhotos,
+  type Place,
+  type SourceOptions,
+  type TrainingSource,
+  validationSamples,
+} from '../src/io/dataset.ts'
+import { cropFraming } from '../src/io/decode.ts'
+import { type Photo, writeImage } from '../src/io/image.ts'
+import { srgbToLab } from '../src/io/lab.ts'
+import { STREAM, uniform4 } from '../src/io/random.ts'
+import { openWorkerPool } from '../src/io/worker-pool.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'dataset-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const COUNT = 7
+const START: Place = { epoch: 0, position: 0 }
+const DEFAULTS: SourceOptions = {
+  size: 16,
+  batch: 3,
+  seed: 4,
+  classes: 5,
+  augment: true,
+  fit: 'crop',
+  workers: 1,
+}
+
+/** Photograph n: its red level says which it is, green and blue grow to the right and downwards. */
+function photo(n: number, width = 24, height = 20): Photo {
+  const rgb = new Uint8Array(3 * width * height)
+  for (let i = 0; i < width * height; i++)
+    rgb.set([30 * n, 5 * (i % width), 6 * Math.floor(i / width)], 3 * i)
+  return { width, height, rgb }
+}
+const paths = Array.from({ length: COUNT }, (_, n) => join(folder, `${n}.png`))
+const broken = [join(folder, 'broken1.png'), join(folder, 'broken2.png')]
+beforeAll(async () => {
+  for (const [n, path] of paths.entries()) await writeImage(path, photo(n))
+  for (const path of broken) writeFileSync(path, 'not a picture')
+})
+
+async function take(source: TrainingSource, count: number, from = START): Promise<Batch[]> {
+  const batches: Batch[] = []
+  for await (const batch of source.batches(from)) if (batches.push(batch) === count) break
+  return batches
+}
+
+async function taken(count: number, options: Partial<SourceOptions> = {}, set = paths, from = START) {
+  const source = await openPhotos(set, { ...DEFAULTS, ...options })
+  try {
+    return await take(source, count, from)
+  } finally {
+    await source.close()
+  }
+}
+
+/** Class vectors that say which photograph a sample is: n is 1 at index 0 … */
+const naming = {
+  classes: 5,
+  of: (path: string) => Float32Array.of(paths.indexOf(path), 1, 2, 3, 4),
+}
+const names = (batches: Batch[]) =>
+  batches.map(({ features }) => [...features].filter((_, i) => i % naming.classes === 0))
+
+describe('openPhotos', () => {
+  it('gives the centre of a picture in Lab when nothing is augmented', async () => {
+    const wide = join(folder, 'wide.png')
+    const picture = photo(3, 30, 16)
+    await writeImage(wide, picture)
+    const [batch] = await taken(1, { augment: false, batch: 1 }, [wide])
+    const { L, ab } = srgbToLab(picture.rgb)
+    expect([batch!.L.length, batch!.ab.length, batch!.features.length]).toEqual([256, 512, 5])
+    for (let i = 0; i < 256; i++) {
+      const at = Math.floor(i / 16) * 30 + 7 + (i % 16)
+      expect(batch!.L[i]).toBeCloseTo(L[at]! / 50 - 1, 6)
+      expect(batch!.ab[2 * i]).toBeCloseTo(ab[2 * at]!, 5)
+      expect(batch!.ab[2 * i + 1]).toBeCloseTo(ab[2 * at + 1]!, 5)
+    }
+  })
+
+  it('pads with white when asked to: L +1 and no colour there, the whole picture inside', async () => {
+    const [batch] = await taken(1, { augment: false, fit: 'pad', batch: 1, size: 24 }, [paths[2]!])
+    const { L } = srgbToLab(photo(2).rgb)
+    for (const row of [0, 1, 22, 23])
+      for (let x = 0; x < 24; x++) {
+        expect(batch!.L[24 * row + x]).toBe(1)
+        expect([...batch!.ab.subarray(2 * (24 * row + x), 2 * (24 * row + x) + 2)]).toEqual([0, 0])
+      }
+    L.forEach((l, i) => {
+      expect(batch!.L[48 + i]).toBeCloseTo(l / 50 - 1, 6)
+    })
+  })
+
+  it('gives the same bits whatever the number of workers and the look-ahead, and from any place on', async () => {
+    const [one, many] = await Promise.all([taken(6), taken(6, { workers: 3, ahead: 5 })])
+    expect(many).toEqual(one)
+    const later = await taken(3, { workers: 2 }, paths, one[2]!)
+    expect(later).toEqual(one.slice(3))
+    expect((await taken(1, { seed: 5 }))[0]!.L).not.toEqual(one[0]!.L)
+  })
+
+  it('visits every sample once an epoch, in another order each time, and drops the partial batch', async () => {
+    const batches = await taken(4, { classVectors: naming })
+    expect(batches.map(({ epoch, position, lastOfEpoch }) => [epoch, position, lastOfEpoch])).toEqual([
+      [0, 3, false],
+      [0, 6, true],
+      [1, 3, false],
+      [1, 6, true],
+    ])
+    const seen = names(batches)
+    for (const epoch of [seen.slice(0, 2).flat(), seen.slice(2).flat()]) expect(new Set(epoch).size).toBe(6)
+    expect(seen.slice(0, 2)).not.toEqual(seen.slice(2))
+  })
+
+  it('augments anew in every epoch, and mirrors half of the time', async () => {
+    const batches = await taken(40, { batch: 1, size: 16 }, [paths[1]!])
+    expect(new Set(batches.map(({ ab }) => ab.join())).size).toBeGreaterThan(35)
+    // green grows to the right, so a* falls to the right unless mirrored
+    const mirrored = batches.filter(({ ab }) => ab[0]! < ab[2 * 15]!).length
+    expect(mirrored).toBeGreaterThan(8)
+    expect(mirrored).toBeLessThan(32)
+  })
+
+  it('fills a batch larger than the set by repeating it, augmented differently', async () => {
+    const batches = await taken(2, { batch: 5, classVectors: naming }, paths.slice(0, 2))
+    expect(batches.map(({ epoch, position, lastOfEpoch }) => [epoch, position, lastOfEpoch])).toEqual([
+      [0, 5, true],
+      [1, 5, true],
+    ])
+    const [a, b, ...rest] = names(batches)[0]!
+    expect(a).not.toBe(b)
+    expect(rest).toEqual([a, b, a])
+    const sample = (n: number) => batches[0]!.ab.subarray(512 * n, 512 * (n + 1)).join()
+    expect(sample(0)).not.toBe(sample(2))
+  })
+
+  it('replaces what cannot be decoded by the next in the order, and reports it once', async () => {
+    const reported: string[] = []
+    const set = [...paths.slice(0, 2), broken[0]!, ...paths.slice(2), broken[1]!]
+    const options = {
+      batch: 4,
+      classVectors: naming,
+      onUndecodable: (reason: string) => reported.push(reason),
+    }
+    const batches = await taken(6, { ...options, workers: 2 }, set)
+    expect(names(batches).flat()).not.toContain(-1)
+    expect(reported.sort()).toEqual(broken.map((path) => expect.stringContaining(`${path} is not an image`)))
+    expect(await taken(6, { batch: 4, classVectors: naming, ahead: 1 }, set)).toEqual(batches)
+    expect(await taken(2, { batch: 4, classVectors: naming }, set, batches[3]!)).toEqual(batches.slice(4))
+  })
+
+  it('says so when none can be decoded, and when there is none', async () => {
+    await expect(taken(1, {}, broken)).rejects.toThrow('none of the 2 photographs to train on can be decoded')
+    await expect(taken(1, {}, [])).rejects.toThrow('there is no photograph to train on')
+  })
+
+  it('decodes no more than `ahead` batches ahead', async () => {
+    let asked = 0
+    const of = () => {
+      asked++
+      return null
+    }
+    const classVectors = { classes: 5, of }
+    const source = await openPhotos(paths, { ...DEFAULTS, ahead: 2, classVectors })
+    const batches = source.batches(START)
+    await batches.next()
+    await sleep(300)
+    expect(asked).toBe(2 * DEFAULTS.batch)
+    await source.close()
+  })
+
+  it('close and abort end the batches at once, even those being waited for', async () => {
+    const abort = new AbortController()
+    const signals = [undefined, abort.signal]
+    for (const signal of signals) {
+      const source = await openPhotos(paths, { ...DEFAULTS, ...(signal && { signal }) })
+      const waiting = source.batches(START).next()
+      const before = performance.now()
+      if (signal) abort.abort()
+      else await source.close()
+      expect(await waiting).toEqual({ done: true, value: undefined })
+      expect(performance.now() - before).toBeLessThan(2000)
+      await source.close()
+    }
+    const late = await openPhotos(paths, { ...DEFAULTS, signal: abort.signal })
+    expect(await take(late, 1)).toEqual([])
+  })
+})
+
+describe('cropFraming', () => {
+  it('always stays inside the scaled picture, whose shorter side is 1 to 1.3 sizes long', () => {
+    const reached = { left: new Set<number>(), mirror: new Set<boolean>() }
+    for (let n = 0; n < 3000; n++) {
+      const [u, v] = uniform4(1, STREAM.shuffle, n)
+      const size = { width: 1 + Math.floor(400 * u), height: 1 + Math.floor(400 * v) }
+      const f = cropFraming(size, 64, uniform4(2, STREAM.augment, n))
+      const shorter = Math.min(f.width, f.height)
+      expect(shorter).toBeGreaterThanOrEqual(64)
+      expect(shorter).toBeLessThanOrEqual(Math.round(1.3 * 64))
+      expect(f.left + 64).toBeLessThanOrEqual(f.width)
+      expect(f.top + 64).toBeLessThanOrEqual(f.height)
+      expect(Math.abs(f.width / f.height / (size.width / size.height) - 1)).toBeLessThan(0.02)
+      if (f.width === 70 && size.width < size.height) reached.left.add(f.left)
+      reached.mirror.add(f.mirror)
+    }
+    expect([...reached.left].sort()).toEqual([0, 1, 2, 3, 4, 5, 6])
+    expect(reached.mirror.size).toBe(2)
+  })
+
+  it('the first and the last window touch the edges', () => {
+    const last = 1 - 2 ** -32
+    const wide = { width: 300, height: 100 }
+    expect(cropFraming(wide, 100, [0, 0, 0, 0])).toEqual({ ...wide, left: 0, top: 0, mirror: true })
+    expect(cropFraming(wide, 100, [last, 0, last, last])).toEqual({
+      ...wide,
+      left: 200,
+      top: 0,
+      mirror: false,
+    })
+    expect(cropFraming(wide, 100, null)).toEqual({ ...wide, left: 100, top: 0, mirror: false })
+  })
+})
+
+describe('the worker pool', () => {
+  const module = join(folder, 'worker.mjs')
+  beforeAll(() => {
+    writeFileSync(
+      module,
+      `import { parentPort } from 'node:worker_threads'
+       parentPort.on('message', (task) => {
+         if (task === 'throw') throw new Error('out of luck')
+         if (task === 'exit') process.exit(3)
+         if (task !== 'hang') parentPort.postMessage(2 * task)
+       })`,
+    )
+  })
+  const open = (count: number) => openWorkerPool<number | string, number>(pathToFileURL(module), count)
+
+  it('answers each task with its own result', async () => {
+    const pool = open(3)
+    const tasks = Array.from({ length: 50 }, (_, i) => i)
+    expect(await Promise.all(tasks.map((n) => pool.run(n)))).toEqual(tasks.map((n) => 2 * n))
+    await pool.close()
+  })
+
+  it.each([
+    ['throw', /a decoding worker crashed: Error: out of luck/],
+    ['exit', /a decoding worker stopped by itself \(exit code 3\)/],
+  ])('a worker that dies (%s) fails its task, those behind it and all later ones', async (how, message) => {
+    const pool = open(1)
+    const outcomes = await Promise.allSettled([pool.run(1), pool.run(how), pool.run(2)])
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected'])
+    for (const outcome of outcomes.slice(1))
+      expect(String((outcome as PromiseRejectedResult).reason)).toMatch(message)
+    await expect(pool.run(3)).rejects.toThrow(message)
+    await pool.close()
+  })
+
+  it('close rejects what runs and what waits', async () => {
+    const pool = open(1)
+    const running = pool.run('hang')
+    const waiting = pool.run(1)
+    await Promise.all([
+      expect(running).rejects.toMatchObject({ name: 'PoolClosed' }),
+      expect(waiting).rejects.toMatchObject({ name: 'PoolClosed' }),
+      pool.close(),
+    ])
+  })
+
+  it('a module that is not there is an error, not a hang', async () => {
+    const pool = openWorkerPool<number, number>(pathToFileURL(join(folder, 'none.mjs')), 1)
+    await expect(pool.run(1)).rejects.toThrow(/a decoding worker crashed/)
+    await pool.close()
+  })
+})
+
+describe('validationSamples', () => {
+  it('shows the network a padded picture and keeps the truth at full resolution', async () => {
+    const samples = []
+    for await (const sample of validationSamples(paths.slice(0, 2), 48)) samples.push(sample)
+    expect(samples.map(({ name }) => name)).toEqual(paths.slice(0, 2))
+    const { input, content, width, height, L, ab, rgb } = samples[1]!
+    expect([width, height, input.length]).toEqual([24, 20, 48 * 48])
+    expect(content).toEqual({ x: 0, y: 4, width: 48, height: 40 })
+    expect({ L, ab }).toEqual(srgbToLab(photo(1).rgb))
+    expect(rgb).toEqual(photo(1).rgb)
+    expect(input.subarray(0, 4 * 48).every((v) => v === 1)).toBe(true)
+  })
+
+  it('throws what cannot be read, or passes it over and says so', async () => {
+    const set = [paths[0]!, broken[0]!, paths[1]!]
+    const all = async (report?: (reason: string) => void) => {
+      const seen = []
+      for await (const { name } of validationSamples(set, 16, report)) seen.push(name)
+      return seen
+    }
+    await expect(all()).rejects.toThrow(/is not an image/)
+    const reasons: string[] = []
+    expect(await all((reason) => reasons.push(reason))).toEqual([paths[0], paths[1]])
+    expect(reasons).toEqual([expect.stringContaining('broken1.png is not an image')])
+  })
+})
