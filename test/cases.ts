@@ -9,8 +9,9 @@ import type { AttrsOf, OpName } from '../src/kernels/index.ts'
 /**
  * normal: mean 0, variance 1. positive: uniform in 0.5…2. unit: uniform in 0…1. awayFromZero: uniform in ±(0.1…1), so
  * that finite differences do not straddle the kink of a ReLU. wide: variance 400. offset: mean 100, variance 1.
+ * rectified: the positive part of a normal one, and zeros.
  */
-export type Distribution = 'normal' | 'positive' | 'unit' | 'awayFromZero' | 'wide' | 'offset'
+export type Distribution = 'normal' | 'positive' | 'unit' | 'awayFromZero' | 'wide' | 'offset' | 'rectified'
 
 /** A shape alone means normal. */
 export type CaseInput = readonly number[] | { readonly shape: readonly number[]; readonly dist: Distribution }
@@ -212,7 +213,7 @@ export const cases: CaseTable = {
   add: elementwise({}, (shape) => [shape, shape]),
   scale: elementwise({ factor: -1.75 }, (shape) => [shape]),
   relu: elementwise({}, (shape) => [of('awayFromZero', ...shape)]),
-  reluGrad: elementwise({}, (shape) => [shape, shape]),
+  reluGrad: elementwise({}, (shape) => [shape, of('rectified', ...shape)]),
   tanh: [...elementwise({}, (shape) => [shape]), { inputs: [of('wide', 67)], attrs: {}, note: 'saturated' }],
   tanhGrad: elementwise({}, (shape) => [shape, of('unit', ...shape)]),
   upsample: table(upsampled, ([x, factor]) => ({ inputs: [x], attrs: { factor } })),

@@ -87,6 +87,7 @@ export function draw(count: number, dist: Distribution, random: () => number): F
     normal,
     wide: () => 20 * normal(),
     offset: () => 100 + normal(),
+    rectified: () => Math.max(normal(), 0),
     positive: () => 0.5 + 1.5 * random(),
     unit: random,
     awayFromZero: () => (random() < 0.5 ? -1 : 1) * (0.1 + 0.9 * random()),
