@@ -3,8 +3,9 @@
 // read their environment when a process starts, so the driver that setup.mjs found has to be in place before the
 // Node that loads Dawn is started; hence a process that starts another.
 //
-//   run.mjs COMMAND …     src/cli.ts in a clone, dist/cli.js in the published package
-//   run.mjs --vitest …    the tests, in the same environment
+//   run.mjs COMMAND …        src/cli.ts in a clone, dist/cli.js in the published package
+//   run.mjs --vitest …       the tests, in the same environment
+//   run.mjs --script FILE …  a TypeScript file of this clone (the benchmarks), likewise
 
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -43,6 +44,9 @@ function program(args) {
   if (args[0] === '--vitest') {
     const vitest = fileURLToPath(new URL('vitest.mjs', import.meta.resolve('vitest/package.json')))
     return [vitest, ...args.slice(1)]
+  }
+  if (args[0] === '--script') {
+    return ['--import', import.meta.resolve('tsx'), join(PACKAGE_ROOT, args[1] ?? ''), ...args.slice(2)]
   }
   const source = join(PACKAGE_ROOT, 'src', 'cli.ts')
   if (existsSync(source)) return ['--import', import.meta.resolve('tsx'), source, ...args]

@@ -1,0 +1,130 @@
+import { copyRateAt, type Peaks } from './peaks.ts'
+import type { Clock } from './timer.ts'
+import type { Size, Work } from './workload.ts'
+
+/** One measured kernel at one shape. */
+export interface Row {
+  readonly op: string
+  readonly shader: string
+  readonly constants: Readonly<Record<string, number>>
+  readonly layers: readonly string[]
+  readonly shape: string
+  readonly counts: Work['counts']
+  /** Median of one dispatch. */
+  readonly milliseconds: number
+  readonly gflops: number | null
+  readonly gbPerSecond: number
+  /** The larger of its share of the FMA peak and of the copy of as many bytes. */
+  readonly share: number
+}
+
+export interface Totals {
+  /** Sums of the kernels, ms. */
+  readonly forward: number
+  readonly training: number
+}
+
+export interface Report {
+  readonly adapter: string
+  readonly date: string
+  readonly clock: Clock
+  readonly size: Size
+  readonly peaks: Peaks
+  readonly rows: readonly Row[]
+  readonly totals: Totals
+  /** Whole plans from submit to idle, ms; null when only some kernels were asked for. */
+  readonly whole: Totals | null
+}
+
+export function rowOf(work: Work, milliseconds: number, peaks: Peaks): Row {
+  const { op, layers, dispatch, shape, counts, flops, bytes } = work
+  const gflops = flops === null ? null : flops / 1e6 / milliseconds
+  const gbPerSecond = bytes / 1e6 / milliseconds
+  const share = Math.max((gflops ?? 0) / peaks.gflops, gbPerSecond / copyRateAt(peaks, bytes))
+  const { shader, constants = {} } = dispatch
+  return { op, shader, constants, layers, shape, counts, milliseconds, gflops, gbPerSecond, share }
+}
+
+export function totalsOf(rows: readonly Row[]): Totals {
+  const sum = (plan: keyof Totals) =>
+    rows.reduce((total, { counts, milliseconds }) => total + counts[plan] * milliseconds, 0)
+  return { forward: sum('forward'), training: sum('training') }
+}
+
+/** Operators by their share of a training step, within them the layers in the order they run. */
+export function formatReport({ adapter, date, clock, size, peaks, rows, totals, whole }: Report): string {
+  const copies = peaks.copies.map(
+    ({ bytes, gbPerSecond }) => `${short(gbPerSecond)} GB/s at ${byteSize(bytes)}`,
+  )
+  const plans = (['forward', 'training'] as const).map((plan) => {
+    const measured = whole ? `, the whole plan in one submit ${short(whole[plan])} ms` : ''
+    return `${plan === 'forward' ? 'colouring' : 'training step'}: kernels ${short(totals[plan])} ms${measured}`
+  })
+  return [
+    `${adapter}, ${date}`,
+    `width ${size.width}, ${size.size} px, batch ${size.batch}; medians by the ${clock === 'gpu' ? "GPU's clock" : 'wall clock'}`,
+    `peaks: ${short(peaks.gflops)} GFLOP/s multiply-add; copy ${copies.join(', ')}`,
+    '',
+    formatTable(rows, totals),
+    '',
+    ...plans,
+  ].join('\n')
+}
+
+const HEADINGS = ['operator', 'kernel', 'on', '× colour', '× train', 'ms', 'GFLOP/s', 'GB/s', 'of peak']
+/** Columns of text; the others are numbers and end at the right. */
+const TEXT_COLUMNS = 3
+
+function formatTable(rows: readonly Row[], totals: Totals): string {
+  const operators = [...new Set(rows.map(({ op }) => op))]
+    .map((op) => ({ op, own: rows.filter((row) => row.op === op) }))
+    .map((section) => ({ ...section, sums: totalsOf(section.own) }))
+    .sort((a, b) => b.sums.training - a.sums.training || b.sums.forward - a.sums.forward)
+  const lines = operators.flatMap(({ op, own, sums }) => [
+    [
+      op,
+      `${percent(sums.training / totals.training)} of training, ${percent(sums.forward / totals.forward)} of colouring`,
+    ],
+    ...own.map(cells),
+  ])
+  const table = [HEADINGS, ...lines]
+  const widths = HEADINGS.map((_, i) =>
+    Math.max(...table.filter(({ length }) => length > 2).map((line) => line[i]!.length)),
+  )
+  return table
+    .map((line) =>
+      line.length === 2
+        ? `${line[0]}: ${line[1]}`
+        : line
+            .map((cell, i) => (i < TEXT_COLUMNS ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+            .join('  '),
+    )
+    .join('\n')
+}
+
+function cells({ layers, shader, shape, counts, milliseconds, gflops, gbPerSecond, share }: Row): string[] {
+  const more = layers.length > 1 ? ` +${layers.length - 1}` : ''
+  return [
+    `  ${layers[0]}${more}`,
+    shader,
+    shape,
+    String(counts.forward),
+    String(counts.training),
+    short(milliseconds),
+    gflops === null ? '' : short(gflops),
+    short(gbPerSecond),
+    percent(share),
+  ]
+}
+
+const percent = (share: number) => (Number.isFinite(share) ? `${(100 * share).toFixed(0)}%` : '-')
+
+/** Three digits. */
+function short(value: number): string {
+  if (value >= 100) return value.toFixed(0)
+  return value >= 10 ? value.toFixed(1) : value.toFixed(value >= 1 ? 2 : 3)
+}
+
+function byteSize(bytes: number): string {
+  return bytes >= 2 ** 20 ? `${bytes / 2 ** 20} MiB` : `${bytes / 1024} KiB`
+}

@@ -1,0 +1,113 @@
+import { compile, type Plan, type Step } from '../src/graph/compile.ts'
+import { type Dispatch, formatShape } from '../src/kernels/op.ts'
+import { inferenceGraph, trainingGraph } from '../src/model/training.ts'
+import type { Binding } from './run.ts'
+
+export interface Size {
+  readonly width: number
+  readonly size: number
+  readonly batch: number
+}
+
+/** Equal dispatches of the network: the same shader, constants, parameters and shapes. */
+export interface Work {
+  readonly op: string
+  /** Names of the layers that run it, in the order of the training step. */
+  readonly layers: readonly string[]
+  readonly dispatch: Dispatch
+  /** What it works on, for people: "56×56×128 → 28×28×256, 3×3/2". */
+  readonly shape: string
+  readonly bindings: readonly Binding[]
+  /** How often it runs in a colouring and in a training step. */
+  readonly counts: { readonly forward: number; readonly training: number }
+  /** Floating-point operations, two for a multiply-add; null where what counts is moving bytes. */
+  readonly flops: number | null
+  /** Bytes of all bindings, each memory once: what must be moved if nothing is moved twice. */
+  readonly bytes: number
+}
+
+export const CLASSES = 1000
+
+/** The plans of a colouring and of a training step. */
+export function plansOf({ width, size, batch }: Size, maxBindingBytes: number) {
+  const image = { batch, height: size, width: size }
+  const architecture = { classes: CLASSES, width }
+  return {
+    forward: compile(inferenceGraph(architecture, image), maxBindingBytes),
+    training: compile(trainingGraph(architecture, image), maxBindingBytes),
+  }
+}
+
+/** All dispatches of the plans, equal ones once. */
+export function workOf(plans: { readonly forward: Plan; readonly training: Plan }): Work[] {
+  const found = new Map<string, Work & { layers: string[]; counts: { forward: number; training: number } }>()
+  for (const name of ['training', 'forward'] as const) {
+    for (const step of plans[name].steps) {
+      const work = describe(step, plans[name])
+      const key = JSON.stringify([work.dispatch, work.bindings])
+      const known = found.get(key) ?? { ...work, layers: [], counts: { forward: 0, training: 0 } }
+      if (!known.layers.includes(step.node.label)) known.layers.push(step.node.label)
+      known.counts[name]++
+      found.set(key, known)
+    }
+  }
+  return [...found.values()]
+}
+
+function describe({ node, dispatch, places }: Step, plan: Plan): Omit<Work, 'layers' | 'counts'> {
+  const memories = places.map((place) => JSON.stringify(place))
+  const bindings = places.map(({ sizeBytes }, i) => ({
+    bytes: sizeBytes,
+    memory: memories.indexOf(memories[i]!),
+  }))
+  return {
+    op: node.op,
+    dispatch,
+    shape: shapeOf(dispatch) ?? formatShape(plan.nodeOutputs.get(node.id)![0]!.shape),
+    bindings,
+    flops: flopsOf(dispatch),
+    bytes: bindings.reduce((sum, { bytes, memory }, i) => sum + (memory === i ? bytes : 0), 0),
+  }
+}
+
+type Numbers = Readonly<Record<string, number>>
+
+const isConvolution = (params: Numbers) => ['OH', 'OW', 'R', 'S', 'K'].every((name) => name in params)
+
+function shapeOf({ params: p }: Dispatch): string | null {
+  if (!isConvolution(p)) return null
+  const stride = p.strideH === 1 && p.strideW === 1 ? '' : `/${p.strideH}`
+  const channels = p.channelsPerGroup ?? p.C
+  const groups = channels === p.C ? '' : ` in groups of ${channels}`
+  return `${p.N}×${p.H}×${p.W}×${p.C} → ${p.OH}×${p.OW}×${p.K}, ${p.R}×${p.S}${stride}${groups}`
+}
+
+/**
+ * Two for each product of a real pixel and a weight: padding is left out, although a kernel may multiply its zeros.
+ * A convolution and its two gradients all have the same products.
+ */
+export function flopsOf({ params: p }: Dispatch): number | null {
+  if (!isConvolution(p)) return null
+  const rows = taps(p.H!, p.OH!, p.R!, p.strideH!, p.dilationH!, p.padTop!)
+  const columns = taps(p.W!, p.OW!, p.S!, p.strideW!, p.dilationW!, p.padLeft!)
+  return 2 * p.N! * rows * columns * (p.channelsPerGroup ?? p.C!) * p.K!
+}
+
+/** Pairs of an output and a tap that meet a real pixel, along one axis. */
+function taps(
+  size: number,
+  outputs: number,
+  kernel: number,
+  stride: number,
+  dilation: number,
+  pad: number,
+): number {
+  let count = 0
+  for (let o = 0; o < outputs; o++) {
+    for (let k = 0; k < kernel; k++) {
+      const at = o * stride + k * dilation - pad
+      if (at >= 0 && at < size) count++
+    }
+  }
+  return count
+}
