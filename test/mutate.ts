@@ -17,7 +17,9 @@ import { opNames, outputSpecs, type Row, rowsOf, seeded } from './harness.ts'
 import { verify } from './launch.ts'
 
 const SAMPLE = 12
-const TIMEOUT_MS = 60_000
+/** A change that makes the rows take this many times as long, and at least so long, is taken for an endless loop. */
+const SLOWDOWN = 5
+const LEAST_TIMEOUT_MS = 15_000
 
 /** [what it finds, what it puts there]: each match is one mutant. */
 const MUTATIONS: readonly (readonly [RegExp, string])[] = [
@@ -76,15 +78,28 @@ function mutantsOf(shader: string): Mutant[] {
   )
 }
 
-/** The rows whose kernels use the shader, cheapest first. */
+/** The rows whose kernels use the shader or helper file, cheapest first. */
 function rowsUsing(shader: string): Row[] {
+  const uses = (name: string): boolean => {
+    const helpers = [...loadShader(`${name}.wgsl`).matchAll(/^\/\/ use (lib\/\w+)\.wgsl$/gm)].map(
+      (match) => match[1]!,
+    )
+    return name === shader || helpers.some(uses)
+  }
+  const using = new Set(shaderFiles().filter(uses))
   const rows = opNames.flatMap(rowsOf).filter((row) => {
     return row.op
       .kernels(row.specs, outputSpecs(row), row.attrs)
-      .some((dispatch) => dispatch.shader === shader)
+      .some((dispatch) => using.has(dispatch.shader))
   })
   const size = (row: Row) => row.specs.reduce((sum, spec) => sum + elems(spec), 0)
   return rows.sort((a, b) => size(a) - size(b))
+}
+
+/** All shaders and, as "lib/NAME", all helper files. */
+function shaderFiles(): string[] {
+  const files = readdirSync(new URL('../shaders/', import.meta.url), { recursive: true })
+  return files.map(String).flatMap((file) => (file.endsWith('.wgsl') ? [file.slice(0, -'.wgsl'.length)] : []))
 }
 
 async function tryMutant({ shader, text }: Mutant): Promise<Outcome> {
@@ -114,7 +129,7 @@ function startWorker() {
       stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
     })
   }
-  const attempt = (mutant: Mutant) =>
+  const attempt = (mutant: Mutant, timeoutMs: number) =>
     new Promise<Outcome>((resolve) => {
       child ??= spawn()
       const mine = child
@@ -127,7 +142,7 @@ function startWorker() {
         }
         resolve(outcome)
       }
-      const timer = setTimeout(() => finish('killed: it never ended', true), TIMEOUT_MS)
+      const timer = setTimeout(() => finish('killed: it never ended', true), timeoutMs)
       mine.once('message', (outcome) => finish(outcome as Outcome, false))
       mine.once('exit', () => finish('killed: the process died', true))
       mine.send(mutant)
@@ -135,7 +150,7 @@ function startWorker() {
   return { attempt, stop: () => child?.disconnect() }
 }
 
-function sample(mutants: Mutant[], seed: string): Mutant[] {
+function shuffled(mutants: Mutant[], seed: string): Mutant[] {
   const random = seeded(seed)
   return mutants
     .map((mutant) => ({ mutant, order: random() }))
@@ -143,33 +158,35 @@ function sample(mutants: Mutant[], seed: string): Mutant[] {
     .map(({ mutant }) => mutant)
 }
 
+type Worker = ReturnType<typeof startWorker>
+
+/** Tries the changes of one shader and prints what was not noticed. Returns how many were not. */
+async function tryShader(worker: Worker, shader: string, limit: number): Promise<number> {
+  const start = performance.now()
+  const untouched = { shader, text: loadShader(`${shader}.wgsl`), line: 0, change: '' }
+  const outcome = await worker.attempt(untouched, 600_000)
+  if (outcome !== 'survived') throw new Error(`${shader} fails as it is: ${outcome}`)
+  const timeoutMs = Math.max(LEAST_TIMEOUT_MS, (performance.now() - start) * SLOWDOWN)
+  let tried = 0
+  const survivors: string[] = []
+  for (const mutant of shuffled(mutantsOf(shader), shader)) {
+    if (tried >= limit) break
+    const outcome = await worker.attempt(mutant, timeoutMs)
+    if (process.env.VERBOSE) console.log(`${shader}:${mutant.line}  ${mutant.change}\n    ${outcome}`)
+    if (outcome === 'invalid') continue
+    tried++
+    if (outcome === 'survived') survivors.push(`  line ${mutant.line}: ${mutant.change}`)
+  }
+  console.log([`${shader}: ${tried - survivors.length} of ${tried} changes noticed`, ...survivors].join('\n'))
+  return survivors.length
+}
+
 async function main(args: readonly string[]): Promise<void> {
-  const all = args.includes('--all')
   const named = args.filter((arg) => !arg.startsWith('--'))
-  const files = readdirSync(new URL('../shaders/', import.meta.url)).filter((file) => file.endsWith('.wgsl'))
-  const shaders = named.length ? named : files.map((file) => file.replace('.wgsl', ''))
   const worker = startWorker()
   let survivors = 0
-  for (const shader of shaders) {
-    let tried = 0
-    const lines: string[] = []
-    const untouched = await worker.attempt({
-      shader,
-      text: loadShader(`${shader}.wgsl`),
-      line: 0,
-      change: '',
-    })
-    if (untouched !== 'survived') throw new Error(`${shader} fails as it is: ${untouched}`)
-    for (const mutant of sample(mutantsOf(shader), shader)) {
-      if (!all && tried >= SAMPLE) break
-      const outcome = await worker.attempt(mutant)
-      if (process.env.VERBOSE) console.log(`${shader}:${mutant.line}  ${mutant.change}\n    ${outcome}`)
-      if (outcome === 'invalid') continue
-      tried++
-      if (outcome === 'survived') lines.push(`  line ${mutant.line}: ${mutant.change}`)
-    }
-    survivors += lines.length
-    console.log([`${shader}: ${tried - lines.length} of ${tried} changes noticed`, ...lines].join('\n'))
+  for (const shader of named.length ? named : shaderFiles().sort()) {
+    survivors += await tryShader(worker, shader, args.includes('--all') ? Number.POSITIVE_INFINITY : SAMPLE)
   }
   worker.stop()
   console.log(survivors ? `${survivors} survived` : 'every change was noticed')
