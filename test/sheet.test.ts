@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
 import type { Photo } from '../src/io/image.ts'
-import { axis, linePlot, lossCurve, runningMean } from '../src/io/plot.ts'
+import { axis, linePlot } from '../src/io/plot.ts'
 import { contactSheet } from '../src/io/sheet.ts'
 import { fitText, svgText, textWidth } from '../src/io/strokes.ts'
 
@@ -115,16 +115,6 @@ describe('plot', () => {
     expect(found.ticks).toHaveLength(count)
   })
 
-  test('the running mean takes each point and those before it', () => {
-    const points = [2, 4, 6, 8].map((y, i) => [i, y] as const)
-    expect(runningMean(points, 2)).toEqual([
-      [0, 2],
-      [1, 3],
-      [2, 5],
-      [3, 7],
-    ])
-  })
-
   test('a horizontal line lies at its height, inside labelled axes', async () => {
     const points = [
       [0, 50],
@@ -144,12 +134,17 @@ describe('plot', () => {
   })
 
   test.each([
-    ['no steps at all', [], undefined],
-    ['one step', [230.5], 268],
-    ['a loss that is not a number', [230, Number.NaN, 220], 268],
-  ])('the loss curve of %s can be drawn', async (_, losses, grayLoss) => {
-    const history = { losses, validations: [], ...(grayLoss === undefined ? {} : { grayLoss }) }
-    const plot = await decode(await lossCurve(history))
+    ['no points at all', []],
+    ['one point', [230.5]],
+    ['a value that is not a number', [230, Number.NaN, 220, Number.POSITIVE_INFINITY]],
+  ])('%s can be drawn', async (_, values) => {
+    const points = values.map((y, x) => [x, y] as const)
+    const styles = (['line', 'faint', 'dots', 'dashed'] as const).map((style) => ({
+      name: style,
+      style,
+      points,
+    }))
+    const plot = await decode(await linePlot(styles, { title: '', xLabel: 'x', yLabel: 'y' }))
     expect(plot.width).toBe(960)
   })
 })

@@ -49,48 +49,6 @@ export async function linePlot(series: readonly Series[], labels: PlotLabels): P
   return sharp(Buffer.from(svg)).removeAlpha().png().toBuffer()
 }
 
-/** What a training leaves behind, as a plot of its loss. */
-export interface LossHistory {
-  /** Training loss of steps 1, 2, … */
-  readonly losses: ArrayLike<number>
-  readonly validations: readonly { readonly step: number; readonly abMse: number }[]
-  /** The loss of leaving all grey. */
-  readonly grayLoss?: number
-}
-
-/** The loss curve as PNG: training loss raw and smoothed, validation, and the grey picture's loss to compare with. */
-export function lossCurve({ losses, validations, grayLoss }: LossHistory): Promise<Buffer> {
-  const points = Array.from(losses, (loss, i): Point => [i + 1, loss])
-  const window = Math.max(1, Math.round(points.length / 40))
-  const last = Math.max(points.length, validations.at(-1)?.step ?? 1)
-  const series: Series[] = [
-    { name: 'training, each step', points, style: 'faint' },
-    { name: `training, mean of ${window} steps`, points: runningMean(points, window) },
-  ]
-  if (validations.length) {
-    const seen = validations.map(({ step, abMse }): Point => [step, abMse])
-    series.push({ name: 'validation', points: seen, style: 'dots' })
-  }
-  if (grayLoss !== undefined) {
-    const level: Point[] = [
-      [1, grayLoss],
-      [last, grayLoss],
-    ]
-    series.push({ name: 'all grey', points: level, style: 'dashed' })
-  }
-  const title = 'Mean squared error of a* and b*'
-  return linePlot(series, { title, xLabel: 'step', yLabel: 'squared ab units' })
-}
-
-/** The mean of each point and those before it, `window` in all (fewer at the start). */
-export function runningMean(points: readonly Point[], window: number): Point[] {
-  let sum = 0
-  return points.map(([x, y], i) => {
-    sum += y - (points[i - window]?.[1] ?? 0)
-    return [x, sum / Math.min(i + 1, window)]
-  })
-}
-
 const isFinitePoint = ([x, y]: Point) => Number.isFinite(x) && Number.isFinite(y)
 
 /** Round numbers that enclose the values, about six of them. */
