@@ -10,12 +10,12 @@ import {
   type Place,
   type SourceOptions,
   type TrainingSource,
-  validationSamples,
 } from '../src/io/dataset.ts'
 import { cropFraming } from '../src/io/decode.ts'
 import { type Photo, writeImage } from '../src/io/image.ts'
 import { srgbToLab } from '../src/io/lab.ts'
 import { STREAM, uniform4 } from '../src/io/random.ts'
+import { validationSamples } from '../src/io/validation.ts'
 import { openWorkerPool } from '../src/io/worker-pool.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dataset-'))

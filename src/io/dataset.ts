@@ -1,10 +1,9 @@
-/** Training and validation samples: photographs decoded by workers ahead of the GPU, in an order set by a seed. */
+/** Training batches, from photographs or records, decoded by workers ahead of the GPU in an order set by a seed. */
 import { availableParallelism } from 'node:os'
-import { UserError } from '../errors.ts'
-import type { BatchTask, DecodedBatch, SampleTask } from './decode.ts'
-import { networkInput, type Rect, readPhoto } from './image.ts'
-import { srgbToLab } from './lab.ts'
+import { EXIT, UserError } from '../errors.ts'
+import type { BatchTask, DecodedBatch, SampleSource } from './decode.ts'
 import { epochOrder, STREAM, uniform4 } from './random.ts'
+import { indexShards } from './shards.ts'
 import { openWorkerPool, PoolClosed, type WorkerPool, workerUrl } from './worker-pool.ts'
 
 /** A place in training: `position` samples of epoch `epoch` (from 0) have been handed out. */
@@ -65,23 +64,62 @@ export interface SourceOptions {
 
 const MAX_WORKERS = 8
 
-/** A source of training batches from photographs. The last, partial batch of an epoch is dropped. */
+/** What batches are made of. */
+interface SampleSet {
+  readonly length: number
+  at(index: number): SampleSource
+  /** the class vector that the sample itself does not carry */
+  classVector(index: number): Float32Array | null
+  /** told why a sample cannot be decoded, once each: may throw to stop, else the next one takes its place */
+  undecodable(reason: string): void
+}
+
+/** Training batches from photographs. The last, partial batch of an epoch is dropped. */
 export async function openPhotos(paths: readonly string[], options: SourceOptions): Promise<TrainingSource> {
   if (!paths.length) throw new UserError('there is no photograph to train on')
-  const workers = options.workers ?? Math.min(MAX_WORKERS, availableParallelism())
-  const pool = openWorkerPool<BatchTask, DecodedBatch>(workerUrl('decode-worker', import.meta.url), workers)
-  const load = batchLoader(paths, options, pool)
-  const ahead = options.ahead ?? workers + 1
-  const close = () => pool.close()
-  if (options.signal?.aborted) await close()
-  options.signal?.addEventListener('abort', close, { once: true })
-  return {
+  return openSource(options, {
     length: paths.length,
-    batchesPerEpoch: Math.max(1, Math.floor(paths.length / options.batch)),
-    batches: (from) => prefetch(from, paths.length, options.batch, ahead, load),
+    at: (index) => ({ path: paths[index]! }),
+    classVector: (index) => options.classVectors?.of(paths[index]!) ?? null,
+    undecodable: (reason) => options.onUndecodable?.(reason),
+  })
+}
+
+/**
+ * Training batches from the record shards in `folder`, of which only the records' places are kept in memory. Records
+ * bring their own class vectors; a corrupt one is not replaced, but ends the batches with a UserError (exit code 4).
+ */
+export async function openRecords(folder: string, options: SourceOptions): Promise<TrainingSource> {
+  const records = await indexShards(folder)
+  return openSource(options, {
+    length: records.length,
+    at: (index) => records[index]!,
+    classVector: () => null,
+    undecodable(reason) {
+      throw new UserError(reason, EXIT.badWeightsOrRecords)
+    },
+  })
+}
+
+async function openSource(options: SourceOptions, set: SampleSet): Promise<TrainingSource> {
+  const {
+    batch,
+    signal,
+    workers = Math.min(MAX_WORKERS, availableParallelism()),
+    ahead = workers + 1,
+  } = options
+  const pool = openWorkerPool<BatchTask, DecodedBatch>(workerUrl('decode-worker', import.meta.url), workers)
+  const load = batchLoader(set, options, pool)
+  const abort = () => void pool.close()
+  signal?.addEventListener('abort', abort, { once: true })
+  if (signal?.aborted) await pool.close()
+  return {
+    length: set.length,
+    batchesPerEpoch: Math.max(1, Math.floor(set.length / batch)),
+    batches: (from) => prefetch(from, set.length, batch, ahead, load),
     async close() {
-      options.signal?.removeEventListener('abort', close)
-      await close()
+      signal?.removeEventListener('abort', abort)
+      await pool.close()
     },
   }
 }
@@ -120,103 +158,79 @@ function batchStart({ epoch, position }: Place, length: number, batch: number): 
 }
 
 function batchLoader(
-  paths: readonly string[],
-  { size, batch, seed, classes, augment, fit, classVectors, onUndecodable }: SourceOptions,
+  set: SampleSet,
+  { size, batch, seed, classes, augment, fit }: SourceOptions,
   pool: WorkerPool<BatchTask, DecodedBatch>,
 ): (place: Place) => Promise<Batch> {
   const undecodable = new Set<number>()
-  let order: { epoch: number; samples: Uint32Array } = { epoch: -1, samples: new Uint32Array(0) }
-
-  const orderOf = (epoch: number) => {
-    if (order.epoch !== epoch) order = { epoch, samples: epochOrder(seed, epoch, paths.length) }
-    return order.samples
-  }
+  const orderOf = rememberLast((epoch) => epochOrder(seed, epoch, set.length))
 
   /** The first sample from place `position` of the order on that is not known to be undecodable. */
-  function sampleAt(samples: Uint32Array, position: number): number {
-    for (let step = 0; step < samples.length; step++) {
-      const index = samples[(position + step) % samples.length]!
+  function sampleAt(order: Uint32Array, position: number): number {
+    for (let step = 0; step < set.length; step++) {
+      const index = order[(position + step) % set.length]!
       if (!undecodable.has(index)) return index
     }
-    throw new UserError(`none of the ${paths.length} photographs to train on can be decoded`)
+    throw new UserError(`none of the ${set.length} photographs to train on can be decoded`)
   }
 
   function reject(index: number, reason: string): void {
     if (undecodable.has(index)) return // another batch has found out, too
     undecodable.add(index)
-    onUndecodable?.(reason)
+    set.undecodable(reason)
   }
 
   return async ({ epoch, position }) => {
-    const samples = orderOf(epoch)
-    const draws = (n: number) => (augment ? uniform4(seed, STREAM.augment, position + n, epoch) : null)
-    const task = (index: number, n: number): SampleTask => ({ path: paths[index]!, draws: draws(n) })
-    const chosen = Array.from({ length: batch }, (_, n) => sampleAt(samples, position + n))
-    const decoded = await pool.run({ samples: chosen.map(task), size, fit })
+    const order = orderOf(epoch)
+    const decode = (indices: number[], first: number) => {
+      const draws = (n: number) => (augment ? uniform4(seed, STREAM.augment, position + n, epoch) : null)
+      const samples = indices.map((index, n) => ({ source: set.at(index), draws: draws(first + n) }))
+      return pool.run({ samples, size, fit })
+    }
+    const chosen = Array.from({ length: batch }, (_, n) => sampleAt(order, position + n))
+    const decoded = await decode(chosen, 0)
     for (let n = 0; n < batch; n++) {
       for (let reason = decoded.errors[n]; reason; ) {
         reject(chosen[n]!, reason)
-        chosen[n] = sampleAt(samples, position + n)
-        const one = await pool.run({ samples: [task(chosen[n]!, n)], size, fit })
+        chosen[n] = sampleAt(order, position + n)
+        const one = await decode([chosen[n]!], n)
         decoded.L.set(one.L, n * one.L.length)
         decoded.ab.set(one.ab, n * one.ab.length)
         reason = one.errors[0]
       }
     }
-    const features = new Float32Array(batch * classes)
-    chosen.forEach((index, n) => {
-      features.set(classVectors?.of(paths[index]!) ?? [], n * classes)
-    })
+    const vectors = chosen.map((index, n) => decoded.embeddings[n] ?? set.classVector(index))
+    const features = featuresOf(vectors, classes)
     const after = position + batch
-    const lastOfEpoch = after + batch > paths.length
-    return { L: decoded.L, ab: decoded.ab, features, epoch, position: after, lastOfEpoch }
-  }
-}
-
-export interface ValidationSample {
-  name: string
-  /** what the network sees: [S, S, 1], lightness / 50 - 1, the picture in white (+1) */
-  input: Float32Array
-  /** where in `input` the picture is */
-  content: Rect
-  width: number
-  height: number
-  /** the truth at full resolution: lightness [height, width] in 0…100 and colours [height, width, 2] */
-  L: Float32Array
-  ab: Float32Array
-  /** and as sRGB levels [height, width, 3] */
-  rgb: Uint8Array
-}
-
-/**
- * Photographs one after the other, as the network is shown them and as they really are; the next is read ahead.
- * @param onUndecodable told of photographs that are passed over; without it they are thrown (UserError)
- */
-export async function* validationSamples(
-  paths: readonly string[],
-  size: number,
-  onUndecodable?: (reason: string) => void,
-): AsyncGenerator<ValidationSample, void> {
-  const load = (path: string | undefined) => {
-    const loading = path === undefined ? null : validationSample(path, size)
-    loading?.catch(() => {}) // looked at when its turn comes
-    return loading
-  }
-  let next = load(paths[0])
-  for (let n = 0; n < paths.length; n++) {
-    const current = next
-    next = load(paths[n + 1])
-    try {
-      yield (await current)!
-    } catch (error) {
-      if (!(onUndecodable && error instanceof UserError)) throw error
-      onUndecodable(error.message)
+    return {
+      L: decoded.L,
+      ab: decoded.ab,
+      features,
+      epoch,
+      position: after,
+      lastOfEpoch: after + batch > set.length,
     }
   }
 }
 
-async function validationSample(name: string, size: number): Promise<ValidationSample> {
-  const photo = await readPhoto(name)
-  const { L: input, content } = await networkInput(photo, size)
-  return { name, input, content, ...photo, ...srgbToLab(photo.rgb) }
+/** [N, 1, 1, classes] of N class vectors, zeros where there is none. */
+function featuresOf(vectors: (Float32Array | null)[], classes: number): Float32Array {
+  const features = new Float32Array(vectors.length * classes)
+  vectors.forEach((vector, n) => {
+    if (vector && vector.length !== classes)
+      throw new UserError(
+        `a class vector has ${vector.length} classes where the network takes ${classes}`,
+        EXIT.badWeightsOrRecords,
+      )
+    if (vector) features.set(vector, n * classes)
+  })
+  return features
+}
+
+function rememberLast<T>(make: (key: number) => T): (key: number) => T {
+  let last: { key: number; value: T } | null = null
+  return (key) => {
+    if (last?.key !== key) last = { key, value: make(key) }
+    return last.value
+  }
 }

@@ -1,14 +1,28 @@
 /** One batch of training samples, from files to the tensors the network takes. Runs in the decoding workers. */
 import type { Sharp } from 'sharp'
 import { UserError } from '../errors.ts'
-import { contentRect, decodePhoto, type Photo, padToSquare, photoSize, readPhotoFile } from './image.ts'
+import {
+  contentRect,
+  decodePhoto,
+  editPhoto,
+  type Photo,
+  padToSquare,
+  photoSize,
+  readPhotoFile,
+} from './image.ts'
 import { srgbToLab } from './lab.ts'
+import { decodeRecord, photoOf } from './records.ts'
+import type { RecordSource } from './shards.ts'
+import { readRecordAt } from './tfrecord.ts'
 
 /** Four numbers in [0, 1) that decide a sample's augmentation: mirror, scale, left, top. */
 export type Draws = readonly [number, number, number, number]
 
+/** A photograph's file, or a record in its shard. */
+export type SampleSource = { path: string } | RecordSource
+
 export interface SampleTask {
-  path: string
+  source: SampleSource
   /** null: no augmentation, the centre of the picture */
   draws: Draws | null
 }
@@ -26,6 +40,8 @@ export interface DecodedBatch {
   ab: Float32Array<ArrayBuffer>
   /** per sample: why it could not be decoded (its part of L and ab is then meaningless), or null */
   errors: (string | null)[]
+  /** per sample: the class vector that came with it, or null */
+  embeddings: (Float32Array | null)[]
 }
 
 /** How a picture is scaled, which size x size window of it is taken, and whether that is mirrored. */
@@ -45,28 +61,53 @@ export async function decodeBatch({ samples, size, fit }: BatchTask): Promise<De
   const pixels = size * size
   const L = new Float32Array(samples.length * pixels)
   const ab = new Float32Array(samples.length * pixels * 2)
-  const decodeInto = async (sample: SampleTask, n: number): Promise<string | null> => {
+  const errors: (string | null)[] = samples.map(() => null)
+  const embeddings: (Float32Array | null)[] = samples.map(() => null)
+  const decodeInto = async (sample: SampleTask, n: number) => {
     try {
-      const { rgb } = await decodeSample(sample, size, fit)
+      const { photo, embedding } = await decodeSample(sample, size, fit)
       const lightness = L.subarray(n * pixels, (n + 1) * pixels)
-      srgbToLab(rgb, { L: lightness, ab: ab.subarray(2 * n * pixels, 2 * (n + 1) * pixels) })
+      srgbToLab(photo.rgb, { L: lightness, ab: ab.subarray(2 * n * pixels, 2 * (n + 1) * pixels) })
       for (let i = 0; i < pixels; i++) lightness[i] = lightness[i]! / 50 - 1
-      return null
+      embeddings[n] = embedding
     } catch (error) {
-      if (error instanceof UserError) return error.message
-      throw error
+      if (!(error instanceof UserError)) throw error
+      errors[n] = error.message
     }
   }
-  return { L, ab, errors: await Promise.all(samples.map(decodeInto)) }
+  await Promise.all(samples.map(decodeInto))
+  return { L, ab, errors, embeddings }
 }
 
-async function decodeSample({ path, draws }: SampleTask, size: number, fit: 'crop' | 'pad'): Promise<Photo> {
+/** A source opened: its size as shown, and how to decode it scaled and cropped. */
+interface Opened {
+  width: number
+  height: number
+  embedding: Float32Array | null
+  decode(edit: (image: Sharp) => Sharp): Promise<Photo>
+}
+
+async function openPhoto(path: string): Promise<Opened> {
   const bytes = await readPhotoFile(path)
   const shown = await photoSize(bytes, path)
-  const framing = fit === 'crop' ? cropFraming(shown, size, draws) : padFraming(shown, size, draws)
-  const photo = await decodePhoto(bytes, path, (image) => frame(image, framing, size))
+  return { ...shown, embedding: null, decode: (edit) => decodePhoto(bytes, path, edit) }
+}
+
+async function openRecord({ shard, ...place }: RecordSource): Promise<Opened> {
+  const record = decodeRecord(await readRecordAt(shard, place), `${shard}, record at byte ${place.offset}`)
+  const photo = photoOf(record)
+  const { width, height } = photo
+  return { width, height, embedding: record.embedding, decode: (edit) => editPhoto(photo, edit) }
+}
+
+async function decodeSample({ source, draws }: SampleTask, size: number, fit: 'crop' | 'pad') {
+  const opened = 'path' in source ? await openPhoto(source.path) : await openRecord(source)
+  const framing = fit === 'crop' ? cropFraming(opened, size, draws) : padFraming(opened, size, draws)
+  const photo = await opened.decode((image) => frame(image, framing, size))
   if (framing.mirror) mirrorRows(photo)
-  return fit === 'crop' ? photo : padToSquare(photo, size, contentRect(shown.width, shown.height, size))
+  const square =
+    fit === 'crop' ? photo : padToSquare(photo, size, contentRect(opened.width, opened.height, size))
+  return { photo: square, embedding: opened.embedding }
 }
 
 /** A size x size window of the picture scaled to fill it: the centre, or where the draws say. */

@@ -150,8 +150,13 @@ export async function writeImage(path: string, photo: Photo): Promise<void> {
 /** `photo` at another size, by Lanczos 3 when it shrinks and bicubic when it grows. */
 export async function resize(photo: Photo, width: number, height: number): Promise<Photo> {
   if (photo.width === width && photo.height === height) return photo
-  const data = await raw(photo).resize(width, height, { fit: 'fill', kernel: 'lanczos3' }).raw().toBuffer()
-  return { width, height, rgb: viewOf(data) }
+  return editPhoto(photo, (image) => image.resize(width, height, { fit: 'fill', kernel: 'lanczos3' }))
+}
+
+/** `photo` resized or cropped by sharp's own means. */
+export async function editPhoto(photo: Photo, edit: (image: Sharp) => Sharp): Promise<Photo> {
+  const { data, info } = await edit(raw(photo)).raw().toBuffer({ resolveWithObject: true })
+  return { width: info.width, height: info.height, rgb: viewOf(data) }
 }
 
 /** Where a width x height picture comes to lie in a size x size square: longest side = size, centred. */

@@ -1,0 +1,143 @@
+/**
+ * A prepared photograph as a tf.train.Example:
+ *
+ *   image_gray          bytes   S·S uint8: the sRGB grey level whose L* is the pixel's true L* (not an average of the
+ *                               channels), so that L* is recovered from it to within half a level
+ *   image_a_b           bytes   S·S·2 int8, a and b rounded to whole units, or
+ *                       float   S·S·2 values, when image_a_b_encoding says so
+ *   image_a_b_encoding  bytes   "int8" or "float32"
+ *   embedding           float   the class vector, 1000 probabilities; all 0 when there was no classifier
+ *   label               bytes   the photograph's file name, UTF-8
+ *   content_x, content_y, content_width, content_height   int64: where in the S×S square the picture lies; the rest
+ *                               is white padding, which training leaves out
+ *
+ * S = 299, the longest side of the picture, as in the report (Zhao 2019).
+ */
+import { EXIT, UserError } from '../errors.ts'
+import { decodeExample, type Example, encodeExample, type Feature } from './example.ts'
+import { contentRect, type Photo, padToSquare, type Rect, resize } from './image.ts'
+import { GRAY_LIGHTNESS, grayLevel, labToSrgb, srgbToLab } from './lab.ts'
+
+export const RECORD_SIZE = 299
+export const RECORD_CLASSES = 1000
+
+export type AbEncoding = 'int8' | 'float32'
+
+export interface PhotoRecord {
+  label: string
+  size: number
+  /** [size, size] sRGB grey levels */
+  gray: Uint8Array
+  /** [size, size, 2] in ab units */
+  ab: Float32Array
+  /** [classes], or null when the record has none */
+  embedding: Float32Array | null
+  content: Rect
+}
+
+/** A photograph made into a record: longest side `size`, centred in a white square. */
+export async function recordOf(
+  photo: Photo,
+  label: string,
+  embedding: Float32Array | null,
+  size = RECORD_SIZE,
+): Promise<PhotoRecord> {
+  const content = contentRect(photo.width, photo.height, size)
+  const small = await resize(photo, content.width, content.height)
+  const { L, ab } = srgbToLab(padToSquare(small, size, content).rgb)
+  return { label, size, gray: Uint8Array.from(L, grayLevel), ab, embedding, content }
+}
+
+/** The picture inside a record's padding, as sRGB. */
+export function photoOf({ gray, ab, size, content }: PhotoRecord): Photo {
+  const { x, y, width, height } = content
+  const L = new Float32Array(width * height)
+  const colours = new Float32Array(2 * width * height)
+  for (let row = 0; row < height; row++) {
+    const from = (y + row) * size + x
+    for (let i = 0; i < width; i++) L[row * width + i] = GRAY_LIGHTNESS[gray[from + i]!]!
+    colours.set(ab.subarray(2 * from, 2 * (from + width)), 2 * row * width)
+  }
+  return { width, height, rgb: labToSrgb(L, colours) }
+}
+
+/** The bytes of a record, as the data of one TFRecord. */
+export function encodeRecord(record: PhotoRecord, encoding: AbEncoding): Uint8Array {
+  const { gray, ab, content, label } = record
+  const text = (value: string): Feature => ({ kind: 'bytes', values: [new TextEncoder().encode(value)] })
+  const number = (value: number): Feature => ({ kind: 'int64', values: [BigInt(value)] })
+  const example: Example = new Map([
+    ['image_gray', { kind: 'bytes', values: [gray] }],
+    [
+      'image_a_b',
+      encoding === 'int8' ? { kind: 'bytes', values: [int8Of(ab)] } : { kind: 'float', values: ab },
+    ],
+    ['image_a_b_encoding', text(encoding)],
+    ['embedding', { kind: 'float', values: record.embedding ?? new Float32Array(RECORD_CLASSES) }],
+    ['label', text(label)],
+    ['content_x', number(content.x)],
+    ['content_y', number(content.y)],
+    ['content_width', number(content.width)],
+    ['content_height', number(content.height)],
+  ])
+  return encodeExample(example)
+}
+
+/** int8 in two's complement; sRGB's a* and b* lie within -108…98, so nothing is cut off. */
+function int8Of(ab: Float32Array): Uint8Array {
+  return new Uint8Array(Int8Array.from(ab, (v) => Math.min(127, Math.max(-128, Math.round(v)))).buffer)
+}
+
+/**
+ * Reads a record, colours in either encoding; without content features the picture is taken to fill the square.
+ * @param where names the record in errors, such as "photos-00000-of-00001.tfrecord, byte 0"
+ * @throws UserError (exit code 4) naming the feature that is missing or does not fit
+ */
+export function decodeRecord(bytes: Uint8Array, where: string): PhotoRecord {
+  const bad = (what: string) => new UserError(`${where}: ${what}`, EXIT.badWeightsOrRecords)
+  let example: Example
+  try {
+    example = decodeExample(bytes)
+  } catch (error) {
+    throw bad(`the record is not a tf.train.Example (${error instanceof Error ? error.message : error})`)
+  }
+  const gray = bytesIn(example, 'image_gray')
+  if (!gray) throw bad('the record has no feature image_gray of bytes')
+  const size = Math.sqrt(gray.length)
+  if (!size || !Number.isInteger(size)) throw bad(`image_gray has ${gray.length} bytes, which are no square`)
+  const ab = colours(example)
+  if (!ab) throw bad('the record has no feature image_a_b as int8 bytes or floats')
+  if (ab.length !== 2 * gray.length)
+    throw bad(`image_a_b has ${ab.length} values, not the ${2 * gray.length} of ${size}x${size} pixels`)
+  const content = contentOf(example, size)
+  if (!content) throw bad('content_x, _y, _width and _height are not a rectangle inside the image')
+  const embedding = example.get('embedding')
+  const label = new TextDecoder().decode(bytesIn(example, 'label') ?? new Uint8Array())
+  return { label, size, gray, ab, embedding: embedding?.kind === 'float' ? embedding.values : null, content }
+}
+
+function bytesIn(example: Example, name: string): Uint8Array | null {
+  const feature = example.get(name)
+  return feature?.kind === 'bytes' && feature.values.length === 1 ? feature.values[0]! : null
+}
+
+function colours(example: Example): Float32Array | null {
+  const feature = example.get('image_a_b')
+  const stated = new TextDecoder().decode(bytesIn(example, 'image_a_b_encoding') ?? new Uint8Array())
+  if (feature?.kind === 'float' && (!stated || stated === 'float32')) return feature.values
+  const bytes = bytesIn(example, 'image_a_b')
+  if (!bytes || (stated && stated !== 'int8')) return null
+  return Float32Array.from(new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length))
+}
+
+function contentOf(example: Example, size: number): Rect | null {
+  const names = ['content_x', 'content_y', 'content_width', 'content_height']
+  const features = names.map((name) => example.get(name))
+  if (features.every((feature) => feature === undefined)) return { x: 0, y: 0, width: size, height: size }
+  const numbers = features.map((f) =>
+    f?.kind === 'int64' && f.values.length === 1 ? Number(f.values[0]) : Number.NaN,
+  )
+  const [x, y, width, height] = numbers as [number, number, number, number]
+  const inside = x >= 0 && y >= 0 && width >= 1 && height >= 1 && x + width <= size && y + height <= size
+  return inside ? { x, y, width, height } : null
+}

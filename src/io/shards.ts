@@ -1,0 +1,58 @@
+/** The shards of a record set: photos-00000-of-00032.tfrecord … in one folder. */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { EXIT, UserError } from '../errors.ts'
+import { indexRecords, type RecordPlace } from './tfrecord.ts'
+import { fileTrouble } from './trouble.ts'
+
+const NAME = /^photos-(\d{5,})-of-(\d{5,})\.tfrecord$/
+
+/** A record and the shard it is in. */
+export interface RecordSource extends RecordPlace {
+  shard: string
+}
+
+export function shardName(n: number, count: number): string {
+  const digits = (value: number) => String(value).padStart(5, '0')
+  return `photos-${digits(n)}-of-${digits(count)}.tfrecord`
+}
+
+export function isShard(name: string): boolean {
+  return NAME.test(name)
+}
+
+/**
+ * Every record of the set in `folder`, shard by shard, without reading the records.
+ * @throws UserError (exit code 4): no shards, shards missing, two sets mixed, a shard truncated or corrupt, no records
+ */
+export async function indexShards(folder: string): Promise<RecordSource[]> {
+  const records: RecordSource[] = []
+  for (const name of await shardNames(folder)) {
+    const shard = join(folder, name)
+    for (const place of await indexRecords(shard)) records.push({ shard, ...place })
+  }
+  if (!records.length) throw bad(folder, 'its shards hold no records; prepare it again')
+  return records
+}
+
+async function shardNames(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch((error) => {
+    throw fileTrouble('read', folder, error, EXIT.badWeightsOrRecords)
+  })
+  const shards = names.filter(isShard).sort()
+  if (!shards.length)
+    throw bad(folder, `there are no records (photos-*.tfrecord) in it; make some with prepare`)
+  const counts = new Set(shards.map((name) => Number(NAME.exec(name)![2])))
+  if (counts.size > 1) throw bad(folder, `it has shards of ${counts.size} different sets; prepare it again`)
+  const [count] = counts as unknown as [number]
+  const missing = Array.from({ length: count }, (_, n) => shardName(n, count)).filter(
+    (name) => !shards.includes(name),
+  )
+  if (missing.length)
+    throw bad(folder, `${missing.length} of its ${count} shards are missing, ${missing[0]} first`)
+  return shards
+}
+
+function bad(folder: string, what: string): UserError {
+  return new UserError(`cannot read the records in ${folder}: ${what}`, EXIT.badWeightsOrRecords)
+}

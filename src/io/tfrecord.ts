@@ -1,0 +1,221 @@
+/**
+ * TFRecord files: records one after the other, each
+ *
+ *   uint64 length | uint32 masked CRC-32C of the length | data[length] | uint32 masked CRC-32C of the data
+ *
+ * little-endian. Source: TensorFlow, "TFRecord and tf.train.Example", section "TFRecords format details".
+ */
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { EXIT, UserError } from '../errors.ts'
+import { fileTrouble } from './trouble.ts'
+
+const LENGTH_BYTES = 8
+const CRC_BYTES = 4
+const HEADER_BYTES = LENGTH_BYTES + CRC_BYTES
+
+/** Where a record's data is in its file. */
+export interface RecordPlace {
+  offset: number
+  lengthBytes: number
+}
+
+/** Castagnoli's polynomial, bits reversed; TABLES[k][b] is byte b followed by k zero bytes. */
+const POLYNOMIAL = 0x82f63b78
+const TABLES = crcTables()
+
+/** CRC-32C (RFC 3720, appendix B.4) of `bytes`, four of them at a time. */
+export function crc32c(bytes: Uint8Array): number {
+  const [t0, t1, t2, t3] = TABLES as [Uint32Array, Uint32Array, Uint32Array, Uint32Array]
+  let crc = -1
+  let i = 0
+  for (; i + 4 <= bytes.length; i += 4) {
+    crc ^= bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
+    crc = t3[crc & 255]! ^ t2[(crc >>> 8) & 255]! ^ t1[(crc >>> 16) & 255]! ^ t0[crc >>> 24]!
+  }
+  for (; i < bytes.length; i++) crc = t0[(crc ^ bytes[i]!) & 255]! ^ (crc >>> 8)
+  return ~crc >>> 0
+}
+
+/** The CRC as TFRecord stores it: rotated and shifted, since a CRC of data that holds CRCs is a weak check. */
+export function maskedCrc32c(bytes: Uint8Array): number {
+  const crc = crc32c(bytes)
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
+}
+
+/** What stands before and behind `data` in the file. */
+export function frameOf(data: Uint8Array): { header: Uint8Array; footer: Uint8Array } {
+  const header = new Uint8Array(HEADER_BYTES)
+  const footer = new Uint8Array(CRC_BYTES)
+  viewOf(header).setBigUint64(0, BigInt(data.length), true)
+  viewOf(header).setUint32(LENGTH_BYTES, maskedCrc32c(header.subarray(0, LENGTH_BYTES)), true)
+  viewOf(footer).setUint32(0, maskedCrc32c(data), true)
+  return { header, footer }
+}
+
+export interface RecordWriter {
+  write(data: Uint8Array): Promise<void>
+  /** Flushes everything to the disk, still aside. */
+  finish(): Promise<void>
+  /** Gives the finished file its name, in place of an old one. */
+  publish(): Promise<void>
+  /** Removes what was written aside. */
+  discard(): Promise<void>
+}
+
+/** Writes records to a file aside (`path`.PID.part); it gets its name only when it is whole. Throws UserError. */
+export async function openRecordWriter(path: string): Promise<RecordWriter> {
+  const part = `${path}.${process.pid}.part`
+  const orTrouble = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (error) {
+      throw fileTrouble('write', path, error)
+    }
+  }
+  const file = await orTrouble(open(part, 'w'))
+  let isOpen = true
+  const close = async () => {
+    if (isOpen) await file.close()
+    isOpen = false
+  }
+  return {
+    async write(data) {
+      const { header, footer } = frameOf(data)
+      for (const piece of [header, data, footer]) await orTrouble(file.writeFile(piece))
+    },
+    async finish() {
+      await orTrouble(file.sync())
+      await close()
+    },
+    publish: () => orTrouble(rename(part, path)),
+    async discard() {
+      await close()
+      await rm(part, { force: true })
+    },
+  }
+}
+
+/**
+ * The records of a file in order, one in memory at a time.
+ * @throws UserError (exit code 4): missing, truncated, corrupt length, corrupt data. A clean end is none of these.
+ */
+export async function* readRecords(path: string): AsyncGenerator<Uint8Array, void> {
+  yield* walk(path, (file, place, n) => readChecked(file, path, place, n))
+}
+
+/** Where the records of a file are: checks all lengths, but reads no data. Throws as readRecords. */
+export async function indexRecords(path: string): Promise<RecordPlace[]> {
+  const places: RecordPlace[] = []
+  for await (const place of walk(path, async (_file, place) => place)) places.push(place)
+  return places
+}
+
+/** The data of the record at `place`, checked. Throws as readRecords. */
+export async function readRecordAt(path: string, place: RecordPlace): Promise<Uint8Array> {
+  const file = await openForReading(path)
+  try {
+    return await readChecked(file, path, place)
+  } finally {
+    await file.close()
+  }
+}
+
+async function* walk<T>(
+  path: string,
+  visit: (file: FileHandle, place: RecordPlace, n: number) => Promise<T>,
+): AsyncGenerator<T, void> {
+  const file = await openForReading(path)
+  try {
+    const { size } = await file.stat()
+    for (let at = 0, n = 0; at < size; n++) {
+      const place = await placeAt(file, path, at, size, n)
+      yield await visit(file, place, n)
+      at = place.offset + place.lengthBytes + CRC_BYTES
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+/** The place of record `n`, whose header is at `at`. The length is believed only once its CRC has been checked. */
+async function placeAt(
+  file: FileHandle,
+  path: string,
+  at: number,
+  size: number,
+  n: number,
+): Promise<RecordPlace> {
+  const truncated = () => bad(path, `it is truncated: it ends inside record ${n}, which begins at byte ${at}`)
+  if (at + HEADER_BYTES > size) throw truncated()
+  const header = await readExactly(file, path, at, HEADER_BYTES)
+  const stored = viewOf(header).getUint32(LENGTH_BYTES, true)
+  if (stored !== maskedCrc32c(header.subarray(0, LENGTH_BYTES)))
+    throw bad(path, `the length of record ${n} at byte ${at} is corrupt (its CRC does not match)`)
+  const lengthBytes = Number(viewOf(header).getBigUint64(0, true))
+  const offset = at + HEADER_BYTES
+  if (offset + lengthBytes + CRC_BYTES > size) throw truncated()
+  return { offset, lengthBytes }
+}
+
+async function readChecked(
+  file: FileHandle,
+  path: string,
+  place: RecordPlace,
+  n?: number,
+): Promise<Uint8Array> {
+  const { offset, lengthBytes } = place
+  const bytes = await readExactly(file, path, offset, lengthBytes + CRC_BYTES)
+  const data = bytes.subarray(0, lengthBytes)
+  if (viewOf(bytes).getUint32(lengthBytes, true) !== maskedCrc32c(data)) {
+    const which = n === undefined ? 'the record' : `record ${n}`
+    throw bad(
+      path,
+      `the data of ${which} at byte ${offset - HEADER_BYTES} is corrupt (its CRC does not match)`,
+    )
+  }
+  return data
+}
+
+async function openForReading(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
+  }
+}
+
+async function readExactly(
+  file: FileHandle,
+  path: string,
+  position: number,
+  length: number,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length)
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(bytes, done, length - done, position + done).catch((error) => {
+      throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
+    })
+    if (bytesRead === 0) throw bad(path, 'it became shorter while it was read')
+    done += bytesRead
+  }
+  return bytes
+}
+
+function crcTables(): Uint32Array[] {
+  const tables = [new Uint32Array(256)]
+  for (let byte = 0; byte < 256; byte++) {
+    let crc = byte
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1
+    tables[0]![byte] = crc
+  }
+  for (let k = 1; k < 4; k++) tables.push(tables[k - 1]!.map((crc) => tables[0]![crc & 255]! ^ (crc >>> 8)))
+  return tables
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function bad(path: string, what: string): UserError {
+  return new UserError(`cannot read ${path}: ${what}`, EXIT.badWeightsOrRecords)
+}
