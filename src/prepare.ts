@@ -38,7 +38,7 @@ const AHEAD = 4
  * @throws UserError: no photograph can be decoded, the file system refuses (disk full …), interrupted (exit code 130)
  */
 export async function prepareRecords(paths: readonly string[], options: PrepareOptions): Promise<Prepared> {
-  const { out, shardSize = SHARD_SIZE, onSkipped } = options
+  const { out, shardSize = SHARD_SIZE } = options
   if (!(Number.isInteger(shardSize) && shardSize > 0))
     throw new UserError(`a shard takes a whole number of photographs, not ${shardSize}`, EXIT.usage)
   await mkdir(out, { recursive: true }).catch((error) => {
@@ -46,31 +46,51 @@ export async function prepareRecords(paths: readonly string[], options: PrepareO
   })
   const count = Math.ceil(paths.length / shardSize)
   const shards = Array.from({ length: count }, (_, n) => join(out, shardName(n, count)))
-  const writers: RecordWriter[] = []
   const prepared: Prepared = { records: 0, shards, skipped: [] }
+  const writers: RecordWriter[] = []
   try {
-    let n = 0
-    for await (const outcome of encoded(paths, options)) {
-      if (n % shardSize === 0) {
-        await writers.at(-1)?.finish()
-        writers.push(await openRecordWriter(shards[n / shardSize]!))
-      }
-      if (outcome instanceof Uint8Array) {
-        await writers.at(-1)!.write(outcome)
-        prepared.records++
-      } else {
-        prepared.skipped.push(outcome)
-        onSkipped?.(outcome.path, outcome.reason)
-      }
-      options.onProgress?.(++n, paths.length)
+    for (const [n, shard] of shards.entries()) {
+      const writer = await openRecordWriter(shard)
+      writers.push(writer)
+      await fillShard(
+        writer,
+        paths,
+        n * shardSize,
+        Math.min(paths.length, (n + 1) * shardSize),
+        prepared,
+        options,
+      )
+      await writer.finish()
     }
     if (!prepared.records) throw new UserError(`none of the ${paths.length} photographs can be decoded`)
-    await writers.at(-1)!.finish()
     await publish(out, shards, writers)
     return prepared
   } catch (error) {
     for (const writer of writers) await writer.discard()
     throw error
+  }
+}
+
+/** Writes the records of photographs `from` to `to` and counts them in `prepared`. */
+async function fillShard(
+  writer: RecordWriter,
+  paths: readonly string[],
+  from: number,
+  to: number,
+  prepared: Prepared,
+  options: PrepareOptions,
+): Promise<void> {
+  let done = from
+  for await (const outcome of encoded(paths.slice(from, to), options)) {
+    if (outcome instanceof Uint8Array) {
+      await writer.write(outcome)
+      prepared.records++
+    } else {
+      prepared.skipped.push(outcome)
+      options.onSkipped?.(outcome.path, outcome.reason)
+    }
+    done++
+    options.onProgress?.(done, paths.length)
   }
 }
 
@@ -103,11 +123,13 @@ async function encode(path: string, { ab = 'int8', classVector }: PrepareOptions
   return encodeRecord(await recordOf(photo, basename(path), embedding), ab)
 }
 
-/** Removes the shards of an older set and gives the new ones their names. */
+/** Removes the shards of an older set, and what a killed run left aside; then gives the new ones their names. */
 async function publish(out: string, shards: string[], writers: RecordWriter[]): Promise<void> {
   const fresh = new Set(shards)
   for (const name of await readdir(out)) {
-    if (isShard(name) && !fresh.has(join(out, name))) await rm(join(out, name))
+    const leftover = /^photos-.*\.(\d+)\.part$/.exec(name)
+    const old = leftover ? Number(leftover[1]) !== process.pid : isShard(name) && !fresh.has(join(out, name))
+    if (old) await rm(join(out, name))
   }
   for (const writer of writers) await writer.publish()
 }
