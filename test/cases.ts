@@ -78,6 +78,7 @@ const convRows: Rows<AttrsOf<'conv2d'>> = [
   conv([3, 7, 7, 2], [2, 2, 2, 4], { stride: [2, 2], padding: [0, 1, 1, 0] }),
   conv([1, 8, 7, 4], [3, 3, 4, 8], { padding: [2, 0, 1, 3], bias }),
   conv([2, 7, 8, 3], [3, 3, 3, 5], { padding: [0, 2, 3, 1] }),
+  conv([1, 6, 7, 3], [3, 3, 3, 5], { padding: [2, 0, 0, 2] }),
   conv([1, 9, 13, 8], [3, 3, 8, 8], { padding: [0, 0, 0, 0] }),
   // dilation, alike and unlike in both directions
   conv([1, 13, 9, 4], [3, 3, 4, 8], { dilation: [2, 2], bias }),

@@ -79,8 +79,10 @@ function guarded(gpu: Gpu, label: string, elemCount: number, poison: Poison, dat
   const total = wholeVectors(elemCount) + 2 * GUARD_ELEMS
   const before = new Float32Array(total).fill(poison.value)
   const bits = new Uint32Array(before.buffer)
-  bits.fill(poison.guardBits, 0, GUARD_ELEMS)
-  bits.fill(poison.guardBits, total - GUARD_ELEMS)
+  // another number in each kind of buffer: a kernel that mixes two of them must not get the old one back
+  const guardBits = poison.guardBits ^ (label.charCodeAt(0) << 16)
+  bits.fill(guardBits, 0, GUARD_ELEMS)
+  bits.fill(guardBits, total - GUARD_ELEMS)
   if (data) before.set(data, GUARD_ELEMS)
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
   const buffer = gpu.pool.take(total * 4, usage, label)
