@@ -163,8 +163,12 @@ function compileStep(gpu: Gpu, { width, classes, batch, size }: TrainingSettings
     return plan(batch)
   } catch (error) {
     if (!(error instanceof BindingLimitError)) throw error
-    let largest = Math.min(batch - 1, Math.floor((batch * error.limitBytes) / error.needBytes))
-    while (largest > 0 && !fits(largest)) largest--
+    let [largest, tooLarge] = [0, batch]
+    while (tooLarge - largest > 1) {
+      const middle = Math.floor((largest + tooLarge) / 2)
+      if (fits(middle)) largest = middle
+      else tooLarge = middle
+    }
     const remedy =
       largest > 0 ? `the largest batch that fits is ${largest}` : 'choose a smaller --size or --width'
     throw new UserError(`batch ${batch} at ${size} px is too large: ${error.message}; ${remedy}`, EXIT.usage)

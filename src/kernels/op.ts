@@ -92,9 +92,21 @@ export function grid(count: number): [number, number, number] {
 }
 
 /** The dispatch of an elementwise kernel: one invocation per vec4, 64 invocations a workgroup. */
-export function elementwise(shader: string, count: number, bindings: Ref[], params = {}, constants = {}): Dispatch {
+export function elementwise(
+  shader: string,
+  count: number,
+  bindings: Ref[],
+  params = {},
+  constants = {},
+): Dispatch {
   const vectors = ceilDiv(count, 4)
-  return { shader, constants, params: { vectors, ...params }, bindings, workgroups: grid(ceilDiv(vectors, 64)) }
+  return {
+    shader,
+    constants,
+    params: { vectors, ...params },
+    bindings,
+    workgroups: grid(ceilDiv(vectors, 64)),
+  }
 }
 
 /** Checks the number of inputs and their ranks; `ranks[i]` null allows any rank. */

@@ -24,13 +24,20 @@ export interface Shader {
 }
 
 /** Loads `name` with `constants` put in. Throws when a constant has no line in the file to go to. */
-export function specialize(load: ShaderLoader, name: string, constants: Readonly<Record<string, number>>): Shader {
+export function specialize(
+  load: ShaderLoader,
+  name: string,
+  constants: Readonly<Record<string, number>>,
+): Shader {
   let code = withHelpers(load, `${name}.wgsl`)
   const overrides: Record<string, number> = {}
   for (const [constant, value] of Object.entries(constants)) {
     const line = new RegExp(`^(const|override) ${constant}(\\s*:\\s*\\w+)? = [^;]+;`, 'm')
     const match = line.exec(code)
-    if (!match) throw new Error(`shaders/${name}.wgsl has no line "const ${constant} = …;" or "override ${constant} = …;"`)
+    if (!match)
+      throw new Error(
+        `shaders/${name}.wgsl has no line "const ${constant} = …;" or "override ${constant} = …;"`,
+      )
     if (match[1] === 'override') overrides[constant] = value
     else code = code.replace(line, `const ${constant}${match[2] ?? ''} = ${value};`)
   }
@@ -39,20 +46,26 @@ export function specialize(load: ShaderLoader, name: string, constants: Readonly
 
 function withHelpers(load: ShaderLoader, path: string, seen = new Set<string>()): string {
   const text = load(path)
-  const helpers = [...text.matchAll(/^\/\/ use (lib\/\w+\.wgsl)$/gm)].map((m) => m[1]!).filter((h) => !seen.has(h))
+  const helpers = [...text.matchAll(/^\/\/ use (lib\/\w+\.wgsl)$/gm)]
+    .map((m) => m[1]!)
+    .filter((h) => !seen.has(h))
   for (const helper of helpers) seen.add(helper)
   return [...helpers.map((h) => withHelpers(load, h, seen)), text].join('\n')
 }
 
 function paramFields(code: string): ParamField[] {
   const body = /struct Params \{([^}]*)\}/.exec(code)?.[1] ?? ''
-  return [...body.matchAll(/(\w+)\s*:\s*(u32|i32|f32)/g)].map((m) => ({ name: m[1]!, type: m[2] as ParamField['type'] }))
+  return [...body.matchAll(/(\w+)\s*:\s*(u32|i32|f32)/g)].map((m) => ({
+    name: m[1]!,
+    type: m[2] as ParamField['type'],
+  }))
 }
 
 function bindingAccess(name: string, code: string): ('read' | 'read_write')[] {
   const found = [...code.matchAll(/@binding\((\d+)\) var<storage, (read|read_write)>/g)]
   return found.map((m, i) => {
-    if (Number(m[1]) !== i + 1) throw new Error(`shaders/${name}.wgsl: storage bindings must count 1, 2, … in order`)
+    if (Number(m[1]) !== i + 1)
+      throw new Error(`shaders/${name}.wgsl: storage bindings must count 1, 2, … in order`)
     return m[2] as 'read' | 'read_write'
   })
 }

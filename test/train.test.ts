@@ -1,0 +1,148 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Variables } from '../src/graph/execute.ts'
+import { type Checkpoint, readCheckpoint } from '../src/io/checkpoint.ts'
+import { openPhotos, type TrainingSource } from '../src/io/dataset.ts'
+import { openGpu } from '../src/io/dawn.ts'
+import { findPhotos } from '../src/io/photos.ts'
+import type { Gpu } from '../src/kernels/gpu.ts'
+import type { Terminal } from '../src/terminal.ts'
+import { checkpointPath, rateAt, resumable, type TrainOptions, train } from '../src/train.ts'
+
+const SETTINGS = { seed: 3, batch: 2, size: 16, width: 0.1, classes: 5, learningRate: 1e-3, data: 'test' }
+const silent: Terminal = { say: () => {}, warn: () => {}, progress: () => {} }
+const never = new AbortController().signal
+const noValidation = async () => null
+
+let gpu: Gpu
+let photos: string[]
+let folder: string
+beforeAll(async () => {
+  gpu = await openGpu()
+  photos = (await findPhotos(['samples/photos'])).map(({ path }) => path)
+})
+afterAll(() => gpu.destroy())
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'colorizer-train-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+function optionsFor(change: Partial<TrainOptions> = {}): TrainOptions {
+  const start = { kind: 'fresh' } as const
+  const endless = { epochs: Number.POSITIVE_INFINITY, checkpointEvery: 1e9, validateEvery: 1e9 }
+  return { settings: SETTINGS, steps: 12, out: join(folder, 'run'), start, ...endless, ...change }
+}
+
+async function run(options: TrainOptions, paths = photos.slice(0, 5), signal = never, augment = true) {
+  const { size, batch, seed, classes } = options.settings
+  const source = await openPhotos(paths, { size, batch, seed, classes, augment, fit: 'crop' })
+  return runOn(source, options, signal)
+}
+
+async function runOn(source: TrainingSource, options: TrainOptions, signal = never) {
+  const variables = new Variables(gpu)
+  try {
+    return await train(gpu, source, variables, options, noValidation, silent, signal)
+  } finally {
+    await source.close()
+    variables.destroy()
+  }
+}
+
+const recentLoss = ({ losses }: Checkpoint) => losses.slice(-10).reduce((a, b) => a + b, 0) / 10
+
+describe('training', () => {
+  it('learns four photographs by heart: ab error under 25 within 300 steps at 64 px, width 0.25', async () => {
+    // The network paints 2×2 blocks at 64 px, so fine texture alone costs some photographs 40; these four, 4 or less.
+    const four = photos.filter(
+      (path) => /(cat|dandelions|mountain-path|sky)\.jpg$/.test(path) && !/autumn/.test(path),
+    )
+    expect(four.length).toBe(4)
+    const settings = { ...SETTINGS, batch: 4, size: 64, width: 0.25 }
+    let { checkpoint } = await run(optionsFor({ settings, steps: 50 }), four, never, false)
+    expect(checkpoint.losses[0]).toBeGreaterThan(200) // all grey: they do have colours
+    while (recentLoss(checkpoint) >= 25 && checkpoint.step < 300) {
+      const start = { kind: 'resume', checkpoint } as const
+      const more = optionsFor({ settings, steps: checkpoint.step + 50, start })
+      checkpoint = (await run(more, four, never, false)).checkpoint
+    }
+    expect(recentLoss(checkpoint)).toBeLessThan(25)
+  }, 600_000)
+
+  it('ends in the same bytes when it is stopped and resumed as when it is not', async () => {
+    const whole = optionsFor({ out: join(folder, 'whole') })
+    await run(whole)
+    const parts = optionsFor({ out: join(folder, 'parts') })
+    await run({ ...parts, steps: 5 }) // in the middle of the second epoch
+    const checkpoint = await resumable(parts.out, SETTINGS)
+    expect(checkpoint.step).toBe(5)
+    await run({ ...parts, start: { kind: 'resume', checkpoint } })
+    const [a, b] = await Promise.all([whole, parts].map(({ out }) => readFile(checkpointPath(out))))
+    expect(a!.equals(b!)).toBe(true)
+  })
+
+  it('gives other weights for another seed', async () => {
+    const first = await run(optionsFor({ steps: 1, out: join(folder, 'a') }))
+    const settings = { ...SETTINGS, seed: 4 }
+    const second = await run(optionsFor({ steps: 1, settings, out: join(folder, 'b') }))
+    expect(first.checkpoint.weights.parameters).not.toEqual(second.checkpoint.weights.parameters)
+  })
+
+  it('saves and stops after the step in hand when it is interrupted', async () => {
+    const controller = new AbortController()
+    const source = await openPhotos(photos.slice(0, 5), { ...SETTINGS, augment: true, fit: 'crop' })
+    const interrupting: TrainingSource = {
+      ...source,
+      async *batches(from) {
+        let count = 0
+        for await (const batch of source.batches(from)) {
+          if (++count === 3) controller.abort()
+          yield batch
+        }
+      },
+    }
+    const { interrupted, checkpoint } = await runOn(interrupting, optionsFor(), controller.signal)
+    expect(interrupted).toBe(true)
+    expect(checkpoint.step).toBe(3)
+    expect((await readCheckpoint(checkpointPath(join(folder, 'run')))).step).toBe(3)
+  })
+
+  it('stops when the loss is no number, says at which step, and keeps the last good checkpoint', async () => {
+    const source = await openPhotos(photos.slice(0, 5), { ...SETTINGS, augment: true, fit: 'crop' })
+    const poisoned: TrainingSource = {
+      ...source,
+      async *batches(from) {
+        let count = 0
+        for await (const batch of source.batches(from)) {
+          if (++count === 6) batch.ab[7] = Number.NaN
+          yield batch
+        }
+      },
+    }
+    const options = optionsFor({ checkpointEvery: 4 })
+    await expect(runOn(poisoned, options)).rejects.toThrow(
+      /loss became NaN at step 6: .*last good checkpoint/,
+    )
+    expect((await readCheckpoint(checkpointPath(options.out))).step).toBe(4)
+  })
+
+  it('says the limit, the need and the largest batch that fits when a batch is too large', async () => {
+    const settings = { ...SETTINGS, batch: 100_000, size: 64 }
+    const message =
+      /batch 100000 at 64 px is too large: layer .* needs .* MiB, .* binds at most .* MiB at once; the largest batch that fits is \d+/
+    await expect(run(optionsFor({ settings }))).rejects.toThrow(message)
+  })
+
+  it('refuses to resume with other settings', async () => {
+    await run(optionsFor({ steps: 1 }))
+    await expect(resumable(join(folder, 'run'), { batch: 4 })).rejects.toThrow(/trained with batch 2, not 4/)
+    await expect(resumable(join(folder, 'run'), { data: 'x' })).rejects.toThrow(/other training pictures/)
+  })
+})
+
+it('divides the learning rate by ten at epochs 100, 150, 200 and 300', () => {
+  const rates = [0, 99, 100, 149, 150, 200, 299, 300].map((epoch) => rateAt(1, epoch))
+  expect(rates).toEqual([1, 1, 0.1, 0.1, 0.01, 0.001, 0.001, 0.0001])
+})
