@@ -9,6 +9,7 @@ import type { TrainingSettings } from '../io/checkpoint.ts'
 import { openPhotos, openRecords, type TrainingSource } from '../io/dataset.ts'
 import { adapterSummary, openGpu } from '../io/dawn.ts'
 import { findPhotos } from '../io/photos.ts'
+import { isShard } from '../io/shards.ts'
 import { readWeights } from '../io/weights.ts'
 import type { Gpu } from '../kernels/gpu.ts'
 import { Predictor } from '../predict.ts'
@@ -139,7 +140,7 @@ async function findData(positionals: readonly string[], flags: Flags): Promise<D
   const records = flags.text('records')
   if (records !== undefined) {
     if (positionals.length) throw wrong('give either PHOTOS or --records, not both')
-    const shards = (await readdir(records).catch(() => [])).filter((name) => name.endsWith('.tfrecord'))
+    const shards = (await readdir(records).catch(() => [])).filter(isShard)
     return { kind: 'records', train: [records], val: held, identity: hash(shards.sort()) }
   }
   const kind = positionals.length ? 'photos' : 'samples'
