@@ -45,7 +45,9 @@ export async function recordOf(
   const content = contentRect(photo.width, photo.height, size)
   const small = await resize(photo, content.width, content.height)
   const { L, ab } = srgbToLab(padToSquare(small, size, content).rgb)
-  return { label, size, gray: Uint8Array.from(L, grayLevel), ab, embedding, content }
+  const gray = new Uint8Array(L.length)
+  for (let i = 0; i < gray.length; i++) gray[i] = grayLevel(L[i]!)
+  return { label, size, gray, ab, embedding, content }
 }
 
 /** The picture inside a record's padding, as sRGB. */
@@ -85,7 +87,9 @@ export function encodeRecord(record: PhotoRecord, encoding: AbEncoding): Uint8Ar
 
 /** int8 in two's complement; sRGB's a* and b* lie within -108…98, so nothing is cut off. */
 function int8Of(ab: Float32Array): Uint8Array {
-  return new Uint8Array(Int8Array.from(ab, (v) => Math.min(127, Math.max(-128, Math.round(v)))).buffer)
+  const rounded = new Int8Array(ab.length)
+  for (let i = 0; i < ab.length; i++) rounded[i] = Math.min(127, Math.max(-128, Math.round(ab[i]!)))
+  return new Uint8Array(rounded.buffer)
 }
 
 /**
@@ -127,7 +131,7 @@ function colours(example: Example): Float32Array | null {
   if (feature?.kind === 'float' && (!stated || stated === 'float32')) return feature.values
   const bytes = bytesIn(example, 'image_a_b')
   if (!bytes || (stated && stated !== 'int8')) return null
-  return Float32Array.from(new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length))
+  return new Float32Array(new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length))
 }
 
 function contentOf(example: Example, size: number): Rect | null {
