@@ -235,6 +235,11 @@ export const cases: CaseTable = {
   sumRows: [
     ...table(reduced, (x) => ({ inputs: [x], attrs: { keepBatch: false } })),
     ...table(reduced, (x) => ({ inputs: [x], attrs: { keepBatch: true } })),
+    {
+      inputs: [[65540, 1, 1, 1]],
+      attrs: { keepBatch: true },
+      note: 'more workgroups than fit in one direction',
+    },
     { inputs: [[13, 8]], attrs: { keepBatch: false } },
     { inputs: [[9]], attrs: { keepBatch: false } },
   ],
