@@ -43,8 +43,9 @@ GFLOP/s count two for each product of a real pixel and a weight, padding left ou
 peak" is the larger of a kernel's share of the multiply-add peak and of a copy of as many bytes; a kernel that only
 reads, or works in a cache, can be above 100%.`
 
-/** Repeats of the whole plan. */
-const WHOLE_RUNS = 3
+/** The whole plan is run once and then at most so often, and for about so long. */
+const WHOLE_RUNS = 5
+const WHOLE_MS = 5000
 
 interface Options extends Size {
   readonly filter: string
@@ -131,13 +132,14 @@ async function wholePlans(
     terminal.progress(`the whole ${plan} plan`)
     const executor = await Executor.create(gpu, plans[plan], variables)
     const times: number[] = []
-    for (let i = 0; i <= WHOLE_RUNS; i++) {
+    for (let total = 0; times.length <= WHOLE_RUNS && (times.length < 2 || total < WHOLE_MS); ) {
       const started = performance.now()
       await Promise.all([executor.run(), gpu.idle()])
-      if (i > 0) times.push(performance.now() - started)
+      times.push(performance.now() - started)
+      total += times.at(-1)!
     }
     executor.destroy()
-    return median(times)
+    return median(times.slice(1))
   }
   return { forward: await measure('forward'), training: await measure('training') }
 }
