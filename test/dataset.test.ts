@@ -129,6 +129,12 @@ describe('openPhotos', () => {
     expect(mirrored).toBeLessThan(32)
   })
 
+  it('augments every place of an epoch differently', async () => {
+    const batches = await taken(8, { batch: 1 }, Array<string>(8).fill(paths[1]!))
+    expect(batches.every(({ epoch }) => epoch === 0)).toBe(true)
+    expect(new Set(batches.map(({ ab }) => ab.join())).size).toBeGreaterThan(6)
+  })
+
   it('fills a batch larger than the set by repeating it, augmented differently', async () => {
     const batches = await taken(2, { batch: 5, classVectors: naming }, paths.slice(0, 2))
     expect(batches.map(({ epoch, position, lastOfEpoch }) => [epoch, position, lastOfEpoch])).toEqual([
