@@ -61,6 +61,19 @@ describe('sRGB to CIE L*a*b*', () => {
     expect(labToSrgb(L, ab)).toEqual(randomRgb)
   })
 
+  it('rounds to the nearest level, also from colours between levels', () => {
+    const lab = srgbToLab(randomRgb.subarray(0, 9000).map((level) => 60 + level / 2))
+    const L = lab.L.map((l, i) => l + uniform4(8, STREAM.augment, i)[0])
+    const levels = labToSrgb(L, lab.ab)
+    for (let i = 0; i < L.length; i++) {
+      const linear = linearByTheBook(L[i]!, lab.ab[2 * i]!, lab.ab[2 * i + 1]!)
+      linear.forEach((v, c) => {
+        const exact = 255 * (v <= 0.0031308 ? 12.92 * v : 1.055 * v ** (1 / 2.4) - 0.055)
+        expect(Math.abs(levels[3 * i + c]! - exact)).toBeLessThan(0.501)
+      })
+    }
+  })
+
   it('lightness() is the L of srgbToLab(), for colours and for greys', () => {
     for (const rgb of [randomRgb, allGrays]) expect(lightness(rgb)).toEqual(srgbToLab(rgb).L)
   })
