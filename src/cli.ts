@@ -6,6 +6,7 @@ import { goldenCommand } from './commands/golden.ts'
 import { prepareCommand } from './commands/prepare.ts'
 import { trainCommand } from './commands/train.ts'
 import { EXIT, type ExitCode, UserError } from './errors.ts'
+import { GraphError } from './graph/graph.ts'
 import { GpuError } from './kernels/gpu.ts'
 import { openTerminal } from './terminal.ts'
 
@@ -33,7 +34,8 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   if (flags.on('help')) return print(helpOf(name, command))
   if (flags.on('version')) return print(version())
   const terminal = openTerminal(flags.on('quiet'))
-  const result = await command.run({ positionals, flags, terminal, interrupted: interruption(terminal.say) })
+  const call = { positionals, flags, terminal, interrupted: interruption(terminal.say) }
+  const result = await command.run(call).finally(terminal.clear)
   if (flags.on('json')) print(JSON.stringify(result.json, null, 2))
   else if (result.text) print(result.text)
   return result.code
@@ -89,7 +91,7 @@ function print(text: string): ExitCode {
 }
 
 function report(error: unknown): ExitCode {
-  const known = error instanceof UserError || error instanceof GpuError
+  const known = [UserError, GpuError, GraphError].some((kind) => error instanceof kind)
   const message =
     error instanceof Error
       ? known || process.env.DEBUG !== '1'

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import type { Checkpoint } from './io/checkpoint.ts'
-import { writeFileAtomic } from './io/files.ts'
 import { readPhoto } from './io/image.ts'
 import { linePlot } from './io/plot.ts'
+import { saveFile } from './io/save.ts'
 import { contactSheet, type SheetRow } from './io/sheet.ts'
 import { grayOf, type Predictor, paint } from './predict.ts'
 
@@ -28,7 +28,7 @@ export async function writeSamples(
     })
   }
   const file = join(out, 'samples.png')
-  await writeFileAtomic(file, await contactSheet(rows))
+  await saveFile(file, await contactSheet(rows))
   return file
 }
 
@@ -55,7 +55,7 @@ export async function writeLossCurve(
   ]
   const labels = { title: 'training loss', xLabel: 'step', yLabel: 'ab error' }
   const file = join(out, 'loss.png')
-  await writeFileAtomic(file, await linePlot(series, labels))
+  await saveFile(file, await linePlot(series, labels))
   return file
 }
 

@@ -8,10 +8,16 @@ export interface Terminal {
   progress(state: string): void
 }
 
+/** The terminal as the command line itself uses it. */
+export interface Screen extends Terminal {
+  /** Takes the state of the work away, so that the next output starts on a line of its own. */
+  clear(): void
+}
+
 /** Without a terminal to redraw on, at most one progress line in this many milliseconds. */
 const PLAIN_INTERVAL_MS = 10_000
 
-export function openTerminal(quiet: boolean, stream: NodeJS.WriteStream = process.stderr): Terminal {
+export function openTerminal(quiet: boolean, stream: NodeJS.WriteStream = process.stderr): Screen {
   let drawn = 0
   let lastPlain = 0
   const clear = () => {
@@ -23,6 +29,7 @@ export function openTerminal(quiet: boolean, stream: NodeJS.WriteStream = proces
     stream.write(`${line}\n`)
   }
   return {
+    clear,
     warn,
     say: (line) => {
       if (!quiet) warn(line)

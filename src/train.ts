@@ -1,22 +1,17 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { adamHyper } from './autograd/adam.ts'
 import { EXIT, UserError } from './errors.ts'
 import { BindingLimitError, compile, type Plan } from './graph/compile.ts'
 import { Executor, type Variables } from './graph/execute.ts'
-import {
-  type Checkpoint,
-  readCheckpoint,
-  type TrainingSettings,
-  type Validation,
-  writeCheckpoint,
-} from './io/checkpoint.ts'
+import { GraphError } from './graph/graph.ts'
+import { type Checkpoint, readCheckpoint, type TrainingSettings } from './io/checkpoint.ts'
 import type { Batch, TrainingSource } from './io/dataset.ts'
-import { STREAM, uniform4 } from './io/random.ts'
+import { makeFolder } from './io/save.ts'
 import type { Gpu } from './kernels/gpu.ts'
-import { initialParameters, initialStatistics, layoutOf } from './model/layout.ts'
 import { trainingGraph } from './model/training.ts'
+import { checkpointPath, isDebugging, Run, stopped, type TrainOptions } from './run.ts'
 import { bar, duration, type Terminal } from './terminal.ts'
 
 /** The report divides the learning rate by ten at each of these epochs. */
@@ -24,23 +19,7 @@ const RATE_DROPS = [100, 150, 200, 300]
 /** Steps that may be on the GPU while the host prepares the next. */
 const STEPS_IN_FLIGHT = 2
 
-export interface TrainOptions {
-  readonly settings: TrainingSettings
-  /** Training ends at whichever of the two comes first. */
-  readonly epochs: number
-  readonly steps: number
-  /** Folder of the checkpoint and the pictures. */
-  readonly out: string
-  readonly checkpointEvery: number
-  readonly validateEvery: number
-  /** Where to start from: a checkpoint to continue, or weights to begin with. */
-  readonly start: Start
-}
-
-export type Start =
-  | { readonly kind: 'fresh' }
-  | { readonly kind: 'weights'; readonly parameters: Float32Array; readonly statistics: Float32Array }
-  | { readonly kind: 'resume'; readonly checkpoint: Checkpoint }
+export { checkpointPath, type Start, type TrainOptions } from './run.ts'
 
 export interface Training {
   readonly checkpoint: Checkpoint
@@ -52,8 +31,6 @@ export interface Training {
 
 /** Where trainings go that name no folder of their own. */
 export const RUNS = 'runs'
-
-export const checkpointPath = (out: string) => join(out, 'checkpoint.safetensors')
 
 /** The folder below `runs/` with the newest training (they are named by time), or null. */
 export async function newestRun(): Promise<string | null> {
@@ -81,56 +58,63 @@ export async function train(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<Training> {
-  const run = new Run(gpu, variables, options, initialState(options))
+  const plan = compileStep(gpu, options.settings)
+  const run = new Run(gpu, variables, options, validate)
   run.load()
-  await mkdir(options.out, { recursive: true })
-  const executor = await Executor.create(gpu, compileStep(gpu, options.settings), variables)
-  const started = performance.now()
-  const firstStep = run.step
-  const gray = new GrayLoss()
+  await makeFolder(options.out)
+  const executor = await Executor.create(gpu, plan, variables)
+  try {
+    const meter = new Meter(run.step, options.settings.batch)
+    await takeSteps(executor, source, run, options, meter, terminal, signal)
+    const { imagesPerSecond, grayLoss } = meter.read(run.step)
+    if (!signal.aborted) await run.validate()
+    const checkpoint = await run.save()
+    return { checkpoint, interrupted: signal.aborted, imagesPerSecond, grayLoss }
+  } finally {
+    executor.destroy()
+  }
+}
 
-  const validateNow = async () => {
-    const abMse = await validate()
-    if (abMse !== null) run.validations.push({ step: run.step, abMse })
-  }
-  const settle = async ({ step, loss }: Submitted) => {
-    run.record(step, (await loss)[0]![0]!)
-    terminal.progress(
-      describe(run, source, options, step - firstStep, (performance.now() - started) / 1000, gray.mean),
-    )
-  }
+/** Keeps the GPU busy: a step's loss is waited for only when the next step is already submitted. */
+async function takeSteps(
+  executor: Executor,
+  source: TrainingSource,
+  run: Run,
+  options: TrainOptions,
+  meter: Meter,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  if (run.isDone) return
+  const ahead = isDebugging() ? 0 : STEPS_IN_FLIGHT - 1
   const inFlight: Submitted[] = []
-  const drain = async (left = 0) => {
-    while (inFlight.length > left) await settle(inFlight.shift()!)
+  const settle = async (left: number) => {
+    while (inFlight.length > left) {
+      const { step, loss } = inFlight.shift()!
+      run.record(step, await loss)
+      terminal.progress(describe(run, source, options, meter))
+    }
   }
   try {
-    if (!run.isDone(options)) {
-      for await (const batch of source.batches({ epoch: run.epoch, position: run.position })) {
-        gray.add(batch)
-        inFlight.push(submit(executor, run, batch, options.settings))
-        await drain(STEPS_IN_FLIGHT - 1)
-        const ending = signal.aborted || run.isDone(options)
-        const validating = run.step % options.validateEvery === 0 && !ending
-        if (ending || validating || run.step % options.checkpointEvery === 0) await drain()
-        if (validating) await validateNow()
-        if (ending) break
-        if (run.step % options.checkpointEvery === 0) await run.save()
-      }
+    if (run.isValidationDue) await meter.pause(() => run.validate()) // an interruption came before it
+    for await (const batch of source.batches({ epoch: run.epoch, position: run.position })) {
+      meter.add(batch)
+      inFlight.push(submit(executor, run, batch, options.settings))
+      await settle(ahead)
+      const ending = signal.aborted || run.isDone
+      if (ending || run.isValidationDue || run.isCheckpointDue) await settle(0)
+      if (ending) return
+      if (run.isValidationDue) await meter.pause(() => run.validate())
+      if (run.isCheckpointDue) await meter.pause(() => run.save())
     }
-    const imagesPerSecond =
-      ((run.step - firstStep) * options.settings.batch * 1000) / (performance.now() - started)
-    if (!signal.aborted) await validateNow()
-    const checkpoint = await run.save()
-    return { checkpoint, interrupted: signal.aborted, imagesPerSecond, grayLoss: gray.mean }
   } finally {
     await Promise.allSettled(inFlight.map(({ loss }) => loss))
-    executor.destroy()
   }
 }
 
 interface Submitted {
   readonly step: number
-  readonly loss: Promise<Float32Array[]>
+  readonly loss: Promise<number>
 }
 
 /** Uploads the batch, submits the step once and returns without waiting for it. */
@@ -140,10 +124,16 @@ function submit(executor: Executor, run: Run, batch: Batch, settings: TrainingSe
   executor.upload('features', batch.features)
   executor.upload('adam.hyper', adamHyper(rateAt(settings.learningRate, batch.epoch), run.step + 1))
   run.advance(batch)
-  const checked = process.env.DEBUG === '1'
-  const loss = checked ? executor.runChecked(['loss']) : executor.run(['loss'])
+  const step = run.step
+  const results = isDebugging() ? executor.runChecked(['loss']) : executor.run(['loss'])
+  const loss = results.then(
+    ([loss]) => loss![0]!,
+    (cause) => {
+      throw cause instanceof GraphError ? stopped(`step ${step}, ${cause.message}`, { cause }) : cause
+    },
+  )
   loss.catch(() => {}) // reported when it is settled
-  return { step: run.step, loss }
+  return { step, loss }
 }
 
 /** The compiled step. Throws a `UserError` that says the largest batch that fits, when this one doesn't. */
@@ -175,122 +165,47 @@ function compileStep(gpu: Gpu, { width, classes, batch, size }: TrainingSettings
   }
 }
 
-type State = Pick<Checkpoint, 'm' | 'v' | 'step' | 'epoch' | 'position' | 'validations' | 'losses'> & {
-  readonly parameters: Float32Array
-  readonly statistics: Float32Array
-}
-
-function initialState({ settings, start }: TrainOptions): State {
-  if (start.kind === 'resume') return { ...start.checkpoint, ...start.checkpoint.weights }
-  const layout = layoutOf(settings)
-  const uniform = (index: number) => uniform4(settings.seed, STREAM.weights, index)[0]
-  const zeros = () => new Float32Array(layout.parameters.length)
-  const begun = start.kind === 'weights' ? start : null
-  return {
-    parameters: begun?.parameters ?? initialParameters(layout.parameters, uniform),
-    statistics: begun?.statistics ?? initialStatistics(layout.statistics),
-    m: zeros(),
-    v: zeros(),
-    step: 0,
-    epoch: 0,
-    position: 0,
-    validations: [],
-    losses: new Float32Array(),
-  }
-}
-
-/** The training so far: where it stands in the data, its history, and its weights on the GPU. */
-class Run {
-  step: number
-  epoch: number
-  position: number
-  readonly validations: Validation[]
-  readonly losses: number[]
-
-  constructor(
-    private readonly gpu: Gpu,
-    private readonly variables: Variables,
-    private readonly options: TrainOptions,
-    private readonly initial: State,
-  ) {
-    ;({ step: this.step, epoch: this.epoch, position: this.position } = initial)
-    this.validations = [...initial.validations]
-    this.losses = [...initial.losses]
-  }
-
-  load(): void {
-    this.variables.set('parameters', this.initial.parameters)
-    this.variables.set('statistics', this.initial.statistics)
-    this.variables.set('adam.m', this.initial.m)
-    this.variables.set('adam.v', this.initial.v)
-  }
-
-  isDone({ epochs, steps }: TrainOptions): boolean {
-    return this.step >= steps || this.epoch >= epochs
-  }
-
-  advance({ epoch, position, lastOfEpoch }: Batch): void {
-    this.step++
-    this.epoch = lastOfEpoch ? epoch + 1 : epoch
-    this.position = lastOfEpoch ? 0 : position
-  }
-
-  record(step: number, loss: number): void {
-    if (!Number.isFinite(loss)) {
-      throw new UserError(
-        `the loss became ${loss} at step ${step}: training stopped, the last good checkpoint is kept; lower --lr or run with DEBUG=1 to see where it began`,
-      )
-    }
-    this.losses.push(loss)
-  }
-
-  async save(): Promise<Checkpoint> {
-    await this.gpu.idle()
-    const [parameters, statistics, m, v] = await Promise.all(
-      ['parameters', 'statistics', 'adam.m', 'adam.v'].map((name) => this.variables.get(name)),
-    )
-    const { settings, out } = this.options
-    const { step, epoch, position, validations } = this
-    const architecture = { width: settings.width, classes: settings.classes }
-    const weights = { architecture, parameters: parameters!, statistics: statistics! }
-    const losses = Float32Array.from(this.losses)
-    const checkpoint = { weights, m: m!, v: v!, step, epoch, position, settings, losses, validations }
-    await writeCheckpoint(checkpointPath(out), checkpoint)
-    return checkpoint
-  }
-}
-
-/** The loss of painting nothing, over the batches seen: what training has to get below. */
-class GrayLoss {
+/** Speed of the steps themselves, and the loss of painting nothing: what training has to get below. */
+class Meter {
+  readonly #started = performance.now()
+  #paused = 0
   #sum = 0
   #count = 0
+
+  constructor(
+    private readonly firstStep: number,
+    private readonly batch: number,
+  ) {}
 
   add({ ab }: Batch): void {
     for (const value of ab) this.#sum += value * value
     this.#count += ab.length
   }
 
-  get mean(): number {
-    return this.#count ? this.#sum / this.#count : 0
+  /** Does work that is not training. */
+  async pause(work: () => Promise<unknown>): Promise<void> {
+    const begun = performance.now()
+    await work()
+    this.#paused += performance.now() - begun
+  }
+
+  read(step: number): { imagesPerSecond: number; grayLoss: number } {
+    const seconds = (performance.now() - this.#started - this.#paused) / 1000
+    return {
+      imagesPerSecond: ((step - this.firstStep) * this.batch) / seconds,
+      grayLoss: this.#count ? this.#sum / this.#count : 0,
+    }
   }
 }
 
-function describe(
-  run: Run,
-  source: TrainingSource,
-  options: TrainOptions,
-  done: number,
-  seconds: number,
-  gray: number,
-) {
+function describe(run: Run, source: TrainingSource, options: TrainOptions, meter: Meter): string {
   const { batch } = options.settings
-  const stepsPerEpoch = Math.max(1, Math.floor(source.length / batch))
-  const total = Math.min(options.steps, options.epochs * stepsPerEpoch)
+  const total = Math.min(options.steps, options.epochs * source.batchesPerEpoch)
   const recent = run.losses.slice(-20)
   const loss = recent.reduce((a, b) => a + b, 0) / recent.length
-  const rate = done / seconds
-  const eta = duration((total - run.step) / rate)
-  return `step ${run.step} of ${total} ${bar(run.step / total)} · loss ${loss.toFixed(1)} (grey ${gray.toFixed(1)}) · ${(rate * batch).toFixed(1)} images/s · ${eta} left`
+  const { imagesPerSecond, grayLoss } = meter.read(run.step)
+  const eta = duration(((total - run.step) * batch) / imagesPerSecond)
+  return `step ${run.step} of ${total} ${bar(run.step / total)} · loss ${loss.toFixed(1)} (grey ${grayLoss.toFixed(1)}) · ${imagesPerSecond.toFixed(1)} images/s · ${eta} left`
 }
 
 /** Settings as a command line gives them: what it leaves out is undefined. */

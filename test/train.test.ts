@@ -11,7 +11,8 @@ import type { Gpu } from '../src/kernels/gpu.ts'
 import type { Terminal } from '../src/terminal.ts'
 import { checkpointPath, rateAt, resumable, type TrainOptions, train } from '../src/train.ts'
 
-const SETTINGS = { seed: 3, batch: 2, size: 16, width: 0.1, classes: 5, learningRate: 1e-3, data: 'test' }
+const NETWORK = { size: 16, width: 0.1, classes: 5 }
+const SETTINGS = { ...NETWORK, seed: 3, batch: 2, learningRate: 1e-3, fit: 'crop', data: 'test' } as const
 const silent: Terminal = { say: () => {}, warn: () => {}, progress: () => {} }
 const never = new AbortController().signal
 const noValidation = async () => null

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { type Coloured, colorizeFile } from '../colorize.ts'
+import { type Coloured, colorizeFile, planOutputs } from '../colorize.ts'
 import { EXIT, type ExitCode, UserError } from '../errors.ts'
 import { Variables } from '../graph/execute.ts'
 import { openGpu } from '../io/dawn.ts'
@@ -97,10 +97,12 @@ function trainedSize({ settings }: Record<string, string>): number {
 async function colorizeFiles(predictor: Predictor, call: Call, out: string, saturation: number) {
   const { positionals, flags, terminal, interrupted } = call
   const { photos, results } = await expand(positionals)
+  const options = { out, saturation, compare: flags.on('compare') }
+  const outputs = await planOutputs(photos, options)
   for (const [i, photo] of photos.entries()) {
     if (interrupted.aborted) break
     terminal.progress(`${bar(i / photos.length)} ${i + 1} of ${photos.length} · ${photo.relative}`)
-    results.push(await colorizeFile(predictor, photo, { out, saturation, compare: flags.on('compare') }))
+    results.push(await colorizeFile(predictor, photo, outputs[i]!, options))
   }
   const failed = results.filter((result) => 'error' in result)
   for (const { error } of failed) terminal.warn(error)

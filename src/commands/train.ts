@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { EXIT, UserError } from '../errors.ts'
@@ -82,21 +82,22 @@ export const trainCommand: Command = {
   ],
 
   async run(call) {
+    const asked = askedOf(call.flags) // a wrong command line is told without waking the GPU
     const gpu = await openGpu({ adapter: call.flags.text('adapter') })
     try {
-      return await trainOn(gpu, call)
+      return await trainOn(gpu, call, asked)
     } finally {
       gpu.destroy()
     }
   },
 }
 
-async function trainOn(gpu: Gpu, { positionals, flags, terminal, interrupted }: Call) {
+async function trainOn(gpu: Gpu, { positionals, flags, terminal, interrupted }: Call, asked: Asked) {
   const adapter = adapterSummary(gpu)
   const data = await findData(positionals, flags)
-  const { options, architecture } = await optionsOf(flags, data, adapter.isSoftware)
+  const { options, architecture } = await optionsOf(flags, asked, data, adapter.isSoftware)
   const { settings, out } = options
-  const source = await open(data, settings, flags, terminal)
+  const source = await open(data, settings, terminal)
   terminal.say(
     `training on ${source.length} pictures, ${data.val.length} held out: width ${settings.width}, ${settings.size} px, batch ${settings.batch}, seed ${settings.seed}, ${adapter.name} → ${out}`,
   )
@@ -140,8 +141,7 @@ async function findData(positionals: readonly string[], flags: Flags): Promise<D
   const records = flags.text('records')
   if (records !== undefined) {
     if (positionals.length) throw wrong('give either PHOTOS or --records, not both')
-    const shards = (await readdir(records).catch(() => [])).filter(isShard)
-    return { kind: 'records', train: [records], val: held, identity: hash(shards.sort()) }
+    return { kind: 'records', train: [records], val: held, identity: hash(await shardsOf(records)) }
   }
   const kind = positionals.length ? 'photos' : 'samples'
   const roots = positionals.length ? positionals : [SAMPLES]
@@ -157,41 +157,55 @@ async function findData(positionals: readonly string[], flags: Flags): Promise<D
   }
 }
 
+/** Names and sizes of the shards, which tell one set from another. */
+async function shardsOf(folder: string): Promise<string[]> {
+  const names = (await readdir(folder).catch(() => [])).filter(isShard).sort()
+  return Promise.all(names.map(async (name) => `${name} ${(await stat(join(folder, name))).size}`))
+}
+
 const hash = (names: readonly string[]) =>
   createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16)
 
-async function optionsOf(flags: Flags, data: Data, isSoftware: boolean) {
-  const asked = {
-    seed: flags.integer('seed', { min: 0 }),
-    batch: flags.integer('batch'),
-    size: flags.integer('size', { min: 8, multipleOf: 8 }),
-    width: flags.number('width', { exclusive: true }),
-    learningRate: flags.number('lr', { exclusive: true }),
-  }
-  const scale = isSoftware ? SCALE.software : SCALE.gpu
-  const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
-  const start = await startOf(flags, out, { ...asked, data: data.identity })
-  const settings: TrainingSettings =
-    start.kind === 'resume'
-      ? start.checkpoint.settings
-      : {
-          seed: asked.seed ?? 0,
-          batch: asked.batch ?? scale.batch,
-          size: asked.size ?? scale.size,
-          width: asked.width ?? (start.kind === 'weights' ? start.width : scale.width),
-          learningRate: asked.learningRate ?? LEARNING_RATE,
-          classes: CLASSES,
-          data: data.identity,
-        }
-  const options: TrainOptions = {
-    settings,
-    start,
-    out,
-    epochs: flags.integer('epochs') ?? (data.kind === 'samples' ? EPOCHS.samples : EPOCHS.photos),
+type Asked = ReturnType<typeof askedOf>
+
+/** What the command line asks for, checked. */
+function askedOf(flags: Flags) {
+  return {
+    settings: {
+      seed: flags.integer('seed', { min: 0 }),
+      batch: flags.integer('batch'),
+      size: flags.integer('size', { min: 8, multipleOf: 8 }),
+      width: flags.number('width', { exclusive: true }),
+      learningRate: flags.number('lr', { exclusive: true }),
+      fit: flags.choice('fit', ['crop', 'pad']),
+    },
+    epochs: flags.integer('epochs'),
     steps: flags.integer('steps') ?? Number.POSITIVE_INFINITY,
     checkpointEvery: flags.integer('checkpoint-every') ?? 100,
     validateEvery: flags.integer('validate-every') ?? 250,
   }
+}
+
+async function optionsOf(flags: Flags, asked: Asked, data: Data, isSoftware: boolean) {
+  const { seed, batch, size, width, learningRate, fit } = asked.settings
+  const scale = isSoftware ? SCALE.software : SCALE.gpu
+  const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
+  const start = await startOf(flags, out, { ...asked.settings, data: data.identity })
+  const settings: TrainingSettings =
+    start.kind === 'resume'
+      ? start.checkpoint.settings
+      : {
+          seed: seed ?? 0,
+          batch: batch ?? scale.batch,
+          size: size ?? scale.size,
+          width: width ?? (start.kind === 'weights' ? start.width : scale.width),
+          learningRate: learningRate ?? LEARNING_RATE,
+          fit: fit ?? 'crop',
+          classes: CLASSES,
+          data: data.identity,
+        }
+  const epochs = asked.epochs ?? (data.kind === 'samples' ? EPOCHS.samples : EPOCHS.photos)
+  const options: TrainOptions = { ...asked, settings, start, out, epochs }
   return { options, architecture: { width: settings.width, classes: settings.classes } }
 }
 
@@ -226,14 +240,8 @@ async function startOf(
   return { kind: 'weights', parameters, statistics, width: architecture.width }
 }
 
-function open(
-  data: Data,
-  settings: TrainingSettings,
-  flags: Flags,
-  terminal: Terminal,
-): Promise<TrainingSource> {
-  const fit = flags.choice('fit', ['crop', 'pad']) ?? 'crop'
-  const { size, batch, seed, classes } = settings
+function open(data: Data, settings: TrainingSettings, terminal: Terminal): Promise<TrainingSource> {
+  const { size, batch, seed, classes, fit } = settings
   const options = { size, batch, seed, classes, augment: fit === 'crop', fit, onUndecodable: terminal.warn }
   return data.kind === 'records' ? openRecords(data.train[0]!, options) : openPhotos([...data.train], options)
 }

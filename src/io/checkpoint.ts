@@ -15,6 +15,7 @@ export interface TrainingSettings {
   readonly width: number
   readonly classes: number
   readonly learningRate: number
+  readonly fit: 'crop' | 'pad'
   /** Identifies the training pictures and their order. */
   readonly data: string
 }
@@ -73,25 +74,33 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   }
   const weights = weightsFrom(path, tensors)
   const { parameters } = layoutOf(weights.architecture)
+  const settings = parse(path, metadata, 'settings', isSettings)
+  const ofSettings = layoutOf(settings).parameters.tensors
+  if (!ofSettings.every(({ name, fileShape }) => tensors.get(name)!.shape.join() === fileShape.join()))
+    throw bad(
+      path,
+      `has the settings width ${settings.width}, classes ${settings.classes}, but other weights`,
+    )
+  const step = count(path, metadata, 'step')
   const losses = tensors.get('history.loss')
-  if (!losses) throw bad(path, 'has no history.loss')
+  if (losses?.data.length !== step) throw bad(path, `has no history.loss of its ${step} steps`)
   return {
     weights,
     m: packArena(parameters, unprefixed(path, 'adam.m/', tensors)),
     v: packArena(parameters, unprefixed(path, 'adam.v/', tensors)),
-    step: count(path, metadata, 'step'),
+    step,
     epoch: count(path, metadata, 'epoch'),
     position: count(path, metadata, 'position'),
-    settings: parse(path, metadata, 'settings'),
+    settings,
     losses: losses.data,
-    validations: parse(path, metadata, 'validations'),
+    validations: parse(path, metadata, 'validations', isValidations),
   }
 }
 
 const prefixed = (prefix: string, tensors: ReadonlyMap<string, NamedTensor>) =>
   [...tensors].map(([name, tensor]) => [prefix + name, tensor] as const)
 
-/** The moments of every weight, under the weights' own names; each must be there in its weight's shape. */
+/** The moments of every weight, under the weights' own names; each must be there, finite, in its weight's shape. */
 function unprefixed(
   path: string,
   prefix: string,
@@ -104,6 +113,8 @@ function unprefixed(
     if (!moment && /\.(mean|var)$/.test(name)) continue
     if (moment?.shape.join() !== weight.shape.join())
       throw bad(path, `has no ${prefix}${name} of shape [${weight.shape}]`)
+    if (!moment.data.every(Number.isFinite))
+      throw bad(path, `has ${prefix}${name} with values that are not finite`)
     found.set(name, moment)
   }
   return found
@@ -115,12 +126,30 @@ function count(path: string, metadata: Record<string, string>, key: string): num
   return value
 }
 
-function parse<T>(path: string, metadata: Record<string, string>, key: string): T {
+function parse<T>(
+  path: string,
+  metadata: Record<string, string>,
+  key: string,
+  isRight: (value: unknown) => value is T,
+): T {
+  let value: unknown
   try {
-    return JSON.parse(metadata[key] ?? '') as T
-  } catch {
-    throw bad(path, `has unreadable ${key}`)
-  }
+    value = JSON.parse(metadata[key] ?? '')
+  } catch {}
+  if (!isRight(value)) throw bad(path, `has unreadable ${key}`)
+  return value
+}
+
+function isSettings(value: unknown): value is TrainingSettings {
+  if (typeof value !== 'object' || value === null) return false
+  const { seed, batch, size, width, classes, learningRate, fit, data } = value as Partial<TrainingSettings>
+  const areNumbers = [seed, batch, size, width, classes, learningRate].every(Number.isFinite)
+  return areNumbers && (fit === 'crop' || fit === 'pad') && typeof data === 'string'
+}
+
+function isValidations(value: unknown): value is Validation[] {
+  const isOne = ({ step, abMse }: Partial<Validation>) => Number.isFinite(step) && Number.isFinite(abMse)
+  return Array.isArray(value) && value.every((one) => typeof one === 'object' && one !== null && isOne(one))
 }
 
 const bad = (path: string, what: string) => new UserError(`${path} ${what}`, EXIT.badWeightsOrRecords)

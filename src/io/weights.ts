@@ -1,5 +1,5 @@
 import { EXIT, UserError } from '../errors.ts'
-import { type Architecture, architectureOf } from '../model/layers.ts'
+import { type Architecture, allLayers, architectureOf, layersOf, scaledChannels } from '../model/layers.ts'
 import { type Arena, layoutOf, type NamedTensor, packArena, unpackArena } from '../model/layout.ts'
 import { readSafetensors } from './safetensors.ts'
 
@@ -65,10 +65,7 @@ function checkTensors(
   const expected = new Map(arenas.flatMap((arena) => arena.tensors).map((tensor) => [tensor.name, tensor]))
   for (const [name, { fileShape }] of expected) {
     const found = tensors.get(name)
-    if (!found) throw bad(path, `the tensor ${name} is missing`)
-    if (found.shape.join() !== fileShape.join()) {
-      throw bad(path, `the tensor ${name} is [${found.shape}], expected [${fileShape}]`)
-    }
+    if (found?.shape.join() !== fileShape.join()) throw misshapen(path, name, found, fileShape)
     if (!found.data.every(Number.isFinite))
       throw bad(path, `the tensor ${name} has values that are not finite`)
   }
@@ -76,12 +73,23 @@ function checkTensors(
   if (extra !== undefined) throw bad(path, `the tensor ${extra} does not belong to this network`)
 }
 
-/** Why no width fits the file: a tensor that is not there at all, or shapes that don't go together. */
+/** Why no width fits the file: the first tensor that is missing or misshapen next to the width that most layers have. */
 function notOurs(path: string, tensors: ReadonlyMap<string, NamedTensor>): UserError {
-  const names = [...layoutOf({ classes: 1, width: 1 }).parameters.tensors].map(({ name }) => name)
-  const missing = names.find((name) => !tensors.has(name))
-  return bad(path, missing ? `the tensor ${missing} is missing` : 'its layers are not of one width')
+  const shape = (name: string) => tensors.get(name)?.shape.join()
+  const misfits = allLayers(layersOf({ classes: 1, width: 1 })).map(({ name, outputs }) => {
+    const width = (tensors.get(`${name}.weight`)?.shape[0] ?? 0) / outputs
+    const fusionInputs = tensors.get('fusion.conv.weight')?.shape[1] ?? 0
+    const classes = Math.max(1, fusionInputs - scaledChannels(256, width))
+    const expected = layoutOf({ classes, width }).parameters.tensors
+    return expected.filter(({ name, fileShape }) => shape(name) !== fileShape.join())
+  })
+  const [first] = misfits.reduce((a, b) => (b.length < a.length ? b : a))
+  const { name, fileShape } = first!
+  return misshapen(path, name, tensors.get(name), fileShape)
 }
+
+const misshapen = (path: string, name: string, found: NamedTensor | undefined, shape: readonly number[]) =>
+  bad(path, `the tensor ${name} is ${found ? `[${found.shape}], expected [${shape}]` : 'missing'}`)
 
 const bad = (path: string, what: string) =>
   new UserError(`${path} does not hold the weights of this network: ${what}`, EXIT.badWeightsOrRecords)

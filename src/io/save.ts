@@ -1,0 +1,21 @@
+import { mkdir } from 'node:fs/promises'
+import { writeFileAtomic } from './files.ts'
+import { fileTrouble } from './trouble.ts'
+
+/** Writes a file atomically. Throws a `UserError` that says why when the file system refuses. */
+export async function saveFile(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await writeFileAtomic(path, bytes)
+  } catch (error) {
+    throw fileTrouble('write', path, error)
+  }
+}
+
+/** Makes a folder and those above it. Throws a `UserError` that says why when the file system refuses. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    throw fileTrouble('write', path, error)
+  }
+}
