@@ -47,10 +47,11 @@ export interface GoldenReport {
 export async function replayGolden(gpu: Gpu, file: string): Promise<GoldenReport> {
   const { tensors } = await readSafetensors(file)
   const ours = await replay(gpu, file, tensors)
+  for (const key of ours.keys()) required(file, tensors, key)
   const worst = Object.fromEntries(
     Object.entries(GROUPS).map(([group, { prefix, floor }]) => [
       group,
-      worstKey(file, tensors, ours, prefix, floor),
+      worstKey(tensors, ours, prefix, floor),
     ]),
   ) as Record<Group, WorstKey>
   return { file, worst, passed: Object.values(worst).every(({ share }) => share <= 1) }
@@ -59,10 +60,14 @@ export async function replayGolden(gpu: Gpu, file: string): Promise<GoldenReport
 async function replay(gpu: Gpu, file: string, golden: Tensors): Promise<Map<string, Float32Array>> {
   const weights = weightsFrom(file, withPrefix(golden, 'init/'))
   const layout = layoutOf(weights.architecture)
-  const [L, features, ab] = ['L', 'features', 'ab'].map((name) => required(file, golden, `input/${name}`))
-  const [batch, , height, width] = L!.shape as [number, number, number, number]
+  const L = required(file, golden, 'input/L')
+  const [batch, , height, width] = L.shape as [number, number, number, number]
   const size = { batch, height, width }
-  const inputs = { L: L!.data, features: features!.data, ab: toNhwc(ab!) }
+  const inputs = {
+    L: required(file, golden, 'input/L', [batch, 1, height, width]).data,
+    features: required(file, golden, 'input/features', [batch, weights.architecture.classes]).data,
+    ab: toNhwc(required(file, golden, 'input/ab', [batch, 2, height, width])),
+  }
 
   const variables = new Variables(gpu)
   variables.set('parameters', weights.parameters)
@@ -122,17 +127,9 @@ async function train(executor: Executor, inputs: Inputs, steps: number) {
   return { ab, gradients, losses }
 }
 
-function worstKey(
-  file: string,
-  golden: Tensors,
-  ours: Map<string, Float32Array>,
-  prefix: string,
-  floor: number,
-): WorstKey {
-  const keys = [...golden.keys()].filter((key) => key.startsWith(prefix))
-  if (keys.length === 0)
-    throw new UserError(`${file} is not a golden file: it has no ${prefix}…`, EXIT.badWeightsOrRecords)
-  return keys
+function worstKey(golden: Tensors, ours: Map<string, Float32Array>, prefix: string, floor: number): WorstKey {
+  return [...golden.keys()]
+    .filter((key) => key.startsWith(prefix))
     .map((key): WorstKey => {
       const noise = golden.get(`noise/${key}`)?.data[0] ?? 0
       const mine = ours.get(key)
@@ -163,10 +160,11 @@ const withPrefix = (tensors: Tensors, prefix: string): Map<string, NamedTensor> 
       .map(([key, tensor]) => [key.slice(prefix.length), tensor]),
   )
 
-function required(file: string, tensors: Tensors, key: string): NamedTensor {
+function required(file: string, tensors: Tensors, key: string, shape?: readonly number[]): NamedTensor {
   const tensor = tensors.get(key)
-  if (!tensor) throw new UserError(`${file} is not a golden file: it has no ${key}`, EXIT.badWeightsOrRecords)
-  return tensor
+  if (tensor && (!shape || tensor.shape.join() === shape.join())) return tensor
+  const what = tensor ? `its ${key} is [${tensor.shape}], not [${shape}]` : `it has no ${key}`
+  throw new UserError(`${file} is not a golden file: ${what}`, EXIT.badWeightsOrRecords)
 }
 
 /** [N,2,H,W] → [N,H,W,2]. */

@@ -1,0 +1,105 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { replayGolden } from '../src/golden.ts'
+import { openGpu } from '../src/io/dawn.ts'
+import { readSafetensors, type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
+import type { Gpu } from '../src/kernels/gpu.ts'
+
+/*
+ * What PyTorch computes in float64 for random weights and one random batch. The options of the generator, which asks
+ * for PyTorch only:
+ *   batch1: --size 16 --batch 1 --classes 3 --width 0.03 --steps 10 --seed 5
+ *   batch2: --size 16 --batch 2 --classes 7 --width 0.04 --steps 8 --seed 35
+ * Both are well-conditioned: PyTorch's own float32 loses no more than 6e-6 of any tensor.
+ */
+const FILES = ['test/golden/batch1.safetensors', 'test/golden/batch2.safetensors'] as const
+
+let gpu: Gpu
+const folder = mkdtempSync(join(tmpdir(), 'colorizer-golden-'))
+const changed = join(folder, 'changed.safetensors')
+beforeAll(async () => {
+  gpu = await openGpu()
+})
+afterAll(() => {
+  gpu.destroy()
+  rmSync(folder, { recursive: true })
+})
+
+async function edited(edit: (tensors: Map<string, Tensor>) => unknown): Promise<string> {
+  const { tensors } = await readSafetensors(FILES[0])
+  edit(tensors)
+  await writeSafetensors(changed, tensors)
+  return changed
+}
+
+describe('golden files', () => {
+  it.each(FILES)('%s is reproduced', async (file) => {
+    const { passed, worst } = await replayGolden(gpu, file)
+    expect(worst, JSON.stringify(worst)).toSatisfy(() => passed)
+    expect(Object.keys(worst)).toEqual(['evalForward', 'trainForward', 'gradients', 'losses', 'final'])
+    for (const { share, error } of Object.values(worst))
+      expect(share > 0 && error > 0 && share <= 1).toBe(true)
+  })
+
+  it.each([
+    ['evalForward', 'eval/ab'],
+    ['trainForward', 'train/ab'],
+    ['gradients', 'grad/encoder.conv6.weight'],
+    ['gradients', 'grad/decoder.bn3.beta'],
+    ['losses', 'adam/losses'],
+    ['final', 'final/fusion.conv.weight'],
+    ['final', 'final/encoder.bn5.mean'],
+  ] as const)('%s: one changed number in %s is found', async (group, key) => {
+    const file = await edited((tensors) => {
+      const { data } = tensors.get(key)!
+      data[data.length >> 1]! += Math.hypot(...data) / 1000
+    })
+    const { passed, worst } = await replayGolden(gpu, file)
+    expect(passed).toBe(false)
+    const failed = Object.entries(worst).filter(([, { share }]) => !(share <= 1))
+    expect(failed.map(([name, { key }]) => [name, key])).toEqual([[group, key]])
+  })
+
+  it('a changed weight or input is found, and so is NaN', async () => {
+    for (const key of ['init/encoder.conv4.weight', 'input/L']) {
+      const file = await edited((tensors) => {
+        tensors.get(key)!.data[20]! += 0.1
+      })
+      expect((await replayGolden(gpu, file)).passed).toBe(false)
+    }
+    const file = await edited((tensors) => {
+      tensors.get('final/decoder.conv2.bias')!.data[0] = Number.NaN
+    })
+    expect((await replayGolden(gpu, file)).worst.final).toMatchObject({ key: 'final/decoder.conv2.bias' })
+    expect((await replayGolden(gpu, file)).passed).toBe(false)
+  })
+
+  it.each<[string, (tensors: Map<string, Tensor>) => unknown, RegExp]>([
+    [
+      'no gradient of a weight',
+      (t) => t.delete('grad/decoder.conv1.weight'),
+      /it has no grad\/decoder\.conv1\.weight/,
+    ],
+    ['no losses', (t) => t.delete('adam/losses'), /it has no adam\/losses/],
+    ['no input', (t) => t.delete('input/L'), /it has no input\/L/],
+    [
+      'features of another length',
+      (t) => t.set('input/features', { shape: [1, 2], data: new Float32Array(2) }),
+      /its input\/features is \[1,2\], not \[1,3\]/,
+    ],
+    ['no weights', (t) => t.delete('init/encoder.conv1.weight'), /encoder\.conv1\.weight is missing/],
+  ])('a file with %s is no golden file: exit code 4', async (_, edit, message) => {
+    const file = await edited(edit)
+    await expect(replayGolden(gpu, file)).rejects.toMatchObject({
+      name: 'UserError',
+      code: 4,
+      message: expect.stringMatching(message),
+    })
+  })
+
+  it('a photograph is no golden file', async () => {
+    await expect(replayGolden(gpu, 'samples/photos/cat.jpg')).rejects.toMatchObject({ code: 4 })
+  })
+})
