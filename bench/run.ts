@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { loadShader } from '../src/io/dawn.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import type { Dispatch } from '../src/kernels/op.ts'
-import type { ShaderLoader } from '../src/kernels/shader.ts'
+import { packParams, type ShaderLoader } from '../src/kernels/shader.ts'
 
 /** A dispatch ready to be repeated: its pipeline, and buffers of its own. */
 export interface Runnable {
@@ -40,7 +40,7 @@ export async function run<T>(
   )
   const block = gpu.pool.take(256, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, `${shader} parameters`)
   const setParams = (values: Params) => {
-    const packed = gpu.packParams(kernel.shader, values)
+    const packed = packParams(kernel.shader, values)
     if (packed.length) gpu.device.queue.writeBuffer(block, 0, packed as Uint8Array<ArrayBuffer>)
   }
   setParams(params)

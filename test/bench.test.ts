@@ -176,7 +176,7 @@ describe('on the adapter', () => {
       expect(found.gflops).toBeGreaterThan(0.1)
       expect(found.copies.every(({ gbPerSecond }) => gbPerSecond > 0.01)).toBe(true)
       gpu.pool.trim()
-      expect(gpu.pool.bytes).toBe(0)
+      expect(gpu.pool.created).toBe(0)
     } finally {
       timer.destroy()
       gpu.destroy()

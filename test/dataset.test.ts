@@ -15,7 +15,6 @@ import { cropFraming } from '../src/io/decode.ts'
 import { type Photo, writeImage } from '../src/io/image.ts'
 import { srgbToLab } from '../src/io/lab.ts'
 import { STREAM, uniform4 } from '../src/io/random.ts'
-import { validationSamples } from '../src/io/validation.ts'
 import { openWorkerPool } from '../src/io/worker-pool.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dataset-'))
@@ -285,32 +284,5 @@ describe('the worker pool', () => {
     const pool = openWorkerPool<number, number>(pathToFileURL(join(folder, 'none.mjs')), 1)
     await expect(pool.run(1)).rejects.toThrow(/a decoding worker crashed/)
     await pool.close()
-  })
-})
-
-describe('validationSamples', () => {
-  it('shows the network a padded picture and keeps the truth at full resolution', async () => {
-    const samples = []
-    for await (const sample of validationSamples(paths.slice(0, 2), 48)) samples.push(sample)
-    expect(samples.map(({ name }) => name)).toEqual(paths.slice(0, 2))
-    const { input, content, width, height, L, ab, rgb } = samples[1]!
-    expect([width, height, input.length]).toEqual([24, 20, 48 * 48])
-    expect(content).toEqual({ x: 0, y: 4, width: 48, height: 40 })
-    expect({ L, ab }).toEqual(srgbToLab(photo(1).rgb))
-    expect(rgb).toEqual(photo(1).rgb)
-    expect(input.subarray(0, 4 * 48).every((v) => v === 1)).toBe(true)
-  })
-
-  it('throws what cannot be read, or passes it over and says so', async () => {
-    const set = [paths[0]!, broken[0]!, paths[1]!]
-    const all = async (report?: (reason: string) => void) => {
-      const seen = []
-      for await (const { name } of validationSamples(set, 16, report)) seen.push(name)
-      return seen
-    }
-    await expect(all()).rejects.toThrow(/is not an image/)
-    const reasons: string[] = []
-    expect(await all((reason) => reasons.push(reason))).toEqual([paths[0], paths[1]])
-    expect(reasons).toEqual([expect.stringContaining('broken1.png is not an image')])
   })
 })

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   contentRect,
   encode,
-  networkInput,
   type Photo,
   padToSquare,
   photoSize,
@@ -15,7 +14,6 @@ import {
   upsampleAb,
   writeImage,
 } from '../src/io/image.ts'
-import { lightness } from '../src/io/lab.ts'
 import { findPhotos } from '../src/io/photos.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'image-'))
@@ -230,16 +228,6 @@ describe('resizing', () => {
     const photo = quarters(4, 2)
     const { rgb } = padToSquare(photo, 4, contentRect(4, 2, 4))
     expect([...rgb]).toEqual([...Array(12).fill(255), ...photo.rgb, ...Array(12).fill(255)])
-  })
-
-  it('networkInput: lightness / 50 - 1, +1 in the padding', async () => {
-    const photo = quarters()
-    const { L, content } = await networkInput(photo, 48)
-    expect(content).toEqual({ x: 0, y: 8, width: 48, height: 32 })
-    expect(L.subarray(0, 8 * 48).every((v) => v === 1)).toBe(true)
-    expect(L.subarray(40 * 48).every((v) => v === 1)).toBe(true)
-    const want = lightness(photo.rgb)
-    for (let i = 0; i < want.length; i++) expect(L[8 * 48 + i]).toBeCloseTo(want[i]! / 50 - 1, 6)
   })
 })
 

@@ -1,5 +1,6 @@
 import { type Gpu, GpuError } from '../src/kernels/gpu.ts'
 import { type Dispatch, elems, type Ref } from '../src/kernels/op.ts'
+import { packParams } from '../src/kernels/shader.ts'
 import { float64, outputSpecs, type Row } from './harness.ts'
 import { type Comparison, compare, reductionLength } from './tolerance.ts'
 
@@ -113,7 +114,7 @@ async function submit(
   const pass = encoder.beginComputePass()
   for (const { shader, constants, params, bindings, workgroups } of dispatches) {
     const kernel = await gpu.kernel(shader, constants)
-    const packed = gpu.packParams(kernel.shader, params)
+    const packed = packParams(kernel.shader, params)
     let block: GPUBuffer | null = null
     if (packed.length) {
       const size = Math.ceil(packed.length / 16) * 16

@@ -1,5 +1,6 @@
 import { type Gpu, GpuError, type Kernel } from '../kernels/gpu.ts'
 import { formatShape } from '../kernels/op.ts'
+import { packParams } from '../kernels/shader.ts'
 import { PARAMS_ALIGNMENT, type Place, type Plan, type PlannedTensor, type Step } from './compile.ts'
 import { GraphError } from './graph.ts'
 import { storageBytes } from './memory.ts'
@@ -79,7 +80,7 @@ export class Executor {
     const packed = new Uint8Array(bytes)
     this.#prepared = plan.steps.map((step, i) => {
       const kernel = kernels[i]!
-      const block = gpu.packParams(kernel.shader, step.dispatch.params)
+      const block = packParams(kernel.shader, step.dispatch.params)
       packed.set(block, i * PARAMS_ALIGNMENT)
       const params = block.length
         ? { buffer: this.#params!, offset: i * PARAMS_ALIGNMENT, size: Math.ceil(block.length / 16) * 16 }
@@ -139,34 +140,6 @@ export class Executor {
       if (mine.length) for (const output of outputs) await this.#expectFinite(mine[0]!.step, output)
     }
     return Promise.all(read.map((name) => this.#readPlace(this.#output(name))))
-  }
-
-  /** Milliseconds of each step by the GPU's own clock, each in a pass of its own. Needs `timestamp-query`. */
-  async time(repeats: number): Promise<number[]> {
-    const { device } = this.gpu
-    const count = this.#prepared.length
-    const querySet = device.createQuerySet({ type: 'timestamp', count: count * 2 })
-    const resolved = device.createBuffer({
-      size: count * 16,
-      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-    })
-    const samples: number[][] = this.#prepared.map(() => [])
-    for (let run = 0; run < repeats; run++) {
-      const encoder = device.createCommandEncoder()
-      this.#prepared.forEach((prepared, i) => {
-        const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 }
-        const pass = encoder.beginComputePass({ timestampWrites })
-        encode(pass, prepared)
-        pass.end()
-      })
-      encoder.resolveQuerySet(querySet, 0, count * 2, resolved, 0)
-      device.queue.submit([encoder.finish()])
-      const ticks = new BigUint64Array((await this.gpu.read(resolved)).buffer as ArrayBuffer)
-      samples.forEach((list, i) => list.push(Number(ticks[2 * i + 1]! - ticks[2 * i]!) / 1e6))
-    }
-    querySet.destroy()
-    resolved.destroy()
-    return samples.map((list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)]!)
   }
 
   destroy(): void {

@@ -31,6 +31,7 @@ export class Graph {
   readonly outputs = new Map<string, Tensor>()
   readonly #specs: Spec[] = []
   readonly #origins: Origin[] = []
+  readonly #variables = new Map<string, Tensor>()
   #scope = ''
 
   get tensorCount(): number {
@@ -57,8 +58,18 @@ export class Graph {
     return this.#tensor({ shape }, { kind: 'input', name })
   }
 
+  /** The variable of that name: one tensor, however often it is asked for. Throws when it has another shape. */
   variable(name: string, shape: readonly number[]): Tensor {
-    return this.#tensor({ shape }, { kind: 'variable', name })
+    const known = this.#variables.get(name)
+    if (known === undefined) {
+      const tensor = this.#tensor({ shape }, { kind: 'variable', name })
+      this.#variables.set(name, tensor)
+      return tensor
+    }
+    if (formatShape(this.shape(known)) !== formatShape(shape)) {
+      throw new GraphError(`variable ${name} is ${formatShape(this.shape(known))}, not ${formatShape(shape)}`)
+    }
+    return known
   }
 
   constant(data: Float32Array, shape: readonly number[]): Tensor {

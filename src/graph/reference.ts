@@ -25,7 +25,7 @@ export function runReference(graph: Graph, values: Map<string, Float64Array>): M
       node.inputs.map((t) => graph.spec(t)),
       node.attrs,
     )
-    node.outputs.forEach((t, i) => computed.set(t, results[i]!))
+    for (const [i, t] of node.outputs.entries()) computed.set(t, results[i]!)
     if (!updatesVariable(graph, node)) continue
     op.inPlace!.forEach((operand, i) => {
       const origin = operand === null ? null : graph.origin(node.inputs[operand]!)

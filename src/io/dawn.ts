@@ -40,9 +40,6 @@ const MAIN_LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
 ] as const
 
-// Dawn lives as long as its entry object is referenced, so each device keeps its own alive
-const entries = new WeakMap<Gpu, GPU>()
-
 /** Reads `shaders/<path>` of this package, each file once. */
 export const loadShader: ShaderLoader = cached((path) =>
   readFileSync(new URL(`shaders/${path}`, PACKAGE), 'utf8'),
@@ -63,7 +60,6 @@ export async function openGpu({ adapter, loadShader: load = loadShader }: OpenOp
     throw new UserError(sentence, EXIT.noAdapter, { cause })
   })
   if (!gpu) throw new UserError(`no WebGPU adapter on this machine: ${remedy()}`, EXIT.noAdapter)
-  entries.set(gpu, entry)
   return gpu
 }
 

@@ -182,13 +182,6 @@ export function networkLightness(rgb: Uint8Array): Float32Array {
   return lightness(rgb).map((L) => L / 50 - 1)
 }
 
-/** `photo` as the network sees it at `size`: L [size, size, 1] in white padding, and where in it the picture is. */
-export async function networkInput(photo: Photo, size: number): Promise<{ L: Float32Array; content: Rect }> {
-  const content = contentRect(photo.width, photo.height, size)
-  const small = await resize(photo, content.width, content.height)
-  return { L: networkLightness(padToSquare(small, size, content).rgb), content }
-}
-
 /**
  * Bilinear upsampling of the network's colours to a picture's size, pixel centres aligned.
  * @param ab [*, stride, 2], of which `content` is the picture; what lies outside (padding) does not bleed in

@@ -44,13 +44,6 @@ export function uniform4(seed: number, stream: number, counter: number, subcount
   return [a / TWO_32, b / TWO_32, c / TWO_32, d / TWO_32]
 }
 
-/** Two independent numbers of the standard normal distribution (Box and Muller 1958), for weights. */
-export function normal2(seed: number, stream: number, counter: number, subcounter = 0): [number, number] {
-  const [u, v] = uniform4(seed, stream, counter, subcounter)
-  const radius = Math.sqrt(-2 * Math.log(1 - u))
-  return [radius * Math.cos(2 * Math.PI * v), radius * Math.sin(2 * Math.PI * v)]
-}
-
 /** The order in which an epoch visits `n` samples: a permutation of 0…n-1 (Fisher and Yates), by (seed, epoch). */
 export function epochOrder(seed: number, epoch: number, n: number): Uint32Array {
   const order = Uint32Array.from({ length: n }, (_, i) => i)

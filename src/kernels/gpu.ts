@@ -1,5 +1,5 @@
 import { BufferPool } from './pool.ts'
-import { packParams, pipelineKey, type Shader, type ShaderLoader, specialize } from './shader.ts'
+import { pipelineKey, type Shader, type ShaderLoader, specialize } from './shader.ts'
 
 /** Features that are used where the adapter has them; nothing needs them. */
 const WANTED_FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query']
@@ -65,10 +65,11 @@ export class Gpu {
     return new Gpu(adapter, device, loadShader, entry)
   }
 
-  /** What a person would call the adapter: "llvmpipe (LLVM 15.0.6, 256 bits)". */
+  /** What a person would call the adapter: "nvidia-h200", "llvmpipe: Mesa 25.0.7 (LLVM 15.0.6)". */
   get adapterName(): string {
-    const { description, device, vendor } = this.adapter.info
-    return description || device || vendor || 'unknown adapter'
+    const { architecture, description, device, vendor } = this.adapter.info
+    const model = architecture === 'software' ? description || device : device || description
+    return model || vendor || 'unknown adapter'
   }
 
   has(feature: GPUFeatureName): boolean {
@@ -125,8 +126,6 @@ export class Gpu {
     if (params) entries.unshift({ binding: 0, resource: params })
     return this.device.createBindGroup({ label, layout: kernel.layout, entries })
   }
-
-  packParams = packParams
 
   /** Copies `size` bytes of `source` to the host. */
   async read(source: GPUBuffer, offset = 0, size = source.size - offset): Promise<Float32Array> {

@@ -2,17 +2,12 @@
 export class BufferPool {
   readonly #free = new Map<string, GPUBuffer[]>()
   #created = 0
-  #bytes = 0
 
   constructor(private readonly device: GPUDevice) {}
 
   /** Buffers that exist now, in use or free: the leak test watches this. */
   get created(): number {
     return this.#created
-  }
-
-  get bytes(): number {
-    return this.#bytes
   }
 
   /** A buffer of exactly `size` bytes (a multiple of 4). Reused ones hold old data. */
@@ -23,7 +18,6 @@ export class BufferPool {
       return reused
     }
     this.#created++
-    this.#bytes += size
     return this.device.createBuffer({ size, usage, label })
   }
 
@@ -38,7 +32,6 @@ export class BufferPool {
   trim(): void {
     for (const buffer of [...this.#free.values()].flat()) {
       this.#created--
-      this.#bytes -= buffer.size
       buffer.destroy()
     }
     this.#free.clear()
