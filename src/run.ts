@@ -101,7 +101,7 @@ export class Run {
       [parameters!, m!, v!].map((flat) => firstWild(layout.parameters, flat)).find(Boolean) ??
       firstWild(layout.statistics, statistics!)
     // the loss of this step came before its update, so it does not tell whether that went well
-    if (wild) throw stopped(`${wild.name} became ${wild.value} at step ${step}`)
+    if (wild) throw stopped(`${wild.name} is ${wild.value} after step ${step}`)
     const weights = { architecture, parameters: parameters!, statistics: statistics! }
     const losses = Float32Array.from(this.losses)
     const checkpoint = { weights, m: m!, v: v!, step, epoch, position, settings, losses, validations }

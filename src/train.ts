@@ -8,6 +8,7 @@ import { Executor, type Variables } from './graph/execute.ts'
 import { GraphError } from './graph/graph.ts'
 import { type Checkpoint, readCheckpoint, type TrainingSettings } from './io/checkpoint.ts'
 import type { Batch, TrainingSource } from './io/dataset.ts'
+import { removeParts } from './io/files.ts'
 import { makeFolder } from './io/save.ts'
 import type { Gpu } from './kernels/gpu.ts'
 import { trainingGraph } from './model/training.ts'
@@ -62,6 +63,7 @@ export async function train(
   const run = new Run(gpu, variables, options, validate)
   run.load()
   await makeFolder(options.out)
+  await removeParts(checkpointPath(options.out))
   const executor = await Executor.create(gpu, plan, variables)
   try {
     const meter = new Meter(run.step, options.settings.batch)

@@ -100,9 +100,11 @@ export function parse(args: readonly string[], options: Readonly<Record<string, 
     })
     return { flags: new Flags(values as Record<string, string | boolean | undefined>), positionals }
   } catch (cause) {
-    throw new UserError(`${(cause as Error).message.split('. ')[0]}; --help lists the options`, EXIT.usage, {
-      cause,
-    })
+    const [what] = (cause as Error).message.split(/\.\s/)
+    const hint = /ambiguous/.test(what!)
+      ? 'a value that begins with - is written --name=-1'
+      : '--help lists the options'
+    throw new UserError(`${what}; ${hint}`, EXIT.usage, { cause })
   }
 }
 

@@ -1,5 +1,5 @@
-import { open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { open, readdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 
 /**
  * Writes `chunks` to `path` so that the file is either the old one or the whole new one, never half of it: written
@@ -26,6 +26,14 @@ export async function writeFileAtomic(
     throw error
   }
   await syncFolder(dirname(path))
+}
+
+/** Removes what processes that were killed while they wrote `path` left of it. */
+export async function removeParts(path: string): Promise<void> {
+  const isPart = (name: string) => name.startsWith(`${basename(path)}.`) && /\.\d+\.part$/.test(name)
+  for (const name of await readdir(dirname(path))) {
+    if (isPart(name)) await rm(join(dirname(path), name), { force: true })
+  }
 }
 
 async function writeFully(file: Awaited<ReturnType<typeof open>>, chunk: Uint8Array): Promise<void> {

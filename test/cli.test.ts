@@ -1,0 +1,419 @@
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Photo, readPhoto } from '../src/io/image.ts'
+import { lightness } from '../src/io/lab.ts'
+import { findPhotos } from '../src/io/photos.ts'
+import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts'
+import { killAndResume, stepOf, succeeded, trainThrough } from './kill.ts'
+import { appears, type Ended, PROGRAM, run, start } from './program.ts'
+
+const COMMANDS = ['train', 'colorize', 'prepare', 'golden', 'doctor']
+const STEPS = 40
+const TRAIN =
+  'samples/photos --size 16 --batch 2 --width 0.05 --seed 3 --checkpoint-every 7 --validate-every 15'.split(
+    ' ',
+  )
+const TO_THE_END = [...TRAIN, '--steps', String(STEPS)]
+const isRoot = process.getuid?.() === 0
+
+const folder = mkdtempSync(join(tmpdir(), 'colorizer-cli-'))
+const inFolder = (...names: string[]) => join(folder, ...names)
+const reference = inFolder('reference')
+const weights = join(reference, 'checkpoint.safetensors')
+let trained: Ended & { span: number }
+beforeAll(async () => {
+  trained = await trainThrough(reference, [...TO_THE_END, '--json'])
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const json = ({ stdout }: Ended) => JSON.parse(stdout.toString())
+const checkpointIn = (out: string) => readFileSync(join(out, 'checkpoint.safetensors'))
+
+/** That the program refused with `code` and one clear sentence on stderr, and said nothing on stdout. */
+function refused({ code, stdout, stderr }: Ended, wanted: number, sentence: RegExp): void {
+  expect(stderr).toMatch(/^colorizer: .+\n$/)
+  expect(stderr).toMatch(sentence)
+  expect({ code, stdout: stdout.toString() }).toEqual({ code: wanted, stdout: '' })
+}
+
+describe('the command line', () => {
+  it.each(COMMANDS)('%s has --help and --version', async (name) => {
+    const [help, version] = await Promise.all([run([name, '--help']), run([name, '--version'])])
+    expect(help).toMatchObject({ code: 0, stderr: '' })
+    for (const part of [
+      `Usage: colorizer ${name}`,
+      '--json',
+      '--quiet',
+      '--adapter NAME',
+      'Examples:',
+      'Exit codes:',
+    ])
+      expect(help.stdout.toString()).toContain(part)
+    const { version: wanted } = JSON.parse(readFileSync('package.json', 'utf8'))
+    expect(version).toMatchObject({ code: 0, stderr: '' })
+    expect(version.stdout.toString()).toBe(`${wanted}\n`)
+  })
+
+  it('has an overview that names every command', async () => {
+    const { code, stdout } = await run(['--help'])
+    expect(code).toBe(0)
+    for (const name of COMMANDS) expect(stdout.toString()).toMatch(new RegExp(`^  ${name} +\\S`, 'm'))
+  })
+
+  it.each<[string, RegExp]>([
+    ['paint', /no command "paint": choose one of .*colorize/],
+    ['train --colour', /Unknown option '--colour'; --help lists the options/],
+    ['train --lr NaN', /--lr NaN: expected a number above 0/],
+    ['train --size 20', /--size 20: expected a multiple of 8/],
+    ['train --batch 0', /--batch 0: expected a number of at least 1/],
+    ['train --width -1', /'--width' argument is ambiguous; .*--name=-1/],
+    ['colorize photo.jpg', /needs -o OUT/],
+    ['colorize photo.jpg - -o out', /stdin goes to stdout/],
+  ])('%s is a wrong command line', async (line, sentence) => {
+    refused(await run(line.split(' ')), 2, sentence)
+  })
+})
+
+describe('train', () => {
+  it('prints one JSON document with what scripts rely on, and progress on stderr only', () => {
+    const result = json(trained)
+    expect(result).toMatchObject({
+      steps: STEPS,
+      epochs: 2,
+      checkpoint: weights,
+      adapter: expect.stringMatching(/\w/),
+    })
+    expect(result.loss).toHaveLength(STEPS)
+    expect(result.loss.every(Number.isFinite)).toBe(true)
+    expect(result.val.map(({ step }: { step: number }) => step)).toEqual([15, 30, 40])
+    expect(result.imagesPerSecond).toBeGreaterThan(0)
+    expect(trained.stderr).toMatch(/^step \d+ of 40 .* loss .* images\/s .* left$/m)
+    for (const file of [result.checkpoint, ...result.pictures]) expect(statSync(file).size).toBeGreaterThan(0)
+    expect(readdirSync(reference).sort()).toEqual(['checkpoint.safetensors', 'loss.png', 'samples.png'])
+  })
+
+  it('does not touch a training that is there, unless it is told to resume it with the same settings', async () => {
+    const before = checkpointIn(reference)
+    refused(await run(['train', ...TRAIN, '--out', reference]), 2, /already holds a training: add --resume/)
+    const otherSize = ['train', '--size', '24', '--out', reference, '--resume']
+    refused(await run([...otherSize, 'samples/photos']), 2, /was trained with size 16, not 24/)
+    const otherPhotos = ['train', 'samples/gray', '--out', reference, '--resume']
+    refused(await run(otherPhotos), 2, /was trained with other training pictures/)
+    expect(checkpointIn(reference).equals(before)).toBe(true)
+  })
+
+  it('ends in the same bytes when it is killed at a random moment and resumed', async () => {
+    const killed = await killAndResume(folder, TO_THE_END, reference, trained.span, Date.now() % 1e6)
+    expect(killed.step).toBeLessThan(STEPS)
+    expect(killed.sameBytes).toBe(true)
+  })
+
+  it('saves after Ctrl-C and SIGTERM, exits 130, and resumes to the same bytes', async () => {
+    const out = inFolder('interrupted')
+    const steps: number[] = []
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      const training = start([
+        'train',
+        ...TO_THE_END,
+        '--out',
+        out,
+        ...(steps.length ? ['--resume'] : []),
+        '--json',
+      ])
+      if (steps.length) await new Promise((resolve) => training.child.stderr!.once('data', resolve))
+      else await appears(join(out, 'checkpoint.safetensors'), training)
+      training.child.kill(signal)
+      const ended = await training.ended
+      expect(ended.code).toBe(130)
+      expect(ended.stderr).toContain('stopping after the work in hand')
+      expect(json(ended).steps).toBe(await stepOf(out))
+      steps.push(await stepOf(out))
+    }
+    expect(steps[0]).toBeLessThan(STEPS)
+    expect(steps[1]).toBeGreaterThan(steps[0]!)
+    expect(steps[1]).toBeLessThan(STEPS)
+    succeeded(await run(['train', ...TO_THE_END, '--out', out, '--resume']))
+    expect(checkpointIn(out).equals(checkpointIn(reference))).toBe(true)
+    expect(readdirSync(out).filter((name) => name.includes('part'))).toEqual([])
+  })
+
+  it('keeps the old checkpoint whole when the disk is full', async () => {
+    const { command, out, after } = await onFullDisk(weights)
+    const more = ['train', ...TRAIN, '--steps', '45', '--out', out, '--resume']
+    refused(
+      await run([...more, '--quiet'], { command }),
+      1,
+      /cannot write .*checkpoint\.safetensors: the disk is full/,
+    )
+    expect(readdirSync(after)).toEqual(['checkpoint.safetensors'])
+    expect(checkpointIn(after).equals(checkpointIn(reference))).toBe(true)
+  })
+
+  it('stops when the loss is no number, says at which step and, with DEBUG=1, which layer it began in', async () => {
+    const out = inFolder('diverged')
+    mkdirSync(out)
+    const { tensors, metadata } = await readSafetensors(weights)
+    tensors.get('decoder.conv4.bias')!.data.fill(3e38)
+    const last = tensors.get('decoder.conv5.weight')!.data
+    for (let i = 0; i < last.length; i++) last[i] = i % 2 ? 10 : -10 // ∞ − ∞
+    await writeSafetensors(join(out, 'checkpoint.safetensors'), tensors, metadata)
+    const before = checkpointIn(out)
+    const resume = ['train', ...TRAIN, '--steps', '50', '--quiet', '--out', out, '--resume']
+    // where max(NaN, 0) is 0 it does not reach the loss; then the weights tell, before they are saved
+    const message =
+      /(the loss became NaN at step 41|\S+ is NaN after step 42): training stopped, the last good checkpoint is kept/
+    refused(await run(resume), 1, message)
+    const checked = await run(resume, { env: { ...process.env, DEBUG: '1' } })
+    refused(
+      checked,
+      1,
+      /step 41, layer decoder\.conv5: conv2d .* is the first to give -?(Infinity|NaN), at element/,
+    )
+    expect(readdirSync(out)).toEqual(['checkpoint.safetensors'])
+    expect(checkpointIn(out).equals(before)).toBe(true)
+  })
+
+  it('trains on records, and refuses those that are not there', async () => {
+    const records = inFolder('records')
+    const four = ['cat', 'bee', 'sky', 'wine'].map((name) => `samples/photos/${name}.jpg`)
+    const prepared = await run(['prepare', ...four, '--out', records, '--json'])
+    succeeded(prepared)
+    expect(json(prepared)).toMatchObject({ records: 4 })
+    const options = ['--size', '16', '--batch', '2', '--width', '0.05', '--steps', '2', '--quiet', '--json']
+    const ended = await run(['train', '--records', records, ...options, '--out', inFolder('from-records')])
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+    expect(json(ended)).toMatchObject({ steps: 2, epochs: 1 })
+    refused(await run(['train', '--records', inFolder('none'), '--quiet']), 4, /none: no such file or folder/)
+  })
+})
+
+/**
+ * A command that runs the program with a disk that has no room for a second checkpoint, and its folder there; what is
+ * in it in the end is copied to `after`. With a file system of its own where a user may mount one, else by a module
+ * loaded beforehand that lets writing fail as a full disk does.
+ */
+async function onFullDisk(checkpoint: string): Promise<{ command: string[]; out: string; after: string }> {
+  const [out, after] = [inFolder('disk'), inFolder('after')]
+  mkdirSync(out)
+  mkdirSync(after)
+  const kilobytes = Math.ceil((statSync(checkpoint).size * 1.5) / 1024)
+  const mount = `mount -t tmpfs -o size=${kilobytes}k none ${out}`
+  const script = `${mount} && cp ${checkpoint} ${out} && "$@"; code=$?; cp ${out}/* ${after}; exit $code`
+  const mounts = await run([], { command: ['unshare', '-rm', 'sh', '-c', mount] }).catch(() => ({ code: 1 }))
+  if (mounts.code === 0)
+    return { command: ['unshare', '-rm', 'sh', '-c', script, 'sh', ...PROGRAM], out, after }
+  console.warn('no file system can be mounted here: the full disk is simulated')
+  cpSync(checkpoint, join(after, 'checkpoint.safetensors'))
+  const failing = inFolder('full-disk.mjs')
+  writeFileSync(failing, FULL_DISK)
+  const [node, ...rest] = PROGRAM
+  return { command: [node!, '--import', failing, ...rest], out: after, after }
+}
+
+const FULL_DISK = `
+import fs from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
+const { open } = fs
+fs.open = async (path, flags) => {
+  const file = await open(path, flags)
+  if (flags === 'w') file.write = async () => { throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }) }
+  return file
+}
+syncBuiltinESMExports()
+`
+
+/** 60×36 pixels: bright on the left, dark on the right, with some structure in it. */
+const pixels = (channels: 1 | 3 | 4) =>
+  Buffer.from(
+    Array.from({ length: 60 * 36 }, (_, i) => {
+      const [x, y] = [i % 60, Math.floor(i / 60)]
+      const level = (x < 30 ? 190 : 50) + 20 * Math.sin(x / 3 + y / 2)
+      if (channels === 1) return [level]
+      return channels === 3 ? [level + 15, level, level - 20] : [level, level, level, y < 6 ? 0 : 255]
+    }).flat(),
+  )
+const picture = (channels: 1 | 3 | 4) => sharp(pixels(channels), { raw: { width: 60, height: 36, channels } })
+
+/** Largest and mean difference of the lightness of two pictures of one size. */
+function lightnessError(a: Photo, b: Photo): { largest: number; mean: number } {
+  expect([a.width, a.height]).toEqual([b.width, b.height])
+  const [before, after] = [lightness(a.rgb), lightness(b.rgb)]
+  const errors = before.map((L, i) => Math.abs(L - after[i]!))
+  return { largest: Math.max(...errors), mean: errors.reduce((x, y) => x + y) / errors.length }
+}
+
+const isColoured = ({ rgb }: Photo) => rgb.some((level, i) => i % 3 > 0 && Math.abs(level - rgb[i - 1]!) > 8)
+
+describe('colorize', () => {
+  const input = inFolder('in')
+  const GOOD = [
+    'a.png',
+    'deep/er/b.tif',
+    'deep/gray.png',
+    'deep/turned.jpg',
+    'c.webp',
+    'd.JPG',
+    'see-through.png',
+  ]
+  beforeAll(async () => {
+    mkdirSync(join(input, 'deep/er'), { recursive: true })
+    const at = (name: string) => join(input, name)
+    await picture(3).png().toFile(at('a.png'))
+    await picture(3).tiff().toFile(at('deep/er/b.tif'))
+    await picture(1).toColourspace('b-w').png().toFile(at('deep/gray.png'))
+    await picture(3).withMetadata({ orientation: 6 }).jpeg().toFile(at('deep/turned.jpg'))
+    await picture(3).webp().toFile(at('c.webp'))
+    writeFileSync(at('d.JPG'), await picture(1).jpeg().toBuffer())
+    await picture(4).png().toFile(at('see-through.png'))
+  })
+
+  it('colours a whole tree and keeps lightness, size and place; what fails is told, the rest is done', async () => {
+    const bad = inFolder('bad')
+    mkdirSync(join(bad, 'empty'), { recursive: true })
+    const whole = readFileSync('samples/photos/cat.jpg')
+    writeFileSync(join(bad, 'text.jpg'), 'not a picture at all')
+    writeFileSync(join(bad, 'cut.jpg'), whole.subarray(0, whole.length / 2))
+    writeFileSync(join(bad, 'nothing.png'), '')
+    writeFileSync(join(bad, 'a.png'), readFileSync(join(input, 'a.png')))
+    const failing = ['text.jpg', 'cut.jpg', 'nothing.png', 'missing.jpg', 'empty', 'a.png'].map((name) =>
+      join(bad, name),
+    )
+    const out = inFolder('out')
+    const options = ['-o', out, '--weights', weights, '--saturation', '30', '--json']
+    const ended = await run(['colorize', input, ...failing, ...options])
+    expect(ended.code).toBe(1)
+
+    const files: { input: string; output: string; error?: string; width: number; height: number }[] =
+      json(ended).files
+    const done = files.filter(({ error }) => error === undefined)
+    expect(done.map(({ output }) => output).sort()).toEqual(GOOD.map((name) => join(out, name)).sort())
+    const sizes = Object.fromEntries(
+      done.map(({ output, width, height }) => [output.slice(out.length + 1), [width, height]]),
+    )
+    for (const name of GOOD) {
+      const coloured = await readPhoto(join(out, name))
+      const { largest, mean } = lightnessError(await readPhoto(join(input, name)), coloured)
+      // rounding to 8 bits moves L* by 0.25 at most; JPEG and WebP lose some on top of it
+      const isLossless = /png|tif/.test(name)
+      expect({ name, largest, isRight: largest < (isLossless ? 0.25 : 12) }).toMatchObject({ isRight: true })
+      expect({ name, mean, isRight: mean < (isLossless ? 0.1 : 1) }).toMatchObject({ isRight: true })
+      expect({ name, isColoured: isColoured(coloured) }).toEqual({ name, isColoured: true })
+      expect(sizes[name]).toEqual([coloured.width, coloured.height])
+    }
+    expect(sizes['deep/turned.jpg']).toEqual([36, 60])
+    expect((await sharp(join(out, 'deep/turned.jpg')).metadata()).orientation ?? 1).toBe(1)
+    const turned = lightness((await readPhoto(join(out, 'deep/turned.jpg'))).rgb)
+    expect(turned[36 * 5 + 18]! - turned[36 * 55 + 18]!).toBeGreaterThan(30) // what was left is now above
+
+    const reasons = Object.fromEntries(files.flatMap(({ input, error }) => (error ? [[input, error]] : [])))
+    expect(Object.keys(reasons).sort()).toEqual([...failing].sort())
+    const expected = [
+      /not an image/,
+      /truncated or damaged/,
+      /empty \(0 bytes\)/,
+      /no such file/,
+      /has no images/,
+      /would overwrite/,
+    ]
+    for (const [n, path] of failing.entries()) {
+      expect(reasons[path]).toMatch(expected[n]!)
+      expect(ended.stderr).toContain(reasons[path])
+    }
+  })
+
+  it('takes globs, and says nothing on stderr with --quiet', async () => {
+    const out = inFolder('globbed')
+    const ended = await run([
+      'colorize',
+      `${input}/**/*r*.{png,jpg}`,
+      '-o',
+      out,
+      '--weights',
+      weights,
+      '-q',
+      '--compare',
+    ])
+    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })
+    const names = readdirSync(out, { recursive: true }).map(String).sort()
+    const wanted = ['deep/gray.png', 'deep/turned.jpg', 'see-through.png'].flatMap((name) => [
+      name,
+      name.replace(/\.\w+$/, '.compare.png'),
+    ])
+    expect(names.filter((name) => name !== 'deep')).toEqual(wanted.sort())
+    expect(ended.stdout.toString()).toBe(`coloured 3 of 3 → ${out}\n`)
+  })
+
+  it('goes from stdin to stdout in the format that came in', async () => {
+    const bytes = readFileSync(join(input, 'c.webp'))
+    const { code, stdout } = await run(['colorize', '-', '-o', '-', '--weights', weights], { input: bytes })
+    expect(code).toBe(0)
+    expect(await sharp(stdout).metadata()).toMatchObject({ format: 'webp', width: 60, height: 36 })
+  })
+
+  it('never overwrites a photograph', async () => {
+    const before = readFileSync(join(input, 'a.png'))
+    const ended = await run(['colorize', join(input, 'a.png'), '-o', input, '--weights', weights, '-q'])
+    expect({ code: ended.code, stdout: ended.stdout.toString() }).toEqual({ code: 1, stdout: '' })
+    expect(ended.stderr).toMatch(/would overwrite the photograph .*a\.png/)
+    expect(readFileSync(join(input, 'a.png')).equals(before)).toBe(true)
+  })
+
+  it('refuses weights that are missing, cannot colour or are none: exit code 4, no output', async () => {
+    const untrained = inFolder('untrained.safetensors')
+    const { tensors, metadata } = await readSafetensors(weights)
+    tensors.get('decoder.conv5.weight')!.data.fill(0)
+    await writeSafetensors(untrained, tensors, metadata)
+    const out = inFolder('never')
+    const colorize = (file: string) => run(['colorize', join(input, 'a.png'), '-o', out, '--weights', file])
+    refused(await colorize(inFolder('missing.safetensors')), 4, /missing\.safetensors: no such file/)
+    refused(await colorize(untrained), 4, /an untrained network, which cannot colour/)
+    refused(await colorize(join(input, 'a.png')), 4, /not a safetensors file/)
+    expect(existsSync(out)).toBe(false)
+  })
+
+  it('says that a folder is unreadable', async () => {
+    const locked = inFolder('locked')
+    mkdirSync(locked)
+    chmodSync(locked, 0)
+    // root reads everything, so it becomes nobody for this
+    if (isRoot) process.seteuid!(65534)
+    try {
+      await expect(findPhotos([locked])).rejects.toThrow(/cannot read .*locked: permission denied/)
+    } finally {
+      if (isRoot) process.seteuid!(0)
+      chmodSync(locked, 0o700)
+    }
+  })
+})
+
+describe('golden', () => {
+  it('prints the errors of each group as JSON and exits 1 when a number is wrong', async () => {
+    const right = await run(['golden', 'test/golden/batch1.safetensors', '--json'])
+    expect(right.code).toBe(0)
+    const groups = ['evalForward', 'trainForward', 'gradients', 'losses', 'final']
+    expect(json(right)).toMatchObject({ file: 'test/golden/batch1.safetensors', passed: true })
+    expect(Object.keys(json(right).maxError)).toEqual(groups)
+
+    const wrong = inFolder('wrong.safetensors')
+    const { tensors } = await readSafetensors('test/golden/batch1.safetensors')
+    tensors.get('adam/losses')!.data[3]! += 10
+    await writeSafetensors(wrong, tensors)
+    const { code, stdout } = await run(['golden', wrong])
+    expect(code).toBe(1)
+    expect(stdout.toString()).toMatch(/^FAILED .*\n(.*\n)*.*losses .* of the allowance .*adam\/losses/)
+  })
+})

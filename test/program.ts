@@ -1,0 +1,62 @@
+/** The command line as a person runs it: in a process of its own. */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+/** Words before the program's own arguments; absolute, so that it can be started in any folder. */
+export const PROGRAM = [
+  process.execPath,
+  '--import',
+  import.meta.resolve('tsx'),
+  fileURLToPath(new URL('../src/cli.ts', import.meta.url)),
+]
+
+export interface Ended {
+  /** Exit code, or the signal that ended the program. */
+  readonly code: number | NodeJS.Signals
+  readonly stdout: Buffer
+  /** Without the two lines that Dawn itself prints when it finds llvmpipe. */
+  readonly stderr: string
+}
+
+export interface Started {
+  readonly child: ChildProcess
+  readonly ended: Promise<Ended>
+}
+
+/** Starts the program. `command` stands for it when it has to be started through another one. */
+export function start(
+  args: readonly string[],
+  { input, command = PROGRAM, ...options }: SpawnOptions & { input?: Uint8Array; command?: string[] } = {},
+): Started {
+  const child = spawn(command[0]!, [...command.slice(1), ...args], { stdio: 'pipe', ...options })
+  const [out, err]: [Buffer[], Buffer[]] = [[], []]
+  child.stdout!.on('data', (chunk) => out.push(chunk))
+  child.stderr!.on('data', (chunk) => err.push(chunk))
+  child.stdin!.on('error', () => {}) // it ended before it had read all
+  child.stdin!.end(input)
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      const stderr = Buffer.concat(err)
+        .toString()
+        .replace(/^Warning: maxDynamic.*\n/gm, '')
+      resolve({ code: code ?? signal!, stdout: Buffer.concat(out), stderr })
+    })
+  })
+  return { child, ended }
+}
+
+export const run = (args: readonly string[], options?: Parameters<typeof start>[1]): Promise<Ended> =>
+  start(args, options).ended
+
+/** Waits until `path` exists. Throws when the program ends before that. */
+export async function appears(path: string, { child, ended }: Started): Promise<void> {
+  while (!existsSync(path)) {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(`the program ended before ${path} was there:\n${(await ended).stderr}`)
+    }
+    await sleep(5)
+  }
+}
