@@ -1,11 +1,14 @@
 import { compile } from './graph/compile.ts'
-import { Executor, type Variables } from './graph/execute.ts'
+import { Executor, Variables } from './graph/execute.ts'
 import { networkLightness, type Photo, resize, upsampleAb } from './io/image.ts'
 import { labToSrgb, lightness, srgbToLab } from './io/lab.ts'
+import type { Weights } from './io/weights.ts'
 import type { Gpu } from './kernels/gpu.ts'
 import type { Architecture } from './model/layers.ts'
 import { inferenceGraph } from './model/training.ts'
 
+/** The size of a picture's shorter side for weight files that don't say at which size they were trained. */
+const DEFAULT_SIZE = 224
 /** Plans kept for pictures of different proportions; each holds the memory of one network pass. */
 const MAX_PLANS = 4
 /** Panoramas are shown to the network at most this many times as long as they are high. */
@@ -71,6 +74,26 @@ export class Predictor {
     executor.destroy()
     this.#plans.delete(oldest)
     this.gpu.pool.trim()
+  }
+}
+
+/** A predictor with the weights of a file, on variables of its own. */
+export function predictorOf(
+  gpu: Gpu,
+  { architecture, parameters, statistics, metadata }: Weights & { metadata: Record<string, string> },
+): Predictor {
+  const variables = new Variables(gpu)
+  variables.set('parameters', parameters)
+  variables.set('statistics', statistics)
+  return new Predictor(gpu, architecture, variables, trainedSize(metadata))
+}
+
+function trainedSize({ settings }: Record<string, string>): number {
+  try {
+    const { size } = JSON.parse(settings ?? '{}')
+    return Number.isInteger(size) && size >= 8 ? size : DEFAULT_SIZE
+  } catch {
+    return DEFAULT_SIZE
   }
 }
 

@@ -3,12 +3,11 @@ import { buffer } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { type Coloured, colorizeFile, planOutputs } from '../colorize.ts'
 import { EXIT, type ExitCode, UserError } from '../errors.ts'
-import { Variables } from '../graph/execute.ts'
 import { openGpu } from '../io/dawn.ts'
 import { encode, readPhoto } from '../io/image.ts'
 import { findPhotos, type PhotoPath } from '../io/photos.ts'
 import { expectTrained, readWeights } from '../io/weights.ts'
-import { Predictor, paint } from '../predict.ts'
+import { type Predictor, paint, predictorOf } from '../predict.ts'
 import { bar } from '../terminal.ts'
 import { checkpointPath, newestRun } from '../train.ts'
 import { type Call, type Command, type Result, wrong } from './command.ts'
@@ -16,8 +15,6 @@ import { type Call, type Command, type Result, wrong } from './command.ts'
 const SHIPPED = fileURLToPath(new URL('../../weights/lite.safetensors', import.meta.url))
 /** The report multiplies a and b by this, since squared error paints too pale. */
 const SATURATION = 1.2
-/** For weight files that don't say at which size they were trained. */
-const DEFAULT_SIZE = 224
 const STDIO = '-'
 
 export const colorizeCommand: Command = {
@@ -66,10 +63,7 @@ async function withPredictor<T>({ flags }: Call, work: (predictor: Predictor) =>
   expectTrained(path, weights)
   const gpu = await openGpu({ adapter: flags.text('adapter') })
   try {
-    const variables = new Variables(gpu)
-    variables.set('parameters', weights.parameters)
-    variables.set('statistics', weights.statistics)
-    return await work(new Predictor(gpu, weights.architecture, variables, trainedSize(weights.metadata)))
+    return await work(predictorOf(gpu, weights))
   } finally {
     gpu.destroy()
   }
@@ -83,15 +77,6 @@ async function defaultWeights(): Promise<string> {
     'there are no weights yet: train some (npm run train:webgpu) or name a file with --weights',
     EXIT.badWeightsOrRecords,
   )
-}
-
-function trainedSize({ settings }: Record<string, string>): number {
-  try {
-    const { size } = JSON.parse(settings ?? '{}')
-    return Number.isInteger(size) && size >= 8 ? size : DEFAULT_SIZE
-  } catch {
-    return DEFAULT_SIZE
-  }
 }
 
 async function colorizeFiles(predictor: Predictor, call: Call, out: string, saturation: number) {

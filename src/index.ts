@@ -1,0 +1,69 @@
+/// <reference types="webgpu" preserve="true" />
+/**
+ * The library behind the command `colorizer`: a small graph engine whose every kernel is hand-written WGSL, and the
+ * network that is trained and run on it.
+ *
+ * ```ts
+ * const weights = await readWeights('runs/mine/checkpoint.safetensors')
+ * const gpu = await openGpu()
+ * const predictor = predictorOf(gpu, weights)
+ * const photo = await readPhoto('grey.jpg')
+ * await writeImage('coloured.jpg', paint(photo, await predictor.predict(photo), 1.2))
+ * gpu.destroy()
+ * ```
+ *
+ * Trouble that a person can mend is thrown as a `UserError`, whose message is one sentence for that person.
+ */
+
+export { EXIT, type ExitCode, UserError } from './errors.ts'
+
+// The device: Dawn in Node, or in a browser `Gpu.open(navigator.gpu, path => text of shaders/path)`
+
+export {
+  type AdapterSummary,
+  adapterSummary,
+  listAdapters,
+  loadShader,
+  type OpenOptions,
+  openGpu,
+} from './io/dawn.ts'
+export { Gpu, GpuError } from './kernels/gpu.ts'
+export type { ShaderLoader } from './kernels/shader.ts'
+
+// Operators, graphs of them, their gradients, and how they run
+
+export { ADAM, adamHyper, adamStep } from './autograd/adam.ts'
+export { backward } from './autograd/backward.ts'
+export { BindingLimitError, compile, type Plan } from './graph/compile.ts'
+export { Executor, Variables } from './graph/execute.ts'
+export { Graph, GraphError } from './graph/graph.ts'
+export { type AttrsOf, getOp, type OpName, ops } from './kernels/index.ts'
+export type { Dispatch, GradBuilder, Op, Spec, Tensor } from './kernels/op.ts'
+
+// The network
+
+export { buildColorizer, type ImageSize, type Network } from './model/colorizer.ts'
+export { type Architecture, type ConvLayer, type Layers, layersOf } from './model/layers.ts'
+export { type Arena, initialParameters, initialStatistics, type Layout, layoutOf } from './model/layout.ts'
+export { inferenceGraph, trainingGraph } from './model/training.ts'
+
+// Its weights
+
+export { type Checkpoint, readCheckpoint, type TrainingSettings, type Validation } from './io/checkpoint.ts'
+export { readSafetensors, type Safetensors, writeSafetensors } from './io/safetensors.ts'
+export { expectTrained, readWeights, type Weights, weightTensors } from './io/weights.ts'
+
+// Colouring photographs
+
+export { encode, type ImageFormat, type Photo, readPhoto, writeImage } from './io/image.ts'
+export { findPhotos, type PhotoPath } from './io/photos.ts'
+export { abError, grayOf, Predictor, paint, predictorOf, type SmallAb } from './predict.ts'
+export { type Score, validate } from './validate.ts'
+
+// Training on photographs or records, and the proof of it: golden files of the PyTorch reference
+
+export { type GoldenReport, replayGolden } from './golden.ts'
+export { openPhotos, openRecords, type SourceOptions, type TrainingSource } from './io/dataset.ts'
+export { type Prepared, type PrepareOptions, prepareRecords } from './prepare.ts'
+export type { Terminal } from './terminal.ts'
+export { resumable, type Start, type Training, type TrainOptions, train } from './train.ts'
