@@ -27,9 +27,9 @@ describe('a plan', () => {
   it('takes inputs, constants and variables, and gives the outputs asked for in that order', async () => {
     const graph = new Graph()
     const x = graph.input('x', [5])
-    const sum = graph.op('add', [x, graph.constant(f32(1, 2, 3, 4, 5), [5])], {})
+    const sum = graph.op('binary', [x, graph.constant(f32(1, 2, 3, 4, 5), [5])], { kind: 'add' })
     graph.output('sum', sum)
-    graph.output('more', graph.op('add', [sum, graph.variable('v', [5])], {}))
+    graph.output('more', graph.op('binary', [sum, graph.variable('v', [5])], { kind: 'add' }))
     const variables = new Variables(gpu())
     variables.set('v', f32(100, 100, 100, 100, 100))
     const executor = await prepare(graph, variables)

@@ -37,7 +37,7 @@ describe('backward', () => {
     const a = graph.op('scale', [x], { factor: 2 })
     const b = graph.op('relu', [x], {})
     const zero = graph.constant(new Float32Array(4), [4])
-    const loss = graph.op('mse', [graph.op('add', [a, b], {}), zero], {})
+    const loss = graph.op('mse', [graph.op('binary', [a, b], { kind: 'add' }), zero], {})
     return { graph, x, a, b, zero, loss }
   }
 

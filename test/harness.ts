@@ -15,7 +15,12 @@ export const NOT_DIFFERENTIABLE: readonly OpName[] = [
   'view',
   'pack',
   'reluGrad',
+  'clipGrad',
   'tanhGrad',
+  'reduce',
+  'pool2d',
+  'resize',
+  'pad',
   'sumRows',
   'conv2dGradInput',
   'conv2dGradWeight',
@@ -88,6 +93,7 @@ export function draw(count: number, dist: Distribution, random: () => number): F
     wide: () => 20 * normal(),
     offset: () => 100 + normal(),
     rectified: () => Math.max(normal(), 0),
+    index: () => Math.floor(12 * random()) - 2,
     positive: () => 0.5 + 1.5 * random(),
     unit: random,
     awayFromZero: () => (random() < 0.5 ? -1 : 1) * (0.1 + 0.9 * random()),
@@ -133,7 +139,7 @@ export function gradientGraph(row: Row): GradientGraph {
     const shape = graph.shape(y)
     return [graph.op('mse', [y, feed(`t${i}`, shape, draw(elems({ shape }), 'normal', random))], {})]
   })
-  const loss = losses.reduce((sum, term) => graph.op('add', [sum, term], {}))
+  const loss = losses.reduce((sum, term) => graph.op('binary', [sum, term], { kind: 'add' }))
   const isFixed = (i: number) => FIXED_INPUTS[row.name]?.includes(i) ?? false
   const found = backward(
     graph,

@@ -152,7 +152,7 @@ function randomGraph(seed: number): Graph {
     const a = pick(live)
     const choice = random()
     if (choice < 0.35) live.push(graph.op('relu', [a], {}))
-    else if (choice < 0.7) live.push(graph.op('add', [a, pick(same(graph.shape(a)))], {}))
+    else if (choice < 0.7) live.push(graph.op('binary', [a, pick(same(graph.shape(a)))], { kind: 'add' }))
     else if (choice < 0.8 && elems(graph.spec(a)) > 64) {
       live.push(graph.op('view', [a], { offset: 64, shape: [elems(graph.spec(a)) - 64] }))
     } else if (choice < 0.9) live.push(graph.op('mse', [a, pick(same(graph.shape(a)))], {}))

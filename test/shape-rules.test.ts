@@ -8,12 +8,20 @@ import { float64, opNames, outputSpecs, rowsOf } from './harness.ts'
 const ANY_RANK: readonly OpName[] = [
   'view',
   'pack',
-  'add',
+  'binary',
   'scale',
   'relu',
   'reluGrad',
+  'leakyRelu',
+  'clip',
+  'clipGrad',
+  'sigmoid',
   'tanh',
   'tanhGrad',
+  'softmax',
+  'reduce',
+  'concat',
+  'matmul',
   'slice',
   'embed',
   'sumRows',
@@ -25,6 +33,12 @@ const ANY_RANK: readonly OpName[] = [
   'lerp',
   'adam',
 ]
+
+/** Operators that take any number of tensors. */
+const ANY_NUMBER: readonly OpName[] = ['pack', 'concat']
+
+/** Operators whose inputs need not be alike in rank. */
+const BROADCASTING: readonly OpName[] = ['pack', 'binary', 'matmul']
 
 const withRank = (spec: Spec, change: 1 | -1): Spec => ({
   shape: change > 0 ? [2, ...spec.shape] : spec.shape.slice(1),
@@ -56,8 +70,7 @@ describe.each(opNames)('%s', (name) => {
     const { specs, attrs } = rows[0]!
     const one = specs[0]!
     expect(shapeErrorOf(name, [], attrs)?.message).toContain('inputs none')
-    // pack takes any number of tensors
-    if (name !== ('pack' as OpName))
+    if (!ANY_NUMBER.includes(name))
       expect(shapeErrorOf(name, [...specs, one, one, one], attrs)).not.toBeNull()
   })
 
@@ -65,8 +78,7 @@ describe.each(opNames)('%s', (name) => {
     for (const { specs, attrs } of rows) {
       for (const change of [1, -1] as const) {
         const changed = (i: number) => specs.map((spec, j) => (j === i ? withRank(spec, change) : spec))
-        // nor do the tensors that pack puts side by side have anything to do with each other
-        if (specs.length > 1 && name !== 'pack')
+        if (specs.length > 1 && !BROADCASTING.includes(name))
           for (const i of specs.keys()) expectRefused(changed(i), i, attrs)
         const all = specs.map((spec) => withRank(spec, change))
         if (!ANY_RANK.includes(name)) expectRefused(all, 0, attrs)

@@ -12,3 +12,15 @@ fn sum_lanes(value: f32, lane: u32, width: u32) -> f32 {
   workgroupBarrier();
   return tree[lane % width];
 }
+
+// The largest instead of the sum.
+fn max_lanes(value: f32, lane: u32, width: u32) -> f32 {
+  workgroupBarrier();
+  tree[lane] = value;
+  for (var half = 32u; half >= width; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) { tree[lane] = max(tree[lane], tree[lane + half]); }
+  }
+  workgroupBarrier();
+  return tree[lane % width];
+}

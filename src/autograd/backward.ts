@@ -64,5 +64,5 @@ function gradOf(
 
 function accumulate(graph: Graph, grads: Map<Tensor, Tensor>, tensor: Tensor, grad: Tensor): void {
   const known = grads.get(tensor)
-  grads.set(tensor, known === undefined ? grad : graph.op('add', [known, grad], {}))
+  grads.set(tensor, known === undefined ? grad : graph.op('binary', [known, grad], { kind: 'add' }))
 }

@@ -1,20 +1,31 @@
 import { adam } from './adam.ts'
-import { add } from './add.ts'
 import { addRows } from './addRows.ts'
 import { batchNorm, batchNormGrad, batchNormTrain } from './batchNorm.ts'
+import { binary } from './binary.ts'
+import { clip, clipGrad } from './clip.ts'
+import { concat } from './concat.ts'
 import { conv2d } from './conv2d.ts'
 import { conv2dGradInput } from './conv2dGradInput.ts'
 import { conv2dGradWeight } from './conv2dGradWeight.ts'
+import { leakyRelu } from './leakyRelu.ts'
 import { lerp } from './lerp.ts'
+import { matmul } from './matmul.ts'
 import { mse, mseGrad } from './mse.ts'
 import type { AnyOp, Op } from './op.ts'
 import { pack } from './pack.ts'
+import { pad } from './pad.ts'
+import { pool2d } from './pool2d.ts'
+import { reduce } from './reduce.ts'
 import { relu, reluGrad } from './relu.ts'
+import { resize } from './resize.ts'
 import { scale } from './scale.ts'
+import { sigmoid } from './sigmoid.ts'
 import { embed, slice } from './slice.ts'
+import { softmax } from './softmax.ts'
 import { sumRows } from './sumRows.ts'
 import { tanh, tanhGrad } from './tanh.ts'
 import { tileConcat } from './tileConcat.ts'
+import { transpose } from './transpose.ts'
 import { upsample, upsampleGrad } from './upsample.ts'
 import { view } from './view.ts'
 
@@ -22,19 +33,31 @@ import { view } from './view.ts'
 export const ops = {
   view,
   pack,
-  add,
+  binary,
   scale,
   relu,
   reluGrad,
+  leakyRelu,
+  clip,
+  clipGrad,
+  sigmoid,
   tanh,
   tanhGrad,
+  softmax,
+  reduce,
+  pool2d,
   upsample,
   upsampleGrad,
+  resize,
   tileConcat,
   slice,
   embed,
+  concat,
+  transpose,
+  pad,
   addRows,
   sumRows,
+  matmul,
   conv2d,
   conv2dGradInput,
   conv2dGradWeight,

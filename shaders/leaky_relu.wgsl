@@ -1,14 +1,13 @@
-// y = a + b
-// a, b, y: any one shape, as vec4
+// y = x where x > 0, else alpha · x
+// x, y: any one shape, as vec4
 // One invocation: one vec4 of y.
 // use lib/grid.wgsl
 
-struct Params { vectors: u32 }
+struct Params { vectors: u32, alpha: f32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4f>;
-@group(0) @binding(2) var<storage, read> b: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -18,5 +17,5 @@ fn main(
 ) {
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
-  y[i] = a[i] + b[i];
+  y[i] = select(params.alpha * x[i], x[i], x[i] > vec4f(0.0));
 }

@@ -1,0 +1,21 @@
+// y = min(max(x, low), high)
+// x, y: any one shape, as vec4
+// One invocation: one vec4 of y.
+// use lib/grid.wgsl
+
+struct Params { vectors: u32, low: f32, high: f32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = workgroup_number(group, groups) * 64u + lane;
+  if (i >= params.vectors) { return; }
+  y[i] = min(max(x[i], vec4f(params.low)), vec4f(params.high));
+}

@@ -1,0 +1,22 @@
+// y = 1 / (1 + exp(−x)), by exp(−|x|) ≤ 1 so that nothing overflows
+// x, y: any one shape, as vec4
+// One invocation: one vec4 of y.
+// use lib/grid.wgsl
+
+struct Params { vectors: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = workgroup_number(group, groups) * 64u + lane;
+  if (i >= params.vectors) { return; }
+  let e = exp(-abs(x[i]));
+  y[i] = select(e, vec4f(1.0), x[i] > vec4f(0.0)) / (1.0 + e);
+}
