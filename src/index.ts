@@ -1,4 +1,3 @@
-/// <reference types="webgpu" preserve="true" />
 /**
  * The library behind the command `colorizer`: a small graph engine whose every kernel is hand-written WGSL, and the
  * network that is trained and run on it.
@@ -12,7 +11,8 @@
  * gpu.destroy()
  * ```
  *
- * Trouble that a person can mend is thrown as a `UserError`, whose message is one sentence for that person.
+ * Trouble that a person can mend is thrown as a `UserError`, whose message is one sentence for that person. WebGPU's
+ * own types come with TypeScript's `dom` library, or else with the package `@webgpu/types`.
  */
 
 export { EXIT, type ExitCode, UserError } from './errors.ts'

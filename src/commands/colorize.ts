@@ -74,7 +74,7 @@ async function defaultWeights(): Promise<string> {
   const run = await newestRun()
   if (run !== null) return checkpointPath(run)
   throw new UserError(
-    'there are no weights yet: train some (npm run train:webgpu) or name a file with --weights',
+    'there are no weights yet: train some (colorizer train; in a clone npm run train:webgpu) or name a file with --weights',
     EXIT.badWeightsOrRecords,
   )
 }
