@@ -38,7 +38,7 @@ export function openTerminal(quiet: boolean, stream: NodeJS.WriteStream = proces
       if (quiet) return
       if (stream.isTTY) {
         clear()
-        const line = state.slice(0, (stream.columns ?? 80) - 1)
+        const line = state.slice(0, (stream.columns || 80) - 1)
         stream.write(line)
         drawn = line.length
       } else if (Date.now() - lastPlain >= PLAIN_INTERVAL_MS) {
