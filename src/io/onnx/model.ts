@@ -26,12 +26,20 @@ const IR_VERSIONS = { first: 3, last: 13 } as const
 /** protobuf's own limit; external data counts as well. */
 const MAX_MODEL_BYTES = 2 ** 31 - 1
 
+/** Kinds of attributes that are read, and what they hold. */
+export interface AttributeValues {
+  readonly int: number
+  readonly float: number
+  readonly ints: readonly number[]
+  readonly floats: readonly number[]
+  readonly string: string
+  readonly strings: readonly string[]
+  readonly tensor: HostTensor
+}
+
+export type AttributeKind = keyof AttributeValues
 export type Attribute =
-  | { readonly kind: 'int' | 'float'; readonly value: number }
-  | { readonly kind: 'ints' | 'floats'; readonly value: readonly number[] }
-  | { readonly kind: 'string'; readonly value: string }
-  | { readonly kind: 'strings'; readonly value: readonly string[] }
-  | { readonly kind: 'tensor'; readonly value: HostTensor }
+  | { [K in AttributeKind]: { readonly kind: K; readonly value: AttributeValues[K] } }[AttributeKind]
   | { readonly kind: 'other' }
 
 export interface OnnxNode {
