@@ -1,0 +1,186 @@
+import type { Conv2dAttrs } from '../kernels/conv2d.ts'
+import { type AttrsOf, getOp, type OpName } from '../kernels/index.ts'
+import { elems, type Tensor } from '../kernels/op.ts'
+import { Graph, type Node } from './graph.ts'
+
+/**
+ * Rewrites of a graph for inference. Each rule looks at one node, whose inputs are already rewritten, and may emit
+ * something cheaper in its place; what nobody reads any more falls away in `compile`. `test/rewrite.test.ts` holds every
+ * rule against the graph it replaces.
+ */
+type Rule = (context: Context, node: Node, inputs: readonly Tensor[]) => readonly Tensor[] | null
+
+/** Constants are folded on the host up to this size; above it the GPU is quicker. */
+const MAX_FOLDED_ELEMS = 2 ** 16
+
+const foldConstants: Rule = ({ target }, node, inputs) => {
+  const op = getOp(node.op)
+  const data = inputs.map((t) => constantOf(target, t))
+  if (op.alias === 'pack' || op.inPlace || data.length === 0 || data.some((d) => d === null)) return null
+  if (inputs.some((t) => elems(target.spec(t)) > MAX_FOLDED_ELEMS)) return null
+  const specs = inputs.map((t) => target.spec(t))
+  const results = op.reference(
+    data.map((d) => Float64Array.from(d!)),
+    specs,
+    node.attrs,
+  )
+  return op
+    .infer(specs, node.attrs)
+    .map(({ shape }, i) => target.constant(Float32Array.from(results[i]!), shape))
+}
+
+/** conv, then y·scale + shift per channel with constant scale and shift: into the convolution's weight and bias. */
+const foldScaleAndShift: Rule = (context, node, inputs) => {
+  const { target } = context
+  for (const [i, tensor] of inputs.entries()) {
+    const conv = context.soleProducer(node.inputs[i]!, tensor, 'conv2d')
+    const weight = conv && constantOf(target, conv.inputs[1]!)
+    const bias = conv?.inputs[2] === undefined ? null : constantOf(target, conv.inputs[2])
+    if (!conv || !weight || (conv.inputs.length > 2 && !bias) || !isLinear(conv)) continue
+    const K = target.shape(conv.inputs[1]!)[3]!
+    const affine = affineOf(target, node, inputs, i, K)
+    if (!affine) continue
+    const [scale, shift] = affine
+    const folded = weight.map((w, at) => w * scale[at % K]!)
+    const foldedBias = Float32Array.from({ length: K }, (_, k) => (bias?.[k] ?? 0) * scale[k]! + shift[k]!)
+    const operands = [
+      conv.inputs[0]!,
+      target.constant(folded, target.shape(conv.inputs[1]!)),
+      target.constant(foldedBias, [K]),
+    ]
+    return context.emit(conv.label, 'conv2d', operands, conv.attrs as Conv2dAttrs)
+  }
+  return null
+}
+
+const fuseRelu: Rule = (context, node, inputs) => {
+  if (node.op !== 'relu') return null
+  const conv = context.soleProducer(node.inputs[0]!, inputs[0]!, 'conv2d')
+  if (!conv || (conv.attrs as Conv2dAttrs).activation !== 'none') return null
+  return context.emit(conv.label, 'conv2d', conv.inputs, {
+    ...(conv.attrs as Conv2dAttrs),
+    activation: 'relu',
+  })
+}
+
+const RULES: readonly Rule[] = [foldConstants, foldScaleAndShift, fuseRelu]
+
+/** An equivalent graph that does less work, with the same inputs, variables and outputs by name. */
+export function rewriteForInference(source: Graph): Graph {
+  const context = new Context(source)
+  for (const node of source.nodes) {
+    const inputs = node.inputs.map((t) => context.rewritten(t))
+    const outputs =
+      apply(context, node, inputs) ?? context.emit(node.label, node.op, inputs, node.attrs as never)
+    node.outputs.forEach((t, i) => {
+      context.replace(t, outputs[i]!)
+    })
+  }
+  for (const [name, tensor] of source.outputs) context.target.output(name, context.rewritten(tensor))
+  return context.target
+}
+
+function apply(context: Context, node: Node, inputs: readonly Tensor[]): readonly Tensor[] | null {
+  for (const rule of RULES) {
+    const emitted = rule(context, node, inputs)
+    if (emitted) return emitted
+  }
+  return null
+}
+
+/** The graph under construction, and what became of the source's tensors. */
+class Context {
+  readonly target = new Graph()
+  readonly #rewritten = new Map<Tensor, Tensor>()
+  readonly #readers = new Map<Tensor, number>()
+
+  constructor(readonly source: Graph) {
+    for (const tensor of source.tensors()) this.#copyLeaf(tensor)
+    const read = [...source.nodes.flatMap((node) => node.inputs), ...source.outputs.values()]
+    for (const tensor of read) this.#readers.set(tensor, (this.#readers.get(tensor) ?? 0) + 1)
+  }
+
+  rewritten(tensor: Tensor): Tensor {
+    return this.#rewritten.get(tensor)!
+  }
+
+  replace(tensor: Tensor, by: Tensor): void {
+    this.#rewritten.set(tensor, by)
+  }
+
+  /** Adds a node to the new graph; a fused one keeps the name of the layer that does the work. */
+  emit<N extends OpName>(label: string, op: N, inputs: readonly Tensor[], attrs: AttrsOf<N>): Tensor[] {
+    return this.target.scope(label, () => this.target.all(op, inputs, attrs))
+  }
+
+  /** The node that computes `rewritten`, if it is an `op` and nobody but the node at hand reads the tensor. */
+  soleProducer(tensor: Tensor, rewritten: Tensor, op: Node['op']): Node | null {
+    const origin = this.target.origin(rewritten)
+    if (this.#readers.get(tensor) !== 1 || origin.kind !== 'node') return null
+    const node = this.target.nodes[origin.node]!
+    return node.op === op ? node : null
+  }
+
+  #copyLeaf(tensor: Tensor): void {
+    const origin = this.source.origin(tensor)
+    const shape = this.source.shape(tensor)
+    if (origin.kind === 'input') this.replace(tensor, this.target.input(origin.name, shape))
+    if (origin.kind === 'variable') this.replace(tensor, this.target.variable(origin.name, shape))
+    if (origin.kind === 'constant') this.replace(tensor, this.target.constant(origin.data, shape))
+  }
+}
+
+function constantOf(graph: Graph, tensor: Tensor): Float32Array | null {
+  const origin = graph.origin(tensor)
+  return origin.kind === 'constant' ? origin.data : null
+}
+
+/** Whether a convolution's result is still linear in weight and bias: nothing stands behind it yet. */
+const isLinear = ({ attrs, inputs }: Node) =>
+  (attrs as Conv2dAttrs).activation === 'none' && inputs.length <= 3
+
+/** [scale, shift] per channel, when `node` computes input·scale + shift from its input `at` and constants. */
+function affineOf(
+  graph: Graph,
+  node: Node,
+  inputs: readonly Tensor[],
+  at: number,
+  K: number,
+): [Float32Array, Float32Array] | null {
+  if (node.op === 'batchNorm' && at === 0) return normalization(graph, node, inputs, K)
+  if (node.op === 'scale')
+    return [new Float32Array(K).fill((node.attrs as { factor: number }).factor), new Float32Array(K)]
+  if (node.op !== 'binary') return null
+  const other = inputs[1 - at]
+  const values = other === undefined ? null : perChannel(graph, other, K)
+  if (!values) return null
+  const ones = new Float32Array(K).fill(1)
+  const { kind } = node.attrs as { kind: 'add' | 'sub' | 'mul' | 'div' }
+  if (kind === 'mul') return [values, new Float32Array(K)]
+  if (kind === 'add') return [ones, values]
+  if (at !== 0) return null
+  return kind === 'sub' ? [ones, values.map((v) => -v)] : [values.map((v) => 1 / v), new Float32Array(K)]
+}
+
+function normalization(
+  graph: Graph,
+  node: Node,
+  inputs: readonly Tensor[],
+  K: number,
+): [Float32Array, Float32Array] | null {
+  const data = inputs.slice(1).map((t) => constantOf(graph, t))
+  if (data.some((d) => d === null)) return null
+  const [gamma, beta, mean, variance] = data as Float32Array[]
+  const { epsilon } = node.attrs as { epsilon: number }
+  const scale = Float64Array.from({ length: K }, (_, k) => gamma![k]! / Math.sqrt(variance![k]! + epsilon))
+  return [Float32Array.from(scale), Float32Array.from(scale, (s, k) => beta![k]! - mean![k]! * s)]
+}
+
+/** A constant that broadcasts over [N,H,W,K] as one value a channel: a scalar, [K], or [1,1,1,K]. */
+function perChannel(graph: Graph, tensor: Tensor, K: number): Float32Array | null {
+  const data = constantOf(graph, tensor)
+  const shape = graph.shape(tensor)
+  if (!data || shape.length > 4 || shape.slice(0, -1).some((d) => d !== 1)) return null
+  if (data.length === 1) return new Float32Array(K).fill(data[0]!)
+  return data.length === K ? data : null
+}
