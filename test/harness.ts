@@ -6,7 +6,8 @@ import { openGpu } from '../src/io/dawn.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import { getOp, type OpName, ops } from '../src/kernels/index.ts'
 import { type AnyOp, elems, formatShape, type Spec, type Tensor } from '../src/kernels/op.ts'
-import { type Case, type CaseInput, cases, type Distribution } from './cases.ts'
+import { cases } from './cases.ts'
+import type { Case, CaseInput, Distribution } from './rows.ts'
 
 export const opNames = Object.keys(ops) as OpName[]
 

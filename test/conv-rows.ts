@@ -1,0 +1,85 @@
+import { conv2d, conv2dDefaults } from '../src/kernels/conv2d.ts'
+import type { AttrsOf } from '../src/kernels/index.ts'
+import { type Case, type Rows, type Shape4, shapeOf } from './rows.ts'
+
+type Conv2dRow = Case<AttrsOf<'conv2d'>>
+
+const relu = { activation: 'relu' } as const
+const bias = true
+
+/** Without a bias and an activation unless asked for: both have rows of their own. */
+function conv(x: Shape4, w: Shape4, attrs: Partial<AttrsOf<'conv2d'>> & { bias?: boolean } = {}): Conv2dRow {
+  const { bias: withBias, ...rest } = attrs
+  return { inputs: withBias ? [x, w, [w[3]]] : [x, w], attrs: { ...conv2dDefaults, ...rest } }
+}
+
+// x [N,H,W,C], w [R,S,C/groups,K]
+export const convRows: Rows<AttrsOf<'conv2d'>> = [
+  // sizes of 1, the network's own first and last layers, its strided layers on odd and even sizes
+  conv([1, 1, 1, 1], [1, 1, 1, 1]),
+  conv([1, 1, 1, 5], [3, 3, 5, 4], { bias }),
+  conv([1, 8, 8, 1], [3, 3, 1, 64], { stride: [2, 2], bias, ...relu }),
+  conv([2, 8, 7, 32], [3, 3, 32, 2], { bias }),
+  conv([2, 9, 13, 8], [3, 3, 8, 12], { stride: [2, 2], bias, ...relu }),
+  conv([3, 8, 8, 4], [3, 3, 4, 8], { stride: [2, 2] }),
+  // channels that are no multiple of 4, below and above one tile of 32 or 64
+  conv([2, 7, 9, 3], [3, 3, 3, 5], { bias, ...relu }),
+  conv([1, 7, 7, 1], [3, 3, 1, 1], relu),
+  conv([1, 5, 9, 64], [3, 3, 64, 68], { bias }),
+  conv([1, 3, 9, 3], [3, 3, 3, 72], relu),
+  conv([1, 3, 17, 5], [3, 3, 5, 128]),
+  conv([1, 3, 8, 68], [3, 3, 68, 32], { bias, ...relu }),
+  // pixels: widths and heights of 1, one more than a tile of 8, one more than 64 pixels of one row
+  conv([2, 9, 1, 4], [3, 3, 4, 8]),
+  conv([1, 1, 17, 3], [3, 3, 3, 4]),
+  conv([1, 2, 67, 2], [3, 3, 2, 4], { bias }),
+  // 1×1: all pixels of all images stand in one row; strided or padded ones do not
+  conv([3, 4, 9, 12], [1, 1, 12, 68], { bias, ...relu }),
+  conv([1, 1, 13, 12], [1, 1, 12, 2], { bias }),
+  conv([2, 7, 7, 4], [1, 1, 4, 8], { stride: [2, 2] }),
+  conv([1, 3, 4, 4], [1, 1, 4, 4], { padding: [1, 2, 0, 1], bias }),
+  // other kernel sizes, also larger than the image
+  conv([1, 13, 17, 4], [5, 5, 4, 8], { bias }),
+  conv([1, 9, 17, 5], [1, 7, 5, 4]),
+  conv([1, 17, 9, 4], [7, 1, 4, 12]),
+  conv([1, 2, 2, 4], [5, 5, 4, 4]),
+  conv([1, 8, 9, 2], [2, 2, 2, 3]),
+  // strides, also beyond the kernel's size, so that some pixels are never seen
+  conv([1, 13, 13, 8], [3, 3, 8, 64], { stride: [3, 3], bias }),
+  conv([2, 8, 9, 4], [2, 2, 4, 4], { stride: [3, 3] }),
+  conv([1, 9, 8, 4], [3, 3, 4, 4], { stride: [2, 1], ...relu }),
+  conv([1, 8, 13, 3], [3, 3, 3, 3], { stride: [1, 3] }),
+  // padding given outright, unlike on all sides: [top, left, bottom, right]
+  conv([3, 7, 7, 2], [2, 2, 2, 4], { stride: [2, 2], padding: [0, 1, 1, 0] }),
+  conv([1, 8, 7, 4], [3, 3, 4, 8], { padding: [2, 0, 1, 3], bias }),
+  conv([2, 7, 8, 3], [3, 3, 3, 5], { padding: [0, 2, 3, 1] }),
+  conv([1, 6, 7, 3], [3, 3, 3, 5], { padding: [2, 0, 0, 2] }),
+  conv([1, 9, 13, 8], [3, 3, 8, 8], { padding: [0, 0, 0, 0] }),
+  // dilation, alike and unlike in both directions
+  conv([1, 13, 9, 4], [3, 3, 4, 8], { dilation: [2, 2], bias }),
+  conv([2, 9, 8, 3], [3, 2, 3, 4], { dilation: [1, 2], stride: [2, 1] }),
+  conv([1, 9, 9, 2], [3, 3, 2, 3], { dilation: [2, 1], stride: [1, 2], padding: [1, 2, 2, 0] }),
+  // groups, down to one channel each (depthwise) and several outputs for each channel
+  conv([1, 7, 8, 8], [3, 3, 4, 12], { groups: 2, bias }),
+  conv([2, 5, 7, 12], [3, 3, 3, 8], { groups: 4, ...relu }),
+  conv([2, 9, 9, 8], [3, 3, 1, 8], { groups: 8, bias, ...relu }),
+  conv([1, 7, 9, 5], [3, 3, 1, 10], { groups: 5, stride: [2, 2] }),
+]
+
+/** The rows of a gradient of conv2d: made from the forward rows (bias and activation are none of its business). */
+export function convGradRows<A>(
+  make: (x: readonly number[], w: readonly number[], dy: readonly number[], row: Conv2dRow) => Case<A>,
+): Rows<A> {
+  const rows = convRows.map((row) => {
+    const [x, w] = [shapeOf(row.inputs[0]), shapeOf(row.inputs[1])]
+    return make(x, w, conv2d.infer([{ shape: x }, { shape: w }], row.attrs)[0]!.shape, row)
+  })
+  return rows as unknown as Rows<A>
+}
+
+export const convGeometryOf = ({ attrs: { stride, dilation, padding, groups } }: Conv2dRow) => ({
+  stride,
+  dilation,
+  padding,
+  groups,
+})
