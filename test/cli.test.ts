@@ -1,6 +1,5 @@
 import {
   chmodSync,
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -18,8 +17,9 @@ import { type Photo, readPhoto } from '../src/io/image.ts'
 import { lightness } from '../src/io/lab.ts'
 import { findPhotos } from '../src/io/photos.ts'
 import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts'
+import { onFullDisk } from './full-disk.ts'
 import { killAndResume, stepOf, succeeded, trainThrough } from './kill.ts'
-import { appears, type Ended, PROGRAM, run, start } from './program.ts'
+import { appears, type Ended, run, start } from './program.ts'
 
 const COMMANDS = ['train', 'colorize', 'prepare', 'golden', 'doctor']
 const STEPS = 40
@@ -153,7 +153,7 @@ describe('train', () => {
   })
 
   it('keeps the old checkpoint whole when the disk is full', async () => {
-    const { command, out, after } = await onFullDisk(weights)
+    const { command, out, after } = await onFullDisk(folder, weights)
     const more = ['train', ...TRAIN, '--steps', '45', '--out', out, '--resume']
     refused(
       await run([...more, '--quiet'], { command }),
@@ -201,41 +201,6 @@ describe('train', () => {
     refused(await run(['train', '--records', inFolder('none'), '--quiet']), 4, /none: no such file or folder/)
   })
 })
-
-/**
- * A command that runs the program with a disk that has no room for a second checkpoint, and its folder there; what is
- * in it in the end is copied to `after`. With a file system of its own where a user may mount one, else by a module
- * loaded beforehand that lets writing fail as a full disk does.
- */
-async function onFullDisk(checkpoint: string): Promise<{ command: string[]; out: string; after: string }> {
-  const [out, after] = [inFolder('disk'), inFolder('after')]
-  mkdirSync(out)
-  mkdirSync(after)
-  const kilobytes = Math.ceil((statSync(checkpoint).size * 1.5) / 1024)
-  const mount = `mount -t tmpfs -o size=${kilobytes}k none ${out}`
-  const script = `${mount} && cp ${checkpoint} ${out} && "$@"; code=$?; cp ${out}/* ${after}; exit $code`
-  const mounts = await run([], { command: ['unshare', '-rm', 'sh', '-c', mount] }).catch(() => ({ code: 1 }))
-  if (mounts.code === 0)
-    return { command: ['unshare', '-rm', 'sh', '-c', script, 'sh', ...PROGRAM], out, after }
-  console.warn('no file system can be mounted here: the full disk is simulated')
-  cpSync(checkpoint, join(after, 'checkpoint.safetensors'))
-  const failing = inFolder('full-disk.mjs')
-  writeFileSync(failing, FULL_DISK)
-  const [node, ...rest] = PROGRAM
-  return { command: [node!, '--import', failing, ...rest], out: after, after }
-}
-
-const FULL_DISK = `
-import fs from 'node:fs/promises'
-import { syncBuiltinESMExports } from 'node:module'
-const { open } = fs
-fs.open = async (path, flags) => {
-  const file = await open(path, flags)
-  if (flags === 'w') file.write = async () => { throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }) }
-  return file
-}
-syncBuiltinESMExports()
-`
 
 /** 60×36 pixels: bright on the left, dark on the right, with some structure in it. */
 const pixels = (channels: 1 | 3 | 4) =>
