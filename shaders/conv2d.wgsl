@@ -1,12 +1,15 @@
-// y[n,oh,ow,k] = act(bias[k] + Σ_{r,s,c} x[n, oh·strideH + r·dilationH − padTop, ow·strideW + s·dilationW − padLeft, c₀+c] · w[r,s,c,k])
+// y[n,oh,ow,yStart+k] = act(residual[n,oh,ow,k] + residualScale · (bias[k] +
+//     Σ_{r,s,c} x[n, oh·strideH + r·dilationH − padTop, ow·strideW + s·dilationW − padLeft, c₀+c] · w[r,s,c,k]))
 // where c₀ is the first input channel of k's group. Any kernel size, stride, padding, dilation and groups; the tiled
 // kernel is the fast one, this one takes what does not fit it.
-// x [N,H,W,C]   w [R,S,C/groups,K]   bias [K] (any buffer when HAS_BIAS is 0)   y [N,OH,OW,K]
+// x [N,H,W,C]   w [R,S,C/groups,K]   y [N,OH,OW,yChannels]
+// bias [K] and residual [N,OH,OW,K]: any buffer when HAS_BIAS or HAS_RESIDUAL is 0; then they and the scale are left out
 // One invocation: one output.
 // use lib/grid.wgsl
+// use lib/activation.wgsl
 
 override HAS_BIAS = 1u;
-override RELU = 0u;
+override HAS_RESIDUAL = 0u;
 
 struct Params {
   N: u32, H: u32, W: u32, C: u32,
@@ -14,13 +17,15 @@ struct Params {
   R: u32, S: u32,
   strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
   channelsPerGroup: u32, outputsPerGroup: u32,
+  yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -52,5 +57,6 @@ fn main(
     }
   }
   if (HAS_BIAS == 1u) { sum += bias[k]; }
-  y[at] = select(sum, max(sum, 0.0), RELU == 1u);
+  if (HAS_RESIDUAL == 1u) { sum = residual[at] + params.residualScale * sum; }
+  y[at / params.K * params.yChannels + params.yStart + k] = activate(vec4f(sum), params.low, params.high).x;
 }

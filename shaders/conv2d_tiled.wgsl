@@ -1,29 +1,35 @@
-// y[n,oh,ow,k] = act(bias[k] + Σ_{r,s,c} x[n, oh·strideH + r·dilationH − padTop, ow·strideW + s·dilationW − padLeft, c] · w[r,s,c,k])
-// for K a multiple of 4 and one group.
-// x [N,H,W,C]   w [R,S,C,K] as vec4 over K   bias [K] as vec4 (any buffer when HAS_BIAS is 0)   y [N,OH,OW,K] as vec4
+// y[n,oh,ow,yStart+k] = act(residual[n,oh,ow,k] + residualScale · (bias[k] +
+//     Σ_{r,s,c} x[n, oh·strideH + r·dilationH − padTop, ow·strideW + s·dilationW − padLeft, c] · w[r,s,c,k]))
+// for K, yStart and yChannels multiples of 4 and one group.
+// x [N,H,W,C]   w [R,S,C,K] as vec4 over K   y [N,OH,OW,yChannels] as vec4
+// bias [K] and residual [N,OH,OW,K] as vec4: any buffer when HAS_BIAS or HAS_RESIDUAL is 0; then they and the scale are
+// left out
 // One invocation: PIXELS neighbouring pixels of one row × VEC vec4s of output channels, summed in registers.
 // One workgroup: LX lanes side by side over the channels, so that weights are read contiguously, and LY lanes over
 // groups of pixels. With LY = 1 every lane reads the same input value at the same time.
+// use lib/activation.wgsl
 
 const PIXELS = 8u;
 const VEC = 2u;
 override LX = 8u;
 override LY = 1u;
 override HAS_BIAS = 1u;
-override RELU = 0u;
+override HAS_RESIDUAL = 0u;
 
 struct Params {
   N: u32, H: u32, W: u32, C: u32,
   OH: u32, OW: u32, K: u32,
   R: u32, S: u32,
   strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
+  yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
 
 @compute @workgroup_size(LX, LY)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
@@ -68,8 +74,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       if (first_ow + p >= params.OW) { continue; }
       var value = sum[p * VEC + v];
       if (HAS_BIAS == 1u) { value += bias[k4[v]]; }
-      if (RELU == 1u) { value = max(value, vec4f(0.0)); }
-      y[(group.y * params.OW + first_ow + p) * K4 + k4[v]] = value;
+      let at = group.y * params.OW + first_ow + p;
+      if (HAS_RESIDUAL == 1u) { value = residual[at * K4 + k4[v]] + params.residualScale * value; }
+      y[(at * params.yChannels + params.yStart) / 4u + k4[v]] = activate(value, params.low, params.high);
     }
   }
 }

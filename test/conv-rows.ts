@@ -13,6 +13,12 @@ function conv(x: Shape4, w: Shape4, attrs: Partial<AttrsOf<'conv2d'>> & { bias?:
   return { inputs: withBias ? [x, w, [w[3]]] : [x, w], attrs: { ...conv2dDefaults, ...rest } }
 }
 
+/** Adds the fourth input: what is added to the convolution, of its shape. */
+function withResidual({ inputs, attrs }: Conv2dRow): Conv2dRow {
+  const specs = inputs.map((x) => ({ shape: shapeOf(x) }))
+  return { inputs: [...inputs, conv2d.infer(specs, attrs)[0]!.shape], attrs }
+}
+
 // x [N,H,W,C], w [R,S,C/groups,K]
 export const convRows: Rows<AttrsOf<'conv2d'>> = [
   // sizes of 1, the network's own first and last layers, its strided layers on odd and even sizes
@@ -64,6 +70,19 @@ export const convRows: Rows<AttrsOf<'conv2d'>> = [
   conv([2, 5, 7, 12], [3, 3, 3, 8], { groups: 4, ...relu }),
   conv([2, 9, 9, 8], [3, 3, 1, 8], { groups: 8, bias, ...relu }),
   conv([1, 7, 9, 5], [3, 3, 1, 10], { groups: 5, stride: [2, 2] }),
+  // other activations, tiled and not
+  conv([1, 5, 7, 4], [3, 3, 4, 8], { activation: 'clip', min: -1, max: 3, bias }),
+  conv([1, 5, 7, 3], [3, 3, 3, 5], { activation: 'clip', min: 0, max: 6 }),
+  conv([1, 4, 5, 4], [1, 1, 4, 4], { activation: 'clip', max: 1 }),
+  conv([1, 5, 6, 4], [3, 3, 4, 8], { activation: 'leakyRelu', alpha: 0.2 }),
+  conv([1, 5, 6, 3], [3, 3, 3, 6], { activation: 'leakyRelu', alpha: 0.01, bias }),
+  // residuals, tiled and not, flattened and in groups
+  withResidual(conv([2, 5, 7, 4], [1, 1, 4, 12], { bias, residualScale: 0.17, ...relu })),
+  withResidual(conv([2, 5, 7, 4], [3, 3, 4, 8], { bias, stride: [2, 1] })),
+  withResidual(
+    conv([2, 5, 3, 3], [3, 3, 3, 5], { bias, residualScale: -0.5, activation: 'clip', min: -1, max: 1 }),
+  ),
+  withResidual(conv([1, 5, 5, 4], [3, 3, 2, 4], { bias, groups: 2, residualScale: 0.3 })),
 ]
 
 /** The rows of a gradient of conv2d: made from the forward rows (bias and activation are none of its business). */

@@ -1,3 +1,4 @@
+import { type ActivationAttrs, activate, activationGrad, activationKernel } from './activation.ts'
 import {
   CONV_DEFAULTS,
   type ConvAttrs,
@@ -7,57 +8,54 @@ import {
   convGeometry,
   flattenPointwise,
 } from './convGeometry.ts'
-import { ceilDiv, type Dispatch, elems, grid, input, type Op, output, ShapeError } from './op.ts'
+import {
+  ceilDiv,
+  type Dispatch,
+  grid,
+  input,
+  type Op,
+  output,
+  type Ref,
+  ShapeError,
+  type Spec,
+} from './op.ts'
 
-export interface Conv2dAttrs extends ConvAttrs {
-  readonly activation: 'none' | 'relu'
+export interface Conv2dAttrs extends ConvAttrs, ActivationAttrs {
+  /** What the convolution is multiplied by before the residual is added; 1 unless given. */
+  readonly residualScale?: number
 }
 
 export const conv2dDefaults: Conv2dAttrs = { ...CONV_DEFAULTS, activation: 'none' }
 
 /**
  * y = act(x ∗ w + b): x [N,H,W,C], w [R,S,C/groups,K], optional b [K] → y [N,OH,OW,K]. Cross-correlation, as every
- * framework's convolution.
+ * framework's convolution. With a fourth input [N,OH,OW,K] y = act(residual + residualScale · (x ∗ w + b)), the end of
+ * a residual block.
  */
 export const conv2d: Op<Conv2dAttrs> = {
   name: 'conv2d',
 
-  infer(inputs, attrs) {
-    if (inputs.length < 2 || inputs.length > 3)
-      throw new ShapeError('conv2d', 'needs x, w and maybe a bias', inputs)
-    const { N, OH, OW, K } = convGeometry('conv2d', inputs[0]!, inputs[1]!, attrs)
-    const bias = inputs[2]?.shape
-    if (bias && (bias.length !== 1 || bias[0] !== K))
-      throw new ShapeError('conv2d', `the bias must be [${K}]`, inputs)
-    return [{ shape: [N, OH, OW, K] }]
-  },
+  infer: (inputs, attrs) => [{ shape: convShape('conv2d', inputs, attrs) }],
 
-  kernels(inputs, outputs, attrs) {
-    const g = convGeometry('conv2d', inputs[0]!, inputs[1]!, attrs)
-    const bindings = [input(0), input(1), input(inputs.length === 3 ? 2 : 1), output(0)]
-    const constants = { HAS_BIAS: inputs.length === 3 ? 1 : 0, RELU: attrs.activation === 'relu' ? 1 : 0 }
-    if (attrs.groups === 1 && g.K % 4 === 0) return [tiled(flattenPointwise(g), bindings, constants)]
-    const params = { ...g, channelsPerGroup: g.C / attrs.groups, outputsPerGroup: g.K / attrs.groups }
-    return [
-      { shader: 'conv2d', constants, params, bindings, workgroups: grid(ceilDiv(elems(outputs[0]!), 64)) },
-    ]
+  kernels(inputs, [y], attrs) {
+    const refs = inputs.map((_, i) => input(i))
+    return [convolution(inputs, refs, { ref: output(0), start: 0, channels: y!.shape[3]! }, attrs)]
   },
 
   grad(b, attrs) {
-    const [x, w, bias] = [b.inputs[0]!, b.inputs[1]!, b.inputs[2]]
-    const dy =
-      attrs.activation === 'relu'
-        ? b.op('reluGrad', [b.outputGrads[0]!, b.outputs[0]!], {})
-        : b.outputGrads[0]!
+    const [x, w, bias, residual] = [b.inputs[0]!, b.inputs[1]!, b.inputs[2], b.inputs[3]]
+    const sum = activationGrad(b, attrs)
+    const dy = residual === undefined ? sum : b.op('scale', [sum], { factor: attrs.residualScale ?? 1 })
     const conv = convAttrs(attrs)
     return [
       b.needs(0) ? b.op('conv2dGradInput', [dy, w], { ...conv, shape: b.shape(x) }) : null,
       b.needs(1) ? b.op('conv2dGradWeight', [x, dy], { ...conv, shape: b.shape(w) }) : null,
       bias !== undefined && b.needs(2) ? b.op('sumRows', [dy], { keepBatch: false }) : null,
+      residual === undefined ? null : sum,
     ]
   },
 
-  reference([x, w, bias], specs, attrs) {
+  reference([x, w, bias, residual], specs, attrs) {
     const g = convGeometry('conv2d', specs[0]!, specs[1]!, attrs)
     const y = new Float64Array(g.N * g.OH * g.OW * g.K)
     let at = 0
@@ -66,7 +64,7 @@ export const conv2d: Op<Conv2dAttrs> = {
         for (let ow = 0; ow < g.OW; ow++) {
           for (let k = 0; k < g.K; k++, at++) {
             const sum = referenceTaps(g, attrs.groups, x!, w!, n, oh, ow, k) + (bias?.[k] ?? 0)
-            y[at] = attrs.activation === 'relu' && sum <= 0 ? 0 : sum
+            y[at] = activate(residual ? residual[at]! + (attrs.residualScale ?? 1) * sum : sum, attrs)
           }
         }
       }
@@ -104,12 +102,63 @@ function referenceTaps(
   return sum
 }
 
-function tiled(g: ConvGeometry, bindings: Dispatch['bindings'], flags: Record<string, number>): Dispatch {
+/** The shape of x ∗ w for inputs [x, w, maybe a bias, maybe a residual]; throws a `ShapeError` when they don't fit. */
+export function convShape(op: string, inputs: readonly Spec[], attrs: ConvAttrs): number[] {
+  const [x, w, bias, residual] = inputs
+  if (!x || !w || inputs.length > 4) {
+    throw new ShapeError(op, 'needs x, w and maybe a bias and a residual', inputs)
+  }
+  const { N, OH, OW, K } = convGeometry(op, x, w, attrs)
+  const shape = [N, OH, OW, K]
+  const differs = (spec: Spec | undefined, wanted: readonly number[]) =>
+    spec && (spec.shape.length !== wanted.length || wanted.some((d, i) => d !== spec.shape[i]))
+  if (differs(bias, [K])) throw new ShapeError(op, `the bias must be [${K}]`, inputs)
+  if (differs(residual, shape)) throw new ShapeError(op, `the residual must be [${shape}]`, inputs)
+  return shape
+}
+
+/** Where a convolution's channels go: to `start` and behind it, of `channels` in each pixel. */
+export interface Target {
+  readonly ref: Ref
+  readonly start: number
+  readonly channels: number
+}
+
+/** The dispatch of a convolution of inputs [x, w, maybe a bias, maybe a residual], bound as `refs`. */
+export function convolution(
+  inputs: readonly Spec[],
+  refs: readonly Ref[],
+  { ref, start, channels }: Target,
+  attrs: Conv2dAttrs,
+): Dispatch {
+  const g = convGeometry('conv2d', inputs[0]!, inputs[1]!, attrs)
+  const activation = activationKernel(attrs)
+  // what is missing is not looked at: the weight stands in for it
+  const [x, w, bias = w, residual = w] = refs as [Ref, Ref, Ref?, Ref?]
+  const bindings = [x, w, bias, residual, ref]
+  const flags = { HAS_BIAS: Number(refs.length > 2), HAS_RESIDUAL: Number(refs.length > 3) }
+  const constants = { ...flags, ...activation.constants }
+  const epilogue = { yStart: start, yChannels: channels, residualScale: attrs.residualScale ?? 1 }
+  const params = { ...epilogue, ...activation.params }
+  if (attrs.groups === 1 && [g.K, start, channels].every((count) => count % 4 === 0)) {
+    return tiled(flattenPointwise(g), bindings, constants, params)
+  }
+  const perGroup = { channelsPerGroup: g.C / attrs.groups, outputsPerGroup: g.K / attrs.groups }
+  const workgroups = grid(ceilDiv(g.N * g.OH * g.OW * g.K, 64))
+  return { shader: 'conv2d', constants, params: { ...g, ...perGroup, ...params }, bindings, workgroups }
+}
+
+function tiled(
+  g: ConvGeometry,
+  bindings: Dispatch['bindings'],
+  flags: Record<string, number>,
+  params: Record<string, number>,
+): Dispatch {
   const { LX, LY, VEC, ROWS } = chooseTile(g.K, g.OW)
   return {
     shader: 'conv2d_tiled',
     constants: { ...flags, LX, LY, VEC, PIXELS: ROWS },
-    params: { ...g },
+    params: { ...g, ...params },
     bindings,
     workgroups: [ceilDiv(g.OW, ROWS * LY), g.N * g.OH, ceilDiv(g.K / 4, LX * VEC)],
   }

@@ -1,4 +1,4 @@
-import { chooseTile } from './convGeometry.ts'
+import { conv2dDefaults, convolution } from './conv2d.ts'
 import { ceilDiv, type Dispatch, elems, grid, input, type Op, output, ShapeError, type Spec } from './op.ts'
 import { broadcastShapes, mergeAxes, repeatedStrides, sumTo, walkParams } from './strided.ts'
 
@@ -30,7 +30,7 @@ export const matmul: Op<object> = {
     if (elems(inputs[1]!) !== K * N) return [batched(inputs, y!, bindings, HAS_BIAS)]
     // one right matrix for all rows of all batches
     const rows = elems(y!) / N
-    if (N % 4 === 0) return [asConvolution(rows, K, N, bindings, HAS_BIAS)]
+    if (N % 4 === 0) return [asConvolution(rows, K, N, inputs.length)]
     return [batched([{ shape: [rows, K] }, { shape: [K, N] }], { shape: [rows, N] }, bindings, HAS_BIAS)]
   },
 
@@ -85,26 +85,6 @@ function matrixPairs(p: readonly number[], q: readonly number[]): [number, numbe
   return pairs
 }
 
-/** Rows are the pixels of a 1×1 convolution, whose kernel is the faster one. */
-function asConvolution(
-  rows: number,
-  C: number,
-  K: number,
-  bindings: Dispatch['bindings'],
-  HAS_BIAS: number,
-): Dispatch {
-  const { LX, LY, VEC, ROWS } = chooseTile(K, rows)
-  const image = { N: 1, H: 1, W: rows, C, OH: 1, OW: rows, K, R: 1, S: 1 }
-  const steps = { strideH: 1, strideW: 1, dilationH: 1, dilationW: 1, padTop: 0, padLeft: 0 }
-  return {
-    shader: 'conv2d_tiled',
-    constants: { HAS_BIAS, RELU: 0, LX, LY, VEC, PIXELS: ROWS },
-    params: { ...image, ...steps },
-    bindings,
-    workgroups: [ceilDiv(rows, ROWS * LY), 1, ceilDiv(K / 4, LX * VEC)],
-  }
-}
-
 function batched(
   inputs: readonly Spec[],
   y: Spec,
@@ -134,4 +114,11 @@ function batched(
     bindings,
     workgroups: grid(batches * ceilDiv(M, LY * ROWS) * ceilDiv(N, 8 * COLUMNS)),
   }
+}
+
+/** Rows are the pixels of a 1×1 convolution, whose kernel is the faster one. */
+function asConvolution(rows: number, K: number, N: number, inputCount: number): Dispatch {
+  const inputs = [{ shape: [1, 1, rows, K] }, { shape: [1, 1, K, N] }]
+  const refs = Array.from({ length: inputCount }, (_, i) => input(i))
+  return convolution(inputs, refs, { ref: output(0), start: 0, channels: N }, conv2dDefaults)
 }
