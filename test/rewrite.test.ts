@@ -79,6 +79,38 @@ describe('rewrites for inference', () => {
     ])
   })
 
+  it('put a clip or a leaky ReLU into the convolution', () => {
+    const clip = (min: number, max: number) => behindConv((g, y) => g.op('clip', [y], { min, max }))
+    expect(expectSame(clip(0, 1))).toEqual(['conv2d'])
+    expect(expectSame(clip(-0.5, Number.POSITIVE_INFINITY))).toEqual(['conv2d'])
+    expect(expectSame(behindConv((g, y) => g.op('leakyRelu', [y], { alpha: 0.2 })))).toEqual(['conv2d'])
+  })
+
+  it("put Inception-ResNet's relu(x + scale · conv) into the convolution, either way round", () => {
+    for (const order of [(a: Tensor, b: Tensor) => [a, b], (a: Tensor, b: Tensor) => [b, a]]) {
+      const graph = behindConv((g, y) => {
+        const scaled = g.op('scale', [y], { factor: 0.17 })
+        const sum = g.op('binary', order(g.input('z', [2, 6, 6, 5]), scaled), { kind: 'add' })
+        return g.op('relu', [sum], {})
+      })
+      expect(expectSame(graph)).toEqual(['conv2d'])
+    }
+  })
+
+  it('add one convolution to another as its residual', () => {
+    const graph = behindConv((g, y) => {
+      const weight = g.constant(values(15), [1, 1, 3, 5])
+      const other = g.op('conv2d', [g.input('z', [2, 6, 6, 3]), weight], conv2dDefaults)
+      return g.op('binary', [y, other], { kind: 'add' })
+    })
+    expect(expectSame(graph)).toEqual(['conv2d', 'conv2d'])
+  })
+
+  it('leave sums that broadcast', () => {
+    const graph = behindConv((g, y) => g.op('binary', [y, g.input('z', [2, 1, 1, 5])], { kind: 'add' }))
+    expect(expectSame(graph)).toEqual(['conv2d', 'binary'])
+  })
+
   it('do not divide by the convolution, nor subtract it the wrong way round', () => {
     for (const kind of ['sub', 'div'] as const) {
       const graph = behindConv((g, y, c) =>

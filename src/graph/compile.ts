@@ -1,5 +1,13 @@
 import { getOp, type OpName } from '../kernels/index.ts'
-import { type Dispatch, elems, formatShape, type Ref, type Spec, type Tensor } from '../kernels/op.ts'
+import {
+  type Dispatch,
+  elems,
+  formatShape,
+  type Ref,
+  type Slice,
+  type Spec,
+  type Tensor,
+} from '../kernels/op.ts'
 import { type Graph, GraphError, type Node } from './graph.ts'
 import { type Alias, assignSlots, type Lifetime, lifetimes, resolveAliases, storageBytes } from './memory.ts'
 
@@ -12,6 +20,8 @@ export interface Place {
 
 export interface PlannedTensor extends Place {
   readonly shape: readonly number[]
+  /** The tensor is a slice of each row of what lies at the place. */
+  readonly slice?: Slice
 }
 
 /** One dispatch with its memory. */
@@ -58,7 +68,7 @@ export const PARAMS_ALIGNMENT = 256
 export function compile(graph: Graph, maxBindingBytes: number): Plan {
   const nodes = liveNodes(graph)
   const aliases = resolveAliases(graph, nodes)
-  const dispatches = new Map(nodes.map((node) => [node.id, dispatchesOf(graph, node)]))
+  const dispatches = new Map(nodes.map((node) => [node.id, dispatchesOf(graph, node, aliases)]))
   checkBindings(graph, nodes, maxBindingBytes)
   const memory = planMemory(graph, nodes, aliases, dispatches)
   return {
@@ -109,8 +119,12 @@ export function updatesVariable(graph: Graph, node: Node): boolean {
   return getOp(node.op).inPlace?.some((i) => i !== null && isVariable(node.inputs[i]!)) ?? false
 }
 
-function dispatchesOf(graph: Graph, node: Node): Dispatch[] {
-  const specs = (tensors: readonly Tensor[]): Spec[] => tensors.map((t) => graph.spec(t))
+function dispatchesOf(graph: Graph, node: Node, aliases: Map<Tensor, Alias>): Dispatch[] {
+  const specs = (tensors: readonly Tensor[]): Spec[] =>
+    tensors.map((t) => {
+      const { slice } = aliases.get(t)!
+      return slice ? { ...graph.spec(t), slice } : graph.spec(t)
+    })
   return getOp(node.op as OpName).kernels(specs(node.inputs), specs(node.outputs), node.attrs)
 }
 
@@ -164,12 +178,13 @@ function planMemory(
   const { slotOf, slotBytes } = assignSlots(items)
 
   const place = (tensor: Tensor): PlannedTensor => {
-    const { root, offsetElems } = aliases.get(tensor)!
+    const { root, offsetElems, slice } = aliases.get(tensor)!
     const origin = graph.origin(root)
     const item = slotItem.get(root)
     const buffer = origin.kind === 'variable' ? { variable: origin.name } : { slot: slotOf[item!]! }
     const spec = graph.spec(tensor)
-    return { buffer, offsetBytes: offsetElems * 4, sizeBytes: storageBytes(elems(spec)), shape: spec.shape }
+    const sizeBytes = storageBytes(elems(slice ? graph.spec(root) : spec))
+    return { buffer, offsetBytes: offsetElems * 4, sizeBytes, shape: spec.shape, ...(slice ? { slice } : {}) }
   }
   const placeOf = (node: Node, ref: Ref): Place => {
     if (ref.from !== 'scratch') return place((ref.from === 'input' ? node.inputs : node.outputs)[ref.index]!)

@@ -186,9 +186,13 @@ export class Executor {
 
   async #readPlace(place: PlannedTensor): Promise<Float32Array> {
     const data = await this.gpu.read(this.#buffer(place), place.offsetBytes, place.sizeBytes)
-    return data.subarray(
-      0,
-      place.shape.reduce((a, b) => a * b, 1),
+    const elemCount = place.shape.reduce((a, b) => a * b, 1)
+    if (!place.slice) return data.subarray(0, elemCount)
+    const { channels, offset } = place.slice
+    const C = place.shape.at(-1)!
+    return Float32Array.from(
+      { length: elemCount },
+      (_, i) => data[Math.floor(i / C) * channels + offset + (i % C)]!,
     )
   }
 

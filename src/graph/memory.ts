@@ -1,5 +1,6 @@
+import type { ConcatAttrs } from '../kernels/concat.ts'
 import { getOp } from '../kernels/index.ts'
-import { elems, type Tensor } from '../kernels/op.ts'
+import { elems, type Slice, type Tensor } from '../kernels/op.ts'
 import type { PackAttrs } from '../kernels/pack.ts'
 import type { ViewAttrs } from '../kernels/view.ts'
 import { type Graph, GraphError, type Node } from './graph.ts'
@@ -7,10 +8,11 @@ import { type Graph, GraphError, type Node } from './graph.ts'
 /** Storage is handed out in whole vec4s: kernels may read and write up to the end of the last one. */
 export const storageBytes = (elemCount: number) => Math.ceil(elemCount / 4) * 16
 
-/** Where a tensor lives: an element range of the storage of its root tensor. */
+/** Where a tensor lives: an element range of the storage of its root tensor, or a slice of each of its rows. */
 export interface Alias {
   readonly root: Tensor
   readonly offsetElems: number
+  readonly slice?: Slice
 }
 
 export interface Lifetime {
@@ -22,7 +24,7 @@ export interface Lifetime {
 
 /**
  * Which tensors share storage: a view lies in its source, the inputs of a pack in its output, an in-place result in
- * the operand it overwrites. Throws a `GraphError` where sharing would lose a value somebody still reads.
+ * the operand it overwrites, what is concatenated along the last axis in its slice of the result. Throws a `GraphError` where sharing would lose a value somebody still reads.
  */
 export function resolveAliases(graph: Graph, nodes: readonly Node[]): Map<Tensor, Alias> {
   const parents = new Map<Tensor, Alias>()
@@ -38,11 +40,14 @@ export function resolveAliases(graph: Graph, nodes: readonly Node[]): Map<Tensor
       parents.set(node.outputs[i]!, { root: node.inputs[operand]!, offsetElems: 0 })
     })
   }
+  // the outer one of nested concatenations first: it decides where the rows of the inner one lie
+  for (const node of nodes.toReversed()) if (node.op === 'concat') writeInto(graph, nodes, node, parents)
   const resolve = (tensor: Tensor): Alias => {
     const parent = parents.get(tensor)
     if (!parent) return { root: tensor, offsetElems: 0 }
-    const { root, offsetElems } = resolve(parent.root)
-    return { root, offsetElems: offsetElems + parent.offsetElems }
+    const { root, offsetElems, ...outer } = resolve(parent.root)
+    const slice = parent.slice ? { slice: parent.slice } : outer
+    return { root, offsetElems: offsetElems + parent.offsetElems, ...slice }
   }
   const aliases = new Map([...graph.tensors()].map((t) => [t, resolve(t)]))
   for (const node of nodes) {
@@ -52,6 +57,28 @@ export function resolveAliases(graph: Graph, nodes: readonly Node[]): Map<Tensor
   }
   return aliases
 }
+
+/** Lets the operators before a concatenation write their results where it would copy them, if nobody else reads them. */
+function writeInto(graph: Graph, nodes: readonly Node[], concat: Node, parents: Map<Tensor, Alias>): void {
+  const result = concat.outputs[0]!
+  const shape = graph.shape(result)
+  if ((concat.attrs as ConcatAttrs).axis !== shape.length - 1) return
+  const outer = parents.get(result)?.slice ?? { channels: shape.at(-1)!, offset: 0 }
+  let { offset } = outer
+  for (const tensor of concat.inputs) {
+    const slice = { channels: outer.channels, offset }
+    offset += graph.shape(tensor).at(-1)!
+    const origin = graph.origin(tensor)
+    if (origin.kind !== 'node' || origin.output !== 0 || parents.has(tensor)) continue
+    const writer = graph.nodes[origin.node]!
+    const specs = writer.inputs.map((t) => graph.spec(t))
+    if (!getOp(writer.op).writesSlice?.(specs, graph.spec(tensor), writer.attrs, slice)) continue
+    if (readersOf(graph, nodes, tensor) === 1) parents.set(tensor, { root: result, offsetElems: 0, slice })
+  }
+}
+
+const readersOf = (graph: Graph, nodes: readonly Node[], tensor: Tensor) =>
+  [...nodes.flatMap((node) => node.inputs), ...graph.outputs.values()].filter((t) => t === tensor).length
 
 function packInto(graph: Graph, node: Node, parents: Map<Tensor, Alias>): void {
   node.inputs.forEach((tensor, i) => {

@@ -53,17 +53,32 @@ const foldScaleAndShift: Rule = (context, node, inputs) => {
   return null
 }
 
-const fuseRelu: Rule = (context, node, inputs) => {
-  if (node.op !== 'relu') return null
-  const conv = context.soleProducer(node.inputs[0]!, inputs[0]!, 'conv2d')
-  if (!conv || (conv.attrs as Conv2dAttrs).activation !== 'none') return null
-  return context.emit(conv.label, 'conv2d', conv.inputs, {
-    ...(conv.attrs as Conv2dAttrs),
-    activation: 'relu',
-  })
+/** residual + conv, of one shape: into the convolution's epilogue. */
+const fuseResidual: Rule = (context, node, inputs) => {
+  const { target } = context
+  if (node.op !== 'binary' || (node.attrs as { kind: string }).kind !== 'add') return null
+  for (const [i, tensor] of inputs.entries()) {
+    const conv = context.soleProducer(node.inputs[i]!, tensor, 'conv2d')
+    const residual = inputs[1 - i]!
+    if (!conv || !isLinear(conv) || target.shape(residual).join() !== target.shape(tensor).join()) continue
+    const [x, weight, bias] = conv.inputs
+    const K = target.shape(tensor)[3]!
+    const operands = [x!, weight!, bias ?? target.constant(new Float32Array(K), [K]), residual]
+    return context.emit(conv.label, 'conv2d', operands, conv.attrs as Conv2dAttrs)
+  }
+  return null
 }
 
-const RULES: readonly Rule[] = [foldConstants, foldScaleAndShift, fuseRelu]
+const fuseActivation: Rule = (context, node, inputs) => {
+  const activation = node.op
+  if (activation !== 'relu' && activation !== 'clip' && activation !== 'leakyRelu') return null
+  const conv = context.soleProducer(node.inputs[0]!, inputs[0]!, 'conv2d')
+  if (!conv || (conv.attrs as Conv2dAttrs).activation !== 'none') return null
+  const attrs = { ...(conv.attrs as Conv2dAttrs), ...node.attrs, activation }
+  return context.emit(conv.label, 'conv2d', conv.inputs, attrs)
+}
+
+const RULES: readonly Rule[] = [foldConstants, foldScaleAndShift, fuseResidual, fuseActivation]
 
 /** An equivalent graph that does less work, with the same inputs, variables and outputs by name. */
 export function rewriteForInference(source: Graph): Graph {
@@ -137,7 +152,7 @@ function constantOf(graph: Graph, tensor: Tensor): Float32Array | null {
 
 /** Whether a convolution's result is still linear in weight and bias: nothing stands behind it yet. */
 const isLinear = ({ attrs, inputs }: Node) =>
-  (attrs as Conv2dAttrs).activation === 'none' && inputs.length <= 3
+  (attrs as Conv2dAttrs).activation === 'none' && inputs.length < 4
 
 /** [scale, shift] per channel, when `node` computes input·scale + shift from its input `at` and constants. */
 function affineOf(

@@ -39,8 +39,13 @@ export const conv2d: Op<Conv2dAttrs> = {
 
   kernels(inputs, [y], attrs) {
     const refs = inputs.map((_, i) => input(i))
-    return [convolution(inputs, refs, { ref: output(0), start: 0, channels: y!.shape[3]! }, attrs)]
+    const { channels, offset } = y!.slice ?? { channels: y!.shape[3]!, offset: 0 }
+    return [convolution(inputs, refs, { ref: output(0), start: offset, channels }, attrs)]
   },
+
+  // a slice that is not aligned to vec4s would cost a tiled convolution its tiles: then copying is cheaper
+  writesSlice: (_inputs, { shape }, { groups }, { channels, offset }) =>
+    groups > 1 || shape[3]! % 4 !== 0 || (channels % 4 === 0 && offset % 4 === 0),
 
   grad(b, attrs) {
     const [x, w, bias, residual] = [b.inputs[0]!, b.inputs[1]!, b.inputs[2], b.inputs[3]]

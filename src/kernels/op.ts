@@ -10,6 +10,14 @@ import type { AttrsOf, OpName } from './index.ts'
 /** The static type of a tensor. All tensors are float32 on the GPU and float64 in the reference. */
 export interface Spec {
   readonly shape: readonly number[]
+  /** Set by the planner for kernels only: the tensor's rows lie inside the wider rows of a concatenation. */
+  readonly slice?: Slice
+}
+
+/** Where the last axis of a tensor lies in that of the tensor it is concatenated into. */
+export interface Slice {
+  readonly channels: number
+  readonly offset: number
 }
 
 /** Identifies a tensor inside one graph. */
@@ -55,7 +63,7 @@ export interface Op<A extends object> {
   readonly name: string
   /** Output shapes; throws a `ShapeError` that shows the shapes when they don't fit. */
   infer(inputs: readonly Spec[], attrs: A): Spec[]
-  /** The dispatches that compute it. Pure data, no GPU here. None: the planner aliases memory instead (view, pack). */
+  /** The dispatches that compute it. Pure data, no GPU here. None: the planner gives out memory instead (view, pack, empty). */
   kernels(inputs: readonly Spec[], outputs: readonly Spec[], attrs: A): Dispatch[]
   /** Gradient with respect to each input. Absent: not differentiable. */
   grad?(builder: GradBuilder, attrs: A): (Tensor | null)[]
@@ -63,8 +71,10 @@ export interface Op<A extends object> {
   reference(inputs: readonly Float64Array[], specs: readonly Spec[], attrs: A): Float64Array[]
   /** `inPlace[i]`: the input whose memory output i overwrites. The kernel binds it once, as that output. */
   readonly inPlace?: readonly (number | null)[]
-  /** How the outputs or inputs share memory without any kernel; see `graph/memory.ts`. */
-  readonly alias?: 'view' | 'pack'
+  /** Whether the kernels can write output 0 into a slice; without it a concatenation copies. */
+  writesSlice?(inputs: readonly Spec[], output: Spec, attrs: A, slice: Slice): boolean
+  /** How the outputs or inputs share memory without any kernel (`empty` shares none); see `graph/memory.ts`. */
+  readonly alias?: 'view' | 'pack' | 'empty'
 }
 
 export class ShapeError extends Error {
