@@ -2,7 +2,6 @@ import {
   ceilDiv,
   type Dispatch,
   elems,
-  expectRanks,
   grid,
   input,
   type Op,
@@ -64,41 +63,6 @@ export const concat: Op<ConcatAttrs> = {
       }
     }
     return [Float64Array.from(y)]
-  },
-}
-
-export interface CopyIntoAttrs {
-  readonly axis: number
-  readonly start: number
-}
-
-/** [y, x] → y with [start, start + x's length) along one axis replaced by x, in place. Not differentiable. */
-export const copyInto: Op<CopyIntoAttrs> = {
-  name: 'copyInto',
-  inPlace: [0],
-
-  infer(inputs, { axis, start }) {
-    expectRanks('copyInto', inputs, [null, null])
-    const [y, x] = [inputs[0]!.shape, inputs[1]!.shape]
-    const fits = x.length === y.length && x.every((d, i) => i === axis || d === y[i])
-    if (!fits || !(axis in x) || start < 0 || start + x[axis]! > y[axis]!) {
-      throw new ShapeError('copyInto', `no place for it at ${start} along axis ${axis}`, inputs)
-    }
-    return [inputs[0]!]
-  },
-
-  kernels: ([, x], [y], { axis, start }) => [write(x!, input(1), y!, output(0), axis, start)],
-
-  reference([y, x], [spec, piece], { axis, start }) {
-    const inner = spec!.shape.slice(axis + 1).reduce((a, b) => a * b, 1)
-    const [length, size] = [spec!.shape[axis]!, piece!.shape[axis]!]
-    return [
-      y!.map((value, at) => {
-        const j = (Math.floor(at / inner) % length) - start
-        if (j < 0 || j >= size) return value
-        return x![(Math.floor(at / (inner * length)) * size + j) * inner + (at % inner)]!
-      }),
-    ]
   },
 }
 

@@ -63,7 +63,7 @@ export interface Op<A extends object> {
   readonly name: string
   /** Output shapes; throws a `ShapeError` that shows the shapes when they don't fit. */
   infer(inputs: readonly Spec[], attrs: A): Spec[]
-  /** The dispatches that compute it. Pure data, no GPU here. None: the planner gives out memory instead (view, pack, empty). */
+  /** The dispatches that compute it. Pure data, no GPU here. None: the planner aliases memory instead (view, pack). */
   kernels(inputs: readonly Spec[], outputs: readonly Spec[], attrs: A): Dispatch[]
   /** Gradient with respect to each input. Absent: not differentiable. */
   grad?(builder: GradBuilder, attrs: A): (Tensor | null)[]
@@ -73,8 +73,8 @@ export interface Op<A extends object> {
   readonly inPlace?: readonly (number | null)[]
   /** Whether the kernels can write output 0 into a slice; without it a concatenation copies. */
   writesSlice?(inputs: readonly Spec[], output: Spec, attrs: A, slice: Slice): boolean
-  /** How the outputs or inputs share memory without any kernel (`empty` shares none); see `graph/memory.ts`. */
-  readonly alias?: 'view' | 'pack' | 'empty'
+  /** How the outputs or inputs share memory without any kernel; see `graph/memory.ts`. */
+  readonly alias?: 'view' | 'pack'
 }
 
 export class ShapeError extends Error {
