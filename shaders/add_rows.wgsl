@@ -38,6 +38,7 @@ fn main(
   } else {
     value += vec4f(element(4u * i), element(4u * i + 1u), element(4u * i + 2u), element(4u * i + 3u));
   }
-  if (RELU == 1u) { value = max(value, vec4f(0.0)); }
+  // not max, which may drop a NaN
+  if (RELU == 1u) { value = select(value, vec4f(0.0), value < vec4f(0.0)); }
   y[i] = value;
 }

@@ -1,4 +1,4 @@
-// y = max(x, 0)
+// y = max(x, 0), written as a choice: max may drop a NaN, which must reach the loss to be seen
 // x, y: any one shape, as vec4
 // One invocation: one vec4 of y.
 // use lib/grid.wgsl
@@ -17,5 +17,5 @@ fn main(
 ) {
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
-  y[i] = max(x[i], vec4f(0.0));
+  y[i] = select(x[i], vec4f(0.0), x[i] < vec4f(0.0));
 }

@@ -14,7 +14,8 @@ struct Params { vectors: u32 }
 fn tanh4(x: vec4f) -> vec4f {
   let z = min(x * x, vec4f(0.4));
   let p = (((-0.00564746 * z + 0.02058865) * z - 0.05372457) * z + 0.13331264) * z - 0.33333275;
-  let magnitude = 1.0 - 2.0 / (exp(2.0 * min(abs(x), vec4f(10.0))) + 1.0);
+  let clamped = select(abs(x), vec4f(10.0), abs(x) > vec4f(10.0)); // not min, which may drop a NaN
+  let magnitude = 1.0 - 2.0 / (exp(2.0 * clamped) + 1.0);
   return select(sign(x) * magnitude, x + x * z * p, x * x <= vec4f(0.4));
 }
 
