@@ -3,7 +3,16 @@
  * Integers wrap and divide as ONNX says; 64-bit ones stay exact.
  */
 import { denseStrides, repeatedStrides } from '../../kernels/strided.ts'
-import { type Attributes, axesOf, axisOf, BadNode, integers, type Memory, Unsupported } from './node.ts'
+import {
+  type Attributes,
+  axesOf,
+  axisOf,
+  BadNode,
+  type Context,
+  integers,
+  type Memory,
+  Unsupported,
+} from './node.ts'
 import {
   broadcast,
   flattened,
@@ -17,17 +26,9 @@ import {
 } from './shapes.ts'
 import { dtypeOf, type HostTensor, onnxTypeName } from './tensors.ts'
 
-export interface HostContext {
-  readonly attributes: Attributes
-  readonly opset: number
-  readonly memory: Memory
-  /** Number of outputs that the graph gives names to. */
-  readonly outputs: number
-}
-
 /** Inputs as the node lists them; null where an optional one is left out. */
 export type HostInputs = readonly (HostTensor | null)[]
-type HostOp = (inputs: HostInputs, c: HostContext) => HostTensor[]
+type HostOp = (inputs: HostInputs, c: Context) => HostTensor[]
 
 /** Every operator that is computed at import when all its inputs are known. */
 export const HOST_OPS: Readonly<Record<string, HostOp>> = {
@@ -44,7 +45,9 @@ export const HOST_OPS: Readonly<Record<string, HostOp>> = {
     alike(one(x), reshaped(one(x).shape, integers(two(x)[1]), c.attributes.int('allowzero', 0) > 0)),
   ],
   Flatten: (x, c) => [alike(one(x), flattened(one(x).shape, c.attributes.int('axis', 1)))],
-  Squeeze: (x, c) => [alike(one(x), squeezed(one(x).shape, squeezeAxes(x, c)))],
+  Squeeze: (x, c) => [
+    alike(one(x), squeezed(one(x).shape, squeezeAxes(one(x).shape.length, x[1] ?? null, c))),
+  ],
   Unsqueeze: (x, c) => [
     alike(one(x), unsqueezed(one(x).shape, unsqueezeAxes(one(x).shape.length, x[1] ?? null, c))),
   ],
@@ -77,7 +80,7 @@ const repeat = (x: HostTensor, shape: readonly number[], memory: Memory) =>
   strided(x, shape, repeatedStrides(x.shape, shape), memory)
 
 /** Outside of training, Dropout keeps everything. */
-function dropout(inputs: HostInputs, { attributes, memory, outputs }: HostContext): HostTensor[] {
+function dropout(inputs: HostInputs, { attributes, memory, outputs }: Context): HostTensor[] {
   expectInference(inputs[2] ?? null)
   attributes.ignore('ratio', 'seed')
   const x = one(inputs)
@@ -92,7 +95,7 @@ export function expectInference(training: HostTensor | null): void {
   if (training && Number(training.data[0]) !== 0) throw new Unsupported('is in training mode')
 }
 
-function constant({ attributes, memory }: HostContext): HostTensor {
+function constant({ attributes, memory }: Context): HostTensor {
   const tensor = attributes.get('tensor', 'value')
   if (tensor) return tensor
   const list = (values: readonly number[], dtype: 'float32' | 'int64', shape: readonly number[]) => {
@@ -112,7 +115,7 @@ function constant({ attributes, memory }: HostContext): HostTensor {
   throw new Unsupported('has neither a dense tensor nor numbers as its value')
 }
 
-function constantOfShape(shape: HostTensor, { attributes, memory }: HostContext): HostTensor {
+function constantOfShape(shape: HostTensor, { attributes, memory }: Context): HostTensor {
   const value = attributes.get('tensor', 'value')
   if (value && value.data.length !== 1) throw new BadNode(`its value has ${value.data.length} elements`)
   const y = memory.make(value?.dtype ?? 'float32', integers(shape))
@@ -132,7 +135,7 @@ export function shapeOf(shape: readonly number[], attributes: Attributes, memory
   return y
 }
 
-function gather([x, indices]: [HostTensor, HostTensor], { attributes, memory }: HostContext): HostTensor {
+function gather([x, indices]: [HostTensor, HostTensor], { attributes, memory }: Context): HostTensor {
   const axis = axisOf(attributes.int('axis', 0), x.shape.length)
   const size = x.shape[axis]!
   if (indices.dtype !== 'int64' && indices.dtype !== 'int32')
@@ -157,11 +160,7 @@ function gather([x, indices]: [HostTensor, HostTensor], { attributes, memory }: 
 }
 
 /** Slice's ranges: attributes up to opset 9, inputs since. */
-export function sliceRanges(
-  shape: readonly number[],
-  inputs: HostInputs,
-  { attributes, opset }: HostContext,
-) {
+export function sliceRanges(shape: readonly number[], inputs: HostInputs, { attributes, opset }: Context) {
   const [starts, ends, axes, steps] =
     opset < 10
       ? ['starts', 'ends', 'axes'].map((name) => attributes.get('ints', name))
@@ -171,7 +170,7 @@ export function sliceRanges(
   return ranges(shape, starts, ends, found, steps ?? starts.map(() => 1))
 }
 
-function slice(inputs: HostInputs, c: HostContext): HostTensor {
+function slice(inputs: HostInputs, c: Context): HostTensor {
   const x = one(inputs)
   const [shape, strides] = [[...x.shape], denseStrides(x.shape)]
   let offset = 0
@@ -183,7 +182,7 @@ function slice(inputs: HostInputs, c: HostContext): HostTensor {
   return strided(x, shape, strides, c.memory, offset)
 }
 
-function cast(x: HostTensor, { attributes, memory }: HostContext): HostTensor {
+function cast(x: HostTensor, { attributes, memory }: Context): HostTensor {
   const code = attributes.int('to', 0)
   attributes.ignore('saturate') // only says something of 8-bit floats
   const dtype = dtypeOf(code)
@@ -216,7 +215,7 @@ function toHalf(value: number): number {
   return Math.abs(rounded) > 65504 ? Math.sign(value) * Number.POSITIVE_INFINITY : rounded
 }
 
-function concat(inputs: HostInputs, { attributes, memory }: HostContext): HostTensor {
+function concat(inputs: HostInputs, { attributes, memory }: Context): HostTensor {
   const parts = inputs.filter((x) => x !== null)
   const first = one(parts)
   const axis = axisOf(attributes.int('axis', Number.NaN), first.shape.length)
@@ -242,16 +241,20 @@ function concat(inputs: HostInputs, { attributes, memory }: HostContext): HostTe
 }
 
 /** The axes of Squeeze: an attribute up to opset 12, an input since; null for all of size 1. */
-export function squeezeAxes(inputs: HostInputs, { attributes, opset }: HostContext): number[] | null {
-  const given = opset < 13 ? attributes.get('ints', 'axes') : inputs[1] ? integers(inputs[1]) : undefined
-  return given ? axesOf(given, one(inputs).shape.length) : null
+export function squeezeAxes(
+  rank: number,
+  input: HostTensor | null,
+  { attributes, opset }: Context,
+): number[] | null {
+  const given = opset < 13 ? attributes.get('ints', 'axes') : input ? integers(input) : undefined
+  return given ? axesOf(given, rank) : null
 }
 
 /** The axes of Unsqueeze in its result, whose input has `rank`. */
 export function unsqueezeAxes(
   rank: number,
   input: HostTensor | null,
-  { attributes, opset }: HostContext,
+  { attributes, opset }: Context,
 ): number[] {
   const given = opset < 13 ? attributes.get('ints', 'axes') : input ? integers(input) : undefined
   if (!given) throw new BadNode('names no axes')
@@ -356,7 +359,7 @@ function range([start, limit, delta]: HostInputs, memory: Memory): HostTensor {
 }
 
 /** y = (x − zero point) · scale, with one scale for all or one for each index of `axis`. */
-function dequantize([x, scale, zero]: HostInputs, { attributes, memory }: HostContext): HostTensor {
+function dequantize([x, scale, zero]: HostInputs, { attributes, memory }: Context): HostTensor {
   if (!x || !scale) throw new BadNode('needs a tensor and a scale')
   if (!['int8', 'uint8', 'int32'].includes(x.dtype)) throw new Unsupported(`does not take ${x.dtype} apart`)
   if (attributes.int('block_size', 0) !== 0) throw new Unsupported('has scales for blocks (block_size)')

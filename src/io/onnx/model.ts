@@ -224,7 +224,7 @@ function valueInfo({ name, type }: proto.onnx.IValueInfoProto): ValueInfo {
   return {
     name: name ?? '',
     dtype: tensor ? dtypeOf(tensor.elemType) : null,
-    typeName: tensor ? onnxTypeName(tensor.elemType) : type ? 'no tensor' : 'of no type',
+    typeName: tensor ? onnxTypeName(tensor.elemType) : type ? 'sequence or optional' : 'unknown',
     // a dimension is a number, a name or nothing at all; the decoder's default for the number is 0
     shape:
       dims?.map((dim) => (Object.hasOwn(dim, 'dimValue') ? toNumber(dim.dimValue) : dim.dimParam || '?')) ??

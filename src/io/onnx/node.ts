@@ -8,6 +8,9 @@ export class Unsupported extends Error {}
 /** A node that makes no sense: shapes that don't fit, a missing input. */
 export class BadNode extends Error {}
 
+/** A node that needs something at import that is only known when the graph runs. */
+export class NotKnown extends Error {}
+
 /** The attributes of one node, by kind. Those that nobody has asked for are `unused`: their meaning would be lost. */
 export class Attributes {
   readonly #used = new Set<string>()
@@ -86,4 +89,13 @@ export function integers(tensor: HostTensor): number[] {
   }
   if (tensor.data.length > 64) throw new BadNode(`has a list of ${tensor.data.length} axes or sizes`)
   return Array.from(tensor.data as Int32Array, Number)
+}
+
+/** What an operator's entry gets besides the inputs. */
+export interface Context {
+  readonly attributes: Attributes
+  readonly opset: number
+  readonly memory: Memory
+  /** Number of outputs that the graph gives names to. */
+  readonly outputs: number
 }

@@ -52,6 +52,19 @@ export interface Beside {
   roomBytes: number
 }
 
+/** A tensor of a type that is valid ONNX, but not read here. Exit code 4. */
+export class UnreadableType extends UserError {
+  constructor(
+    where: string,
+    readonly type: string,
+  ) {
+    super(
+      `${where} has the type ${type}, which is not read (${DATA_TYPES.join(', ')} are)`,
+      EXIT.badWeightsOrRecords,
+    )
+  }
+}
+
 /** A name from a file as it may stand in a sentence: quoted, without control characters, not endless. */
 export const quote = (name: string) => JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name)
 
@@ -92,12 +105,7 @@ function toBigInt(value: unknown): bigint {
  */
 export async function readTensor(tensor: TensorProto, where: string, beside: Beside): Promise<HostTensor> {
   const dtype = dtypeOf(tensor.dataType)
-  if (!dtype) {
-    throw bad(
-      where,
-      `has the type ${onnxTypeName(tensor.dataType)}, which is not read (${DATA_TYPES.join(', ')} are)`,
-    )
-  }
+  if (!dtype) throw new UnreadableType(where, onnxTypeName(tensor.dataType))
   const shape = (tensor.dims ?? []).map(toNumber)
   const elems = elemsOf(shape)
   if (elems === null) throw bad(where, `has the shape [${shape.join('×')}], which is none or too large`)

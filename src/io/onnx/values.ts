@@ -1,7 +1,7 @@
 /** Values of an ONNX graph while it is imported, and how they change between ONNX's layout and ours. */
 import type { Graph } from '../../graph/graph.ts'
 import type { Tensor } from '../../kernels/op.ts'
-import { BadNode, type Memory, Unsupported } from './node.ts'
+import { BadNode, type Context, type Memory, NotKnown, Unsupported } from './node.ts'
 import { transposeHost } from './shapes.ts'
 import { elemsOf, type HostTensor } from './tensors.ts'
 
@@ -137,4 +137,29 @@ export class Builder {
 function isFree(shape: readonly number[], perm: readonly number[]): boolean {
   const moved = perm.filter((axis) => shape[axis] !== 1)
   return moved.every((axis, i) => i === 0 || axis > moved[i - 1]!)
+}
+
+export interface DeviceContext extends Context {
+  readonly builder: Builder
+}
+
+/** Inputs as the node lists them; null where an optional one is left out. */
+export type Inputs = readonly (Value | null)[]
+
+export function first(inputs: Inputs): Value {
+  return present(inputs, 0)
+}
+
+export function present(inputs: Inputs, index: number): Value {
+  const value = inputs[index]
+  if (!value) throw new BadNode(`input ${index} is missing`)
+  return value
+}
+
+/** Input `index` as a value known at import, or null when it is left out. */
+export function known(inputs: Inputs, index: number): HostTensor | null {
+  const value = inputs[index]
+  if (!value) return null
+  if (!isHost(value)) throw new NotKnown(`needs input ${index} as a constant, but it is computed`)
+  return value
 }
