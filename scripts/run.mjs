@@ -9,7 +9,7 @@
 
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { constants } from 'node:os'
+import { availableParallelism, constants } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensureAdapter, recallAdapter } from './lib/adapter.mjs'
@@ -60,7 +60,12 @@ function program(args) {
  * @param {NodeJS.ProcessEnv} env
  */
 function start(args, env) {
-  const child = spawn(process.execPath, args, { stdio: 'inherit', env })
+  // libuv decodes photographs in four threads unless told otherwise, however many cores there are
+  const threads = env.UV_THREADPOOL_SIZE ?? String(Math.max(4, availableParallelism()))
+  const child = spawn(process.execPath, args, {
+    stdio: 'inherit',
+    env: { ...env, UV_THREADPOOL_SIZE: threads },
+  })
   process.on('SIGINT', () => {})
   for (const signal of /** @type {const} */ (['SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => child.kill(signal))

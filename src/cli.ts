@@ -41,12 +41,18 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   return result.code
 }
 
+/** A signal sent to a whole process group reaches this program twice, the second time through its launcher. */
+const SAME_SIGNAL_MS = 1000
+
 /** Raised by the first Ctrl-C or SIGTERM; the second one ends the program where it stands. */
 function interruption(say: (line: string) => void): AbortSignal {
   const controller = new AbortController()
+  let first = Number.NEGATIVE_INFINITY
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
+      if (Date.now() - first < SAME_SIGNAL_MS) return
       if (controller.signal.aborted) process.exit(EXIT.interrupted)
+      first = Date.now()
       say('stopping after the work in hand; once more to stop at once')
       controller.abort()
     })
