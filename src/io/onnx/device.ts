@@ -3,7 +3,7 @@ import type { AttrsOf, OpName } from '../../kernels/index.ts'
 import type { Tensor } from '../../kernels/op.ts'
 import { batchNormalization, conv, globalPool, pad, pool, resize, upsample } from './device-image.ts'
 import { expectInference, permOf, shapeOf, sliceRanges, squeezeAxes, unsqueezeAxes } from './host.ts'
-import { axesOf, axisOf, BadNode, integers, NotKnown, Unsupported } from './node.ts'
+import { axesOf, axisOf, BadNode, integers, NotKnown } from './node.ts'
 import { broadcast, flattened, reshaped, squeezed, transposeHost, unsqueezed } from './shapes.ts'
 import {
   type Builder,
