@@ -286,6 +286,14 @@ export const classifierRows = {
       attrs: { axis: 1 },
     },
     { inputs: Array.from({ length: 11 }, (_, i) => [2, i + 1]), attrs: { axis: 1 } },
+    {
+      inputs: [
+        [2, 5, 4],
+        [2, 5, 3],
+      ],
+      attrs: { axis: 2 },
+      slice: { channels: 16, offset: 5 },
+    },
   ],
   transpose: table(transposed, ([x, perm]) => ({ inputs: [x], attrs: { perm } })),
   pad: table(padded, ([x, pads, mode]) => ({ inputs: [x], attrs: { pads, mode, value: -1.5 } })),

@@ -83,6 +83,14 @@ export const convRows: Rows<AttrsOf<'conv2d'>> = [
     conv([2, 5, 3, 3], [3, 3, 3, 5], { bias, residualScale: -0.5, activation: 'clip', min: -1, max: 1 }),
   ),
   withResidual(conv([1, 5, 5, 4], [3, 3, 2, 4], { bias, groups: 2, residualScale: 0.3 })),
+  // into some channels of a wider tensor: the first, the middle and the last ones, tiled and not
+  { ...conv([2, 5, 7, 4], [3, 3, 4, 4], { bias, ...relu }), slice: { channels: 12, offset: 0 } },
+  { ...conv([2, 5, 9, 4], [1, 1, 4, 64], { bias }), slice: { channels: 76, offset: 8 } },
+  { ...withResidual(conv([1, 5, 6, 4], [3, 3, 4, 8], { bias })), slice: { channels: 16, offset: 8 } },
+  { ...conv([2, 4, 3, 3], [3, 3, 3, 3], { bias }), slice: { channels: 8, offset: 4 } },
+  // the piece would fit the tiles, the whole or its place does not
+  { ...conv([2, 4, 3, 4], [3, 3, 4, 4]), slice: { channels: 11, offset: 4 } },
+  { ...conv([1, 5, 3, 4], [1, 1, 4, 4]), slice: { channels: 8, offset: 3 } },
 ]
 
 /** The rows of a gradient of conv2d: made from the forward rows (bias and activation are none of its business). */

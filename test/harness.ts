@@ -5,7 +5,15 @@ import { runReference } from '../src/graph/reference.ts'
 import { openGpu } from '../src/io/dawn.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import { getOp, type OpName, ops } from '../src/kernels/index.ts'
-import { type AnyOp, elems, formatShape, type Spec, type Tensor } from '../src/kernels/op.ts'
+import {
+  type AnyOp,
+  type Dispatch,
+  elems,
+  formatShape,
+  type Slice,
+  type Spec,
+  type Tensor,
+} from '../src/kernels/op.ts'
 import { cases } from './cases.ts'
 import type { Case, CaseInput, Distribution } from './rows.ts'
 
@@ -46,6 +54,7 @@ export interface Row {
   readonly title: string
   readonly specs: readonly Spec[]
   readonly attrs: object
+  readonly slice?: Slice | undefined
   /** float32 values, so that GPU and reference start from the same numbers. */
   readonly inputs: readonly Float32Array[]
 }
@@ -58,12 +67,25 @@ export function rowsOf(name: OpName): Row[] {
     return {
       name,
       op: getOp(name),
-      title: `${i}: ${shapes} ${describeAttrs(row.attrs)}${row.note ? ` (${row.note})` : ''}`.trim(),
+      title:
+        `${i}: ${shapes} ${describeAttrs(row.attrs)}${describeSlice(row.slice)}${row.note ? ` (${row.note})` : ''}`.trim(),
       specs,
       attrs: row.attrs,
+      slice: row.slice,
       inputs: row.inputs.map((input, j) => draw(elems(specs[j]!), distribution(input), random)),
     }
   })
+}
+
+const describeSlice = (slice: Slice | undefined) =>
+  slice ? ` into ${slice.channels} channels from ${slice.offset} on` : ''
+
+/** The dispatches of a row, its first output a slice if the row says so. */
+export function dispatchesOf(row: Row): Dispatch[] {
+  const outputs = outputSpecs(row).map((spec, i) =>
+    row.slice && i === 0 ? { ...spec, slice: row.slice } : spec,
+  )
+  return row.op.kernels(row.specs, outputs, row.attrs)
 }
 
 export const outputSpecs = (row: Row): Spec[] => row.op.infer(row.specs, row.attrs)

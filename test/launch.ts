@@ -1,7 +1,7 @@
 import { type Gpu, GpuError } from '../src/kernels/gpu.ts'
-import { type Dispatch, elems, type Ref } from '../src/kernels/op.ts'
+import { type Dispatch, elems, type Ref, type Slice, type Spec } from '../src/kernels/op.ts'
 import { packParams } from '../src/kernels/shader.ts'
-import { float64, outputSpecs, type Row } from './harness.ts'
+import { dispatchesOf, float64, outputSpecs, type Row } from './harness.ts'
 import { type Comparison, compare, reductionLength } from './tolerance.ts'
 
 /**
@@ -41,14 +41,14 @@ export interface Launch {
 
 export async function launch(gpu: Gpu, row: Row, poison: Poison): Promise<Launch> {
   const outputs = outputSpecs(row)
-  const dispatches = row.op.kernels(row.specs, outputs, row.attrs)
+  const dispatches = dispatchesOf(row)
   const inputs = row.inputs.map((data, i) => guarded(gpu, `input ${i}`, data.length, poison, data))
   const results = outputs.map((spec, i) => {
     const operand = row.op.inPlace?.[i] ?? null
     return guarded(
       gpu,
       `output ${i}`,
-      elems(spec),
+      i === 0 ? wideElems(row, spec) : elems(spec),
       poison,
       operand === null ? undefined : row.inputs[operand],
     )
@@ -69,9 +69,25 @@ export async function launch(gpu: Gpu, row: Row, poison: Poison): Promise<Launch
   const data = await Promise.all(
     results.map((item) => gpu.read(item.buffer, GUARD_ELEMS * 4, item.elemCount * 4)),
   )
+  if (row.slice) {
+    const { inside, outside } = cutSlice(data[0]!, outputs[0]!, row.slice)
+    data[0] = inside
+    if (outside.some((value) => !Object.is(value, Math.fround(poison.value))))
+      fixed.push(['output 0: other channels'])
+  }
   for (const { buffer } of [...inputs, ...results, ...scratch.values()]) gpu.pool.give(buffer)
   for (const block of blocks) gpu.pool.give(block)
   return { outputs: data, damage: [...fixed, ...written].flat() }
+}
+
+/** Elements of the tensor that output 0 is a slice of, or its own. */
+const wideElems = ({ slice }: Row, spec: Spec) =>
+  slice ? (elems(spec) / spec.shape.at(-1)!) * slice.channels : elems(spec)
+
+/** What a kernel was to write into its slice of each row, and what it was to leave alone. */
+function cutSlice(wide: Float32Array, { shape }: Spec, { channels, offset }: Slice) {
+  const isInside = (_: number, i: number) => i % channels >= offset && i % channels < offset + shape.at(-1)!
+  return { inside: wide.filter(isInside), outside: wide.filter((value, i) => !isInside(value, i)) }
 }
 
 const wholeVectors = (elemCount: number) => Math.ceil(elemCount / 4) * 4

@@ -1,4 +1,5 @@
 import type { AttrsOf, OpName } from '../src/kernels/index.ts'
+import type { Slice } from '../src/kernels/op.ts'
 
 /**
  * normal: mean 0, variance 1. positive: uniform in 0.5…2. unit: uniform in 0…1. awayFromZero: uniform in ±(0.1…1), so
@@ -21,6 +22,8 @@ export type CaseInput = readonly number[] | { readonly shape: readonly number[];
 export interface Case<A> {
   readonly inputs: readonly CaseInput[]
   readonly attrs: A
+  /** The kernels write output 0 into these channels of a wider tensor, as they do before a concatenation. */
+  readonly slice?: Slice
   /** What this row is there for, where the shapes do not say it. */
   readonly note?: string
 }
