@@ -31,7 +31,7 @@ export const storedShape = (shape: readonly number[], layout: Layout): number[] 
 
 /** Position of ONNX's `axis` in the stored shape. */
 export const storedAxis = (axis: number, layout: Layout) =>
-  layout === 'nhwc' ? FROM_NHWC.indexOf(axis as 0) : axis
+  layout === 'nhwc' ? FROM_NHWC[axis]! : axis
 
 /** `data` of an ONNX `shape` in row-major order as it is stored, or the other way round with `back`. */
 export function relayout(
