@@ -7,6 +7,8 @@ export interface Option {
   readonly value?: string
   readonly help: string
   readonly short?: string
+  /** Whether it may be given more than once; see `Flags.texts`. */
+  readonly many?: boolean
 }
 
 export interface Command {
@@ -41,9 +43,11 @@ export const COMMON_OPTIONS: Readonly<Record<string, Option>> = {
   version: { help: 'the version' },
 }
 
+type FlagValue = string | boolean | string[] | undefined
+
 /** Options of one call, checked as they are asked for. Throws a `UserError` (exit code 2) that names the option. */
 export class Flags {
-  constructor(private readonly values: Readonly<Record<string, string | boolean | undefined>>) {}
+  constructor(private readonly values: Readonly<Record<string, FlagValue>>) {}
 
   on(name: string): boolean {
     return this.values[name] === true
@@ -52,6 +56,12 @@ export class Flags {
   text(name: string): string | undefined {
     const value = this.values[name]
     return typeof value === 'string' ? value : undefined
+  }
+
+  /** All values of an option that may be given more than once. */
+  texts(name: string): readonly string[] {
+    const value = this.values[name]
+    return Array.isArray(value) ? value : []
   }
 
   /** A finite number of at least `min` (more than it when `exclusive`). */
@@ -92,13 +102,17 @@ export function parse(args: readonly string[], options: Readonly<Record<string, 
       args: [...args],
       allowPositionals: true,
       options: Object.fromEntries(
-        Object.entries(options).map(([name, { value, short }]) => [
+        Object.entries(options).map(([name, { value, short, many = false }]) => [
           name,
-          { type: value ? ('string' as const) : ('boolean' as const), ...(short ? { short } : {}) },
+          {
+            type: value ? ('string' as const) : ('boolean' as const),
+            multiple: many,
+            ...(short ? { short } : {}),
+          },
         ]),
       ),
     })
-    return { flags: new Flags(values as Record<string, string | boolean | undefined>), positionals }
+    return { flags: new Flags(values as Record<string, FlagValue>), positionals }
   } catch (cause) {
     const [what] = (cause as Error).message.split(/\.\s/)
     const hint = /ambiguous/.test(what!)
