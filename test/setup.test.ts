@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 // The set-up runs before any dependency is there, so it is plain JavaScript; what the tests use of it is typed here.
 type SourceFile = { name: string; text: string }
-type Driver = { libraryPath: string; icd: string } | null
+type Driver = { libFolder: string; icd: string } | null
 type Found = { adapter: object; driver: Driver }
 const { backportsSources } = await vi.importActual<{
   backportsSources(files: SourceFile[], codename: string): SourceFile[]
@@ -136,7 +136,7 @@ describe('what an earlier run found', () => {
   })
 
   it('is not believed when the driver is gone', () => {
-    const driver = { libraryPath: folder, icd: join(folder, 'icd.json') }
+    const driver = { libFolder: folder, icd: join(folder, 'icd.json') }
     writeFileSync(driver.icd, '{}')
     remember(folder, { adapter, driver }, 'then')
     expect(recall(folder, 'then')).toEqual({ adapter, driver })
@@ -165,7 +165,7 @@ describe('what an earlier run found', () => {
 })
 
 describe('the environment of a driver', () => {
-  const driver = { libraryPath: '/d', icd: '/d/icd.json' }
+  const driver = { libFolder: '/d', icd: '/d/icd.json' }
 
   it('puts the driver first and keeps the rest', () => {
     expect(driverEnv(driver, { LD_LIBRARY_PATH: '/mine', HOME: '/h' })).toMatchObject({

@@ -8,7 +8,7 @@ import { installSwiftShader, swiftShaderRunsHere } from './swiftshader.mjs'
 
 /**
  * @typedef {{ vendor: string, architecture: string, device: string, description: string, software: boolean }} Adapter
- * @typedef {{ libraryPath: string, icd: string } | null} Driver null: what the system has
+ * @typedef {{ libFolder: string, icd: string } | null} Driver null: what the system has
  * @typedef {{ adapter: Adapter, driver: Driver }} Found
  * @typedef {{ found: Found | null, why: string }} Attempt
  */

@@ -36,7 +36,7 @@ export function cacheFolder(env = process.env) {
  */
 export function driverEnv(driver, base) {
   if (!driver) return { ...base, [READY]: '1' }
-  const libraries = [driver.libraryPath, base.LD_LIBRARY_PATH].filter(Boolean).join(delimiter)
+  const libraries = [driver.libFolder, base.LD_LIBRARY_PATH].filter(Boolean).join(delimiter)
   return { ...base, LD_LIBRARY_PATH: libraries, VK_DRIVER_FILES: driver.icd, [READY]: '1' }
 }
 
@@ -50,7 +50,7 @@ export function recall(cache, stamp = currentStamp()) {
     const memory = JSON.parse(readFileSync(memoryFile(cache), 'utf8'))
     const { adapter, driver } = memory
     if (memory.stamp !== stamp || !adapter) return null
-    const isThere = !driver || (existsSync(driver.icd) && existsSync(driver.libraryPath))
+    const isThere = !driver || (existsSync(driver.icd) && existsSync(driver.libFolder))
     return isThere ? { adapter, driver } : null
   } catch {
     return null // never written, or not by us: looking again mends it

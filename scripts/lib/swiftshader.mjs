@@ -32,11 +32,11 @@ export function swiftShaderRunsHere() {
 /**
  * Fetches the driver into `cache` unless it is there. Throws when npm or the checksum fails.
  * @param {string} cache
- * @returns {{ libraryPath: string, icd: string }}
+ * @returns {{ libFolder: string, icd: string }}
  */
 export function installSwiftShader(cache) {
   const folder = join(cache, `swiftshader-${PACKAGE.split('@').at(-1)}`)
-  const driver = { libraryPath: folder, icd: join(folder, ICD) }
+  const driver = { libFolder: folder, icd: join(folder, ICD) }
   if (existsSync(driver.icd)) return driver
 
   say('Fetching SwiftShader, a software Vulkan driver, from npm (70 MB, once) …')

@@ -3,20 +3,10 @@ import {
   type ConvGeometry,
   chooseTile,
   convGeometry,
+  expectOutputGrad,
   flattenPointwise,
 } from './convGeometry.ts'
-import {
-  ceilDiv,
-  type Dispatch,
-  elems,
-  expectRanks,
-  grid,
-  input,
-  type Op,
-  output,
-  ShapeError,
-  scratch,
-} from './op.ts'
+import { ceilDiv, type Dispatch, elems, expectRanks, grid, input, type Op, output, scratch } from './op.ts'
 
 export interface Conv2dGradInputAttrs extends ConvAttrs {
   /** Shape of the convolution's input, [N,H,W,C]. */
@@ -33,14 +23,7 @@ export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
   infer(inputs, attrs) {
     expectRanks('conv2dGradInput', inputs, [4, 4])
     const g = convGeometry('conv2dGradInput', attrs, inputs[1]!, attrs)
-    const expected = [g.N, g.OH, g.OW, g.K]
-    if (expected.some((d, i) => d !== inputs[0]!.shape[i])) {
-      throw new ShapeError(
-        'conv2dGradInput',
-        `dy must be [${expected}] for an input of [${attrs.shape}]`,
-        inputs,
-      )
-    }
+    expectOutputGrad('conv2dGradInput', g, inputs[0]!, inputs)
     return [{ shape: attrs.shape }]
   },
 

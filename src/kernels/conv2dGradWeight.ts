@@ -1,4 +1,10 @@
-import { type ConvAttrs, type ConvGeometry, chooseTile, convGeometry } from './convGeometry.ts'
+import {
+  type ConvAttrs,
+  type ConvGeometry,
+  chooseTile,
+  convGeometry,
+  expectOutputGrad,
+} from './convGeometry.ts'
 import {
   ceilDiv,
   type Dispatch,
@@ -9,7 +15,6 @@ import {
   input,
   type Op,
   output,
-  ShapeError,
   scratch,
 } from './op.ts'
 
@@ -34,14 +39,7 @@ export const conv2dGradWeight: Op<Conv2dGradWeightAttrs> = {
   infer(inputs, attrs) {
     expectRanks('conv2dGradWeight', inputs, [4, 4])
     const g = convGeometry('conv2dGradWeight', inputs[0]!, attrs, attrs)
-    const expected = [g.N, g.OH, g.OW, g.K]
-    if (expected.some((d, i) => d !== inputs[1]!.shape[i])) {
-      throw new ShapeError(
-        'conv2dGradWeight',
-        `dy must be [${expected}] for a weight of [${attrs.shape}]`,
-        inputs,
-      )
-    }
+    expectOutputGrad('conv2dGradWeight', g, inputs[1]!, inputs)
     return [{ shape: attrs.shape }]
   },
 

@@ -52,6 +52,14 @@ export function convGeometry(op: string, x: Spec, w: Spec, attrs: ConvAttrs): Co
   return { N, H, W, C, OH, OW, K, R, S, strideH, strideW, dilationH, dilationW, padTop, padLeft }
 }
 
+/** Throws a `ShapeError` unless `dy`, the gradient of the convolution's output, has that output's shape. */
+export function expectOutputGrad(op: string, g: ConvGeometry, dy: Spec, inputs: readonly Spec[]): void {
+  const expected = [g.N, g.OH, g.OW, g.K]
+  if (expected.some((d, i) => d !== dy.shape[i])) {
+    throw new ShapeError(op, `dy must be [${expected}] for x [${[g.N, g.H, g.W, g.C]}]`, inputs)
+  }
+}
+
 /** [padding before, output size] along one axis (0 vertical, 1 horizontal). */
 function outputSize(
   size: number,
