@@ -3,6 +3,7 @@ import { colorizeCommand } from './commands/colorize.ts'
 import { COMMON_OPTIONS, type Command, formatOptions, parse } from './commands/command.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { goldenCommand } from './commands/golden.ts'
+import { onnxCommand } from './commands/onnx.ts'
 import { prepareCommand } from './commands/prepare.ts'
 import { trainCommand } from './commands/train.ts'
 import { EXIT, type ExitCode, UserError } from './errors.ts'
@@ -15,6 +16,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   train: trainCommand,
   prepare: prepareCommand,
   golden: goldenCommand,
+  onnx: onnxCommand,
   doctor: doctorCommand,
 }
 

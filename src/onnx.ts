@@ -1,18 +1,16 @@
-/** What `colorizer onnx` does: looks into a model, runs it, and holds it against expected outputs. */
-import { type Dirent, existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+/** Runs ONNX models, and says what is in them. */
 import { EXIT, UserError } from './errors.ts'
-import { BindingLimitError, compile, type Plan } from './graph/compile.ts'
+import { BindingLimitError, compile, liveNodes, type Plan } from './graph/compile.ts'
 import { Executor, Variables } from './graph/execute.ts'
-import type { Graph } from './graph/graph.ts'
+import type { Graph, Node } from './graph/graph.ts'
+import { lifetimes, resolveAliases } from './graph/memory.ts'
+import { rewriteForInference } from './graph/rewrite.ts'
 import { ImportError, type Imported, type ImportOptions, importOnnx } from './io/onnx/import.ts'
-import { type OnnxModel, readModel, readTensorFile } from './io/onnx/model.ts'
-import { type HostTensor, quote, UnreadableType } from './io/onnx/tensors.ts'
+import type { OnnxModel, ValueInfo } from './io/onnx/model.ts'
+import { type HostTensor, quote } from './io/onnx/tensors.ts'
 import { relayout } from './io/onnx/values.ts'
-import { fileTrouble } from './io/trouble.ts'
 import type { Gpu } from './kernels/gpu.ts'
-import { formatShape } from './kernels/op.ts'
+import { elems } from './kernels/op.ts'
 
 export type Tensors = ReadonlyMap<string, HostTensor>
 
@@ -62,7 +60,7 @@ async function onGpu(
   values: Tensors,
   outputs: string[],
 ) {
-  const plan = planFor(path, graph, gpu.device.limits.maxStorageBufferBindingSize)
+  const plan = planFor(path, rewriteForInference(graph), gpu.device.limits.maxStorageBufferBindingSize)
   const executor = await Executor.create(gpu, plan, new Variables(gpu))
   try {
     for (const { name, shape, layout } of inputs) {
@@ -85,121 +83,92 @@ function planFor(path: string, graph: Graph, maxBindingBytes: number): Plan {
   }
 }
 
-/** What became of a folder in ONNX's backend-test layout. */
-export type Verdict =
-  | { readonly name: string; readonly result: 'passed' }
-  | { readonly name: string; readonly result: 'failed'; readonly reason: string }
-  | { readonly name: string; readonly result: 'unsupported'; readonly op: string; readonly reason: string }
-
-/** ONNX's own test runner allows |ours − expected| ≤ ATOL + RTOL · |expected|. */
-const RTOL = 1e-3
-const ATOL = 1e-7
-const MODEL = 'model.onnx'
-
-/**
- * The folders that have a model, at or below `path`, in order.
- * @throws UserError (exit code 4) when there is none
- */
-export async function testFolders(path: string): Promise<string[]> {
-  const found = await foldersBelow(path)
-  if (found.length) return found
-  throw new UserError(`${path}: no ${MODEL} in it or in the folders below`, EXIT.badWeightsOrRecords)
+export interface ModelInfo {
+  readonly file: string
+  readonly opset: number
+  readonly irVersion: number
+  readonly producer: string
+  readonly inputs: readonly Described[]
+  readonly outputs: readonly Described[]
+  /** How many nodes there are of each operator, the most frequent first. */
+  readonly operators: Readonly<Record<string, number>>
+  /** Numbers in the model's weights, whatever type they are stored in. */
+  readonly parameters: number
+  /** 10⁹ operations of convolutions and matrix products, two for each product. */
+  readonly gflop: number
+  /** Memory that the plan takes for all that is computed, and the least that any plan could take. */
+  readonly peakActivationBytes: number
+  readonly largestAliveBytes: number
+  /** Nodes that cannot be imported; what lies behind them is not looked at, and not counted in the figures above. */
+  readonly unsupported: readonly { readonly node: string; readonly op: string; readonly reason: string }[]
 }
 
-async function foldersBelow(path: string): Promise<string[]> {
-  if (existsSync(join(path, MODEL))) return [path]
-  const below = (await list(path)).filter((entry) => entry.isDirectory()).map(({ name }) => join(path, name))
-  const found: string[] = []
-  for (const folder of below) found.push(...(await foldersBelow(folder)))
-  return found
+interface Described {
+  readonly name: string
+  readonly type: string
+  readonly shape: readonly (number | string)[] | null
 }
 
-async function list(path: string): Promise<Dirent[]> {
-  try {
-    const entries = await readdir(path, { withFileTypes: true })
-    return entries.sort((a, b) => (a.name < b.name ? -1 : 1))
-  } catch (error) {
-    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
+/** Looks into a model, for one size of its inputs. Needs no GPU. Throws as `importOnnx`. */
+export function describeModel(model: OnnxModel, options: ImportOptions = {}): ModelInfo {
+  const imported = importOnnx(model, { ...options, survey: true })
+  const graph = rewriteForInference(imported.graph)
+  const counts = new Map<string, number>()
+  for (const { op } of model.nodes) counts.set(op, (counts.get(op) ?? 0) + 1)
+  const described = ({ name, dtype, typeName, shape }: ValueInfo) => ({
+    name,
+    type: dtype ?? typeName,
+    shape,
+  })
+  return {
+    file: model.path,
+    opset: model.opset,
+    irVersion: model.irVersion,
+    producer: model.producer,
+    inputs: model.inputs.map(described),
+    outputs: model.outputs.map(described),
+    operators: Object.fromEntries([...counts].sort((a, b) => b[1] - a[1])),
+    parameters: parametersOf(model),
+    gflop: liveNodes(graph).reduce((sum, node) => sum + flopsOf(graph, node), 0) / 1e9,
+    ...activationBytes(graph),
+    unsupported: imported.problems.map(({ node, op, message }) => ({ node, op, reason: message })),
   }
 }
 
-/** Runs the model of one folder on all its data sets. Whatever is wrong with the folder is in the verdict. */
-export async function testFolder(gpu: () => Promise<Gpu>, folder: string): Promise<Verdict> {
-  const name = basename(folder)
-  let op = 'model'
-  try {
-    const model = await readModel(join(folder, MODEL))
-    op = [...new Set(model.nodes.map((node) => node.op))].join(', ')
-    const reason = await differenceIn(gpu, model, folder)
-    return reason === null ? { name, result: 'passed' } : { name, result: 'failed', reason }
-  } catch (error) {
-    const reason = (error as Error).message
-    if (error instanceof UnreadableType) return { name, result: 'unsupported', op, reason }
-    if (error instanceof ImportError && error.trouble !== 'bad') {
-      return { name, result: 'unsupported', op: error.op, reason }
-    }
-    if (error instanceof UserError) return { name, result: 'failed', reason }
-    throw error
-  }
+/** Weights are what is float, or becomes it; sizes, axes and the scales of packed weights are none. */
+function parametersOf({ nodes, initializers }: OnnxModel): number {
+  const packed = nodes.filter(({ op }) => op === 'DequantizeLinear').map(({ inputs }) => inputs)
+  const weights = new Set(packed.map(([x]) => x!))
+  const scales = new Set(packed.flatMap(([, ...rest]) => rest))
+  const isWeight = ([name, { dtype }]: [string, HostTensor]) =>
+    weights.has(name) || (dtype.startsWith('float') && !scales.has(name))
+  return [...initializers].filter(isWeight).reduce((sum, [, { data }]) => sum + data.length, 0)
 }
 
-/** The first output that is not as expected, in words; null when all are. */
-async function differenceIn(
-  gpu: () => Promise<Gpu>,
-  model: OnnxModel,
-  folder: string,
-): Promise<string | null> {
-  const sets = (await list(folder)).filter(({ name }) => /^test_data_set_\d+$/.test(name))
-  if (sets.length === 0) return `${folder} has no test_data_set_0`
-  for (const { name } of sets) {
-    const set = join(folder, name)
-    const inputs = await readNumbered(set, 'input', model.inputs)
-    const expected = await readNumbered(set, 'output', model.outputs)
-    if (expected.size === 0) return `${set} has no output_0.pb`
-    const outputs = await runModel(gpu, model, inputs)
-    for (const [output, tensor] of expected) {
-      const difference = compareTensors(outputs.get(output)!, tensor)
-      if (difference !== null) return `${name}, output ${quote(output)}: ${difference}`
-    }
-  }
-  return null
+/** Operations of one node that count as arithmetic: two for each product of a convolution or a matrix product. */
+function flopsOf(graph: Graph, { op, inputs, outputs }: Node): number {
+  const results = elems(graph.spec(outputs[0]!))
+  const weight = inputs[1] === undefined ? [] : graph.shape(inputs[1])
+  if (op === 'conv2d') return 2 * results * weight[0]! * weight[1]! * weight[2]!
+  return op === 'matmul' ? 2 * results * weight.at(-2)! : 0
 }
 
-/** `input_0.pb` … for the inputs in their order. */
-async function readNumbered(
-  folder: string,
-  kind: 'input' | 'output',
-  values: readonly { readonly name: string }[],
-): Promise<Map<string, HostTensor>> {
-  const count = (await list(folder)).filter(({ name }) => new RegExp(`^${kind}_\\d+\\.pb$`).test(name)).length
-  if (count > values.length) {
-    throw new UserError(
-      `${folder} has ${count} ${kind}s, the model ${values.length}`,
-      EXIT.badWeightsOrRecords,
-    )
+function activationBytes(graph: Graph) {
+  const plan = compile(graph, Number.POSITIVE_INFINITY)
+  const constant = new Set(
+    plan.constants.map(({ place }) => ('slot' in place.buffer ? place.buffer.slot : -1)),
+  )
+  const slots = plan.slotBytes.filter((_, slot) => !constant.has(slot))
+  const nodes = liveNodes(graph)
+  const lives = [...lifetimes(graph, nodes, resolveAliases(graph, nodes))].flatMap(([root, life]) => {
+    const { kind } = graph.origin(root)
+    if (kind === 'constant' || kind === 'variable') return []
+    return [kind === 'input' ? { ...life, first: -1, last: Number.POSITIVE_INFINITY } : life]
+  })
+  const aliveAt = ({ id }: Node) =>
+    lives.filter(({ first, last }) => first <= id && id <= last).reduce((sum, { bytes }) => sum + bytes, 0)
+  return {
+    peakActivationBytes: slots.reduce((a, b) => a + b, 0),
+    largestAliveBytes: Math.max(0, ...nodes.map(aliveAt)),
   }
-  const tensors = new Map<string, HostTensor>()
-  for (let i = 0; i < count; i++)
-    tensors.set(values[i]!.name, await readTensorFile(join(folder, `${kind}_${i}.pb`)))
-  return tensors
 }
-
-/** How `ours` differs from `expected` beyond the tolerance, in words, or null. float32 stands for float16. */
-export function compareTensors(ours: HostTensor, expected: HostTensor): string | null {
-  const type = (dtype: string) => (dtype === 'float16' ? 'float32' : dtype)
-  if (type(ours.dtype) !== type(expected.dtype)) return `is ${ours.dtype}, not ${expected.dtype}`
-  const [shape, wanted] = [formatShape(ours.shape), formatShape(expected.shape)]
-  if (shape !== wanted) return `is ${shape}, not ${wanted}`
-  for (let i = 0; i < expected.data.length; i++) {
-    const [a, b] = [ours.data[i]!, expected.data[i]!]
-    if (!isClose(Number(a), Number(b)) || (typeof a === 'bigint' && a !== b)) {
-      return `element ${i} of ${shape} is ${a}, not ${b}`
-    }
-  }
-  return null
-}
-
-const isClose = (a: number, b: number) =>
-  Object.is(a, b) ||
-  a === b ||
-  (Number.isFinite(a) && Number.isFinite(b) && Math.abs(a - b) <= ATOL + RTOL * Math.abs(b))

@@ -30,8 +30,7 @@ export const storedShape = (shape: readonly number[], layout: Layout): number[] 
   layout === 'nhwc' ? TO_NHWC.map((axis) => shape[axis]!) : [...shape]
 
 /** Position of ONNX's `axis` in the stored shape. */
-export const storedAxis = (axis: number, layout: Layout) =>
-  layout === 'nhwc' ? FROM_NHWC[axis]! : axis
+export const storedAxis = (axis: number, layout: Layout) => (layout === 'nhwc' ? FROM_NHWC[axis]! : axis)
 
 /** `data` of an ONNX `shape` in row-major order as it is stored, or the other way round with `back`. */
 export function relayout(
