@@ -235,6 +235,7 @@ export const classifierRows = {
   ],
   clipGrad: [
     ...elementwise({ min: 0.25, max: 0.75 }, (shape) => [shape, of('unit', ...shape)]),
+    { inputs: [[67], of('index', 67)], attrs: { min: 0, max: 5 }, note: 'at the bounds' },
     { inputs: [[37], of('rectified', 37)], attrs: { min: 0, max: Number.POSITIVE_INFINITY } },
   ],
   sigmoid: [
@@ -242,15 +243,22 @@ export const classifierRows = {
     { inputs: [of('wide', 67)], attrs: {}, note: 'saturated' },
   ],
   softmax: [
-    ...table([[1], [5], [4, 1], [3, 2, 7], [2, 64], [3, 65], [2, 259]], (x) => ({ inputs: [x], attrs: {} })),
+    ...table([[1], [5], [4, 1], [3, 2, 7], [2, 64], [3, 65], [2, 1000]], (x) => ({ inputs: [x], attrs: {} })),
     { inputs: [of('offset', 3, 130)], attrs: {}, note: 'exp(x) would overflow' },
     { inputs: [of('wide', 5, 67)], attrs: {}, note: 'almost all of it in one' },
+    { inputs: [of('huge', 3, 200)], attrs: {}, note: 'no other element does for the largest' },
+    { inputs: [[65540, 1]], attrs: {}, note: 'more workgroups than fit in one direction' },
   ],
   reduce: [
     ...table(meant, ([x, axes], i) => ({
       inputs: [x],
       attrs: { kind: (['mean', 'sum', 'max'] as const)[i % 3]!, axes, keepDims: i % 2 === 0 },
     })),
+    {
+      inputs: [[65540, 2]],
+      attrs: { kind: 'sum', axes: [1], keepDims: false },
+      note: 'more workgroups than fit in one direction',
+    },
     { inputs: [of('offset', 1, 112, 112, 3)], attrs: { kind: 'mean', axes: [1, 2], keepDims: true } },
     { inputs: [[1, 112, 112, 3]], attrs: { kind: 'max', axes: [1, 2], keepDims: true } },
   ],

@@ -26,6 +26,7 @@ export const NOT_DIFFERENTIABLE: readonly OpName[] = [
   'reluGrad',
   'clipGrad',
   'tanhGrad',
+  'softmax',
   'reduce',
   'pool2d',
   'resize',
@@ -114,6 +115,7 @@ export function draw(count: number, dist: Distribution, random: () => number): F
   const sample: Record<Distribution, () => number> = {
     normal,
     wide: () => 20 * normal(),
+    huge: () => 100 * normal(),
     offset: () => 100 + normal(),
     rectified: () => Math.max(normal(), 0),
     index: () => Math.floor(12 * random()) - 2,

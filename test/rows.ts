@@ -3,7 +3,7 @@ import type { Slice } from '../src/kernels/op.ts'
 
 /**
  * normal: mean 0, variance 1. positive: uniform in 0.5…2. unit: uniform in 0…1. awayFromZero: uniform in ±(0.1…1), so
- * that finite differences do not straddle the kink of a ReLU. wide: variance 400. offset: mean 100, variance 1.
+ * that finite differences do not straddle the kink of a ReLU. wide: variance 400. huge: variance 10⁴. offset: mean 100, variance 1.
  * rectified: the positive part of a normal one, and zeros. index: whole numbers from −2 to 9.
  */
 export type Distribution =
@@ -12,6 +12,7 @@ export type Distribution =
   | 'unit'
   | 'awayFromZero'
   | 'wide'
+  | 'huge'
   | 'offset'
   | 'rectified'
   | 'index'

@@ -1,6 +1,6 @@
 import { elems, expectRanks, grid, input, type Op, output, ShapeError } from './op.ts'
 
-/** y = exp(x) / Σ exp(x), the sum over the last axis; large values do not overflow. */
+/** y = exp(x) / Σ exp(x), the sum over the last axis; large values do not overflow. Not differentiable. */
 export const softmax: Op<object> = {
   name: 'softmax',
 
@@ -15,15 +15,6 @@ export const softmax: Op<object> = {
     const rows = elems(x!) / length
     const bindings = [input(0), output(0)]
     return [{ shader: 'softmax', params: { rows, length }, bindings, workgroups: grid(rows) }]
-  },
-
-  // dx = y · (dy − Σ dy·y)
-  grad(b) {
-    const [y, dy] = [b.outputs[0]!, b.outputGrads[0]!]
-    const product = b.op('binary', [dy, y], { kind: 'mul' })
-    const axes = [b.shape(y).length - 1]
-    const sum = b.op('reduce', [product], { kind: 'sum', axes, keepDims: true })
-    return [b.op('binary', [b.op('binary', [dy, sum], { kind: 'sub' }), y], { kind: 'mul' })]
   },
 
   reference([x], [spec]) {
