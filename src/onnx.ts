@@ -76,7 +76,7 @@ async function onGpu(
 /** Compiles, and words it as the file's fault when the adapter cannot hold a tensor. */
 function planFor(path: string, graph: Graph, maxBindingBytes: number): Plan {
   try {
-    return compile(graph, maxBindingBytes)
+    return compile(rewriteForInference(graph), maxBindingBytes)
   } catch (error) {
     if (!(error instanceof BindingLimitError)) throw error
     throw new UserError(`${path}: ${error.message}`, EXIT.badWeightsOrRecords, { cause: error })
@@ -130,7 +130,7 @@ export function describeModel(model: OnnxModel, options: ImportOptions = {}): Mo
     operators: Object.fromEntries([...counts].sort((a, b) => b[1] - a[1])),
     parameters: parametersOf(model),
     gflop: liveNodes(graph).reduce((sum, node) => sum + flopsOf(graph, node), 0) / 1e9,
-    ...activationBytes(graph),
+    ...activationBytes(rewriteForInference(graph)),
     unsupported: imported.problems.map(({ node, op, message }) => ({ node, op, reason: message })),
   }
 }
