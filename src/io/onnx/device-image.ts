@@ -208,13 +208,16 @@ export function upsample(inputs: Inputs, c: DeviceContext): DeviceTensor {
   const axes = first(inputs).shape.map((_, axis) => axis)
   return nearest(inputs, c, axes, {
     coordinates: 'asymmetric',
-    rounding: 'floor',
+    rounding: null,
     scales: scales ?? null,
     sizes: null,
   })
 }
 
-interface Target extends Pick<Resampling, 'coordinates' | 'rounding'> {
+interface Target {
+  readonly coordinates: Resampling['coordinates']
+  /** Null up to opset 10, which rounded down to enlarge and up to shrink. */
+  readonly rounding: Resampling['rounding'] | null
   readonly scales: readonly number[] | null
   readonly sizes: readonly number[] | null
 }
@@ -233,13 +236,16 @@ function nearest(
   }
   const along = (axis: number): Resampling => {
     const [from, at] = [line.shape[axis]!, axes.indexOf(axis)]
-    const to = at < 0 ? from : (target.sizes?.[at] ?? Math.floor(from * Math.fround(target.scales![at]!)))
-    return { ...target, from, to, scale: at < 0 ? 1 : target.sizes ? to / from : target.scales![at]! }
+    const asked = at < 0 ? 1 : (target.scales?.[at] ?? target.sizes![at]! / from)
+    // the product in float32, as ONNX Runtime computes it
+    const to = target.sizes?.[at] ?? Math.floor(Math.fround(from * Math.fround(asked)))
+    const rounding = target.rounding ?? (asked < 1 ? 'ceil' : 'floor')
+    return { coordinates: target.coordinates, rounding, from, to, scale: asked }
   }
   const all = line.shape.map((_, axis) => along(axis))
-  if (all.slice(0, 2).some(({ from, to }) => from !== to))
+  if (all.slice(0, 2).some(({ from, to, scale }) => from !== to || scale !== 1))
     throw new Unsupported('resizes samples or channels')
-  const rows = all.length === 4 ? all[2]! : { ...target, from: 1, to: 1, scale: 1 }
+  const rows = all.length === 4 ? all[2]! : { ...all[1]!, from: 1, to: 1 }
   const tables = [rows, all.at(-1)!].map((how) => {
     if (how.to < 1) throw new BadNode(`leaves nothing of ${how.from} elements`)
     builder.memory.make('float32', [how.to]) // the table's own memory, counted
