@@ -6,6 +6,7 @@ import { goldenCommand } from './commands/golden.ts'
 import { onnxCommand } from './commands/onnx.ts'
 import { prepareCommand } from './commands/prepare.ts'
 import { trainCommand } from './commands/train.ts'
+import { weightsCommand } from './commands/weights.ts'
 import { EXIT, type ExitCode, UserError } from './errors.ts'
 import { GraphError } from './graph/graph.ts'
 import { GpuError } from './kernels/gpu.ts'
@@ -15,6 +16,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   colorize: colorizeCommand,
   train: trainCommand,
   prepare: prepareCommand,
+  weights: weightsCommand,
   golden: goldenCommand,
   onnx: onnxCommand,
   doctor: doctorCommand,

@@ -37,8 +37,6 @@ function fetchFrom(paths: readonly string[], more: Partial<Download> = {}): Prom
 }
 
 /** That it fails with a sentence for people, and what is kept of the part file. */
-import { performance } from 'node:perf_hooks'
-
 async function fails(
   paths: readonly string[],
   sentence: RegExp,

@@ -33,7 +33,7 @@ export async function onFullDisk(folder: string, checkpoint: string): Promise<Fu
   mkdirSync(after)
   const kilobytes = Math.ceil((statSync(checkpoint).size * 1.5) / 1024)
   const mount = `mount -t tmpfs -o size=${kilobytes}k none ${out}`
-  const script = `${mount} && cp ${checkpoint} ${out} && "$@"; code=$?; cp ${out}/* ${after}; exit $code`
+  const script = `${mount} && cp ${checkpoint} ${out} && "$@"; code=$?; cp -r ${out}/. ${after}; exit $code`
   const mounts = await run([], { command: ['unshare', '-rm', 'sh', '-c', mount] }).catch(() => ({ code: 1 }))
   if (mounts.code === 0)
     return { command: ['unshare', '-rm', 'sh', '-c', script, 'sh', ...PROGRAM], out, after }

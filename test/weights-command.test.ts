@@ -1,0 +1,370 @@
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { COMMON_OPTIONS, parse, type Result } from '../src/commands/command.ts'
+import { weightsCommandOf } from '../src/commands/weights.ts'
+import { EXIT, UserError } from '../src/errors.ts'
+import {
+  cacheFolder,
+  claimPart,
+  type KnownFile,
+  knownFiles,
+  locate,
+  pathOf,
+  readManifest,
+} from '../src/io/cache.ts'
+import { type FileServer, serve } from './file-server.ts'
+import { onFullDisk } from './full-disk.ts'
+import { run, start } from './program.ts'
+
+const content = Buffer.from(Array.from({ length: 350_000 }, (_, i) => (i * i * 17 + (i >> 6)) & 255))
+const otherContent = Buffer.from(content.map((byte) => byte ^ 255))
+const sum = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+
+const folder = mkdtempSync(join(tmpdir(), 'colorizer-weights-'))
+const cache = join(folder, 'cache')
+const inCache = (...names: string[]) => join(cache, 'weights', ...names)
+let server: FileServer
+beforeAll(async () => {
+  process.env.COLORIZER_CACHE = cache
+  server = await serve(content)
+})
+beforeEach(() => {
+  rmSync(cache, { recursive: true, force: true })
+  server.requests.length = 0
+})
+afterAll(async () => {
+  await server.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function known(file: string, bytes: Uint8Array, paths: readonly string[]): KnownFile {
+  const locations = paths.map((path) => `${server.url}${path}`)
+  const fixed = { name: 'thing', kind: 'classifier', shipped: false, licence: 'MIT', what: 'for tests' }
+  return { ...fixed, file, bytes: bytes.length, sha256: sum(bytes), locations }
+}
+
+/** `colorizer weights LINE` in this process, with two known files called "thing". */
+async function weights(line: string, paths: readonly string[] = ['/file']): Promise<Result> {
+  const manifest = [known('thing_a.onnx', content, paths), known('thing_b.onnx', otherContent, [])]
+  const command = weightsCommandOf(() => [...readManifest(), ...manifest])
+  const call = parse(line.split(' '), { ...command.options, ...COMMON_OPTIONS })
+  const terminal = { say() {}, warn() {}, progress: (state: string) => void drawn.push(state) }
+  return command.run({ ...call, terminal, interrupted: new AbortController().signal })
+}
+const drawn: string[] = []
+
+async function refused(
+  line: string,
+  code: number,
+  sentence: RegExp,
+  paths?: readonly string[],
+): Promise<void> {
+  const error = await weights(line, paths).catch((reason) => reason)
+  expect(error).toBeInstanceOf(UserError)
+  expect(error.message).toMatch(sentence)
+  expect(error.code).toBe(code)
+}
+
+const stateOf = async (file: string) => {
+  const { files } = (await weights('list')).json as { files: { file: string; state: string }[] }
+  return files.find((row) => row.file === file)?.state
+}
+
+describe('the package', () => {
+  it('carries what its manifest says, with provenance in NOTICE', () => {
+    const notice = readFileSync('NOTICE', 'utf8')
+    const shipped = readManifest().filter((file) => file.shipped)
+    expect(shipped.map(({ name }) => name)).toEqual(['mobilenet-v1', 'classes'])
+    for (const file of shipped) {
+      const bytes = readFileSync(join('weights', file.file))
+      expect({ bytes: bytes.length, sha256: sum(bytes) }).toEqual({ bytes: file.bytes, sha256: file.sha256 })
+      expect(notice).toContain(`\n${file.file}\n`)
+    }
+    const manifestless = readdirSync('weights').filter((name) => /\.(onnx|safetensors|txt)$/.test(name))
+    expect(manifestless.sort()).toEqual(shipped.map(({ file }) => file).sort())
+  })
+
+  it('knows inception-resnet-v2 at more than one place, for three opsets', () => {
+    const rows = readManifest().filter(({ name }) => name === 'inception-resnet-v2')
+    expect(new Set(rows.map(({ sha256 }) => sha256)).size).toBe(3)
+    for (const { locations, sha256, file } of rows) {
+      expect(sha256).toMatch(/^[0-9a-f]{64}$/)
+      expect(new Set(locations.map((url) => new URL(url).host)).size).toBeGreaterThan(1)
+      for (const url of locations) expect(url).toMatch(new RegExp(`^https://.*/${file}$`))
+    }
+  })
+})
+
+it('keeps everything in the folder that the launcher uses', async () => {
+  const launcher = await vi.importActual<{ cacheFolder(env: NodeJS.ProcessEnv): string }>(
+    '../scripts/lib/memory.mjs',
+  )
+  for (const env of [{}, { COLORIZER_CACHE: 'somewhere' }, { XDG_CACHE_HOME: '/xdg' }]) {
+    expect(cacheFolder(env)).toBe(launcher.cacheFolder(env))
+  }
+})
+
+describe('weights fetch', () => {
+  it('brings a file into the cache, once, and draws how far it is', async () => {
+    drawn.length = 0
+    const { code, json, text } = await weights('fetch thing')
+    const path = inCache('thing_a.onnx')
+    expect(code).toBe(EXIT.ok)
+    expect(json).toMatchObject({ name: 'thing', file: 'thing_a.onnx', path, sha256: sum(content) })
+    expect(text).toBe(`thing → ${path}`)
+    expect(readFileSync(path).equals(content)).toBe(true)
+    expect(readdirSync(inCache())).toEqual(['thing_a.onnx'])
+    expect(drawn.at(-1)).toMatch(/^━{20} 100% thing 0\.3 of 0\.3 MB · [\d.]+ [kM]B\/s · 0 s left$/)
+    expect(await locate('thing', [known('thing_a.onnx', content, [])])).toBe(path)
+
+    expect((await weights('fetch thing')).text).toBe(`thing is here already: ${path}`)
+    expect(server.requests).toHaveLength(1)
+  })
+
+  it('replaces a damaged one', async () => {
+    mkdirSync(inCache(), { recursive: true })
+    writeFileSync(inCache('thing_a.onnx'), otherContent)
+    await weights('fetch thing')
+    expect(readFileSync(inCache('thing_a.onnx')).equals(content)).toBe(true)
+  })
+
+  it('says what is wrong, keeps what is good, and continues the next time', async () => {
+    await refused(
+      'fetch thing',
+      4,
+      /^cannot fetch thing: .* bytes are kept: try again to continue or bring a copy/,
+      ['/no-ranges-cut'],
+    )
+    const [part] = readdirSync(inCache())
+    expect(part).toBe(`thing_a.onnx.${process.pid}.part`)
+    const kept = statSync(inCache(part!)).size
+    server.requests.length = 0
+    await weights('fetch thing')
+    expect(server.requests).toEqual([`GET /file ${kept}-`])
+    expect(readdirSync(inCache())).toEqual(['thing_a.onnx'])
+  })
+
+  it('leaves nothing of a wrong file', async () => {
+    await refused('fetch thing', 4, /has the checksum [0-9a-f]{12}…, a wrong one: bring a copy with/, [
+      '/wrong',
+    ])
+    expect(readdirSync(inCache())).toEqual([])
+  })
+
+  it('takes --url, and any known content from there', async () => {
+    const other = await serve(otherContent)
+    const { json } = await weights(`fetch thing --url ${other.url}/file.onnx`)
+    await other.close()
+    expect(json).toMatchObject({ file: 'thing_b.onnx' })
+    expect(readFileSync(inCache('thing_b.onnx')).equals(otherContent)).toBe(true)
+    expect(server.requests).toEqual([])
+  })
+
+  it.each<[string, RegExp]>([
+    ['fetch', /weights fetch takes one argument, not 0/],
+    ['fetch nothing', /no known weights are called "nothing": choose one of .*inception-resnet-v2, thing/],
+    ['fetch inception-v3', /inception-v3 has no public location: name one with --url, or bring a file with/],
+    ['fetch thing --url file:///thing', /--url file:\/\/\/thing: expected an address that begins with http/],
+    ['fetch thing --name it', /--name is for weights import/],
+    ['list --url http://a', /--url is for weights fetch/],
+    ['list all', /weights list takes no arguments, not 1/],
+    ['remove thing', /there is no "weights remove": choose one of list, fetch, verify, import/],
+  ])('refuses %s', (line, sentence) => refused(line, 2, sentence))
+})
+
+describe('part files', () => {
+  const GONE = 2 ** 22 // above every process id that Linux gives
+  it('of a process that has ended are taken over; of one that runs, not', async () => {
+    mkdirSync(inCache(), { recursive: true })
+    writeFileSync(inCache(`thing_a.onnx.${GONE}.part`), content.subarray(0, 1000))
+    writeFileSync(inCache(`thing_a.onnx.${process.ppid}.part`), content.subarray(0, 2000))
+    writeFileSync(inCache(`other.onnx.${GONE}.part`), content.subarray(0, 3000))
+    expect(statSync(await claimPart('thing_a.onnx')).size).toBe(1000)
+    await weights('fetch thing')
+    expect(server.requests).toEqual(['GET /file 1000-'])
+    expect(readdirSync(inCache()).sort()).toEqual(
+      [`other.onnx.${GONE}.part`, 'thing_a.onnx', `thing_a.onnx.${process.ppid}.part`].sort(),
+    )
+  })
+
+  it('that nobody writes to any more are taken over', async () => {
+    mkdirSync(inCache(), { recursive: true })
+    const path = inCache(`thing_a.onnx.${process.ppid}.part`)
+    writeFileSync(path, content.subarray(0, 2000))
+    const past = Date.now() / 1000 - 600
+    utimesSync(path, past, past)
+    expect(statSync(await claimPart('thing_a.onnx')).size).toBe(2000)
+    expect(existsSync(path)).toBe(false)
+  })
+})
+
+describe('weights import', () => {
+  const file = join(folder, 'downloaded.bin')
+  const own = join(folder, 'own.onnx')
+  beforeEach(() => {
+    for (const path of [file, own]) rmSync(path, { force: true })
+    writeFileSync(file, otherContent)
+    writeFileSync(own, 'anything')
+    chmodSync(file, 0o444)
+  })
+
+  it('knows a file by its checksum, whatever it is called', async () => {
+    const { json, text } = await weights(`import ${file}`)
+    expect(json).toMatchObject({ name: 'thing', file: 'thing_b.onnx', path: inCache('thing_b.onnx') })
+    expect(text).toBe(`${file} is thing → ${inCache('thing_b.onnx')}`)
+    expect(readFileSync(inCache('thing_b.onnx')).equals(otherContent)).toBe(true)
+    expect(readdirSync(inCache())).toEqual(['thing_b.onnx'])
+    expect(await stateOf('thing_b.onnx')).toBe('ok')
+  })
+
+  it("takes one's own under a name of its own, and replaces it", async () => {
+    await weights(`import ${own} --name mine`)
+    expect(await locate('mine')).toBe(inCache('own-mine.onnx'))
+    expect(await stateOf('own-mine.onnx')).toBe('ok')
+    const tensors = join(folder, 'own.safetensors')
+    writeFileSync(tensors, 'something else')
+    await weights(`import ${tensors} --name mine`)
+    expect(readdirSync(inCache()).sort()).toEqual(['imported.json', 'own-mine.safetensors'])
+    const [row] = knownFiles([])
+    expect(row).toMatchObject({
+      name: 'mine',
+      kind: 'colorizer',
+      bytes: 14,
+      sha256: sum(Buffer.from('something else')),
+    })
+    expect(readFileSync(pathOf(row!), 'utf8')).toBe('something else')
+  })
+
+  it('copies nothing that comes with the package', async () => {
+    const { text } = await weights('import weights/classes.txt')
+    expect(text).toMatch(/is classes comes with the package, nothing was copied/)
+    expect(readdirSync(inCache())).toEqual([])
+  })
+
+  it('refuses what it does not know, without a trace', async () => {
+    await refused(`import ${own}`, 4, /own\.onnx is none of the known weights: name it with --name/)
+    writeFileSync(own, Buffer.alloc(content.length))
+    await refused(`import ${own}`, 4, /own\.onnx is none of the known weights/)
+    await refused(
+      `import ${own} --name thing`,
+      4,
+      /own\.onnx is not thing: its size or checksum is another one/,
+    )
+    expect(readdirSync(inCache())).toEqual([])
+  })
+
+  it.each<[string, number, RegExp]>([
+    [`import ${join(folder, 'none')}`, 4, /cannot read .*none: no such file or folder/],
+    [`import ${folder}`, 4, /cannot read .*: it is not a regular file/],
+    [
+      `import ${join(folder, 'downloaded.bin')} --name mine`,
+      2,
+      /its name must end in \.onnx or \.safetensors/,
+    ],
+    [`import ${own} --name ../mine`, 2, /--name \.\.\/mine: a name is made of small letters/],
+    [`import ${own} --name auto`, 2, /--name auto: a name is made of/],
+  ])('refuses %s', (line, code, sentence) => refused(line, code, sentence))
+
+  it('tells a damaged list of imports', async () => {
+    mkdirSync(inCache(), { recursive: true })
+    for (const text of [
+      '{',
+      '{}',
+      '[{"name":"a"}]',
+      '[{"name":"a","kind":"k","file":"../a","bytes":1,"sha256":"b"}]',
+    ]) {
+      writeFileSync(inCache('imported.json'), text)
+      await refused('list', 4, /cannot read .*imported\.json: it is damaged; remove it and import again/)
+    }
+  })
+})
+
+describe('weights verify', () => {
+  it('is content with what is missing from the cache, not with what is damaged there', async () => {
+    expect(await weights('verify')).toMatchObject({ code: EXIT.ok, json: { passed: true } })
+    await weights('fetch thing')
+    expect((await weights('verify')).text).toMatch(
+      /thing_a\.onnx +0\.3 MB {2}cached, checksum right\n[\s\S]*3 right, 0 wrong$/,
+    )
+    const path = inCache('thing_a.onnx')
+    const changed = Buffer.from(content)
+    changed[1234]! ^= 1
+    writeFileSync(path, changed)
+    const flipped = await weights('verify')
+    expect(flipped).toMatchObject({ code: EXIT.badWeightsOrRecords, json: { passed: false } })
+    expect(flipped.text).toMatch(/CORRUPT: its checksum is [0-9a-f]{12}…, a wrong one/)
+    expect(flipped.text).toContain(`remove ${path} and fetch or import it again`)
+    writeFileSync(path, content.subarray(1))
+    expect((await weights('verify')).text).toContain('CORRUPT: it has 349999 bytes, not 350000')
+    expect(await weights('list')).toMatchObject({ code: EXIT.ok })
+  })
+})
+
+describe('the program', () => {
+  it('has --help, prints JSON, and refuses in one sentence', async () => {
+    const [help, list, wrong] = await Promise.all([
+      run(['weights', '--help']),
+      run(['weights', 'list', '--json']),
+      run(['weights', 'get', 'it']),
+    ])
+    expect(help).toMatchObject({ code: 0, stderr: '' })
+    expect(help.stdout.toString()).toMatch(
+      /Usage: colorizer weights list \| fetch NAME \| verify \| import FILE/,
+    )
+    expect(list).toMatchObject({ code: 0, stderr: '' })
+    const { files } = JSON.parse(list.stdout.toString())
+    expect(files[0]).toMatchObject({ name: 'mobilenet-v1', place: 'shipped', state: 'ok' })
+    expect(wrong).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^colorizer: there is no "weights get"/),
+    })
+  })
+
+  it('is interrupted by Ctrl-C and keeps what it has', async () => {
+    const huge = await serve(Buffer.alloc(223_402_042))
+    const fetching = start(['weights', 'fetch', 'inception-resnet-v2', '--url', `${huge.url}/stall`])
+    while (
+      !existsSync(inCache()) ||
+      !readdirSync(inCache()).some((name) => statSync(inCache(name)).size > 0)
+    ) {
+      expect(fetching.child.exitCode).toBe(null)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    fetching.child.kill('SIGINT')
+    const { code, stderr } = await fetching.ended
+    await huge.close()
+    expect(code).toBe(EXIT.interrupted)
+    expect(stderr).toMatch(/colorizer: inception-resnet-v2: interrupted; run it again to continue\n$/)
+    expect(readdirSync(inCache())).toEqual([`inception_resnet_v2_Opset16.onnx.${fetching.child.pid}.part`])
+  })
+
+  it('says that the disk is full and leaves nothing on it', async () => {
+    const filler = join(folder, 'filler')
+    writeFileSync(filler, Buffer.alloc(1_000_000))
+    const { command, out, after } = await onFullDisk(folder, filler)
+    const huge = await serve(Buffer.alloc(223_402_042))
+    const env = { ...process.env, COLORIZER_CACHE: out }
+    const line = ['weights', 'fetch', 'inception-resnet-v2', '--url', `${huge.url}/file`, '--quiet']
+    const { code, stderr } = await run(line, { command, env })
+    await huge.close()
+    expect(stderr).toMatch(
+      /^colorizer: cannot write .*inception_resnet_v2_Opset16\.onnx\.\d+\.part: the disk is full\n$/,
+    )
+    expect(code).toBe(EXIT.someInputFailed)
+    expect(readdirSync(join(after, 'weights'))).toEqual([])
+  })
+})
