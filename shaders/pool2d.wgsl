@@ -2,8 +2,9 @@
 //   h = oh·strideH + r·dilationH − padTop   and   v = ow·strideW + s·dilationW − padLeft
 // COUNT_PAD: the mean's divisor counts the taps on the padding too. A window that sees no pixel has the mean 0 and the
 // largest value −LARGEST.
-// x [N,H,W,C]   y [N,OH,OW,C]   as vec4
-// VECTOR: C is a multiple of 4 and counted in vec4s, as all indices; else they count elements.
+// x [N,H,W,C]   y [N,OH,OW,yChannels], of which C from yStart on are written   as vec4
+// VECTOR: C, yStart and yChannels are multiples of 4 and counted in vec4s, as all indices; else they count elements, and
+// yChannels is C.
 // One invocation: one vec4 of y.
 // use lib/grid.wgsl
 
@@ -18,6 +19,7 @@ struct Params {
   H: u32, W: u32, C: u32, OH: u32, OW: u32, R: u32, S: u32,
   strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
   paddedH: u32, paddedW: u32, // with the padding on both sides
+  yStart: u32, yChannels: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -66,7 +68,7 @@ fn main(
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
   if (VECTOR == 1u) {
-    y[i] = pooled(i);
+    y[i / params.C * params.yChannels + params.yStart + i % params.C] = pooled(i);
   } else {
     let at = 4u * i;
     y[i] = vec4f(pooled(at).x, pooled(at + 1u).x, pooled(at + 2u).x, pooled(at + 3u).x);

@@ -216,6 +216,10 @@ const poolRows = [
   ...pool([1, 5, 5, 2], [2, 2], { stride: [2, 2], padding: [1, 1, 1, 1], ceilMode: true }),
   ...pool([1, 7, 6, 2], [2, 2], { stride: [3, 2], dilation: [2, 2], padding: [0, 1, 1, 1], ceilMode: true }),
   ...pool([1, 17, 19, 12], [17, 19]),
+  ...pool([2, 5, 7, 8], [3, 3], { stride: [2, 2] }).map((row) => ({
+    ...row,
+    slice: { channels: 20, offset: 4 },
+  })),
 ] as unknown as Rows<PoolAttrs>
 
 /** The operators that imported classifiers are made of. */

@@ -34,7 +34,10 @@ export const pool2d: Op<Pool2dAttrs> = {
   kernels([x], [y], attrs) {
     const C = x!.shape[3]!
     const vector = C % 4 === 0
-    const params = { ...geometry(x!, attrs), C: vector ? C / 4 : C }
+    const unit = vector ? 4 : 1
+    const { channels, offset } = y!.slice ?? { channels: C, offset: 0 }
+    const slice = { yStart: offset / unit, yChannels: channels / unit }
+    const params = { ...geometry(x!, attrs), C: C / unit, ...slice }
     const constants = {
       VECTOR: Number(vector),
       AVERAGE: Number(attrs.kind === 'average'),
@@ -42,6 +45,9 @@ export const pool2d: Op<Pool2dAttrs> = {
     }
     return [elementwise('pool2d', elems(y!), [input(0), output(0)], params, constants)]
   },
+
+  writesSlice: (_inputs, { shape }, _attrs, slice) =>
+    [shape[3]!, slice.channels, slice.offset].every((count) => count % 4 === 0),
 
   reference([x], [spec], attrs) {
     const [N, H, W, C] = spec!.shape as [number, number, number, number]
