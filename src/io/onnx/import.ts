@@ -62,8 +62,10 @@ export const OPERATORS: readonly string[] = [
   ...new Set([...Object.keys(DEVICE_OPS), ...Object.keys(HOST_OPS)]),
 ].sort()
 
-/** Folding may allocate this, and a few times the size of the model's own tensors. */
-const FOLDING_BYTES = 2 ** 29
+/** Folding may allocate this, and a few times the size of the model's own tensors: unpacked, and turned. */
+const FOLDING_BYTES = 2 ** 26
+/** A sentence, however long the lists in the model are. */
+const MAX_TEXT = 400
 
 /**
  * Builds the graph of a model. Nodes whose inputs are all known are computed at once.
@@ -114,7 +116,9 @@ class Importer {
     if (info.dtype !== 'float32' && info.dtype !== 'float16') {
       throw bad(path, `its input ${quote(name)} is ${info.typeName}; the GPU computes with float32 only`)
     }
-    const layout = shape.length === 4 ? 'nhwc' : 'rows'
+    // an image is wanted channels-last, but for one that the model itself turns first
+    const isTurned = this.model.nodes.some(({ op, inputs }) => op === 'Transpose' && inputs[0] === name)
+    const layout = shape.length === 4 && !isTurned ? 'nhwc' : 'rows'
     const tensor = this.#graph.input(name, storedShape(shape, layout))
     this.#values.set(name, { tensor, shape, layout })
     return [{ name, shape, layout }]
@@ -174,7 +178,8 @@ class Importer {
     const where = `${this.model.path}: node ${quote(node.name)} (${node.op}, opset ${this.model.opset})${on}`
     const trouble = troubleOf(error)
     if (trouble === null) throw error
-    const text = (error as Error).message.replace(`layer ${node.name}: `, '')
+    const all = (error as Error).message.replace(`layer ${node.name}: `, '')
+    const text = all.length > MAX_TEXT ? `${all.slice(0, MAX_TEXT)}…` : all
     return new ImportError(`${where}: ${text}`, node.name, node.op, trouble, { cause: error })
   }
 }

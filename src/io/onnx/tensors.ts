@@ -43,8 +43,9 @@ const TYPES = {
 
 export const DATA_TYPES = Object.keys(TYPES) as DataType[]
 
-/** No shader counts further than to the double of this. */
+/** No shader counts further than to the double of this, and no model has as many axes. */
 const MAX_ELEMS = 2 ** 31
+const MAX_AXES = 32
 
 /** Where external data may lie (null: nowhere), and how much of it may still be read. */
 export interface Beside {
@@ -81,6 +82,7 @@ export const onnxTypeName = (code: number | null | undefined) =>
 
 /** Number of elements of a shape, or null when it is not one that a computer can hold. */
 export function elemsOf(shape: readonly number[]): number | null {
+  if (shape.length > MAX_AXES) return null
   let product = 1
   for (const size of shape) {
     if (!Number.isSafeInteger(size) || size < 0) return null
@@ -108,7 +110,8 @@ export async function readTensor(tensor: TensorProto, where: string, beside: Bes
   if (!dtype) throw new UnreadableType(where, onnxTypeName(tensor.dataType))
   const shape = (tensor.dims ?? []).map(toNumber)
   const elems = elemsOf(shape)
-  if (elems === null) throw bad(where, `has the shape [${shape.join('×')}], which is none or too large`)
+  if (elems === null)
+    throw bad(where, `has the shape [${shape.slice(0, MAX_AXES).join('×')}], which is none or too large`)
   if (tensor.segment) throw bad(where, 'is a segment of a larger one, which is not read')
   const isExternal = tensor.dataLocation === onnx.TensorProto.DataLocation.EXTERNAL
   const raw = isExternal
