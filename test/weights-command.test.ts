@@ -129,7 +129,7 @@ describe('weights fetch', () => {
     expect(readFileSync(path).equals(content)).toBe(true)
     expect(readdirSync(inCache())).toEqual(['thing_a.onnx'])
     expect(drawn.at(-1)).toMatch(/^━{20} 100% thing 0\.3 of 0\.3 MB · [\d.]+ [kM]B\/s · 0 s left$/)
-    expect(await locate('thing', [known('thing_a.onnx', content, [])])).toBe(path)
+    expect(await locate('thing', [known('thing_a.onnx', content, [])])).toMatchObject({ path })
 
     expect((await weights('fetch thing')).text).toBe(`thing is here already: ${path}`)
     expect(server.requests).toHaveLength(1)
@@ -138,6 +138,9 @@ describe('weights fetch', () => {
   it('replaces a damaged one', async () => {
     mkdirSync(inCache(), { recursive: true })
     writeFileSync(inCache('thing_a.onnx'), otherContent)
+    await expect(locate('thing', [known('thing_a.onnx', content, [])])).rejects.toThrow(
+      /thing_a\.onnx is damaged: its checksum is .*; fetch or import thing again/,
+    )
     await weights('fetch thing')
     expect(readFileSync(inCache('thing_a.onnx')).equals(content)).toBe(true)
   })
@@ -233,7 +236,7 @@ describe('weights import', () => {
 
   it("takes one's own under a name of its own, and replaces it", async () => {
     await weights(`import ${own} --name mine`)
-    expect(await locate('mine')).toBe(inCache('own-mine.onnx'))
+    expect(await locate('mine')).toMatchObject({ path: inCache('own-mine.onnx'), kind: 'classifier' })
     expect(await stateOf('own-mine.onnx')).toBe('ok')
     const tensors = join(folder, 'own.safetensors')
     writeFileSync(tensors, 'something else')

@@ -101,14 +101,23 @@ export async function remember(own: KnownFile): Promise<void> {
   }
 }
 
-/** Where the file called `name` lies, the first of several; null when there is none of the right size. */
-export async function locate(name: string, known = knownFiles()): Promise<string | null> {
+/**
+ * The file called `name`, with its path: the first intact one of several, null when none is there.
+ * @throws UserError (exit code 4) when all that are there are damaged
+ */
+export async function locate(
+  name: string,
+  known = knownFiles(),
+): Promise<(KnownFile & { readonly path: string }) | null> {
+  let damaged: Inspection | null = null
   for (const candidate of known.filter((file) => file.name === name)) {
-    const path = pathOf(candidate)
-    const found = await stat(path).catch(() => null)
-    if (found?.size === candidate.bytes) return path
+    const found = await inspect(candidate)
+    if (found.state === 'ok') return { ...candidate, path: found.path }
+    if (found.state === 'corrupt') damaged ??= found
   }
-  return null
+  if (!damaged) return null
+  const { path, why } = damaged
+  throw new UserError(`${path} is damaged: ${why}; fetch or import ${name} again`, EXIT.badWeightsOrRecords)
 }
 
 /** Reads the whole file and compares its checksum. */

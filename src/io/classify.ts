@@ -1,0 +1,191 @@
+/** Class probabilities of photographs, by a classifier from an ONNX file. */
+import { readFileSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { EXIT, UserError } from '../errors.ts'
+import { BindingLimitError, compile } from '../graph/compile.ts'
+import { Executor, Variables } from '../graph/execute.ts'
+import type { Graph } from '../graph/graph.ts'
+import { rewriteForInference } from '../graph/rewrite.ts'
+import type { Gpu } from '../kernels/gpu.ts'
+import type { Tensor } from '../kernels/op.ts'
+import { CLASSES, CLASSIFIERS, type Fit, placement, preprocess } from '../model/classifier.ts'
+import { knownFiles, locate } from './cache.ts'
+import { sha256File } from './fetch.ts'
+import { editPhoto, type Photo } from './image.ts'
+import { type Imported, type Input, importOnnx } from './onnx/import.ts'
+import { type OnnxModel, readModel } from './onnx/model.ts'
+import { relayout } from './onnx/values.ts'
+import { fileTrouble } from './trouble.ts'
+
+/** What `--classifier` stands for. */
+export interface ClassifierFile {
+  /** Its name, or that of the file when it is none that is known. */
+  readonly name: string
+  readonly path: string
+  /** Hexadecimal: whether two classifiers are the same one. */
+  readonly sha256: string
+}
+
+export interface Classifier extends ClassifierFile {
+  /** Side of the square that it sees, in pixels. */
+  readonly size: number
+  /** Probabilities of the 1000 classes, for each photograph in turn. Only its lightness is looked at. */
+  classify(photos: readonly Photo[]): Promise<Float32Array[]>
+  destroy(): void
+}
+
+export interface ClassifierOptions {
+  readonly fit?: Fit
+  /** Photographs that are computed at once, where the model leaves that open. */
+  readonly batch?: number
+}
+
+/** Side of the square for models that leave it open. */
+const OPEN_SIZE = 224
+const OUTPUT = 'probabilities'
+
+/**
+ * Finds the classifier that `choice` means: `none` (null), `auto` (the best one that is here), a name, or an ONNX file.
+ * @throws UserError: a name that nothing is known by (exit code 2), not here, damaged (exit code 4)
+ */
+export async function findClassifier(choice: string, known = knownFiles()): Promise<ClassifierFile | null> {
+  if (choice === 'none') return null
+  if (/\.onnx$|[\\/]/.test(choice)) return fileOf(choice)
+  const names = choice === 'auto' ? CLASSIFIERS.map(({ name }) => name) : [choice]
+  for (const name of names) {
+    const found = await locate(name, known)
+    if (found?.kind === 'classifier') return { name, path: found.path, sha256: found.sha256 }
+  }
+  const classifiers = known.filter(({ kind }) => kind === 'classifier')
+  const candidates = classifiers.filter(({ name }) => names.includes(name))
+  if (candidates.length === 0) {
+    const all = [...new Set(classifiers.map(({ name }) => name))].join(', ')
+    const sentence = `there is no classifier "${choice}": choose auto, none, ${all}, or a file that ends in .onnx`
+    throw new UserError(sentence, EXIT.usage)
+  }
+  const how = candidates.some(({ locations }) => locations.length)
+    ? `colorizer weights fetch ${names[0]}`
+    : 'colorizer weights import FILE'
+  throw new UserError(
+    `the classifier ${names.join(', ')} is not here: ${how} brings it`,
+    EXIT.badWeightsOrRecords,
+  )
+}
+
+async function fileOf(path: string): Promise<ClassifierFile> {
+  try {
+    const { size } = await stat(path)
+    const sha256 = await sha256File(path)
+    const known = knownFiles().find((file) => file.bytes === size && file.sha256 === sha256)
+    return { name: known?.name ?? basename(path), path, sha256 }
+  } catch (error) {
+    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
+  }
+}
+
+/**
+ * Loads a classifier onto the GPU.
+ * @throws UserError (exit code 4): not a readable model, no picture goes in, or not the 1000 classes come out
+ */
+export async function openClassifier(
+  gpu: Gpu,
+  file: ClassifierFile,
+  { fit = 'stretch', batch = 1 }: ClassifierOptions = {},
+): Promise<Classifier> {
+  const model = await readModel(file.path)
+  const { graph, input } = withProbabilities(model, importOnnx(model, importOptions(model, file.name, batch)))
+  const executor = await executorOf(gpu, file.path, graph)
+  const [count, size] = [input.shape[0]!, input.shape[2]!]
+  const classifyBatch = async (photos: readonly Photo[]) => {
+    const pixels = new Float32Array(count * size * size * 3)
+    for (const [i, photo] of photos.entries())
+      pixels.set(await inputOf(photo, size, fit), i * size * size * 3)
+    // [N,H,W,3] is how images are stored here; for a model that wants that itself it is ONNX's order, to be stored
+    executor.upload(input.name, input.shape[1] === 3 ? pixels : relayout(pixels, input.shape, input.layout))
+    const [all] = await executor.run([OUTPUT])
+    return photos.map((_, i) => all!.slice(i * CLASSES, (i + 1) * CLASSES))
+  }
+  return {
+    ...file,
+    size,
+    async classify(photos) {
+      const results: Float32Array[] = []
+      for (let at = 0; at < photos.length; at += count) {
+        results.push(...(await classifyBatch(photos.slice(at, at + count))))
+      }
+      return results
+    },
+    destroy: () => executor.destroy(),
+  }
+}
+
+/** Names of the classes in order, each the first of its synonyms. */
+export function classNames(): string[] {
+  const path = fileURLToPath(new URL('../../weights/classes.txt', import.meta.url))
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+  return lines.map((line) => line.split(',')[0]!)
+}
+
+/** The batch, and the size of the square where the model leaves it open. */
+function importOptions({ path, inputs }: OnnxModel, name: string, batch: number) {
+  const [input, ...others] = inputs
+  const shape = input?.shape
+  const bad = (what: string) =>
+    new UserError(`${path} is no classifier of pictures: ${what}`, EXIT.badWeightsOrRecords)
+  if (!input || others.length) throw bad(`it has ${inputs.length} inputs instead of one`)
+  const told = `its input ${input.name} is ${shape ? `[${shape.join('×')}]` : 'of any shape'}`
+  if (shape?.length !== 4) throw bad(`${told}, not [N×3×H×W]`)
+  const open = CLASSIFIERS.find((spec) => spec.name === name)?.size ?? OPEN_SIZE
+  const isFixed = (size: number | string) => typeof size === 'number'
+  const side = [...shape.slice(1)].find((size) => isFixed(size) && size !== 3) ?? open
+  const wanted = shape[3] === 3 && shape[1] !== 3 ? [batch, side, side, 3] : [batch, 3, side, side]
+  const full = shape.map((size, axis) => (isFixed(size) ? size : wanted[axis]!)) as number[]
+  if (full.slice(1).some((size, i) => size !== wanted[i + 1]))
+    throw bad(`${told}, not square or without 3 channels`)
+  return { shapes: new Map([[input.name, full]]) }
+}
+
+/** Adds the output `probabilities`: the softmax of the model's logits, unless it has one itself. */
+function withProbabilities(model: OnnxModel, { graph, inputs, outputs }: Imported) {
+  const [input, output] = [inputs[0] as Input, outputs[0]]
+  const logits = output && graph.outputs.get(output.name)
+  const batch = input.shape[0]!
+  const sizes = output?.shape.slice(output.shape[0] === batch ? 1 : 0).filter((size) => size !== 1) ?? []
+  if (!output || logits === undefined || sizes.join() !== String(CLASSES)) {
+    const what = output ? `its output ${output.name} is [${output.shape.join('×')}]` : 'it has no output'
+    const sentence = `${model.path} is no classifier of ImageNet's ${CLASSES} classes: ${what}`
+    throw new UserError(sentence, EXIT.badWeightsOrRecords)
+  }
+  const isSoftmax = model.nodes.some(({ op, outputs }) => op === 'Softmax' && outputs.includes(output.name))
+  const rows = reshaped(graph, logits, [batch, CLASSES])
+  for (const name of [...graph.outputs.keys()]) graph.outputs.delete(name)
+  graph.output(OUTPUT, isSoftmax ? rows : graph.op('softmax', [rows], {}))
+  return { graph, input }
+}
+
+const reshaped = (graph: Graph, tensor: Tensor, shape: readonly number[]) =>
+  graph.shape(tensor).length === shape.length ? tensor : graph.op('view', [tensor], { offset: 0, shape })
+
+async function executorOf(gpu: Gpu, path: string, graph: Graph): Promise<Executor> {
+  try {
+    const plan = compile(rewriteForInference(graph), gpu.device.limits.maxStorageBufferBindingSize)
+    return await Executor.create(gpu, plan, new Variables(gpu))
+  } catch (error) {
+    if (!(error instanceof BindingLimitError)) throw error
+    throw new UserError(`${path}: ${error.message}`, EXIT.badWeightsOrRecords, { cause: error })
+  }
+}
+
+/** The photograph made grey (by its true lightness), in the classifier's square. */
+async function inputOf(photo: Photo, size: number, fit: Fit): Promise<Float32Array> {
+  const { from, to } = placement(photo.width, photo.height, size, fit)
+  const region = { left: from.x, top: from.y, width: from.width, height: from.height }
+  const { rgb: levels } = await editPhoto(photo, (image) =>
+    image.extract(region).resize(to.width, to.height, { fit: 'fill', kernel: 'lanczos3' }).greyscale(),
+  )
+  const channels = levels.length / (to.width * to.height)
+  const gray = channels === 1 ? levels : levels.filter((_, i) => i % channels === 0)
+  return preprocess(gray, size, to)
+}

@@ -1,0 +1,83 @@
+/** The classifiers whose class probabilities the colouriser's fusion layer takes: what they see, what they say. */
+
+/** ImageNet's classes, in their usual sorted order. */
+export const CLASSES = 1000
+
+export interface ClassifierSpec {
+  readonly name: string
+  /** Side of the square picture that it sees, in pixels. */
+  readonly size: number
+}
+
+/**
+ * Those with a name, the best one first. All of them take a grey picture as three equal channels of level/127.5 − 1 and
+ * give logits, so the softmax is ours.
+ */
+export const CLASSIFIERS: readonly ClassifierSpec[] = [
+  { name: 'inception-resnet-v2', size: 299 },
+  { name: 'inception-v3', size: 299 },
+  { name: 'mobilenet-v1', size: 224 },
+]
+
+/** How a picture comes into the square: distorted, whole with white beside it, or its middle only. */
+export type Fit = 'stretch' | 'pad' | 'crop'
+
+export const FITS: readonly Fit[] = ['stretch', 'pad', 'crop']
+
+interface Rect {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+/** Which part of a width × height picture is shown, and where in the size × size square. */
+export function placement(width: number, height: number, size: number, fit: Fit): { from: Rect; to: Rect } {
+  const whole = { x: 0, y: 0, width, height }
+  const square = { x: 0, y: 0, width: size, height: size }
+  if (fit === 'stretch') return { from: whole, to: square }
+  if (fit === 'crop') {
+    const side = Math.min(width, height)
+    return { from: centred(width, height, side, side), to: square }
+  }
+  const scaled = (side: number) => Math.max(1, Math.round((side * size) / Math.max(width, height)))
+  return { from: whole, to: centred(size, size, scaled(width), scaled(height)) }
+}
+
+function centred(outerWidth: number, outerHeight: number, width: number, height: number): Rect {
+  return { x: (outerWidth - width) >> 1, y: (outerHeight - height) >> 1, width, height }
+}
+
+/**
+ * A classifier's input.
+ * @param gray sRGB levels [to.height, to.width]
+ * @param to where they lie in the square; the rest of it is white
+ * @returns [1, size, size, 3], level/127.5 − 1 in three equal channels
+ */
+export function preprocess(gray: Uint8Array, size: number, to: Rect): Float32Array {
+  if (gray.length !== to.width * to.height) {
+    throw new RangeError(`${gray.length} levels do not fill ${to.width}×${to.height} pixels`)
+  }
+  const input = new Float32Array(size * size * 3).fill(1)
+  for (let y = 0; y < to.height; y++) {
+    for (let x = 0; x < to.width; x++) {
+      const at = 3 * ((to.y + y) * size + to.x + x)
+      input.fill(gray[y * to.width + x]! / 127.5 - 1, at, at + 3)
+    }
+  }
+  return input
+}
+
+export interface ClassProbability {
+  /** Among the 1000 classes, from 0. */
+  readonly index: number
+  readonly probability: number
+}
+
+/** The `count` likeliest classes, the likeliest first; of equals, the first one. */
+export function topClasses(probabilities: Float32Array, count = 5): ClassProbability[] {
+  return [...probabilities]
+    .map((probability, index) => ({ index, probability }))
+    .sort((a, b) => b.probability - a.probability || a.index - b.index)
+    .slice(0, count)
+}
