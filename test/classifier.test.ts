@@ -24,7 +24,7 @@ import { readSafetensors } from '../src/io/safetensors.ts'
 import { CLASSES, CLASSIFIERS, placement, preprocess, topClasses } from '../src/model/classifier.ts'
 import { grayOf } from '../src/predict.ts'
 import { useGpu } from './harness.ts'
-import { float, type ModelParts, node, save, useFolder } from './onnx-models.ts'
+import { float, int64, type ModelParts, node, save, useFolder } from './onnx-models.ts'
 
 const cache = mkdtempSync(join(tmpdir(), 'colorizer-classifier-'))
 beforeAll(() => {
@@ -296,6 +296,44 @@ describe("a file of one's own", () => {
       expect(probabilities).toHaveLength(CLASSES)
       expect(meanOf(probabilities)).toBeCloseTo(levels[i]!, 2)
     })
+  })
+
+  it('gives pictures the order of axes that the model wants', async () => {
+    const left = [
+      node('Slice', ['t', 'from', 'to', 'axis'], ['s']),
+      node('GlobalAveragePool', ['s'], ['m']),
+      ...head,
+    ]
+    const initializers = [weight, int64('from', [0]), int64('to', [8]), int64('axis', [3])]
+    const first: ModelParts = {
+      inputs: { t: [1, 3, 32, 32] },
+      nodes: left,
+      initializers,
+    }
+    const last: ModelParts = {
+      inputs: { x: [1, 32, 32, 3] },
+      nodes: [node('Transpose', ['x'], ['t'], { perm: [0, 3, 1, 2] }), ...left],
+      initializers,
+    }
+    const later: ModelParts = {
+      ...last,
+      nodes: [node('Relu', ['x'], ['r']), node('Transpose', ['r'], ['t'], { perm: [0, 3, 1, 2] }), ...left],
+    }
+    const turned: ModelParts = {
+      inputs: { x: [1, 3, 32, 32] },
+      nodes: [
+        node('Transpose', ['x'], ['r'], { perm: [0, 2, 3, 1] }),
+        node('Transpose', ['r'], ['t'], { perm: [0, 3, 1, 2] }),
+        ...left,
+      ],
+      initializers,
+    }
+    for (const parts of [first, last, later, turned]) {
+      const classifier = await open(parts)
+      const [probabilities] = await classifier.classify([banded(200, 140)])
+      classifier.destroy()
+      expect(Math.abs(meanOf(probabilities!) - 200)).toBeLessThan(5) // the filter rings at the edge
+    }
   })
 
   it.each([

@@ -120,6 +120,11 @@ describe('download', () => {
     await succeeds(['/stall'], BRIEFLY)
   })
 
+  it('has patience with a server that is slow all the time', async () => {
+    await succeeds(['/slow'], { stallMs: 1000 })
+    expect(server.requests).toEqual(['GET /slow 0-'])
+  })
+
   it('keeps what came before the end of an answer without a length', () =>
     fails(
       ['/chunked-short'],

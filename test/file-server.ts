@@ -31,6 +31,18 @@ const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     begin(response, file, from)
     response.write(file.subarray(from, from + CUT_BYTES))
   },
+  '/slow': (_request, response, file, from) => {
+    begin(response, file, from)
+    const pieces = Array.from({ length: 8 }, (_, i) =>
+      file.subarray(from + i * 50_000, from + (i + 1) * 50_000),
+    )
+    const next = () => {
+      const piece = pieces.shift()
+      if (piece) response.write(piece, () => setTimeout(next, 200))
+      else response.end()
+    }
+    next()
+  },
   '/silent': () => {},
   '/no-ranges': (_request, response, file) => {
     begin(response, file, 0)

@@ -102,8 +102,7 @@ export async function openClassifier(
     const pixels = new Float32Array(count * size * size * 3)
     for (const [i, photo] of photos.entries())
       pixels.set(await inputOf(photo, size, fit), i * size * size * 3)
-    // [N,H,W,3] is how images are stored here; for a model that wants that itself it is ONNX's order, to be stored
-    executor.upload(input.name, input.shape[1] === 3 ? pixels : relayout(pixels, input.shape, input.layout))
+    executor.upload(input.name, stored(pixels, input))
     const [all] = await executor.run([OUTPUT])
     return photos.map((_, i) => all!.slice(i * CLASSES, (i + 1) * CLASSES))
   }
@@ -176,6 +175,12 @@ async function executorOf(gpu: Gpu, path: string, graph: Graph): Promise<Executo
     if (!(error instanceof BindingLimitError)) throw error
     throw new UserError(`${path}: ${error.message}`, EXIT.badWeightsOrRecords, { cause: error })
   }
+}
+
+/** Pixels [N,H,W,3] in the order in which the graph stores them. */
+function stored(pixels: Float32Array, { shape, layout }: Input): Float32Array {
+  if (shape[1] !== 3) return relayout(pixels, shape, layout) // the model wants channels last: they are in its own order
+  return layout === 'nhwc' ? pixels : relayout(pixels, shape, 'nhwc', true)
 }
 
 /** The photograph made grey (by its true lightness), in the classifier's square. */
