@@ -429,6 +429,9 @@ describe('describing a model', () => {
     const parts = { nodes, inputs: { x: [1, 2, 4, 4], lo: [1] } }
     const { unsupported } = describeModel(await readModel(save(folder, parts)))
     expect(unsupported.map(({ op }) => op)).toEqual(['Erf', 'Elu', 'Clip'])
+    const open = await readModel(save(folder, { nodes: [relu], inputs: { x: ['N', 3, 'H', 'H'] } }))
+    expect(describeModel(open).unsupported).toMatchObject([{ node: 'x', op: 'input' }])
+    expect(describeModel(open, { shapes: new Map([['x', [1, 3, 8, 8]]]) }).unsupported).toEqual([])
     expect(unsupported[2]!.reason).toMatch(/the Clip.*needs input 1 as a constant/)
   })
 })

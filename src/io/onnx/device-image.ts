@@ -17,6 +17,9 @@ import {
 
 type Pair = readonly [number, number]
 
+/** Strides, paddings and the like are counted in 32 bits on the GPU; no image is that large. */
+const MAX_STEP = 2 ** 24
+
 /** x as an image; one of 3 axes, a line, becomes an image of one row. */
 function image(x: Value, builder: Builder): Value {
   const [N, C, L] = x.shape
@@ -38,7 +41,7 @@ function like(x: Value, tensor: DeviceTensor['tensor'], builder: Builder): Devic
 function pair(attributes: Attributes, name: string, spatial: number, otherwise: number | Pair): Pair {
   const list = attributes.get('ints', name)
   if (!list) return typeof otherwise === 'number' ? [otherwise, otherwise] : otherwise
-  if (list.length !== spatial || list.some((value) => value < 1)) {
+  if (list.length !== spatial || list.some((value) => value < 1 || value > MAX_STEP)) {
     throw new BadNode(`its attribute ${name} is [${list.join(', ')}], not ${spatial} positive numbers`)
   }
   return spatial === 1 ? [1, list[0]!] : [list[0]!, list[1]!]
@@ -66,7 +69,7 @@ function padding(attributes: Attributes, x: Value, { kernel, stride, dilation }:
     return [top, left, bottom, right] as const
   }
   const list = pads ?? Array<number>(2 * spatial).fill(0)
-  if (list.length !== 2 * spatial || list.some((value) => value < 0)) {
+  if (list.length !== 2 * spatial || list.some((value) => value < 0 || value > MAX_STEP)) {
     throw new BadNode(`its attribute pads is [${list.join(', ')}], not ${2 * spatial} sizes`)
   }
   return spatial === 1 ? ([0, list[0]!, 0, list[1]!] as const) : (list as [number, number, number, number])

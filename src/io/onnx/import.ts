@@ -93,10 +93,20 @@ class Importer {
     const { model } = this
     for (const [name, tensor] of model.initializers) this.#values.set(name, tensor)
     const symbols = new Map<string, number>()
-    const inputs = model.inputs.flatMap((info) => this.#input(info, symbols))
+    const inputs = model.inputs.flatMap((info) => this.#surveyInput(info, symbols))
     for (const node of model.nodes) this.#survey(node)
     const outputs = model.outputs.flatMap(({ name }) => this.#output(name))
     return { graph: this.#graph, inputs, outputs, problems: this.#problems }
+  }
+
+  #surveyInput(info: ValueInfo, symbols: Map<string, number>): Input[] {
+    try {
+      return this.#input(info, symbols)
+    } catch (error) {
+      if (!this.options.survey || !(error instanceof UserError)) throw error
+      this.#problems.push(new ImportError(error.message, info.name, 'input', 'unsupported', { cause: error }))
+      return []
+    }
   }
 
   #input(info: ValueInfo, symbols: Map<string, number>): Input[] {
