@@ -28,6 +28,7 @@ import {
 } from '../src/io/cache.ts'
 import { type FileServer, serve } from './file-server.ts'
 import { onFullDisk } from './full-disk.ts'
+import { type ModelParts, node, save } from './onnx-models.ts'
 import { run, start } from './program.ts'
 
 const content = Buffer.from(Array.from({ length: 350_000 }, (_, i) => (i * i * 17 + (i >> 6)) & 255))
@@ -184,6 +185,7 @@ describe('weights fetch', () => {
     ['fetch thing --url file:///thing', /--url file:\/\/\/thing: expected an address that begins with http/],
     ['fetch thing --name it', /--name is for weights import/],
     ['list --url http://a', /--url is for weights fetch/],
+    ['list --photos', /--photos is for weights verify/],
     ['list all', /weights list takes no arguments, not 1/],
     ['remove thing', /there is no "weights remove": choose one of list, fetch, verify, import/],
   ])('refuses %s', (line, sentence) => refused(line, 2, sentence))
@@ -314,6 +316,36 @@ describe('weights verify', () => {
     writeFileSync(path, content.subarray(1))
     expect((await weights('verify')).text).toContain('CORRUPT: it has 349999 bytes, not 350000')
     expect(await weights('list')).toMatchObject({ code: EXIT.ok })
+  })
+})
+
+describe('weights verify --photos', () => {
+  it('tells trained classifiers from untrained ones and from what is none', async () => {
+    const zeros = { name: 'w', dims: [3, 1000], dataType: 1, rawData: Buffer.alloc(4 * 3 * 1000) }
+    const untrained: ModelParts = {
+      inputs: { x: [1, 3, 32, 32] },
+      nodes: [
+        node('GlobalAveragePool', ['x'], ['m']),
+        node('Flatten', ['m'], ['f']),
+        node('MatMul', ['f', 'w'], ['y']),
+      ],
+      initializers: [zeros],
+    }
+    await weights(`import ${save(folder, untrained, 'untrained.onnx')} --name untrained`)
+    const noModel = join(folder, 'none.onnx')
+    writeFileSync(noModel, 'no model')
+    await weights(`import ${noModel} --name none-such`)
+    const { code, text, json } = await weights('verify --photos')
+    expect(code).toBe(EXIT.badWeightsOrRecords)
+    expect(text).toMatch(/^mobilenet-v1 .* shipped, checksum right, ([89]|10) of 10 photographs recognised$/m)
+    expect(text).toMatch(
+      /^untrained .* cached, checksum right, but NOT TRAINED: 0 of 10 photographs recognised$/m,
+    )
+    expect(text).toMatch(/^none-such .* cached, checksum right, but UNUSABLE$/m)
+    expect(text).toMatch(
+      /\n2 right, 2 wrong\nuntrained is not trained: .*\n.*own-none-such\.onnx is truncated, damaged or not/,
+    )
+    expect(json).toMatchObject({ passed: false })
   })
 })
 

@@ -1,14 +1,15 @@
 import { EXIT } from '../errors.ts'
 import {
-  cacheFolder,
-  claimPart,
-  inspect,
-  type KnownFile,
-  knownFiles,
-  pathOf,
-  readManifest,
-  settle,
-} from '../io/cache.ts'
+  formatBytes,
+  formatInventory,
+  type InventoryRow,
+  isClassifier,
+  remedyOf,
+  showPhotographs,
+  takeInventory,
+} from '../inventory.ts'
+import { cacheFolder, claimPart, inspect, type KnownFile, pathOf, readManifest, settle } from '../io/cache.ts'
+import { openGpu } from '../io/dawn.ts'
 import { download } from '../io/fetch.ts'
 import { importFile } from '../io/import-weights.ts'
 import { bar, duration } from '../terminal.ts'
@@ -23,6 +24,9 @@ const ACTIONS: Readonly<Record<string, { readonly args: number; readonly run: Ac
   import: { args: 1, run: importOne },
 }
 
+/** Which action each option is for. */
+const OWNERS = { url: 'fetch', name: 'import', photos: 'verify' }
+
 export const weightsCommand: Command = weightsCommandOf(readManifest)
 
 /** The command over another table of known files: for tests. */
@@ -32,6 +36,7 @@ export function weightsCommandOf(manifest: () => readonly KnownFile[]): Command 
     positionals: 'list | fetch NAME | verify | import FILE',
     options: {
       url: { value: 'URL', help: 'fetch: from there instead of the public locations' },
+      photos: { help: 'verify: also shows ten sample photographs to every classifier: is it a trained one?' },
       name: { value: 'NAME', help: "import: the name for a file of one's own, that --classifier then takes" },
     },
     examples: [
@@ -51,12 +56,9 @@ export function weightsCommandOf(manifest: () => readonly KnownFile[]): Command 
           `weights ${name} takes ${action.args ? 'one argument' : 'no arguments'}, not ${rest.length}`,
         )
       }
-      for (const [flag, owner] of [
-        ['url', 'fetch'],
-        ['name', 'import'],
-      ] as const) {
-        if (call.flags.text(flag) !== undefined && name !== owner)
-          throw wrong(`--${flag} is for weights ${owner}`)
+      for (const [flag, owner] of Object.entries(OWNERS)) {
+        const isGiven = call.flags.on(flag) || call.flags.text(flag) !== undefined
+        if (isGiven && name !== owner) throw wrong(`--${flag} is for weights ${owner}`)
       }
       return action.run({ ...call, positionals: rest }, manifest())
     },
@@ -64,69 +66,38 @@ export function weightsCommandOf(manifest: () => readonly KnownFile[]): Command 
 }
 
 async function list(_call: Call, manifest: readonly KnownFile[]): Promise<Result> {
-  const rows = await inspectAll(manifest)
-  const text = [...table(rows), '', `cache: ${cacheFolder()}`].join('\n')
+  const rows = await takeInventory(manifest)
+  const text = [...formatInventory(rows), '', `cache: ${cacheFolder()}`].join('\n')
   return { json: { cache: cacheFolder(), files: rows }, text, code: EXIT.ok }
 }
 
-async function verify(_call: Call, manifest: readonly KnownFile[]): Promise<Result> {
-  const rows = await inspectAll(manifest)
-  const bad = rows.filter(
-    (row) => row.state === 'corrupt' || (row.state === 'missing' && row.place === 'shipped'),
-  )
-  const counts = `${rows.filter(({ state }) => state === 'ok').length} right, ${bad.length} wrong`
-  const advice = bad.map(({ path, place }) =>
-    place === 'shipped'
-      ? `install the package again: ${path}`
-      : `remove ${path} and fetch or import it again`,
-  )
+async function verify(call: Call, manifest: readonly KnownFile[]): Promise<Result> {
+  const inventory = await takeInventory(manifest)
+  const rows = call.flags.on('photos') ? await withPhotographs(inventory, call) : inventory
+  const remedies = rows.map(remedyOf).filter((remedy) => remedy !== null)
+  const right = rows.filter((row) => row.state === 'ok' && remedyOf(row) === null).length
+  const counts = `${right} right, ${remedies.length} wrong`
+  const code = remedies.length ? EXIT.badWeightsOrRecords : EXIT.ok
   return {
-    json: { cache: cacheFolder(), files: rows, passed: bad.length === 0 },
-    text: [...table(rows), '', counts, ...advice].join('\n'),
-    code: bad.length ? EXIT.badWeightsOrRecords : EXIT.ok,
+    json: { cache: cacheFolder(), files: rows, passed: remedies.length === 0 },
+    text: [...formatInventory(rows), '', counts, ...remedies].join('\n'),
+    code: call.interrupted.aborted ? EXIT.interrupted : code,
   }
 }
 
-interface Row {
-  readonly name: string
-  readonly kind: string
-  readonly file: string
-  readonly bytes: number
-  readonly sha256: string
-  readonly licence: string
-  readonly what: string
-  readonly path: string
-  /** Where it is kept. */
-  readonly place: 'shipped' | 'cache'
-  readonly state: 'ok' | 'missing' | 'corrupt'
-  /** Whether there is a place to fetch it from. */
-  readonly fetchable: boolean
-  readonly why?: string
-}
-
-async function inspectAll(manifest: readonly KnownFile[]): Promise<Row[]> {
-  const rows: Row[] = []
-  for (const known of knownFiles(manifest)) {
-    const { shipped, locations, ...rest } = known
-    const place = shipped ? 'shipped' : 'cache'
-    rows.push({ ...rest, place, fetchable: locations.length > 0, ...(await inspect(known)) })
+async function withPhotographs(rows: readonly InventoryRow[], call: Call): Promise<InventoryRow[]> {
+  const gpu = await openGpu({ adapter: call.flags.text('adapter') })
+  try {
+    const shown: InventoryRow[] = []
+    for (const row of rows) {
+      const isWanted = isClassifier(row) && !call.interrupted.aborted
+      if (isWanted) call.terminal.progress(`showing photographs to ${row.name}`)
+      shown.push(isWanted ? await showPhotographs(gpu, row) : row)
+    }
+    return shown
+  } finally {
+    gpu.destroy()
   }
-  return rows
-}
-
-function table(rows: readonly Row[]): string[] {
-  const cells = rows.map((row) => [row.name, row.file, size(row.bytes), stateOf(row)])
-  const widths = [0, 1, 2].map((i) => Math.max(...cells.map((cell) => cell[i]!.length)))
-  return cells.map(([name, file, bytes, state]) =>
-    [name!.padEnd(widths[0]!), file!.padEnd(widths[1]!), bytes!.padStart(widths[2]!), state!].join('  '),
-  )
-}
-
-function stateOf({ state, place, fetchable, why }: Row): string {
-  if (state === 'ok') return `${place === 'shipped' ? 'shipped' : 'cached'}, checksum right`
-  if (state === 'corrupt') return `CORRUPT: ${why}`
-  if (place === 'shipped') return 'MISSING from the package'
-  return fetchable ? 'not here, can be fetched or imported' : 'not here, can be imported'
 }
 
 async function fetchNamed(call: Call, manifest: readonly KnownFile[]): Promise<Result> {
@@ -190,8 +161,6 @@ function brought(known: KnownFile, text: string): Result {
 }
 
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1)
-const size = (bytes: number) => (bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${megabytes(bytes)} MB`)
-
 /** Draws "━━━━──── 60%  12.3 of 20.5 MB · 4.1 MB/s · 2 s left" a few times a second. */
 function meter(name: string, totalBytes: number, draw: (state: string) => void) {
   let begun: { readonly at: number; readonly bytes: number } | null = null
@@ -203,7 +172,9 @@ function meter(name: string, totalBytes: number, draw: (state: string) => void) 
     drawnAt = now
     const bytesPerSecond = (doneBytes - begun.bytes) / ((now - begun.at) / 1000)
     const left = (totalBytes - doneBytes) / bytesPerSecond
-    const speed = bytesPerSecond > 0 ? ` · ${size(bytesPerSecond)}/s · ${duration(left)} left` : ''
-    draw(`${bar(doneBytes / totalBytes)} ${name} ${megabytes(doneBytes)} of ${size(totalBytes)}${speed}`)
+    const speed = bytesPerSecond > 0 ? ` · ${formatBytes(bytesPerSecond)}/s · ${duration(left)} left` : ''
+    draw(
+      `${bar(doneBytes / totalBytes)} ${name} ${megabytes(doneBytes)} of ${formatBytes(totalBytes)}${speed}`,
+    )
   }
 }
