@@ -10,6 +10,9 @@ import { testFolder, testFolders, type Verdict } from '../onnx-test.ts'
 import { bar } from '../terminal.ts'
 import { type Call, type Command, type Result, wrong } from './command.ts'
 
+/** Nodes that `info` lists one by one. */
+const LISTED = 20
+
 export const onnxCommand: Command = {
   summary: 'looks into an ONNX model, runs it, or tests it against expected outputs',
   positionals: 'info FILE | run FILE --input NAME=TENSOR.pb… --out DIR | test DIR…',
@@ -109,7 +112,8 @@ function format(found: ModelInfo): string {
     unsupported.length
       ? `unsupported ${unsupported.length} of the nodes that can be looked at:`
       : 'unsupported none',
-    ...unsupported.map(({ reason }) => `  ${reason}`),
+    ...unsupported.slice(0, LISTED).map(({ reason }) => `  ${reason}`),
+    ...(unsupported.length > LISTED ? [`  and ${unsupported.length - LISTED} more; --json lists all`] : []),
   ].join('\n')
 }
 

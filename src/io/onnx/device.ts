@@ -37,6 +37,7 @@ export const DEVICE_OPS: Readonly<Record<string, DeviceOp>> = {
   LeakyRelu: (x, c) => [unary('leakyRelu', x, { alpha: c.attributes.float('alpha', 0.01) }, c)],
   Sigmoid: (x, c) => [unary('sigmoid', x, {}, c)],
   Tanh: (x, c) => [unary('tanh', x, {}, c)],
+  Neg: (x, c) => [unary('scale', x, { factor: -1 }, c)],
   Clip: (x, c) => [unary('clip', x, clipBounds(x, c), c)],
   Softmax: (x, c) => [softmax(x, c)],
   Add: (x, c) => [binary('add', x, c)],
@@ -47,6 +48,7 @@ export const DEVICE_OPS: Readonly<Record<string, DeviceOp>> = {
   MatMul: (x, c) => [matmul(x, c)],
   ReduceMean: (x, c) => [reduceMean(x, c)],
   Concat: (x, c) => [concat(x, c)],
+  Expand: (x, c) => [expand(x, c)],
   Slice: (x, c) => [slice(x, c)],
   Transpose: (x, c) => [transpose(x, c)],
   Reshape: (x, c) => [reshape(x, c)],
@@ -97,6 +99,23 @@ function binary(kind: AttrsOf<'binary'>['kind'], inputs: Inputs, { builder }: De
   const layout = shape.length === 4 && [a, b].some((x) => layoutOf(x) === 'nhwc') ? 'nhwc' : 'rows'
   const operands = [a, b].map((x) => builder.stored(layout === 'nhwc' ? asImage(x, builder) : x, layout))
   return builder.device(builder.graph.op('binary', operands, { kind }), shape, layout)
+}
+
+/** Repeated along the axes that ones are longer in: a product that changes nothing. Images are made, not rows. */
+function expand(inputs: Inputs, c: DeviceContext): DeviceTensor {
+  const [x, asked] = [first(inputs), known(inputs, 1)]
+  if (!asked) throw new BadNode('has no shape')
+  const shape = broadcast(x.shape, integers(asked))
+  const own = [...Array<number>(shape.length - x.shape.length).fill(1), ...x.shape]
+  const ones = c.memory.make(
+    'float32',
+    shape.map((size, axis) => (own[axis] === 1 ? size : 1)),
+  )
+  ;(ones.data as Float32Array).fill(1)
+  const { builder } = c
+  if (shape.length !== 4) return binary('mul', [x, ones], c)
+  const image = asImage(x, builder)
+  return binary('mul', [builder.device(builder.nhwc(image), image.shape, 'nhwc'), ones], c)
 }
 
 /** A value of at most 4 axes as one of 4, as broadcasting would see it. */

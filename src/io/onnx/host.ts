@@ -60,6 +60,7 @@ export const HOST_OPS: Readonly<Record<string, HostOp>> = {
   Sub: (x, c) => [arithmetic('Sub', two(x), c.memory)],
   Mul: (x, c) => [arithmetic('Mul', two(x), c.memory)],
   Div: (x, c) => [arithmetic('Div', two(x), c.memory)],
+  Neg: (x, c) => [negate(one(x), c.memory)],
   Range: (x, c) => [range(x, c.memory)],
   DequantizeLinear: (x, c) => [dequantize(x, c)],
 }
@@ -339,6 +340,16 @@ function calculateBig(op: Arithmetic, a: bigint, b: bigint): bigint {
   if (op === 'Add') return a + b
   if (op === 'Sub') return a - b
   return op === 'Mul' ? a * b : a / b
+}
+
+function negate(x: HostTensor, memory: Memory): HostTensor {
+  if (x.dtype === 'bool') throw new BadNode('cannot negate bool')
+  const y = memory.make(x.dtype, x.shape)
+  // 0 - x would lose the sign of zero
+  x.data.forEach((value: number | bigint, i: number) => {
+    y.data[i] = -value
+  })
+  return y
 }
 
 function range([start, limit, delta]: HostInputs, memory: Memory): HostTensor {
