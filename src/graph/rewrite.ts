@@ -10,23 +10,25 @@ import { Graph, type Node } from './graph.ts'
  */
 type Rule = (context: Context, node: Node, inputs: readonly Tensor[]) => readonly Tensor[] | null
 
-/** Constants are folded on the host up to this size; above it the GPU is quicker. */
+/** Constants are folded on the host up to this size, of operands and of results; above it the GPU is quicker. */
 const MAX_FOLDED_ELEMS = 2 ** 16
+/** Operators that look at many elements for each one of their results: a small tensor may be much work. */
+const NEVER_FOLDED: readonly Node['op'][] = ['conv2d', 'pool2d', 'matmul']
 
 const foldConstants: Rule = ({ target }, node, inputs) => {
   const op = getOp(node.op)
   const data = inputs.map((t) => constantOf(target, t))
   if (op.alias === 'pack' || op.inPlace || data.length === 0 || data.some((d) => d === null)) return null
-  if (inputs.some((t) => elems(target.spec(t)) > MAX_FOLDED_ELEMS)) return null
   const specs = inputs.map((t) => target.spec(t))
+  const outputs = op.infer(specs, node.attrs)
+  if ([...specs, ...outputs].some((spec) => elems(spec) > MAX_FOLDED_ELEMS) || NEVER_FOLDED.includes(node.op))
+    return null
   const results = op.reference(
     data.map((d) => Float64Array.from(d!)),
     specs,
     node.attrs,
   )
-  return op
-    .infer(specs, node.attrs)
-    .map(({ shape }, i) => target.constant(Float32Array.from(results[i]!), shape))
+  return outputs.map(({ shape }, i) => target.constant(Float32Array.from(results[i]!), shape))
 }
 
 /** conv, then y·scale + shift per channel with constant scale and shift: into the convolution's weight and bias. */
