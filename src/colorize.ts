@@ -85,7 +85,7 @@ const overwriting = ({ path }: PhotoPath, what: string) =>
   new UserError(`the coloured ${path} would overwrite ${what}; colour it with another -o`)
 
 /** What two names of one file have in common; null when there is no such file. */
-async function identity(path: string): Promise<string | null> {
+export async function identity(path: string): Promise<string | null> {
   const found = await stat(path, { bigint: true }).catch(() => null)
   return found && `${found.dev}:${found.ino}`
 }

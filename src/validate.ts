@@ -1,8 +1,6 @@
-import { type Photo, readPhoto } from './io/image.ts'
-import { abError, type Predictor, type SmallAb } from './predict.ts'
-
-/** Photographs decoded ahead while the GPU works on one. */
-const AHEAD = 3
+import { readAhead } from './io/photos.ts'
+import { abError } from './metrics/abError.ts'
+import { GRAY, type Predictor } from './predict.ts'
 
 export interface Score {
   /** Mean over the pictures of each one's error, in ab units² at full resolution. */
@@ -11,33 +9,16 @@ export interface Score {
   readonly grayMse: number
 }
 
-const GRAY: SmallAb = { ab: new Float32Array(2), width: 1, height: 1 }
-
 /**
  * Colours every photograph and compares it with its own colours.
  * @throws UserError when a photograph cannot be read
  */
 export async function validate(predictor: Predictor, paths: readonly string[]): Promise<Score> {
   let [abMse, grayMse] = [0, 0]
-  for await (const photo of decoded(paths)) {
+  for (const reading of readAhead(paths)) {
+    const photo = await reading
     abMse += abError(photo, await predictor.predict(photo)) / paths.length
     grayMse += abError(photo, GRAY) / paths.length
   }
   return { abMse, grayMse }
-}
-
-/** The photographs in order, a few of them decoded ahead. */
-async function* decoded(paths: readonly string[]): AsyncGenerator<Photo> {
-  const begun: Promise<Photo>[] = []
-  const begin = (path: string) => {
-    const photo = readPhoto(path)
-    photo.catch(() => {}) // thrown where it is awaited
-    begun.push(photo)
-  }
-  for (const path of paths.slice(0, AHEAD)) begin(path)
-  for (let i = 0; i < paths.length; i++) {
-    const next = paths[i + AHEAD]
-    if (next !== undefined) begin(next)
-    yield await begun.shift()!
-  }
 }

@@ -2,17 +2,18 @@ import { existsSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { type Coloured, colorizeFile, planOutputs } from '../colorize.ts'
-import { EXIT, type ExitCode, UserError } from '../errors.ts'
+import { EXIT, UserError } from '../errors.ts'
 import { openGpu } from '../io/dawn.ts'
 import { encode, readPhoto } from '../io/image.ts'
-import { findPhotos, type PhotoPath } from '../io/photos.ts'
+import { findEach } from '../io/photos.ts'
 import { expectTrained, readWeights } from '../io/weights.ts'
 import { type Predictor, paint, predictorOf } from '../predict.ts'
 import { bar } from '../terminal.ts'
 import { checkpointPath, newestRun } from '../train.ts'
-import { type Call, type Command, type Result, wrong } from './command.ts'
+import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 
-const SHIPPED = fileURLToPath(new URL('../../weights/lite.safetensors', import.meta.url))
+/** The weights that come with the package, once there are some. */
+export const SHIPPED = fileURLToPath(new URL('../../weights/lite.safetensors', import.meta.url))
 /** The report multiplies a and b by this, since squared error paints too pale. */
 const SATURATION = 1.2
 const STDIO = '-'
@@ -69,7 +70,7 @@ async function withPredictor<T>({ flags }: Call, work: (predictor: Predictor) =>
   }
 }
 
-async function defaultWeights(): Promise<string> {
+export async function defaultWeights(): Promise<string> {
   if (existsSync(SHIPPED)) return SHIPPED
   const run = await newestRun()
   if (run !== null) return checkpointPath(run)
@@ -81,7 +82,8 @@ async function defaultWeights(): Promise<string> {
 
 async function colorizeFiles(predictor: Predictor, call: Call, out: string, saturation: number) {
   const { positionals, flags, terminal, interrupted } = call
-  const { photos, results } = await expand(positionals)
+  const { photos, failures } = await findEach(positionals)
+  const results: Coloured[] = failures
   const options = { out, saturation, compare: flags.on('compare') }
   const outputs = await planOutputs(photos, options)
   for (const [i, photo] of photos.entries()) {
@@ -97,26 +99,6 @@ async function colorizeFiles(predictor: Predictor, call: Call, out: string, satu
     text: done || !failed.length ? `coloured ${done} of ${results.length} → ${out}` : '',
     code: exitCode(interrupted.aborted, failed.length),
   }
-}
-
-function exitCode(interrupted: boolean, failed: number): ExitCode {
-  if (interrupted) return EXIT.interrupted
-  return failed ? EXIT.someInputFailed : EXIT.ok
-}
-
-/** The photographs behind all inputs; an input that cannot be read is a result like any other, the rest is done. */
-async function expand(inputs: readonly string[]) {
-  const photos = new Map<string, PhotoPath>()
-  const results: Coloured[] = []
-  for (const input of inputs) {
-    try {
-      for (const photo of await findPhotos([input])) photos.set(photo.path, photo)
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error
-      results.push({ input, error: error.message })
-    }
-  }
-  return { photos: [...photos.values()], results }
 }
 
 /** stdin → stdout, in the format that came in where it can be written, else PNG. */

@@ -35,6 +35,11 @@ export interface Result {
   readonly code: ExitCode
 }
 
+export function exitCode(interrupted: boolean, failed: number): ExitCode {
+  if (interrupted) return EXIT.interrupted
+  return failed ? EXIT.someInputFailed : EXIT.ok
+}
+
 export const COMMON_OPTIONS: Readonly<Record<string, Option>> = {
   adapter: { value: 'NAME', help: 'GPU adapter, by a part of its name (`colorizer doctor` lists them)' },
   json: { help: 'one JSON document on stdout, nothing else there' },

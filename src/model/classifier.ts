@@ -50,19 +50,21 @@ function centred(outerWidth: number, outerHeight: number, width: number, height:
 
 /**
  * A classifier's input.
- * @param gray sRGB levels [to.height, to.width]
+ * @param levels sRGB levels [to.height, to.width] of a grey picture, or [to.height, to.width, 3]
  * @param to where they lie in the square; the rest of it is white
- * @returns [1, size, size, 3], level/127.5 − 1 in three equal channels
+ * @returns [1, size, size, 3], level/127.5 − 1, of a grey picture in three equal channels
  */
-export function preprocess(gray: Uint8Array, size: number, to: Rect): Float32Array {
-  if (gray.length !== to.width * to.height) {
-    throw new RangeError(`${gray.length} levels do not fill ${to.width}×${to.height} pixels`)
+export function preprocess(levels: Uint8Array, size: number, to: Rect): Float32Array {
+  const channels = levels.length / (to.width * to.height)
+  if (channels !== 1 && channels !== 3) {
+    throw new RangeError(`${levels.length} levels do not fill ${to.width}×${to.height} pixels`)
   }
   const input = new Float32Array(size * size * 3).fill(1)
   for (let y = 0; y < to.height; y++) {
     for (let x = 0; x < to.width; x++) {
+      const from = channels * (y * to.width + x)
       const at = 3 * ((to.y + y) * size + to.x + x)
-      input.fill(gray[y * to.width + x]! / 127.5 - 1, at, at + 3)
+      for (let c = 0; c < 3; c++) input[at + c] = levels[channels === 3 ? from + c : from]! / 127.5 - 1
     }
   }
   return input
