@@ -1,11 +1,11 @@
 import type { Photo } from '../io/image.ts'
 
 /**
- * How colourful a picture is: 0 for a grey one, about 15 slightly, 45 averagely, 80 highly colourful.
+ * How colourful a picture is: 0 for a grey one, about 15 slightly, 45 averagely, 82 highly colourful.
  * σ + 0.3 μ of the opponent channels R − G and (R + G)/2 − B, in sRGB levels.
  *
  * Source: Hasler and Süsstrunk, "Measuring colourfulness in natural images", SPIE Human Vision and Electronic Imaging
- * 2003, section 7, M⁽³⁾.
+ * 2003, the metric M⁽³⁾ for sRGB.
  */
 export function colorfulness({ rgb }: Photo): number {
   // whole numbers: the sums are exact

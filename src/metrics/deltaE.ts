@@ -17,9 +17,9 @@ export function deltaE2000(L1: number, a1: number, b1: number, L2: number, a2: n
   const C1 = Math.sqrt(x1 * x1 + b1 * b1) // (6)
   const C2 = Math.sqrt(x2 * x2 + b2 * b2)
   const C = (C1 + C2) / 2 // (13)
-  const offset = ((L1 + L2) / 2 - 50) ** 2 // of (12)
-  const lightness = (L2 - L1) / (1 + (0.015 * offset) / Math.sqrt(20 + offset)) // (8), (15)
-  const chroma = (C2 - C1) / (1 + 0.045 * C) // (9), (16)
+  const offset = ((L1 + L2) / 2 - 50) ** 2 // (L̄′ − 50)² of (12)
+  const lightness = (L2 - L1) / (1 + (0.015 * offset) / Math.sqrt(20 + offset)) // ΔL′/S_L (8), (18)
+  const chroma = (C2 - C1) / (1 + 0.045 * C) // ΔC′/S_C (9), (19)
   if (C1 === 0 || C2 === 0) return Math.sqrt(lightness * lightness + chroma * chroma) // a grey has no hue
   const h1 = hueAngle(x1, b1) // (7)
   const h2 = hueAngle(x2, b2)
@@ -31,10 +31,10 @@ export function deltaE2000(L1: number, a1: number, b1: number, L2: number, a2: n
     0.24 * Math.cos(RADIANS * 2 * h) +
     0.32 * Math.cos(RADIANS * (3 * h + 6)) -
     0.2 * Math.cos(RADIANS * (4 * h - 63)) // (15)
-  const hue = (2 * Math.sqrt(C1 * C2) * Math.sin(turn / 2)) / (1 + 0.015 * C * T) // (11), (17)
+  const hue = (2 * Math.sqrt(C1 * C2) * Math.sin(turn / 2)) / (1 + 0.015 * C * T) // ΔH′/S_H (11), (20)
   const blueness = (((h + 360) % 360) - 275) / 25
-  const angle = 60 * RADIANS * Math.exp(-blueness * blueness) // 2 Δθ (18)
-  const rotation = -2 * shareOf25(C) * Math.sin(angle) // (19), (21)
+  const angle = 60 * RADIANS * Math.exp(-blueness * blueness) // 2 Δθ (16)
+  const rotation = -2 * shareOf25(C) * Math.sin(angle) // R_T (17), (21)
   return Math.sqrt(lightness * lightness + chroma * chroma + hue * hue + rotation * chroma * hue) // (22)
 }
 
