@@ -1,3 +1,4 @@
+import type { ClassVectors } from './io/dataset.ts'
 import { type Photo, readPhoto } from './io/image.ts'
 import { abError, type Predictor, type SmallAb } from './predict.ts'
 
@@ -14,13 +15,19 @@ export interface Score {
 const GRAY: SmallAb = { ab: new Float32Array(2), width: 1, height: 1 }
 
 /**
- * Colours every photograph and compares it with its own colours.
+ * Colours every photograph, with its class vector where there are any, and compares it with its own colours.
  * @throws UserError when a photograph cannot be read
  */
-export async function validate(predictor: Predictor, paths: readonly string[]): Promise<Score> {
+export async function validate(
+  predictor: Predictor,
+  paths: readonly string[],
+  vectors?: ClassVectors,
+): Promise<Score> {
   let [abMse, grayMse] = [0, 0]
+  let i = 0
   for await (const photo of decoded(paths)) {
-    abMse += abError(photo, await predictor.predict(photo)) / paths.length
+    const features = (await vectors?.of(paths[i++]!)) ?? undefined
+    abMse += abError(photo, await predictor.predict(photo, features)) / paths.length
     grayMse += abError(photo, GRAY) / paths.length
   }
   return { abMse, grayMse }

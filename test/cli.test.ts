@@ -24,7 +24,7 @@ import { appears, type Ended, run, start } from './program.ts'
 const COMMANDS = ['train', 'colorize', 'prepare', 'golden', 'doctor', 'onnx', 'weights']
 const STEPS = 40
 const TRAIN =
-  'samples/photos --size 16 --batch 2 --width 0.05 --seed 3 --checkpoint-every 7 --validate-every 15'.split(
+  'samples/photos --classifier none --size 16 --batch 2 --width 0.05 --seed 3 --checkpoint-every 7 --validate-every 15'.split(
     ' ',
   )
 const TO_THE_END = [...TRAIN, '--steps', String(STEPS)]
@@ -191,7 +191,7 @@ describe('train', () => {
   it('trains on records, and refuses those that are not there', async () => {
     const records = inFolder('records')
     const four = ['cat', 'bee', 'sky', 'wine'].map((name) => `samples/photos/${name}.jpg`)
-    const prepared = await run(['prepare', ...four, '--out', records, '--json'])
+    const prepared = await run(['prepare', ...four, '--classifier', 'none', '--out', records, '--json'])
     succeeded(prepared)
     expect(json(prepared)).toMatchObject({ records: 4 })
     const options = ['--size', '16', '--batch', '2', '--width', '0.05', '--steps', '2', '--quiet', '--json']

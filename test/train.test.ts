@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Variables } from '../src/graph/execute.ts'
-import { type Checkpoint, readCheckpoint } from '../src/io/checkpoint.ts'
+import { type Checkpoint, readCheckpoint, type TrainingSettings } from '../src/io/checkpoint.ts'
 import { openPhotos, type TrainingSource } from '../src/io/dataset.ts'
 import { openGpu } from '../src/io/dawn.ts'
 import { findPhotos } from '../src/io/photos.ts'
@@ -12,7 +12,18 @@ import type { Terminal } from '../src/terminal.ts'
 import { checkpointPath, rateAt, resumable, type TrainOptions, train } from '../src/train.ts'
 
 const NETWORK = { size: 16, width: 0.1, classes: 5 }
-const SETTINGS = { ...NETWORK, seed: 3, batch: 2, learningRate: 1e-3, fit: 'crop', data: 'test' } as const
+const SOURCE = {
+  size: NETWORK.size,
+  batch: 2,
+  seed: 3,
+  classes: NETWORK.classes,
+  augment: true,
+  fit: 'crop',
+} as const
+const SETTINGS: TrainingSettings = {
+  ...{ ...NETWORK, seed: 3, batch: 2, learningRate: 1e-3, fit: 'crop' as const },
+  ...{ classVectors: null, classDropout: 0, data: 'test' },
+}
 const silent: Terminal = { say: () => {}, warn: () => {}, progress: () => {} }
 const never = new AbortController().signal
 const noValidation = async () => null
@@ -93,7 +104,7 @@ describe('training', () => {
 
   it('saves and stops after the step in hand when it is interrupted', async () => {
     const controller = new AbortController()
-    const source = await openPhotos(photos.slice(0, 5), { ...SETTINGS, augment: true, fit: 'crop' })
+    const source = await openPhotos(photos.slice(0, 5), SOURCE)
     const interrupting: TrainingSource = {
       ...source,
       async *batches(from) {
@@ -111,7 +122,7 @@ describe('training', () => {
   })
 
   it('stops when the loss is no number, says at which step, and keeps the last good checkpoint', async () => {
-    const source = await openPhotos(photos.slice(0, 5), { ...SETTINGS, augment: true, fit: 'crop' })
+    const source = await openPhotos(photos.slice(0, 5), SOURCE)
     const poisoned: TrainingSource = {
       ...source,
       async *batches(from) {

@@ -156,7 +156,10 @@ const checkpoint: Checkpoint = {
   step: 2,
   epoch: 1,
   position: 6,
-  settings: { ...NETWORK, seed: 5, batch: 3, size: 16, learningRate: 1e-3, fit: 'pad', data: 'ab12' },
+  settings: {
+    ...{ ...NETWORK, seed: 5, batch: 3, size: 16, learningRate: 1e-3, fit: 'pad', data: 'ab12' },
+    ...{ classVectors: { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' }, classDropout: 0.25 },
+  },
   losses: new Float32Array([220.5, 1 / 3]),
   validations: [{ step: 1, abMse: 225.6 }],
 }
@@ -189,8 +192,8 @@ describe('checkpoints', () => {
   it.each<[string, Edit, RegExp]>([
     [
       'another version',
-      meta({ version: '2' }),
-      /a checkpoint of version 2, this program writes and reads version 1/,
+      meta({ version: '1' }),
+      /a checkpoint of version 1, this program writes and reads version 2/,
     ],
     ['weights alone', meta({ format: 'pt' }), /is not a checkpoint of this program/],
     [
@@ -215,6 +218,7 @@ describe('checkpoints', () => {
     ['a step that is none', meta({ step: '-1' }), /has the step "-1"/],
     ['unreadable settings', meta({ settings: '{' }), /unreadable settings/],
     ['settings that are none', meta({ settings: 'null' }), /unreadable settings/],
+    ['class vectors from nowhere', settings({ classVectors: { classifier: 'mine' } }), /unreadable settings/],
     ['a setting that is no number', settings({ batch: 'many' }), /unreadable settings/],
     [
       'settings of another width',

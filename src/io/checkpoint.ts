@@ -1,10 +1,11 @@
 import { EXIT, UserError } from '../errors.ts'
+import { type ClassVectorOrigin, isOrigin } from '../model/classifier.ts'
 import { layoutOf, type NamedTensor, packArena, unpackArena } from '../model/layout.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
 import { type Weights, weightsFrom, weightTensors } from './weights.ts'
 
 /** Raised whenever an old checkpoint would not continue to the same bits. */
-const VERSION = '1'
+const VERSION = '2'
 const FORMAT = 'webgpu-colorizer checkpoint'
 
 /** What makes two trainings the same; a resumed one must not change it. */
@@ -16,6 +17,10 @@ export interface TrainingSettings {
   readonly classes: number
   readonly learningRate: number
   readonly fit: 'crop' | 'pad'
+  /** Where the class vectors come from; null when the network was trained without any. */
+  readonly classVectors: ClassVectorOrigin | null
+  /** The share of samples that were shown without their class vector. */
+  readonly classDropout: number
   /** Identifies the training pictures and their order. */
   readonly data: string
 }
@@ -60,6 +65,16 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
     settings: JSON.stringify(settings),
     validations: JSON.stringify(validations),
   })
+}
+
+/** What the metadata of a weight file say of its training; what it does not say, or not readably, is left out. */
+export function trainingOf({ settings }: Record<string, string>): Partial<TrainingSettings> {
+  try {
+    const known = JSON.parse(settings ?? '{}')
+    return isSettings(known) ? known : {}
+  } catch {
+    return {}
+  }
 }
 
 /** Reads a checkpoint. Throws a `UserError` (exit code 4) when it is none, of another version, or damaged. */
@@ -142,9 +157,11 @@ function parse<T>(
 
 function isSettings(value: unknown): value is TrainingSettings {
   if (typeof value !== 'object' || value === null) return false
-  const { seed, batch, size, width, classes, learningRate, fit, data } = value as Partial<TrainingSettings>
-  const areNumbers = [seed, batch, size, width, classes, learningRate].every(Number.isFinite)
-  return areNumbers && (fit === 'crop' || fit === 'pad') && typeof data === 'string'
+  const { seed, batch, size, width, classes, learningRate, fit, classVectors, classDropout, data } =
+    value as Partial<TrainingSettings>
+  const areNumbers = [seed, batch, size, width, classes, learningRate, classDropout].every(Number.isFinite)
+  const areVectors = classVectors === null || isOrigin(classVectors)
+  return areNumbers && areVectors && (fit === 'crop' || fit === 'pad') && typeof data === 'string'
 }
 
 function isValidations(value: unknown): value is Validation[] {
