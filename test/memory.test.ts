@@ -4,7 +4,8 @@ import { backward } from '../src/autograd/backward.ts'
 import { BindingLimitError, compile, type Place, type Plan } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
-import { assignSlots, storageBytes } from '../src/graph/memory.ts'
+import { storageBytes } from '../src/graph/memory.ts'
+import { assignSlots } from '../src/graph/slots.ts'
 import { CONV_DEFAULTS as CONV } from '../src/kernels/convGeometry.ts'
 import { getOp } from '../src/kernels/index.ts'
 import { elems, type Tensor } from '../src/kernels/op.ts'
@@ -204,19 +205,26 @@ describe('the planner', () => {
     let x = graph.input('x', [256])
     for (let i = 0; i < 10; i++) x = graph.op('relu', [x], {})
     graph.output('y', x)
-    // the input keeps its own
-    expect(compiled(graph).slotBytes).toEqual([1024, 1024, 1024])
+    expect(compiled(graph).slotBytes).toEqual([1024, 1024])
   })
 
-  it('places disjoint lifetimes together and overlapping ones apart', () => {
-    const { slotOf, slotBytes } = assignSlots([
-      { bytes: 16, first: 0, last: 1 },
-      { bytes: 64, first: 2, last: 3 },
-      { bytes: 32, first: 1, last: 2 },
+  it('places disjoint lifetimes together, overlapping ones beside each other, and clashing ones apart', () => {
+    const items = [
+      { bytes: 1024, first: 0, last: 3 },
+      { bytes: 500, first: 4, last: 6 },
+      { bytes: 304, first: 5, last: 6 },
+      { bytes: 300, first: 5, last: 6, clashes: new Set([2]) },
+      { bytes: 300, first: 6, last: 7 },
+    ]
+    const { places, slotBytes } = assignSlots(items)
+    expect(places.map(({ slot, offsetBytes }) => [slot, offsetBytes])).toEqual([
+      [0, 0],
+      [0, 0],
+      [0, 512], // at a multiple of 256
+      [1, 0],
+      [2, 0], // behind the third one there is no room, nor beside the fourth
     ])
-    expect(slotOf[0]).toBe(slotOf[1])
-    expect(slotOf[2]).not.toBe(slotOf[0])
-    expect(slotBytes[slotOf[0]!]).toBe(64)
+    expect(slotBytes).toEqual([1024, 300, 300])
   })
 })
 

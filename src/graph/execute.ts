@@ -55,6 +55,8 @@ export class Executor {
   readonly #slots: GPUBuffer[]
   #params: GPUBuffer | null = null
   #prepared: Prepared[] = []
+  /** Inputs that have not been uploaded since the last run: others may lie in their memory by now. */
+  readonly #missing: Set<string>
 
   private constructor(
     readonly gpu: Gpu,
@@ -62,6 +64,7 @@ export class Executor {
     readonly variables: Variables,
   ) {
     this.#slots = plan.slotBytes.map((bytes, i) => gpu.pool.take(bytes, STORAGE(), `slot ${i}`))
+    this.#missing = new Set(plan.inputs.keys())
   }
 
   static async create(gpu: Gpu, plan: Plan, variables: Variables): Promise<Executor> {
@@ -110,16 +113,22 @@ export class Executor {
       )
     }
     this.#write(place, data)
+    this.#missing.delete(name)
   }
 
-  /** Submits the whole plan once and reads back the named outputs, without waiting for them. */
+  /**
+   * Submits the whole plan once and reads back the named outputs, without waiting for them. Throws a `GraphError` when
+   * an input has not been uploaded for this run.
+   */
   run(read: readonly string[] = []): Promise<Float32Array[]> {
+    const outputs = read.map((name) => this.#output(name))
+    this.#useInputs()
     const { device } = this.gpu
     const encoder = device.createCommandEncoder()
     const pass = encoder.beginComputePass()
     for (const prepared of this.#prepared) encode(pass, prepared)
     pass.end()
-    const staged = read.map((name) => this.#stage(encoder, this.#output(name)))
+    const staged = outputs.map((place) => this.#stage(encoder, place))
     device.queue.submit([encoder.finish()])
     return Promise.all(staged.map((staging) => this.#fetch(staging)))
   }
@@ -129,6 +138,7 @@ export class Executor {
    * infinity. Slow; for `DEBUG=1`.
    */
   async runChecked(read: readonly string[] = []): Promise<Float32Array[]> {
+    this.#useInputs()
     const { device } = this.gpu
     for (const [id, outputs] of this.plan.nodeOutputs) {
       const encoder = device.createCommandEncoder()
@@ -145,6 +155,12 @@ export class Executor {
   destroy(): void {
     for (const buffer of this.#slots) this.gpu.pool.give(buffer)
     if (this.#params) this.gpu.pool.give(this.#params)
+  }
+
+  #useInputs(): void {
+    const [missing] = this.#missing
+    if (missing !== undefined) throw new GraphError(`the input ${missing} was not uploaded for this run`)
+    for (const name of this.plan.inputs.keys()) this.#missing.add(name)
   }
 
   #output(name: string): PlannedTensor {
