@@ -15,11 +15,12 @@ import { openGpu } from '../src/io/dawn.ts'
 import { type Gpu, GpuError } from '../src/kernels/gpu.ts'
 import { elems } from '../src/kernels/op.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
+import { median } from '../src/numbers.ts'
 import { openTerminal, type Terminal } from '../src/terminal.ts'
 import { bestPeaks, checkClock, measurePeaks } from './peaks.ts'
 import { formatReport, type Report, rowOf, type Totals, totalsOf } from './report.ts'
 import { loadBenchShader, run } from './run.ts'
-import { median, Timer } from './timer.ts'
+import { Timer } from './timer.ts'
 import { CLASSES, plansOf, type Size, type Work, workOf } from './workload.ts'
 
 const OPTIONS: Readonly<Record<string, Option>> = {

@@ -6,6 +6,7 @@ import type { Batch } from './io/dataset.ts'
 import { STREAM, uniform4 } from './io/random.ts'
 import type { Gpu } from './kernels/gpu.ts'
 import { type Arena, initialParameters, initialStatistics, layoutOf } from './model/layout.ts'
+import type { Profiler } from './profile.ts'
 
 export interface TrainOptions {
   readonly settings: TrainingSettings
@@ -16,6 +17,8 @@ export interface TrainOptions {
   readonly out: string
   readonly checkpointEvery: number
   readonly validateEvery: number
+  /** Looks on and notes where the time goes. */
+  readonly profiler?: Profiler | undefined
   /** Where to start from: a checkpoint to continue, or weights to begin with. */
   readonly start: Start
 }

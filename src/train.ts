@@ -99,15 +99,21 @@ async function takeSteps(
   }
   try {
     if (run.isValidationDue) await meter.pause(() => run.validate()) // an interruption came before it
+    const { profiler } = options
+    let idleSince = performance.now()
     for await (const batch of source.batches({ epoch: run.epoch, position: run.position })) {
+      profiler?.waited('wait for the batch', idleSince)
       meter.add(batch)
-      inFlight.push(submit(executor, run, batch, options.settings))
+      inFlight.push(submit(executor, run, batch, options))
+      const submitted = performance.now()
       await settle(ahead)
+      profiler?.waited('wait for the GPU', submitted)
       const ending = signal.aborted || run.isDone
       if (ending || run.isValidationDue || run.isCheckpointDue) await settle(0)
       if (ending) return
       if (run.isValidationDue) await meter.pause(() => run.validate())
       if (run.isCheckpointDue) await meter.pause(() => run.save())
+      idleSince = performance.now()
     }
   } finally {
     await Promise.allSettled(inFlight.map(({ loss }) => loss))
@@ -120,14 +126,19 @@ interface Submitted {
 }
 
 /** Uploads the batch, submits the step once and returns without waiting for it. */
-function submit(executor: Executor, run: Run, batch: Batch, settings: TrainingSettings): Submitted {
-  executor.upload('L', batch.L)
-  executor.upload('ab', batch.ab)
-  executor.upload('features', batch.features)
-  executor.upload('adam.hyper', adamHyper(rateAt(settings.learningRate, batch.epoch), run.step + 1))
+function submit(executor: Executor, run: Run, batch: Batch, { settings, profiler }: TrainOptions): Submitted {
+  const upload = () => {
+    executor.upload('L', batch.L)
+    executor.upload('ab', batch.ab)
+    executor.upload('features', batch.features)
+    executor.upload('adam.hyper', adamHyper(rateAt(settings.learningRate, batch.epoch), run.step + 1))
+  }
+  if (profiler) profiler.host('upload', upload)
+  else upload()
   run.advance(batch)
   const step = run.step
-  const results = isDebugging() ? executor.runChecked(['loss']) : executor.run(['loss'])
+  const runStep = () => profiler?.run(executor, ['loss']) ?? executor.run(['loss'])
+  const results = isDebugging() ? executor.runChecked(['loss']) : runStep()
   const loss = results.then(
     ([loss]) => loss![0]!,
     (cause) => {

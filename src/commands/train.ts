@@ -7,10 +7,12 @@ import type { TrainingSettings } from '../io/checkpoint.ts'
 import { type ClassifierFile, openClassifier } from '../io/classify.ts'
 import { type ClassVectors, openPhotos, openRecords, type TrainingSource } from '../io/dataset.ts'
 import { adapterSummary, openGpu } from '../io/dawn.ts'
+import { saveFile } from '../io/save.ts'
 import { readWeights } from '../io/weights.ts'
 import type { Gpu } from '../kernels/gpu.ts'
 import { CLASSES } from '../model/classifier.ts'
 import { Predictor } from '../predict.ts'
+import { Profiler } from '../profile.ts'
 import { writeLossCurve, writeSamples } from '../report.ts'
 import type { Terminal } from '../terminal.ts'
 import {
@@ -82,6 +84,10 @@ export const trainCommand: Command = {
       value: 'F',
       help: `share of the samples shown without their class vector (default ${CLASS_DROPOUT})`,
     },
+    profile: {
+      value: 'FILE',
+      help: "times the host's work and every kernel for some steps: a table, and FILE for Chrome's trace viewer",
+    },
     out: { value: 'DIR', help: `folder of checkpoint and pictures (default ${RUNS}/<date and time>)` },
     init: { value: 'FILE', help: 'begin with these weights' },
     resume: { help: 'continue the training in --out (default: the newest below runs/) to the same bits' },
@@ -96,7 +102,8 @@ export const trainCommand: Command = {
 
   async run(call) {
     const asked = askedOf(call.flags) // a wrong command line is told without waking the GPU
-    const gpu = await openGpu({ adapter: call.flags.text('adapter') })
+    const preciseTimestamps = call.flags.text('profile') !== undefined
+    const gpu = await openGpu({ adapter: call.flags.text('adapter'), preciseTimestamps })
     try {
       return await trainOn(gpu, call, asked)
     } finally {
@@ -109,7 +116,7 @@ async function trainOn(gpu: Gpu, { positionals, flags, terminal, interrupted }: 
   const adapter = adapterSummary(gpu)
   const data = await findData(positionals, flags)
   const { options, architecture, classifier } = await optionsOf(flags, asked, data, adapter.isSoftware)
-  const { settings, out } = options
+  const { settings, out, profiler } = options
   const vectors = await openClassVectors(gpu, classifier, settings)
   const source = await open(data, settings, vectors, terminal)
   terminal.say(
@@ -129,6 +136,10 @@ async function trainOn(gpu: Gpu, { positionals, flags, terminal, interrupted }: 
     const pictures = [await writeLossCurve(out, training.checkpoint, training.grayLoss)]
     if (data.val.length && !training.interrupted)
       pictures.push(await writeSamples(out, predictor, data.val, SATURATION, vectors))
+    if (profiler) {
+      await saveFile(flags.text('profile')!, Buffer.from(profiler.trace()))
+      terminal.say(profiler.table())
+    }
     return {
       json: summary(training, adapter.name, out, pictures),
       text: describe(training, score, out, pictures),
@@ -194,7 +205,8 @@ async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, isSoftw
           data: data.identity,
         }
   const epochs = asked.epochs ?? (data.kind === 'samples' ? EPOCHS.samples : EPOCHS.photos)
-  const options: TrainOptions = { ...asked, settings, start, out, epochs }
+  const profiler = flags.text('profile') === undefined ? undefined : new Profiler()
+  const options: TrainOptions = { ...asked, settings, start, out, epochs, profiler }
   const architecture = { width: settings.width, classes: settings.classes }
   return { options, architecture, classifier: classVectors.file }
 }

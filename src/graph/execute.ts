@@ -4,6 +4,7 @@ import { packParams } from '../kernels/shader.ts'
 import { PARAMS_ALIGNMENT, type Place, type Plan, type PlannedTensor, type Step } from './compile.ts'
 import { GraphError } from './graph.ts'
 import { storageBytes } from './memory.ts'
+import { type GpuSpan, PassTimes } from './timing.ts'
 
 const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
 
@@ -131,6 +132,28 @@ export class Executor {
     const staged = outputs.map((place) => this.#stage(encoder, place))
     device.queue.submit([encoder.finish()])
     return Promise.all(staged.map((staging) => this.#fetch(staging)))
+  }
+
+  /** The same with every dispatch in a pass of its own, and when each of them ran. Slower: for profiles. */
+  async runTimed(read: readonly string[] = []): Promise<{ results: Float32Array[]; spans: GpuSpan[] }> {
+    const outputs = read.map((name) => this.#output(name))
+    this.#useInputs()
+    const times = new PassTimes(this.gpu, this.#prepared.length)
+    const encoder = this.gpu.device.createCommandEncoder()
+    for (const [i, prepared] of this.#prepared.entries()) {
+      const pass = encoder.beginComputePass({ timestampWrites: times.writes(i) })
+      encode(pass, prepared)
+      pass.end()
+    }
+    times.resolve(encoder)
+    const staged = outputs.map((place) => this.#stage(encoder, place))
+    this.gpu.device.queue.submit([encoder.finish()])
+    try {
+      const results = await Promise.all(staged.map((staging) => this.#fetch(staging)))
+      return { results, spans: await times.read() }
+    } finally {
+      times.destroy()
+    }
   }
 
   /**
