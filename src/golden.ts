@@ -75,7 +75,11 @@ async function replay(gpu: Gpu, file: string, golden: Tensors): Promise<Map<stri
   variables.set('adam.m', new Float32Array(layout.parameters.length))
   variables.set('adam.v', new Float32Array(layout.parameters.length))
   const evaluated = await infer(gpu, variables, inferenceGraph(weights.architecture, size), inputs)
-  const training = await executorOf(gpu, variables, trainingGraph(weights.architecture, size, true))
+  const training = await executorOf(
+    gpu,
+    variables,
+    trainingGraph(weights.architecture, size, { inspect: true }),
+  )
   const steps = required(file, golden, 'adam/losses').data.length
   const trained = await train(training, inputs, steps)
   const ours = new Map([

@@ -1,5 +1,5 @@
 import { compile } from './graph/compile.ts'
-import { Executor, Variables } from './graph/execute.ts'
+import { Executor, type NamedBuffers, Variables } from './graph/execute.ts'
 import { trainingOf } from './io/checkpoint.ts'
 import { networkLightness, type Photo, resize, upsampleAb } from './io/image.ts'
 import { labToSrgb, lightness, srgbToLab } from './io/lab.ts'
@@ -32,7 +32,7 @@ export class Predictor {
   constructor(
     private readonly gpu: Gpu,
     private readonly architecture: Architecture,
-    private readonly variables: Variables,
+    private readonly variables: NamedBuffers,
     private readonly size: number,
   ) {}
 

@@ -45,7 +45,11 @@ describe('a plan', () => {
 
   it('updates variables in place, seen by the next run, by other plans and by get', async () => {
     const update = new Graph()
-    update.op('lerp', [update.variable('state', [4]), update.input('seen', [4])], { t: 0.5 })
+    update.op(
+      'lerp',
+      [update.variable('state', [4]), update.input('seen', [4]), update.constant(Float32Array.of(0.5), [1])],
+      {},
+    )
     const look = new Graph()
     look.output('y', look.op('scale', [look.variable('state', [4])], { factor: 10 }))
     const variables = new Variables(gpu())

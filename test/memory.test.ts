@@ -167,7 +167,7 @@ function randomGraph(seed: number): Graph {
   for (let i = 0; i < 3; i++) graph.output(`y${i}`, pick(live.slice(3)))
   const last = pick(same([size]))
   const state = graph.variable('state', [size])
-  graph.op('lerp', [state, last], { t: 0.5 })
+  graph.op('lerp', [state, last, graph.constant(Float32Array.of(0.5), [1])], {})
   return graph
 }
 
@@ -234,7 +234,9 @@ describe('in-place updates', () => {
     const state = graph.variable('state', [128])
     const early = graph.op('view', [state], { offset: 64, shape: [64] })
     const seen = graph.input('seen', [128])
-    graph.scope('update', () => graph.op('lerp', [state, seen], { t: 0.5 }))
+    graph.scope('update', () =>
+      graph.op('lerp', [state, seen, graph.constant(Float32Array.of(0.5), [1])], {}),
+    )
     graph.scope('late', () => read(graph, early))
     return graph
   }
@@ -242,7 +244,9 @@ describe('in-place updates', () => {
   it('are refused when a later node reads the old value', () => {
     const graph = new Graph()
     const state = graph.variable('state', [64])
-    graph.scope('update', () => graph.op('lerp', [state, graph.input('seen', [64])], { t: 0.5 }))
+    graph.scope('update', () =>
+      graph.op('lerp', [state, graph.input('seen', [64]), graph.constant(Float32Array.of(0.5), [1])], {}),
+    )
     graph.scope('late', () => graph.output('y', graph.op('relu', [state], {})))
     expect(() => compiled(graph)).toThrow('late reads a tensor that update has overwritten in place')
   })
@@ -251,7 +255,9 @@ describe('in-place updates', () => {
     const graph = new Graph()
     const state = graph.variable('state', [64])
     graph.output('old', state)
-    graph.scope('update', () => graph.op('lerp', [state, graph.input('seen', [64])], { t: 0.5 }))
+    graph.scope('update', () =>
+      graph.op('lerp', [state, graph.input('seen', [64]), graph.constant(Float32Array.of(0.5), [1])], {}),
+    )
     expect(() => compiled(graph)).toThrow('output old reads a tensor that update has overwritten in place')
   })
 
@@ -292,7 +298,7 @@ function smallTraining(): Graph {
   graph.output('loss', loss)
   const grads = backward(graph, loss, [w, gamma!, beta!])
   const all = graph.op('pack', grads, { offsets: [0, 192, 256], length: 320 })
-  graph.op('lerp', [graph.variable('statistics', [4]), mean!], { t: 0.1 })
+  graph.op('lerp', [graph.variable('statistics', [4]), mean!, graph.constant(Float32Array.of(0.1), [1])], {})
   graph.op(
     'adam',
     [weights, all, graph.variable('m', [320]), graph.variable('v', [320]), graph.input('hyper', [4])],

@@ -14,6 +14,7 @@ import { CLASSES } from '../model/classifier.ts'
 import { Predictor } from '../predict.ts'
 import { Profiler } from '../profile.ts'
 import { writeLossCurve, writeSamples } from '../report.ts'
+import { SCHEDULES } from '../schedule.ts'
 import type { Terminal } from '../terminal.ts'
 import {
   type AskedSettings,
@@ -44,6 +45,8 @@ const SCALE = {
   gpu: { size: 224, batch: 32, width: 1 },
 }
 const LEARNING_RATE = 1e-3
+const WARM_UP = 50
+const AVERAGING = 0.999
 /** The share of samples that the network sees without a class vector, so that it also colours without one. */
 const CLASS_DROPOUT = 0.3
 
@@ -70,9 +73,15 @@ export const trainCommand: Command = {
       value: 'F',
       help: 'scales the channel counts (default 1; 0.25, "lite", on a software adapter and for the samples)',
     },
-    lr: {
+    lr: { value: 'F', help: `Adam's learning rate at its highest (default ${LEARNING_RATE})` },
+    schedule: {
+      value: 'cosine|steps',
+      help: 'the learning rate falls to zero, or tenfold at epochs 100, 150, 200 and 300 (default cosine)',
+    },
+    warmup: { value: 'N', help: `steps over which the learning rate rises (default ${WARM_UP})` },
+    averaging: {
       value: 'F',
-      help: `Adam's learning rate (default ${LEARNING_RATE}), tenfold less at epochs 100, 150, 200, 300`,
+      help: `decay of the running average of the weights, which is what is kept (default ${AVERAGING}; 0: the last weights)`,
     },
     seed: { value: 'N', help: 'of the weights, the order and the augmentation (default 0)' },
     fit: {
@@ -123,7 +132,9 @@ async function trainOn(gpu: Gpu, { positionals, flags, terminal, interrupted }: 
     `training on ${source.length} pictures, ${data.val.length} held out: width ${settings.width}, ${settings.size} px, batch ${settings.batch}, seed ${settings.seed}, class vectors of ${settings.classVectors?.classifier ?? 'no classifier'}, ${adapter.name} → ${out}`,
   )
   const variables = new Variables(gpu)
-  const predictor = new Predictor(gpu, architecture, variables, settings.size)
+  // what is validated and shown is what is kept: the average
+  const kept = { buffer: (name: string) => variables.buffer(name === 'parameters' ? 'average' : name) }
+  const predictor = new Predictor(gpu, architecture, kept, settings.size)
   try {
     let score: Score | null = null
     const check = async () => {
@@ -172,6 +183,9 @@ function askedOf(flags: Flags) {
       size: flags.integer('size', { min: 8, multipleOf: 8 }),
       width: flags.number('width', { exclusive: true }),
       learningRate: flags.number('lr', { exclusive: true }),
+      schedule: flags.choice('schedule', SCHEDULES),
+      warmup: flags.integer('warmup', { min: 0 }),
+      averaging: flags.number('averaging', { max: 1 }),
       fit: flags.choice('fit', ['crop', 'pad']),
       classDropout: flags.number('class-dropout', { max: 1 }),
     },
@@ -183,7 +197,8 @@ function askedOf(flags: Flags) {
 }
 
 async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, isSoftware: boolean) {
-  const { seed, batch, size, width, learningRate, fit, classDropout } = asked.settings
+  const { seed, batch, size, width, learningRate, schedule, warmup, averaging, fit, classDropout } =
+    asked.settings
   const scale = data.kind === 'samples' ? SCALE.samples : isSoftware ? SCALE.software : SCALE.gpu
   const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
   const start = await startOf(flags, out, { ...asked.settings, data: data.identity })
@@ -198,6 +213,9 @@ async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, isSoftw
           size: size ?? scale.size,
           width: width ?? (start.kind === 'weights' ? start.width : scale.width),
           learningRate: learningRate ?? LEARNING_RATE,
+          schedule: schedule ?? 'cosine',
+          warmup: warmup ?? WARM_UP,
+          averaging: averaging ?? AVERAGING,
           fit: fit ?? 'crop',
           classes: CLASSES,
           classVectors: classVectors.origin,

@@ -45,6 +45,9 @@ export class Variables {
   }
 }
 
+/** Where a plan finds its variables. */
+export type NamedBuffers = Pick<Variables, 'buffer'>
+
 interface Prepared {
   readonly step: Step
   readonly kernel: Kernel
@@ -62,13 +65,13 @@ export class Executor {
   private constructor(
     readonly gpu: Gpu,
     readonly plan: Plan,
-    readonly variables: Variables,
+    private readonly variables: NamedBuffers,
   ) {
     this.#slots = plan.slotBytes.map((bytes, i) => gpu.pool.take(bytes, STORAGE(), `slot ${i}`))
     this.#missing = new Set(plan.inputs.keys())
   }
 
-  static async create(gpu: Gpu, plan: Plan, variables: Variables): Promise<Executor> {
+  static async create(gpu: Gpu, plan: Plan, variables: NamedBuffers): Promise<Executor> {
     const executor = new Executor(gpu, plan, variables)
     await executor.#prepare()
     return executor
