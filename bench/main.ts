@@ -13,12 +13,14 @@ import type { Plan } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { openGpu } from '../src/io/dawn.ts'
 import { type Gpu, GpuError } from '../src/kernels/gpu.ts'
+import { elems } from '../src/kernels/op.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
+import { median } from '../src/numbers.ts'
 import { openTerminal, type Terminal } from '../src/terminal.ts'
 import { bestPeaks, checkClock, measurePeaks } from './peaks.ts'
 import { formatReport, type Report, rowOf, type Totals, totalsOf } from './report.ts'
 import { loadBenchShader, run } from './run.ts'
-import { median, Timer } from './timer.ts'
+import { Timer } from './timer.ts'
 import { CLASSES, plansOf, type Size, type Work, workOf } from './workload.ts'
 
 const OPTIONS: Readonly<Record<string, Option>> = {
@@ -131,8 +133,10 @@ async function wholePlans(
   const measure = async (plan: keyof Totals) => {
     terminal.progress(`the whole ${plan} plan`)
     const executor = await Executor.create(gpu, plans[plan], variables)
+    const inputs = [...plans[plan].inputs].map(([name, { shape }]) => [name, elems({ shape })] as const)
     const times: number[] = []
     for (let total = 0; times.length <= WHOLE_RUNS && (times.length < 2 || total < WHOLE_MS); ) {
+      for (const [name, count] of inputs) executor.upload(name, new Float32Array(count))
       const started = performance.now()
       await Promise.all([executor.run(), gpu.idle()])
       times.push(performance.now() - started)

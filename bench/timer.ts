@@ -1,4 +1,5 @@
 import type { Gpu } from '../src/kernels/gpu.ts'
+import { median } from '../src/numbers.ts'
 import type { Runnable } from './run.ts'
 
 export type Clock = 'gpu' | 'wall'
@@ -62,10 +63,4 @@ export class Timer {
     this.#querySet?.destroy()
     this.#resolved?.destroy()
   }
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }

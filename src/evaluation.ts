@@ -11,6 +11,7 @@ import {
 } from './evaluate.ts'
 import { readPhoto } from './io/image.ts'
 import { contactSheet, type SheetRow } from './io/sheet.ts'
+import type { ClassVectorOrigin } from './model/classifier.ts'
 import { grayOf, paint } from './predict.ts'
 
 export interface Evaluation {
@@ -18,8 +19,9 @@ export interface Evaluation {
   readonly failures: readonly Failure[]
   /** File of the weights. */
   readonly weights: string
-  /** Whose class vector the network was given, and who judged agreement: names. */
-  readonly classifier: string | null
+  /** Where the class vectors came from that the network was given. */
+  readonly classVectors: ClassVectorOrigin | null
+  /** Name of the classifier that judged agreement. */
   readonly judge: string
   readonly saturation: number
   readonly adapter: string
@@ -102,9 +104,9 @@ export function evaluationText(evaluation: Evaluation): string {
   ].join('\n')
 }
 
-const heading = ({ evaluated, weights, classifier, judge, saturation, adapter }: Evaluation) => [
+const heading = ({ evaluated, weights, classVectors, judge, saturation, adapter }: Evaluation) => [
   `${evaluated.length} ${evaluated.length === 1 ? 'picture' : 'pictures'} in the colours of ${weights} (${adapter})`,
-  `class vector: ${classifier ?? 'none'} · agreement judged by ${judge} · saturation ${saturation}`,
+  `class vector: ${classVectors ? `${classVectors.classifier} (${classVectors.fit})` : 'none'} · agreement judged by ${judge} · saturation ${saturation}`,
 ]
 
 function comparison(evaluated: readonly Evaluated[]): string[] {

@@ -1,5 +1,6 @@
 import { compile } from './graph/compile.ts'
-import { Executor, Variables } from './graph/execute.ts'
+import { Executor, type NamedBuffers, Variables } from './graph/execute.ts'
+import { trainingOf } from './io/checkpoint.ts'
 import { bands, networkLightness, type Photo, resize, upsampleAb } from './io/image.ts'
 import { labToSrgb, lightness } from './io/lab.ts'
 import type { Weights } from './io/weights.ts'
@@ -39,7 +40,7 @@ export class Predictor {
   constructor(
     private readonly gpu: Gpu,
     private readonly architecture: Architecture,
-    private readonly variables: Variables,
+    private readonly variables: NamedBuffers,
     private readonly size: number,
   ) {}
 
@@ -93,16 +94,7 @@ export function predictorOf(
   const variables = new Variables(gpu)
   variables.set('parameters', parameters)
   variables.set('statistics', statistics)
-  return new Predictor(gpu, architecture, variables, trainedSize(metadata))
-}
-
-function trainedSize({ settings }: Record<string, string>): number {
-  try {
-    const { size } = JSON.parse(settings ?? '{}')
-    return Number.isInteger(size) && size >= 8 ? size : DEFAULT_SIZE
-  } catch {
-    return DEFAULT_SIZE
-  }
+  return new Predictor(gpu, architecture, variables, trainingOf(metadata).size ?? DEFAULT_SIZE)
 }
 
 /** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of 8. */

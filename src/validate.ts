@@ -1,3 +1,4 @@
+import type { ClassVectors } from './io/dataset.ts'
 import { readAhead } from './io/photos.ts'
 import { abError } from './metrics/abError.ts'
 import { GRAY, type Predictor } from './predict.ts'
@@ -10,14 +11,20 @@ export interface Score {
 }
 
 /**
- * Colours every photograph and compares it with its own colours.
+ * Colours every photograph, with its class vector where there are any, and compares it with its own colours.
  * @throws UserError when a photograph cannot be read
  */
-export async function validate(predictor: Predictor, paths: readonly string[]): Promise<Score> {
+export async function validate(
+  predictor: Predictor,
+  paths: readonly string[],
+  vectors?: ClassVectors,
+): Promise<Score> {
   let [abMse, grayMse] = [0, 0]
+  let i = 0
   for (const reading of readAhead(paths)) {
     const photo = await reading
-    abMse += abError(photo, await predictor.predict(photo)) / paths.length
+    const features = (await vectors?.of(paths[i++]!)) ?? undefined
+    abMse += abError(photo, await predictor.predict(photo, features)) / paths.length
     grayMse += abError(photo, GRAY) / paths.length
   }
   return { abMse, grayMse }

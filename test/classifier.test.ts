@@ -401,7 +401,7 @@ describe("a file of one's own", () => {
   })
 })
 
-// Extra, with what lies beside a checkout in this workplace only.
+// Extra, with photographs that are not part of this project.
 const DATA = '../shared/data'
 const isHere = existsSync(`${DATA}/names.txt`)
 if (!isHere) console.warn(`${DATA} is not here: features of ONNX Runtime are not compared`)

@@ -71,7 +71,7 @@ describe('the command evaluate', () => {
     expect(ended).toMatchObject({ code: 0, stderr: '' })
     const result = json(ended)
     expect(result).toMatchObject({ n: 2, failed: 0, left: 0, saturation: 1, weights, report })
-    expect(result).toMatchObject({ classifier: null, judge: 'mobilenet-v1', adapter: expect.any(String) })
+    expect(result).toMatchObject({ classVectors: null, judge: 'mobilenet-v1', adapter: expect.any(String) })
     const photos = await Promise.all(PICTURES.map((name) => readPhoto(inFolder('in', `${name}.png`))))
     const meanOf = (values: number[]) => values.reduce((a, b) => a + b) / values.length
     for (const [name, colour] of Object.entries({ gray: GRAY, constant: oneColour(3.5, 8.5) })) {
@@ -106,7 +106,8 @@ describe('the command evaluate', () => {
 
   it('takes class vectors', async () => {
     const seeing = await run([...evaluation, inFolder('in'), '--classifier', 'mobilenet-v1', '--json'])
-    expect(json(seeing)).toMatchObject({ classifier: 'mobilenet-v1', report: null })
+    const classVectors = { classifier: 'mobilenet-v1', fit: 'stretch' }
+    expect(json(seeing)).toMatchObject({ classVectors, report: null })
     expect(json(seeing).abMse).not.toBe(json(ended).abMse)
     expect(json(seeing).baselines).toEqual(json(ended).baselines)
   })
@@ -179,7 +180,14 @@ describe('an evaluation', () => {
   })
   const colourists = { ...BASELINES, result: colourist(20, 20), shipped: colourist(15, 20) }
   const all = (signal = new AbortController().signal) => evaluate(photos, colourists, judge, silent, signal)
-  const setting = { weights: 'w', classifier: null, judge: 'eye', saturation: 1, adapter: 'a', report: null }
+  const setting = {
+    weights: 'w',
+    classVectors: null,
+    judge: 'eye',
+    saturation: 1,
+    adapter: 'a',
+    report: null,
+  }
 
   it('finds agreement where the judge sees the same in colour', async () => {
     const { evaluated } = await all()

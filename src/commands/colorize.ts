@@ -1,15 +1,19 @@
 import { existsSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { type Coloured, colorizeFile, planOutputs } from '../colorize.ts'
+import { type Coloured, colorizeFile, colorizePhoto, type Painter, planOutputs } from '../colorize.ts'
 import { EXIT, UserError } from '../errors.ts'
+import { trainingOf } from '../io/checkpoint.ts'
+import { openClassifier } from '../io/classify.ts'
 import { openGpu } from '../io/dawn.ts'
 import { encode, readPhoto } from '../io/image.ts'
 import { findEach } from '../io/photos.ts'
 import { expectTrained, readWeights } from '../io/weights.ts'
-import { type Predictor, paint, predictorOf } from '../predict.ts'
+import { sameOrigin } from '../model/classifier.ts'
+import { predictorOf } from '../predict.ts'
 import { bar } from '../terminal.ts'
 import { checkpointPath, newestRun } from '../train.ts'
+import { type ChosenClassifier, CLASSIFIER_OPTIONS, chosenClassifier } from './classifier.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 
 /** The weights that come with the package, once there are some. */
@@ -31,6 +35,7 @@ export const colorizeCommand: Command = {
       value: 'FILE',
       help: 'weights or a checkpoint (default: the shipped ones, else the newest below runs/)',
     },
+    ...CLASSIFIER_OPTIONS,
     saturation: { value: 'F', help: `multiplies a* and b* (default ${SATURATION}); 0 is grey` },
     compare: { help: 'also writes NAME.compare.png, grey beside coloured' },
   },
@@ -51,23 +56,46 @@ export const colorizeCommand: Command = {
       throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
     }
     const saturation = flags.number('saturation') ?? SATURATION
-    return withPredictor<Result>(call, (predictor) =>
-      piped ? colorizePipe(predictor, saturation) : colorizeFiles(predictor, call, out, saturation),
+    return withPainter<Result>(call, (painter) =>
+      piped ? colorizePipe(painter, saturation) : colorizeFiles(painter, call, out, saturation),
     )
   },
 }
 
-/** Opens weights and adapter, in this order: bad weights are told without waking the GPU. */
-async function withPredictor<T>({ flags }: Call, work: (predictor: Predictor) => Promise<T>): Promise<T> {
+/** Opens weights, classifier and adapter, in this order: bad files are told without waking the GPU. */
+async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>): Promise<T> {
+  const { flags } = call
   const path = flags.text('weights') ?? (await defaultWeights())
   const weights = await readWeights(path)
   expectTrained(path, weights)
+  const chosen = await classifierFor(path, weights.metadata, call)
   const gpu = await openGpu({ adapter: flags.text('adapter') })
   try {
-    return await work(predictorOf(gpu, weights))
+    const classifier = chosen && (await openClassifier(gpu, chosen.file, { fit: chosen.origin.fit }))
+    return await work({ predictor: predictorOf(gpu, weights), classifier })
   } finally {
     gpu.destroy()
   }
+}
+
+/**
+ * The classifier that the options mean. Class probabilities mean the same whoever computed them, so the best classifier
+ * serves weights that were trained with another one; those trained without any would take them for noise.
+ */
+export async function classifierFor(
+  path: string,
+  metadata: Record<string, string>,
+  { flags, terminal }: Call,
+): Promise<ChosenClassifier | null> {
+  const trained = trainingOf(metadata).classVectors // undefined: the file does not say
+  const choice = flags.text('classifier') ?? 'auto'
+  if (trained === null && choice === 'auto') return null
+  const chosen = await chosenClassifier(flags)
+  if (trained === undefined || sameOrigin(trained, chosen?.origin ?? null)) return chosen
+  const name = (origin: ChosenClassifier['origin'] | null | undefined) =>
+    origin ? `class vectors of ${origin.classifier} (${origin.fit})` : 'no class vectors'
+  terminal.say(`${path} was trained with ${name(trained)} and is used with ${name(chosen?.origin)}`)
+  return chosen
 }
 
 export async function defaultWeights(): Promise<string> {
@@ -80,7 +108,7 @@ export async function defaultWeights(): Promise<string> {
   )
 }
 
-async function colorizeFiles(predictor: Predictor, call: Call, out: string, saturation: number) {
+async function colorizeFiles(painter: Painter, call: Call, out: string, saturation: number) {
   const { positionals, flags, terminal, interrupted } = call
   const { photos, failures } = await findEach(positionals)
   const results: Coloured[] = failures
@@ -89,7 +117,7 @@ async function colorizeFiles(predictor: Predictor, call: Call, out: string, satu
   for (const [i, photo] of photos.entries()) {
     if (interrupted.aborted) break
     terminal.progress(`${bar(i / photos.length)} ${i + 1} of ${photos.length} · ${photo.relative}`)
-    results.push(await colorizeFile(predictor, photo, outputs[i]!, options))
+    results.push(await colorizeFile(painter, photo, outputs[i]!, options))
   }
   const failed = results.filter((result) => 'error' in result)
   for (const { error } of failed) terminal.warn(error)
@@ -102,10 +130,10 @@ async function colorizeFiles(predictor: Predictor, call: Call, out: string, satu
 }
 
 /** stdin → stdout, in the format that came in where it can be written, else PNG. */
-async function colorizePipe(predictor: Predictor, saturation: number) {
+async function colorizePipe(painter: Painter, saturation: number) {
   const bytes = await buffer(process.stdin)
   const photo = await readPhoto(bytes, 'stdin')
-  const coloured = paint(photo, await predictor.predict(photo), saturation)
+  const { coloured } = await colorizePhoto(painter, photo, saturation)
   process.stdout.write(await encode(coloured, formatOf(bytes)))
   return { json: null, code: EXIT.ok }
 }

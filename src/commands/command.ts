@@ -69,13 +69,14 @@ export class Flags {
     return Array.isArray(value) ? value : []
   }
 
-  /** A finite number of at least `min` (more than it when `exclusive`). */
-  number(name: string, { min = 0, exclusive = false } = {}): number | undefined {
+  /** A finite number of at least `min` (more than it when `exclusive`) and at most `max`. */
+  number(name: string, { min = 0, max = Infinity, exclusive = false } = {}): number | undefined {
     const text = this.text(name)
     if (text === undefined) return undefined
     const value = text.trim() === '' ? Number.NaN : Number(text)
-    if (!Number.isFinite(value) || value < min || (exclusive && value === min)) {
-      throw wrong(`--${name} ${text}: expected a number ${exclusive ? 'above' : 'of at least'} ${min}`)
+    if (!Number.isFinite(value) || value < min || value > max || (exclusive && value === min)) {
+      const most = max < Infinity ? ` and at most ${max}` : ''
+      throw wrong(`--${name} ${text}: expected a number ${exclusive ? 'above' : 'of at least'} ${min}${most}`)
     }
     return value
   }

@@ -10,9 +10,12 @@ import type { Photo } from '../io/image.ts'
 import { findEach, type PhotoPath } from '../io/photos.ts'
 import { makeFolder, saveFile } from '../io/save.ts'
 import { expectTrained, readWeights } from '../io/weights.ts'
+import type { Gpu } from '../kernels/gpu.ts'
+import { type ClassVectorOrigin, sameOrigin } from '../model/classifier.ts'
 import { predictorOf } from '../predict.ts'
 import type { Terminal } from '../terminal.ts'
-import { defaultWeights, SHIPPED } from './colorize.ts'
+import { type ChosenClassifier, CLASSIFIER_OPTIONS } from './classifier.ts'
+import { classifierFor, defaultWeights, SHIPPED } from './colorize.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 
 /** Judges agreement whatever --classifier says: it comes with the package, so that figures can be compared. */
@@ -26,10 +29,7 @@ export const evaluateCommand: Command = {
       value: 'FILE',
       help: 'weights or a checkpoint (default: the shipped ones, else the newest below runs/)',
     },
-    classifier: {
-      value: 'NAME',
-      help: 'whose class vector the network is given: auto (default), none, a name, or FILE.onnx',
-    },
+    ...CLASSIFIER_OPTIONS,
     saturation: {
       value: 'F',
       help: 'multiplies a* and b* of the coloured pictures, but not in the ab error (default 1)',
@@ -76,37 +76,33 @@ async function checkReport(report: string | undefined, photos: readonly PhotoPat
 
 interface Setup {
   readonly weights: string
-  /** Whose class vector the network is given. */
-  readonly classifier: string | null
+  /** Where the class vectors come from that the network is given. */
+  readonly classVectors: ClassVectorOrigin | null
   readonly judge: Classifier
   readonly saturation: number
   readonly adapter: string
   readonly colourists: Each<Colourist>
 }
 
-/** Opens weights, classifiers and adapter: what is missing is told without waking the GPU. */
-async function withSetup<T>(
-  { flags }: Call,
-  saturation: number,
-  work: (setup: Setup) => Promise<T>,
-): Promise<T> {
-  const weights = flags.text('weights') ?? (await defaultWeights())
-  const own = await readTrained(weights)
-  const shipped = (await isAnotherThanShipped(weights)) ? await readTrained(SHIPPED) : null
-  const file = await findClassifier(flags.text('classifier') ?? 'auto')
+/** Opens weights, classifiers and adapter, in this order: what is missing is told without waking the GPU. */
+async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup) => Promise<T>): Promise<T> {
+  const { flags } = call
+  const own = await readNetwork(flags.text('weights') ?? (await defaultWeights()), call)
+  const shipped = (await isAnotherThanShipped(own.path)) ? await readNetwork(SHIPPED, call) : null
   const judgeFile = (await findClassifier(JUDGE))!
   const gpu = await openGpu({ adapter: flags.text('adapter') })
   try {
     const judge = await openClassifier(gpu, judgeFile)
-    const classifier = file && (file.sha256 === judge.sha256 ? judge : await openClassifier(gpu, file))
-    const classVector = classVectors(classifier)
-    const colourist = (weights: TrainedWeights, judged: boolean): Colourist => {
+    const classVector = classVectorsBy(await openChosen(gpu, own.chosen ?? shipped?.chosen ?? null, judge))
+    const colourist = ({ weights, chosen }: NetworkFile, judged: boolean): Colourist => {
       const predictor = predictorOf(gpu, weights)
-      const colours = async (photo: Photo) => predictor.predict(photo, await classVector(photo))
+      const colours = async (photo: Photo) =>
+        predictor.predict(photo, chosen ? await classVector(photo) : undefined)
       return { saturation, judged, colours }
     }
     return await work({
-      ...{ weights, classifier: file?.name ?? null, judge, saturation, adapter: adapterSummary(gpu).name },
+      ...{ weights: own.path, classVectors: own.chosen?.origin ?? null },
+      ...{ judge, saturation, adapter: adapterSummary(gpu).name },
       colourists: {
         result: colourist(own, true),
         ...BASELINES,
@@ -118,19 +114,30 @@ async function withSetup<T>(
   }
 }
 
-type TrainedWeights = Awaited<ReturnType<typeof readWeights>>
+/** Weights and the classifier that goes with them. */
+interface NetworkFile {
+  readonly path: string
+  readonly weights: Awaited<ReturnType<typeof readWeights>>
+  readonly chosen: ChosenClassifier | null
+}
 
-async function readTrained(path: string): Promise<TrainedWeights> {
+async function readNetwork(path: string, call: Call): Promise<NetworkFile> {
   const weights = await readWeights(path)
   expectTrained(path, weights)
-  return weights
+  return { path, weights, chosen: await classifierFor(path, weights.metadata, call) }
 }
 
 const isAnotherThanShipped = async (path: string) =>
   existsSync(SHIPPED) && (await identity(path)) !== (await identity(SHIPPED))
 
-/** Class vectors by this classifier, or none; of each photograph it is asked once, whoever wants to know. */
-function classVectors(classifier: Classifier | null) {
+/** The judge itself where it is the chosen one. */
+async function openChosen(gpu: Gpu, chosen: ChosenClassifier | null, judge: Classifier) {
+  if (!chosen || sameOrigin(chosen.origin, judge.origin)) return chosen && judge
+  return openClassifier(gpu, chosen.file, { fit: chosen.origin.fit })
+}
+
+/** Class vectors by this classifier, if there is one; of each photograph it is asked once, whoever wants to know. */
+function classVectorsBy(classifier: Classifier | null) {
   const known = new WeakMap<Photo, Promise<Float32Array[]>>()
   return async (photo: Photo): Promise<Float32Array | undefined> => {
     if (!classifier) return undefined

@@ -10,7 +10,14 @@ import type { Graph } from '../graph/graph.ts'
 import { rewriteForInference } from '../graph/rewrite.ts'
 import type { Gpu } from '../kernels/gpu.ts'
 import type { Tensor } from '../kernels/op.ts'
-import { CLASSES, CLASSIFIERS, type Fit, placement, preprocess } from '../model/classifier.ts'
+import {
+  CLASSES,
+  CLASSIFIERS,
+  type ClassVectorOrigin,
+  type Fit,
+  placement,
+  preprocess,
+} from '../model/classifier.ts'
 import { knownFiles, locate } from './cache.ts'
 import { sha256File } from './fetch.ts'
 import { editPhoto, type Photo } from './image.ts'
@@ -31,6 +38,8 @@ export interface ClassifierFile {
 export interface Classifier extends ClassifierFile {
   /** Side of the square that it sees, in pixels. */
   readonly size: number
+  /** What is to be written beside the class vectors that it gives. */
+  readonly origin: ClassVectorOrigin
   /** Probabilities of the 1000 classes, for each photograph in turn. Only its lightness is looked at, unless `inColor`. */
   classify(photos: readonly Photo[], options?: { inColor: boolean }): Promise<Float32Array[]>
   destroy(): void
@@ -74,6 +83,25 @@ export async function findClassifier(choice: string, known = knownFiles()): Prom
   )
 }
 
+/**
+ * Finds the classifier that class vectors came from.
+ * @throws UserError (exit code 4) when it is not here
+ */
+export async function findOrigin(
+  { classifier, sha256 }: ClassVectorOrigin,
+  known = knownFiles(),
+): Promise<ClassifierFile> {
+  const found = await locate(
+    classifier,
+    known.filter((file) => file.sha256 === sha256),
+  )
+  if (found) return { name: classifier, path: found.path, sha256 }
+  throw new UserError(
+    `the class vectors are those of ${classifier}, which is not here: bring it with colorizer weights, or name its file with --classifier`,
+    EXIT.badWeightsOrRecords,
+  )
+}
+
 async function fileOf(path: string): Promise<ClassifierFile> {
   try {
     const { size } = await stat(path)
@@ -109,6 +137,7 @@ export async function openClassifier(
   return {
     ...file,
     size,
+    origin: { classifier: file.name, sha256: file.sha256, fit },
     async classify(photos, { inColor } = { inColor: false }) {
       const results: Float32Array[] = []
       for (let at = 0; at < photos.length; at += count) {

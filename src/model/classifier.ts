@@ -24,6 +24,24 @@ export type Fit = 'stretch' | 'pad' | 'crop'
 
 export const FITS: readonly Fit[] = ['stretch', 'pad', 'crop']
 
+/** Where class vectors come from: kept in records and checkpoints, so that nobody mixes them unawares. */
+export interface ClassVectorOrigin {
+  /** The classifier's name, or that of its file. */
+  readonly classifier: string
+  /** Of the classifier's file, hexadecimal. */
+  readonly sha256: string
+  readonly fit: Fit
+}
+
+export const sameOrigin = (a: ClassVectorOrigin | null, b: ClassVectorOrigin | null) =>
+  a?.sha256 === b?.sha256 && a?.fit === b?.fit
+
+export function isOrigin(value: unknown): value is ClassVectorOrigin {
+  if (typeof value !== 'object' || value === null) return false
+  const { classifier, sha256, fit } = value as Partial<ClassVectorOrigin>
+  return typeof classifier === 'string' && typeof sha256 === 'string' && FITS.includes(fit as Fit)
+}
+
 interface Rect {
   readonly x: number
   readonly y: number
