@@ -38,7 +38,7 @@ beforeAll(async () => {
   const parameters = initialParameters(layout.parameters, random)
   const last = layout.parameters.tensors.find(({ name }) => name === 'decoder.conv5.weight')!
   for (let i = 0; i < last.shape.reduce((a, b) => a * b, 1); i++)
-    parameters[last.offset + i] = 20 * random() - 10 // they start at zero
+    parameters[last.offset + i] = 200 * random() - 100 // they start at zero
   const statistics = initialStatistics(layout.statistics)
   const tensors = weightTensors({ architecture, parameters, statistics }) as Map<string, Tensor>
   await writeSafetensors(weights, tensors, { settings: '{"size":16}' })
