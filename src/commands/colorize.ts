@@ -3,17 +3,15 @@ import { buffer } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { type Coloured, colorizeFile, colorizePhoto, type Painter, planOutputs } from '../colorize.ts'
 import { EXIT, UserError } from '../errors.ts'
-import { trainingOf } from '../io/checkpoint.ts'
 import { openClassifier } from '../io/classify.ts'
 import { openGpu } from '../io/dawn.ts'
 import { encode, readPhoto } from '../io/image.ts'
 import { findEach } from '../io/photos.ts'
 import { expectTrained, readWeights } from '../io/weights.ts'
-import { sameOrigin } from '../model/classifier.ts'
 import { predictorOf } from '../predict.ts'
 import { bar } from '../terminal.ts'
 import { checkpointPath, newestRun } from '../train.ts'
-import { type ChosenClassifier, CLASSIFIER_OPTIONS, chosenClassifier } from './classifier.ts'
+import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 
 /** The weights that come with the package, once there are some. */
@@ -76,26 +74,6 @@ async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>
   } finally {
     gpu.destroy()
   }
-}
-
-/**
- * The classifier that the options mean. Class probabilities mean the same whoever computed them, so the best classifier
- * serves weights that were trained with another one; those trained without any would take them for noise.
- */
-export async function classifierFor(
-  path: string,
-  metadata: Record<string, string>,
-  { flags, terminal }: Call,
-): Promise<ChosenClassifier | null> {
-  const trained = trainingOf(metadata).classVectors // undefined: the file does not say
-  const choice = flags.text('classifier') ?? 'auto'
-  if (trained === null && choice === 'auto') return null
-  const chosen = await chosenClassifier(flags)
-  if (trained === undefined || sameOrigin(trained, chosen?.origin ?? null)) return chosen
-  const name = (origin: ChosenClassifier['origin'] | null | undefined) =>
-    origin ? `class vectors of ${origin.classifier} (${origin.fit})` : 'no class vectors'
-  terminal.say(`${path} was trained with ${name(trained)} and is used with ${name(chosen?.origin)}`)
-  return chosen
 }
 
 export async function defaultWeights(): Promise<string> {

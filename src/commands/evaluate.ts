@@ -14,8 +14,8 @@ import type { Gpu } from '../kernels/gpu.ts'
 import { type ClassVectorOrigin, sameOrigin } from '../model/classifier.ts'
 import { predictorOf } from '../predict.ts'
 import type { Terminal } from '../terminal.ts'
-import { type ChosenClassifier, CLASSIFIER_OPTIONS } from './classifier.ts'
-import { classifierFor, defaultWeights, SHIPPED } from './colorize.ts'
+import { type ChosenClassifier, CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
+import { defaultWeights, SHIPPED } from './colorize.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 
 /** Judges agreement whatever --classifier says: it comes with the package, so that figures can be compared. */
