@@ -8,20 +8,17 @@ import { openGpu } from '../src/io/dawn.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
 import type { Terminal } from '../src/terminal.ts'
+import { namedClassifiers, timeClassifiers } from './classifiers.ts'
 import { bestPeaks, checkClock, measurePeaks } from './peaks.ts'
 import { start } from './program.ts'
 import { formatReport, type Report, rowOf, type Totals, totalsOf } from './report.ts'
 import { loadBenchShader, run } from './run.ts'
-import { median, Timer } from './timer.ts'
+import { medianRun, Timer } from './timer.ts'
 import { CLASSES, plansOf, type Size, type Work, workOf } from './workload.ts'
 
 const NOTES = `GFLOP/s count two for each product of a real pixel and a weight, padding left out. GB/s count every binding once. "of
 peak" is the larger of a kernel's share of the multiply-add peak and of a copy of as many bytes; a kernel that only
 reads, or works in a cache, can be above 100%. Classifiers are run on one picture; their GFLOP/s count padding as well.`
-
-/** The whole plan is run once and then at most so often, and for about so long. */
-const WHOLE_RUNS = 5
-const WHOLE_MS = 5000
 
 interface Options extends Size {
   readonly filter: string
@@ -46,7 +43,10 @@ async function bench(options: Options, terminal: Terminal): Promise<Report> {
   try {
     const plans = plansOf(options, gpu.device.limits.maxStorageBufferBindingSize)
     const work = workOf(plans).filter((item) => matches(item, options.filter))
-    if (!work.length) throw wrong(`no operator, shader or layer contains "${options.filter}"`)
+    const named = await namedClassifiers(options.filter)
+    if (!work.length && !named.length) {
+      throw wrong(`no operator, shader, layer or classifier contains "${options.filter}"`)
+    }
     const hasClock = timer.clock === 'gpu'
     if (hasClock && !(await checkClock(gpu, timer)))
       terminal.warn("the GPU's timestamps disagree with the wall clock, which is used instead")
@@ -60,6 +60,7 @@ async function bench(options: Options, terminal: Terminal): Promise<Report> {
     const peaks = bestPeaks(before, await measurePeaks(gpu, timer))
     const rows = work.map((item, i) => rowOf(item, times[i]!, peaks))
     const whole = options.filter ? null : await wholePlans(gpu, plans, options, terminal)
+    const classifiers = await timeClassifiers(gpu, named, terminal)
     const { width, size, batch } = options
     return {
       adapter: gpu.adapterName,
@@ -70,6 +71,7 @@ async function bench(options: Options, terminal: Terminal): Promise<Report> {
       rows,
       totals: totalsOf(rows),
       whole,
+      classifiers,
     }
   } finally {
     timer.destroy()
@@ -99,15 +101,9 @@ async function wholePlans(
   const measure = async (plan: keyof Totals) => {
     terminal.progress(`the whole ${plan} plan`)
     const executor = await Executor.create(gpu, plans[plan], variables)
-    const times: number[] = []
-    for (let total = 0; times.length <= WHOLE_RUNS && (times.length < 2 || total < WHOLE_MS); ) {
-      const started = performance.now()
-      await Promise.all([executor.run(), gpu.idle()])
-      times.push(performance.now() - started)
-      total += times.at(-1)!
-    }
+    const ms = await medianRun(() => Promise.all([executor.run(), gpu.idle()]))
     executor.destroy()
-    return median(times.slice(1))
+    return ms
   }
   return { forward: await measure('forward'), training: await measure('training') }
 }
