@@ -1,7 +1,9 @@
 import type { InferenceSession } from 'onnxruntime-node'
 import { EXIT, UserError } from '../../src/errors.ts'
-import type { Input } from '../../src/io/onnx/import.ts'
+import { importOnnx } from '../../src/io/onnx/import.ts'
+import { readModel } from '../../src/io/onnx/model.ts'
 import type { Values } from '../model.ts'
+import { type Contender, type OnnxWork, type Shaped, valuesFor } from './work.ts'
 
 export type Provider = 'cpu' | 'webgpu'
 
@@ -13,18 +15,14 @@ export class Session {
   private constructor(
     private readonly ort: typeof import('onnxruntime-node'),
     private readonly session: InferenceSession,
-    private readonly inputs: readonly Pick<Input, 'name' | 'shape'>[],
+    private readonly inputs: readonly Shaped[],
   ) {}
 
   /**
    * @param inputs of the model, with their shapes
    * @throws UserError (exit code 4) when ONNX Runtime refuses the model
    */
-  static async open(
-    path: string,
-    inputs: readonly Pick<Input, 'name' | 'shape'>[],
-    provider: Provider,
-  ): Promise<Session> {
+  static async open(path: string, inputs: readonly Shaped[], provider: Provider): Promise<Session> {
     const ort = await loadOnnxRuntime()
     const options = { executionProviders: [provider], logSeverityLevel: ERRORS_ONLY }
     const session = await ort.InferenceSession.create(path, options).catch((cause: Error) => {
@@ -52,3 +50,15 @@ export class Session {
 }
 
 export const loadOnnxRuntime = () => import('onnxruntime-node')
+
+export async function openOnnxRuntime({ path }: OnnxWork, provider: Provider): Promise<Contender> {
+  const { inputs } = importOnnx(await readModel(path!), { batch: 1 })
+  const session = await Session.open(path!, inputs, provider)
+  const values = valuesFor(inputs)
+  const { env } = await loadOnnxRuntime()
+  return {
+    title: `ONNX Runtime ${env.versions.node} (${provider === 'cpu' ? 'CPU' : 'WebGPU'})`,
+    parameters: null,
+    run: async () => [...(await session.run(values)).values()][0]!,
+  }
+}

@@ -12,7 +12,7 @@ export function installDependencies() {
 
 /** What the benchmarks compare with: large, and for nothing else. None of it needs what its scripts would download. */
 export function installPeers() {
-  install(join(PACKAGE_ROOT, 'bench', 'peers'), 'the peers (360 MB)', '--ignore-scripts')
+  install(join(PACKAGE_ROOT, 'bench', 'peers'), 'the peers (400 MB)', '--ignore-scripts')
 }
 
 /**
