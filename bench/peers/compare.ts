@@ -55,6 +55,9 @@ function optionsOf(flags: Flags, photos: readonly string[]): Options {
 
 async function compareModel(gpu: Gpu, path: string, options: Options): Promise<Row> {
   const model = await Model.open(gpu, path, options.batch)
+  if (model.outputs.every(({ constant }) => constant)) {
+    throw new UserError(`${path} computes nothing that could be compared`, EXIT.badWeightsOrRecords)
+  }
   const session = await Session.open(path, model.inputs, 'cpu')
   const tally = new Tally()
   try {
@@ -176,7 +179,7 @@ await start({
 differs by more than the tolerance, or the five likeliest classes differ.`,
   async run(flags, positionals, terminal) {
     const models = positionals.filter((name) => name.endsWith('.onnx'))
-    if (!models.length) throw wrong('compare:onnx needs MODEL.onnx')
+    if (!models.length) throw wrong('name one MODEL.onnx or more')
     const named = positionals.filter((name) => !models.includes(name))
     const options = optionsOf(
       flags,

@@ -28,7 +28,8 @@ function install(folder, what, option) {
   if (!existsSync(lock) || !isOlder(installed, lock)) return
 
   say(`Installing ${what} (npm ci) …`)
-  const done = npm(['ci', option, '--no-audit', '--no-fund'], folder)
+  // `npm --silent run` would have this npm keep its reasons to itself, too
+  const done = npm(['ci', option, '--no-audit', '--no-fund', '--loglevel=error'], folder)
   if (!done.ok) throw new SetupError(`npm ci failed for ${what}: ${done.why}`, 1)
 }
 
