@@ -1,66 +1,30 @@
 /** `npm run bench`: every kernel at the network's own shapes, held against what the adapter can do. */
 
-import {
-  COMMON_OPTIONS,
-  type Flags,
-  formatOptions,
-  type Option,
-  parse,
-  wrong,
-} from '../src/commands/command.ts'
-import { EXIT, type ExitCode, UserError } from '../src/errors.ts'
+import { type Flags, wrong } from '../src/commands/command.ts'
+import { EXIT } from '../src/errors.ts'
 import type { Plan } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { openGpu } from '../src/io/dawn.ts'
-import { type Gpu, GpuError } from '../src/kernels/gpu.ts'
+import type { Gpu } from '../src/kernels/gpu.ts'
 import { elems } from '../src/kernels/op.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
-import { median } from '../src/numbers.ts'
-import { openTerminal, type Terminal } from '../src/terminal.ts'
+import type { Terminal } from '../src/terminal.ts'
+import { namedClassifiers, timeClassifiers } from './classifiers.ts'
 import { bestPeaks, checkClock, measurePeaks } from './peaks.ts'
+import { start } from './program.ts'
 import { formatReport, type Report, rowOf, type Totals, totalsOf } from './report.ts'
 import { loadBenchShader, run } from './run.ts'
-import { Timer } from './timer.ts'
+import { medianRun, Timer } from './timer.ts'
 import { CLASSES, plansOf, type Size, type Work, workOf } from './workload.ts'
 
-const OPTIONS: Readonly<Record<string, Option>> = {
-  filter: { value: 'TEXT', help: 'only kernels whose operator, shader or layer contains TEXT' },
-  width: { value: 'F', help: 'width of the network (1)' },
-  size: { value: 'PX', help: 'side of the picture, a multiple of 8 (224)' },
-  batch: { value: 'N', help: 'pictures at once (1)' },
-  time: { value: 'SECONDS', help: 'how long each kernel is measured (0.5)' },
-  adapter: COMMON_OPTIONS.adapter!,
-  json: COMMON_OPTIONS.json!,
-  quiet: COMMON_OPTIONS.quiet!,
-  help: COMMON_OPTIONS.help!,
-}
-
-const HELP = `npm run bench: times every kernel at the network's own shapes
-
-Usage: npm run bench -- [OPTIONS]
-
-${formatOptions(OPTIONS)}
-
-GFLOP/s count two for each product of a real pixel and a weight, padding left out. GB/s count every binding once. "of
+const NOTES = `GFLOP/s count two for each product of a real pixel and a weight, padding left out. GB/s count every binding once. "of
 peak" is the larger of a kernel's share of the multiply-add peak and of a copy of as many bytes; a kernel that only
-reads, or works in a cache, can be above 100%.`
-
-/** The whole plan is run once and then at most so often, and for about so long. */
-const WHOLE_RUNS = 5
-const WHOLE_MS = 5000
+reads, or works in a cache, can be above 100%. Classifiers are run on one picture; their GFLOP/s count padding as well.`
 
 interface Options extends Size {
   readonly filter: string
   readonly seconds: number
   readonly adapter: string | undefined
-}
-
-async function main(args: readonly string[]): Promise<ExitCode> {
-  const { flags, positionals } = parse(args, OPTIONS)
-  if (flags.on('help')) return print(HELP)
-  if (positionals.length) throw wrong(`"${positionals[0]}": the benchmark takes options only`)
-  const report = await bench(optionsOf(flags), openTerminal(flags.on('quiet')))
-  return print(flags.on('json') ? JSON.stringify(report, null, 2) : formatReport(report))
 }
 
 function optionsOf(flags: Flags): Options {
@@ -80,7 +44,10 @@ async function bench(options: Options, terminal: Terminal): Promise<Report> {
   try {
     const plans = plansOf(options, gpu.device.limits.maxStorageBufferBindingSize)
     const work = workOf(plans).filter((item) => matches(item, options.filter))
-    if (!work.length) throw wrong(`no operator, shader or layer contains "${options.filter}"`)
+    const named = await namedClassifiers(options.filter)
+    if (!work.length && !named.length) {
+      throw wrong(`no operator, shader, layer or classifier contains "${options.filter}"`)
+    }
     const hasClock = timer.clock === 'gpu'
     if (hasClock && !(await checkClock(gpu, timer)))
       terminal.warn("the GPU's timestamps disagree with the wall clock, which is used instead")
@@ -94,6 +61,7 @@ async function bench(options: Options, terminal: Terminal): Promise<Report> {
     const peaks = bestPeaks(before, await measurePeaks(gpu, timer))
     const rows = work.map((item, i) => rowOf(item, times[i]!, peaks))
     const whole = options.filter ? null : await wholePlans(gpu, plans, options, terminal)
+    const classifiers = await timeClassifiers(gpu, named, terminal)
     const { width, size, batch } = options
     return {
       adapter: gpu.adapterName,
@@ -104,6 +72,7 @@ async function bench(options: Options, terminal: Terminal): Promise<Report> {
       rows,
       totals: totalsOf(rows),
       whole,
+      classifiers,
     }
   } finally {
     timer.destroy()
@@ -134,29 +103,34 @@ async function wholePlans(
     terminal.progress(`the whole ${plan} plan`)
     const executor = await Executor.create(gpu, plans[plan], variables)
     const inputs = [...plans[plan].inputs].map(([name, { shape }]) => [name, elems({ shape })] as const)
-    const times: number[] = []
-    for (let total = 0; times.length <= WHOLE_RUNS && (times.length < 2 || total < WHOLE_MS); ) {
+    const ms = await medianRun(() => {
       for (const [name, count] of inputs) executor.upload(name, new Float32Array(count))
-      const started = performance.now()
-      await Promise.all([executor.run(), gpu.idle()])
-      times.push(performance.now() - started)
-      total += times.at(-1)!
-    }
+      return Promise.all([executor.run(), gpu.idle()])
+    })
     executor.destroy()
-    return median(times.slice(1))
+    return ms
   }
   return { forward: await measure('forward'), training: await measure('training') }
 }
 
-function print(text: string): ExitCode {
-  process.stdout.write(`${text}\n`)
-  return EXIT.ok
-}
-
-function report(error: unknown): ExitCode {
-  const isExpected = (error instanceof UserError || error instanceof GpuError) && process.env.DEBUG !== '1'
-  process.stderr.write(`bench: ${isExpected ? error.message : ((error as Error).stack ?? error)}\n`)
-  return error instanceof UserError ? error.code : EXIT.someInputFailed
-}
-
-process.exitCode = await main(process.argv.slice(2)).catch(report)
+await start({
+  name: 'bench',
+  summary: "times every kernel at the network's own shapes, and the classifiers as wholes",
+  positionals: '',
+  options: {
+    filter: {
+      value: 'TEXT',
+      help: 'only kernels whose operator, shader or layer contains TEXT, or classifiers',
+    },
+    width: { value: 'F', help: 'width of the network (1)' },
+    size: { value: 'PX', help: 'side of the picture, a multiple of 8 (224)' },
+    batch: { value: 'N', help: 'pictures at once (1)' },
+    time: { value: 'SECONDS', help: 'how long each kernel is measured (0.5)' },
+  },
+  notes: NOTES,
+  async run(flags, positionals, terminal) {
+    if (positionals.length) throw wrong(`"${positionals[0]}": the benchmark takes options only`)
+    const report = await bench(optionsOf(flags), terminal)
+    return { json: report, text: formatReport(report), code: EXIT.ok }
+  },
+})

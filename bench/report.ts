@@ -1,3 +1,4 @@
+import type { ClassifierRow } from './classifiers.ts'
 import { copyRateAt, type Peaks } from './peaks.ts'
 import type { Clock } from './timer.ts'
 import type { Size, Work } from './workload.ts'
@@ -34,6 +35,7 @@ export interface Report {
   readonly totals: Totals
   /** Whole plans from submit to idle, ms; null when only some kernels were asked for. */
   readonly whole: Totals | null
+  readonly classifiers: readonly ClassifierRow[]
 }
 
 export function rowOf(work: Work, milliseconds: number, peaks: Peaks): Row {
@@ -52,7 +54,8 @@ export function totalsOf(rows: readonly Row[]): Totals {
 }
 
 /** Operators by their share of a training step, within them the layers in the order they run. */
-export function formatReport({ adapter, date, clock, size, peaks, rows, totals, whole }: Report): string {
+export function formatReport(report: Report): string {
+  const { adapter, date, clock, size, peaks, rows, totals, whole, classifiers } = report
   const copies = peaks.copies.map(
     ({ bytes, gbPerSecond }) => `${short(gbPerSecond)} GB/s at ${byteSize(bytes)}`,
   )
@@ -64,10 +67,11 @@ export function formatReport({ adapter, date, clock, size, peaks, rows, totals, 
     `${adapter}, ${date}`,
     `width ${size.width}, ${size.size} px, batch ${size.batch}; medians by the ${clock === 'gpu' ? "GPU's clock" : 'wall clock'}`,
     `peaks: ${short(peaks.gflops)} GFLOP/s multiply-add; copy ${copies.join(', ')}`,
-    '',
-    formatTable(rows, totals),
-    '',
-    ...plans,
+    ...(rows.length ? ['', formatTable(rows, totals), '', ...plans] : []),
+    ...classifiers.map(
+      ({ name, weights, milliseconds, gflop, gflops }) =>
+        `${name}, ${weights} weights: ${short(milliseconds)} ms, ${short(gflops)} GFLOP/s (${short(gflop)} GFLOP)`,
+    ),
   ].join('\n')
 }
 

@@ -64,3 +64,19 @@ export class Timer {
     this.#resolved?.destroy()
   }
 }
+
+/** Something larger is run once and then at most so often, and for about so long. */
+const WHOLE_RUNS = 5
+const WHOLE_MS = 5000
+
+/** The median milliseconds of some work by the wall clock, after a first run that does not count. */
+export async function medianRun(work: () => Promise<unknown>): Promise<number> {
+  const times: number[] = []
+  for (let total = 0; times.length <= WHOLE_RUNS && (times.length < 2 || total < WHOLE_MS); ) {
+    const started = performance.now()
+    await work()
+    times.push(performance.now() - started)
+    total += times.at(-1)!
+  }
+  return median(times.slice(1))
+}

@@ -3,23 +3,25 @@
 // WebGPU adapter. The npm scripts run it as their `pre` script; on a machine that has all of it, it only looks.
 //
 //   --quiet              say nothing when there is nothing to do
-//   --no-adapter-needed  only the dependencies
+//   --no-adapter-needed  no adapter
+//   --peers              also what the benchmarks compare with
 //
 // COLORIZER_DRIVER=swiftshader leaves the system's drivers alone; COLORIZER_CACHE=DIR keeps what is fetched there.
 // Exit codes: 0 ready, 1 the dependencies could not be installed, 2 unknown option, 3 no adapter.
 
 import { ensureAdapter } from './lib/adapter.mjs'
-import { installDependencies } from './lib/dependencies.mjs'
+import { installDependencies, installPeers } from './lib/dependencies.mjs'
 import { reportFailure, SetupError } from './lib/shell.mjs'
 
-const OPTIONS = ['--quiet', '--no-adapter-needed']
+const OPTIONS = ['--quiet', '--no-adapter-needed', '--peers']
 
 try {
   const given = process.argv.slice(2)
   const unknown = given.find((option) => !OPTIONS.includes(option))
-  if (unknown) throw new SetupError(`Unknown option ${unknown}; setup.mjs knows ${OPTIONS.join(' and ')}.`, 2)
+  if (unknown) throw new SetupError(`Unknown option ${unknown}; setup.mjs knows ${OPTIONS.join(', ')}.`, 2)
 
   installDependencies()
+  if (given.includes('--peers')) installPeers()
   if (!given.includes('--no-adapter-needed')) ensureAdapter({ quiet: given.includes('--quiet') })
 } catch (error) {
   process.exitCode = reportFailure(error)

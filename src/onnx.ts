@@ -129,7 +129,7 @@ export function describeModel(model: OnnxModel, options: ImportOptions = {}): Mo
     outputs: model.outputs.map(described),
     operators: Object.fromEntries([...counts].sort((a, b) => b[1] - a[1])),
     parameters: parametersOf(model),
-    gflop: liveNodes(graph).reduce((sum, node) => sum + flopsOf(graph, node), 0) / 1e9,
+    gflop: gflopOf(graph),
     ...activationBytes(graph),
     unsupported: imported.problems.map(({ node, op, message }) => ({ node, op, reason: message })),
   }
@@ -144,6 +144,10 @@ function parametersOf({ nodes, initializers }: OnnxModel): number {
     weights.has(name) || (dtype.startsWith('float') && !scales.has(name))
   return [...initializers].filter(isWeight).reduce((sum, [, { data }]) => sum + data.length, 0)
 }
+
+/** 10⁹ operations of the convolutions and matrix products that the outputs need. */
+export const gflopOf = (graph: Graph): number =>
+  liveNodes(graph).reduce((sum, node) => sum + flopsOf(graph, node), 0) / 1e9
 
 /** Operations of one node that count as arithmetic: two for each product of a convolution or a matrix product. */
 function flopsOf(graph: Graph, { op, inputs, outputs }: Node): number {

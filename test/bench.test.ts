@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { inceptionResnetV2 } from '../bench/inception-resnet-v2.ts'
 import { bestPeaks, checkClock, copyRateAt, measurePeaks, type Peaks } from '../bench/peaks.ts'
 import { formatReport, type Report, rowOf, totalsOf } from '../bench/report.ts'
 import { loadBenchShader, run } from '../bench/run.ts'
@@ -150,12 +151,34 @@ describe('figures', () => {
       rows,
       totals,
       whole: { forward: 4, training: 10 },
+      classifiers: [{ name: 'some-net', weights: 'random', milliseconds: 50, gflop: 1.5, gflops: 30 }],
     }
     const text = formatReport(report)
     expect(text).toMatch(/conv2d: 67% of training, 67% of colouring\n {2}encoder\.conv1 \+1 +conv2d_tiled/)
     expect(text.indexOf('conv2d:')).toBeLessThan(text.indexOf('adam:'))
     expect(text).toContain('training step: kernels 9.00 ms, the whole plan in one submit 10.0 ms')
+    expect(text).toContain('some-net, random weights: 50.0 ms, 30.0 GFLOP/s (1.50 GFLOP)')
+    expect(formatReport({ ...report, rows: [] })).not.toContain('training step')
   })
+})
+
+test('the generated Inception-ResNet-v2 has the nodes and parameters of the published one', () => {
+  const { node, initializer, output } = inceptionResnetV2(1).graph!
+  const counts = new Map<string, number>()
+  for (const { opType } of node!) counts.set(opType!, (counts.get(opType!) ?? 0) + 1)
+  expect(Object.fromEntries(counts)).toEqual({
+    ...{ Conv: 244, Relu: 243, Concat: 43, Add: 40, Mul: 40, Constant: 40 },
+    ...{ MaxPool: 4, AveragePool: 1, GlobalAveragePool: 1, Flatten: 1, Gemm: 1 },
+  })
+  const sizes = initializer!.map(({ dims }) => (dims as number[]).reduce((a, b) => a * b, 1))
+  const stored = sizes.reduce((a, b) => a + b)
+  // 55,843,464 as the network is trained: gamma and beta of 204 batch norms stand where one bias each is left here
+  const isResidual = new Set(node!.filter(({ opType }) => opType === 'Mul').map(({ input }) => input![0]))
+  const normed = node!.filter(({ opType, output }) => opType === 'Conv' && !isResidual.has(output![0]!))
+  const biases = normed.map(({ input }) => sizes[initializer!.findIndex(({ name }) => name === input![2])]!)
+  expect(normed).toHaveLength(204)
+  expect(stored + biases.reduce((a, b) => a + b)).toBe(55_843_464)
+  expect(output![0]!.name).toBe('logits')
 })
 
 describe('on the adapter', () => {

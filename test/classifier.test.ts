@@ -25,6 +25,7 @@ import { CLASSES, CLASSIFIERS, placement, preprocess, topClasses } from '../src/
 import { grayOf } from '../src/predict.ts'
 import { useGpu } from './harness.ts'
 import { float, int64, type ModelParts, node, save, useFolder } from './onnx-models.ts'
+import { patternPhoto } from './pattern.ts'
 
 const cache = mkdtempSync(join(tmpdir(), 'colorizer-classifier-'))
 beforeAll(() => {
@@ -162,6 +163,7 @@ describe('mobilenet-v1', () => {
   afterAll(() => classifier.destroy())
   const classify = async (photo: Photo) => (await classifier.classify([photo]))[0]!
 
+  // recorded by bench/peers/record.ts
   const { logits } = JSON.parse(readFileSync('test/golden/mobilenet_v1.json', 'utf8')) as {
     logits: Record<string, string>
   }
@@ -176,13 +178,8 @@ describe('mobilenet-v1', () => {
   }
 
   it("has ONNX Runtime's logits", async () => {
-    const levels = Array.from({ length: 224 * 224 }, (_, i) => {
-      const [x, y] = [i % 224, Math.floor(i / 224)]
-      return (x * y * 3 + (x >> 3) * 17 + (y >> 4) * 29 + (((x - y) * (x - y)) >> 5)) & 255
-    })
-    const rgb = Uint8Array.from(levels.flatMap((level) => [level, level, level]))
     const wanted = logitsOf('pattern')
-    const got = (await classify({ width: 224, height: 224, rgb })).map(Math.log)
+    const got = (await classify(patternPhoto(224))).map(Math.log)
     expect(difference(got, logProbabilities(wanted))).toBeLessThan(1e-3 * largest(wanted.map(Math.abs)))
   })
 

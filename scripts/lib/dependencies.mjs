@@ -4,17 +4,33 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { npm, PACKAGE_ROOT, SetupError, say } from './shell.mjs'
 
-/** Runs `npm ci` when node_modules is missing, half-installed or older than the lock file. Throws SetupError (1). */
+/** The packages that every command needs. Throws SetupError (1). */
 export function installDependencies() {
-  const lock = join(PACKAGE_ROOT, 'package-lock.json')
+  // The compiler and the test runner are wanted even where NODE_ENV=production would leave them out.
+  install(PACKAGE_ROOT, 'the dependencies', '--include=dev')
+}
+
+/** What the benchmarks compare with: large, and for nothing else. None of it needs what its scripts would download. */
+export function installPeers() {
+  install(join(PACKAGE_ROOT, 'bench', 'peers'), 'the peers (400 MB)', '--ignore-scripts')
+}
+
+/**
+ * Runs `npm ci` in a folder whose node_modules is missing, half-installed or older than its lock file.
+ * @param {string} folder
+ * @param {string} what
+ * @param {string} option
+ */
+function install(folder, what, option) {
+  const lock = join(folder, 'package-lock.json')
   // npm writes this one last, so an installation that was cut short does not have it.
-  const installed = join(PACKAGE_ROOT, 'node_modules', '.package-lock.json')
+  const installed = join(folder, 'node_modules', '.package-lock.json')
   if (!existsSync(lock) || !isOlder(installed, lock)) return
 
-  say('Installing the dependencies (npm ci) …')
-  // The compiler and the test runner are wanted even where NODE_ENV=production would leave them out.
-  const done = npm(['ci', '--include=dev', '--no-audit', '--no-fund'])
-  if (!done.ok) throw new SetupError(`npm ci failed: ${done.why}`, 1)
+  say(`Installing ${what} (npm ci) …`)
+  // `npm --silent run` would have this npm keep its reasons to itself, too
+  const done = npm(['ci', option, '--no-audit', '--no-fund', '--loglevel=error'], folder)
+  if (!done.ok) throw new SetupError(`npm ci failed for ${what}: ${done.why}`, 1)
 }
 
 /**

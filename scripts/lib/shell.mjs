@@ -86,12 +86,13 @@ function lastLine(text) {
 /**
  * Runs the npm that started us, or else the one on PATH.
  * @param {string[]} args
+ * @param {string} [cwd]
  */
-export function npm(args) {
+export function npm(args, cwd = PACKAGE_ROOT) {
   const own = process.env.npm_execpath
-  if (own?.endsWith('npm-cli.js')) return run(process.execPath, [own, ...args], { cwd: PACKAGE_ROOT })
+  if (own?.endsWith('npm-cli.js')) return run(process.execPath, [own, ...args], { cwd })
   // On Windows npm is a .cmd file, which only a shell starts.
-  return run('npm', args, { cwd: PACKAGE_ROOT, shell: process.platform === 'win32' })
+  return run('npm', args, { cwd, shell: process.platform === 'win32' })
 }
 
 /** @param {string} program */

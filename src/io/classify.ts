@@ -212,8 +212,8 @@ function stored(pixels: Float32Array, { shape, layout }: Input): Float32Array {
   return layout === 'nhwc' ? pixels : relayout(pixels, shape, 'nhwc', true)
 }
 
-/** The photograph, made grey (by its true lightness) unless `inColor`, in the classifier's square. */
-async function inputOf(photo: Photo, size: number, fit: Fit, inColor: boolean): Promise<Float32Array> {
+/** The photograph, made grey (by its true lightness) unless `inColor`, in the classifier's square: [1, size, size, 3]. */
+export async function inputOf(photo: Photo, size: number, fit: Fit, inColor = false): Promise<Float32Array> {
   const { from, to } = placement(photo.width, photo.height, size, fit)
   const region = { left: from.x, top: from.y, width: from.width, height: from.height }
   const { rgb: levels } = await editPhoto(photo, (image) =>

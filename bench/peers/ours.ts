@@ -1,0 +1,55 @@
+import { adamHyper } from '../../src/autograd/adam.ts'
+import { compile } from '../../src/graph/compile.ts'
+import { Executor, Variables } from '../../src/graph/execute.ts'
+import { openGpu } from '../../src/io/dawn.ts'
+import type { Gpu } from '../../src/kernels/gpu.ts'
+import { inferenceGraph, trainingGraph } from '../../src/model/training.ts'
+import { Model } from '../model.ts'
+import {
+  ARCHITECTURE,
+  type ColorizerWork,
+  type Contender,
+  colorizerInputs,
+  colorizerWeights,
+  LEARNING_RATE,
+  type OnnxWork,
+  parameterCount,
+  valuesFor,
+  type Work,
+} from './work.ts'
+
+export async function openOurs(work: Work, adapter: string | undefined): Promise<Contender> {
+  const gpu = await openGpu({ adapter })
+  const opened = await (work.kind === 'onnx' ? openModel(gpu, work) : openColorizer(gpu, work))
+  return { title: gpu.adapterName, ...opened }
+}
+
+async function openModel(gpu: Gpu, { path }: OnnxWork) {
+  const model = await Model.open(gpu, path!, 1)
+  const values = valuesFor(model.inputs)
+  return { parameters: null, run: async () => [...(await model.run(values)).values()][0]! }
+}
+
+async function openColorizer(gpu: Gpu, { kind, size, batch }: ColorizerWork) {
+  const image = { batch, height: size, width: size }
+  const graph = kind === 'forward' ? inferenceGraph(ARCHITECTURE, image) : trainingGraph(ARCHITECTURE, image)
+  const { layout, parameters, statistics } = colorizerWeights()
+  const variables = new Variables(gpu)
+  variables.set('parameters', parameters)
+  variables.set('statistics', statistics)
+  for (const name of ['adam.m', 'adam.v']) variables.set(name, new Float32Array(parameters.length))
+  const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize)
+  const executor = await Executor.create(gpu, plan, variables)
+  const { L, features, ab } = colorizerInputs(size, batch)
+  let step = 0
+  const run = async () => {
+    executor.upload('L', L)
+    executor.upload('features', features)
+    if (kind === 'training') {
+      executor.upload('ab', ab)
+      executor.upload('adam.hyper', adamHyper(LEARNING_RATE, ++step))
+    }
+    return (await executor.run([kind === 'forward' ? 'ab' : 'loss']))[0]!
+  }
+  return { parameters: parameterCount(layout), run }
+}

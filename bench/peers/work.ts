@@ -1,0 +1,103 @@
+import { fileURLToPath } from 'node:url'
+import type { Input } from '../../src/io/onnx/import.ts'
+import { uniform4 } from '../../src/io/random.ts'
+import type { Architecture } from '../../src/model/layers.ts'
+import { initialParameters, initialStatistics, type Layout, layoutOf } from '../../src/model/layout.ts'
+import type { Values } from '../model.ts'
+
+/** What is measured: the colouriser's network, or an ONNX model. */
+export type Work = ColorizerWork | OnnxWork
+
+export interface ColorizerWork {
+  readonly kind: 'forward' | 'training'
+  readonly name: string
+  readonly size: number
+  readonly batch: number
+}
+
+export interface OnnxWork {
+  readonly kind: 'onnx'
+  readonly name: string
+  /** Null stands for a file that is made when it is needed. */
+  readonly path: string | null
+}
+
+/** An input of an ONNX model. */
+export type Shaped = Pick<Input, 'name' | 'shape'>
+
+export type PeerName = 'ours' | 'tfjs' | 'onnxruntime webgpu' | 'onnxruntime cpu'
+
+/** Somebody who can do a piece of work, ready for it. */
+export interface Contender {
+  /** As the table calls it: "TF.js 4.22.0 (WebGPU)". */
+  readonly title: string
+  /** Numbers in its weights; null where nothing counts them. */
+  readonly parameters: number | null
+  /** Does the work once, from arrays to arrays, and returns what has to agree: the output, or the loss. */
+  run(): Promise<Float32Array>
+}
+
+export const ARCHITECTURE: Architecture = { classes: 1000, width: 1 }
+export const LEARNING_RATE = 1e-3
+
+const SEED = 1
+/** Streams of random numbers that the training's own draws do not use. */
+const STREAMS = { parameters: 101, L: 102, features: 103, ab: 104, model: 105 } as const
+
+const noise = (stream: keyof typeof STREAMS, length: number, from: number, to: number) =>
+  Float32Array.from({ length }, (_, i) => from + (to - from) * uniform4(SEED, STREAMS[stream], i)[0])
+
+/** Weights of the colouriser that every contender starts from; the last layer is not zero, so that outputs tell. */
+export function colorizerWeights() {
+  const layout = layoutOf(ARCHITECTURE)
+  const uniform = (i: number) => uniform4(SEED, STREAMS.parameters, i)[0]
+  const parameters = initialParameters(layout.parameters, uniform)
+  const last = layout.parameters.tensors.find(({ name }) => name === 'decoder.conv5.weight')!
+  const size = last.shape.reduce((a, b) => a * b, 1)
+  for (let i = 0; i < size; i++) parameters[last.offset + i] = 0.2 * uniform(last.offset + i) - 0.1
+  return { layout, parameters, statistics: initialStatistics(layout.statistics) }
+}
+
+export const parameterCount = ({ parameters }: Layout): number =>
+  parameters.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+
+/** L in −1…1, a class vector that sums to one, and colours to learn. */
+export function colorizerInputs(size: number, batch: number) {
+  const pixels = batch * size * size
+  const { classes } = ARCHITECTURE
+  return {
+    L: noise('L', pixels, -1, 1),
+    features: noise('features', batch * classes, 0, 2 / classes),
+    ab: noise('ab', 2 * pixels, -50, 50),
+  }
+}
+
+/** Values for the inputs of an ONNX model. */
+export const valuesFor = (inputs: readonly Shaped[]): Values =>
+  new Map(
+    inputs.map(({ name, shape }) => [
+      name,
+      noise(
+        'model',
+        shape.reduce((a, b) => a * b, 1),
+        -1,
+        1,
+      ),
+    ]),
+  )
+
+/** What there is to do, in the order of the table. The large classifier's file has yet to be made. */
+export function worksOf(batch: number): Work[] {
+  const shipped = fileURLToPath(new URL('../../weights/mobilenet_v1.onnx', import.meta.url))
+  const at = `224 px, batch ${batch}`
+  return [
+    { kind: 'forward', name: `colouriser forward, ${at}`, size: 224, batch },
+    { kind: 'training', name: `colouriser training step, ${at}`, size: 224, batch },
+    { kind: 'onnx', name: 'inception-resnet-v2 forward, 299 px, batch 1', path: null },
+    { kind: 'onnx', name: 'mobilenet-v1 forward, 224 px, batch 1', path: shipped },
+  ]
+}
+
+/** Who else can do it. */
+export const peersOf = ({ kind }: Work): PeerName[] =>
+  kind === 'onnx' ? ['onnxruntime webgpu', 'onnxruntime cpu'] : ['tfjs']

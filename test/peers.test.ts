@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import { relativeError, sameTop5 } from '../bench/peers/agreement.ts'
+import { colorizerInputs, colorizerWeights, parameterCount, peersOf, worksOf } from '../bench/peers/work.ts'
+
+describe('agreement', () => {
+  it('is the largest difference, relative to the largest value', () => {
+    expect(relativeError(Float32Array.of(1, -4, 2), Float32Array.of(1, -4, 2))).toBe(0)
+    expect(relativeError(Float32Array.of(1, -3, 2.5), Float32Array.of(1, -4, 2))).toBe(0.25)
+    expect(relativeError(Float32Array.of(1), Float32Array.of(0))).toBe(Number.POSITIVE_INFINITY)
+    expect(() => relativeError(Float32Array.of(1), Float32Array.of(1, 2))).toThrow(/1 values against 2/)
+  })
+
+  it.each([
+    ['in ours', Float32Array.of(1, Number.NaN, 3), Float32Array.of(1, 2, 3)],
+    ['in the peer', Float32Array.of(1, 2, 3), Float32Array.of(1, Number.NaN, 3)],
+    ['in both', Float32Array.of(Number.NaN, 2, 3), Float32Array.of(Number.NaN, 2, 3)],
+    [
+      'of infinities',
+      Float32Array.of(1, Number.POSITIVE_INFINITY),
+      Float32Array.of(1, Number.POSITIVE_INFINITY),
+    ],
+  ])('is none with a value that is no number: %s', (_where, ours, peer) => {
+    expect(relativeError(ours, peer)).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('of classes is in their order', () => {
+    const values = Float32Array.of(0, 6, 5, 4, 3, 2, 1)
+    expect(sameTop5(values, Float32Array.of(1.5, 60, 50, 40, 30, 20, 1))).toBe(true)
+    expect(sameTop5(values, Float32Array.of(0, 5, 6, 4, 3, 2, 1))).toBe(false)
+    expect(sameTop5(values, Float32Array.of(0, 6, 5, 4, 3, 1, 2))).toBe(false)
+  })
+})
+
+describe('work', () => {
+  it('is the whole network, with weights whose outputs tell', () => {
+    const { layout, parameters } = colorizerWeights()
+    // convolutions with biases 6,573,794; gamma and beta of five batch norms 1,280
+    expect(parameterCount(layout)).toBe(6_573_794 + 1_280)
+    const last = layout.parameters.tensors.find(({ name }) => name === 'decoder.conv5.weight')!
+    expect(parameters.subarray(last.offset, last.offset + 576).every((weight) => weight !== 0)).toBe(true)
+    const { L, features, ab } = colorizerInputs(8, 2)
+    expect([L.length, features.length, ab.length]).toEqual([128, 2000, 256])
+  })
+
+  it('has peers, and every piece of it a name of its own', () => {
+    const works = worksOf(1)
+    expect(new Set(works.map(({ name }) => name)).size).toBe(works.length)
+    expect(works.every((work) => peersOf(work).length > 0)).toBe(true)
+  })
+})
