@@ -74,6 +74,7 @@ export { ssim } from './metrics/ssim.ts'
 
 export { type GoldenReport, replayGolden } from './golden.ts'
 export { openPhotos, openRecords, type SourceOptions, type TrainingSource } from './io/dataset.ts'
-export { type Prepared, type PrepareOptions, prepareRecords } from './prepare.ts'
+export type { Manifest } from './io/record-set.ts'
+export { type PrepareOptions, prepareRecords } from './prepare.ts'
 export type { Terminal } from './terminal.ts'
 export { resumable, type Start, type Training, type TrainOptions, train } from './train.ts'

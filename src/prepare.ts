@@ -1,135 +1,154 @@
-/** Photographs -> TFRecord shards. */
-import { mkdir, readdir, rm } from 'node:fs/promises'
+/** Photographs → TFRecord shards, with class vectors. */
+import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { EXIT, UserError } from './errors.ts'
-import { type Photo, readPhoto } from './io/image.ts'
-import { type AbEncoding, type ClassVector, encodeRecord, recordOf } from './io/records.ts'
-import { isShard, shardName } from './io/shards.ts'
-import { openRecordWriter, type RecordWriter } from './io/tfrecord.ts'
-import { fileTrouble } from './io/trouble.ts'
+import type { Classifier } from './io/classify.ts'
+import { lock } from './io/lock.ts'
+import { type Manifest, RecordSet } from './io/record-set.ts'
+import { type AbEncoding, type ClassVector, encodeRecord } from './io/records.ts'
+import type { Outcome, SampleTask } from './io/sample.ts'
+import { makeFolder } from './io/save.ts'
+import { openWorkerPool, type WorkerPool, workerUrl } from './io/worker-pool.ts'
 
 export interface PrepareOptions {
-  /** the folder for the shards; made when it is not there. A set that is in it is replaced, once the new one is whole */
-  out: string
-  /** photographs a shard, 256 by default */
-  shardSize?: number
-  ab?: AbEncoding
-  /** a classifier's probabilities for a photograph; zeros without one */
-  classVector?: (photo: Photo, path: string) => Promise<ClassVector> | ClassVector
-  onProgress?: (done: number, total: number) => void
-  /** told why a photograph is left out */
-  onSkipped?: (path: string, reason: string) => void
-  signal?: AbortSignal
+  /** The folder for the set; made when it is not there. A set that is in it is replaced once the new one is whole. */
+  readonly out: string
+  /** Photographs a shard. */
+  readonly shardSize?: number | undefined
+  readonly ab?: AbEncoding | undefined
+  /** Photographs with a shorter side are left out, in pixels. */
+  readonly minSide?: number | undefined
+  /** Who computes class vectors; zeros without one. */
+  readonly classifier?: Pick<Classifier, 'size' | 'origin' | 'probabilities'> | null
+  /** Photographs that are decoded at the same time. */
+  readonly workers?: number | undefined
+  readonly onProgress?: (done: number, total: number) => void
+  readonly signal?: AbortSignal
 }
 
-export interface Prepared {
-  records: number
-  shards: string[]
-  skipped: { path: string; reason: string }[]
-}
-
-const SHARD_SIZE = 256
-/** Photographs decoded at the same time; records keep the photographs' order all the same. */
-const AHEAD = 4
+const DEFAULTS = { shardSize: 256, ab: 'int8', minSide: 32 } as const
+const MAX_WORKERS = 8
+/** Photographs that are shown to the classifier at once. */
+export const CLASSIFIER_BATCH = 8
 
 /**
- * Writes every photograph that can be decoded as a record. The shards are written aside and get their names when all
- * of them are whole, so that a folder has the old set or the new one.
- * @throws UserError: no photograph can be decoded, the file system refuses (disk full …), interrupted (exit code 130)
+ * Writes every photograph that can be learnt from as a record; the others are counted, and their reasons kept. A run
+ * that is stopped or killed is continued by the next one with the same photographs and settings.
+ * @throws UserError: no photograph is left, the file system refuses (disk full …), another process is at work on the
+ *   folder, interrupted (exit code 130)
  */
-export async function prepareRecords(paths: readonly string[], options: PrepareOptions): Promise<Prepared> {
-  const { out, shardSize = SHARD_SIZE } = options
-  if (!(Number.isInteger(shardSize) && shardSize > 0))
-    throw new UserError(`a shard takes a whole number of photographs, not ${shardSize}`, EXIT.usage)
-  await mkdir(out, { recursive: true }).catch((error) => {
-    throw fileTrouble('write', out, error)
-  })
-  const count = Math.ceil(paths.length / shardSize)
-  const shards = Array.from({ length: count }, (_, n) => join(out, shardName(n, count)))
-  const prepared: Prepared = { records: 0, shards, skipped: [] }
-  const writers: RecordWriter[] = []
+export async function prepareRecords(paths: readonly string[], options: PrepareOptions): Promise<Manifest> {
+  const { out, classifier } = options
+  await makeFolder(out)
+  const unlock = await lock(join(out, 'prepare.lock'), out)
   try {
-    for (const [n, shard] of shards.entries()) {
-      const writer = await openRecordWriter(shard)
-      writers.push(writer)
-      await fillShard(
-        writer,
-        paths,
-        n * shardSize,
-        Math.min(paths.length, (n + 1) * shardSize),
-        prepared,
-        options,
+    const set = await RecordSet.open(out, paths, {
+      shardSize: options.shardSize ?? DEFAULTS.shardSize,
+      ab: options.ab ?? DEFAULTS.ab,
+      minSide: options.minSide ?? DEFAULTS.minSide,
+      classVectors: classifier?.origin ?? null,
+    })
+    try {
+      await fill(set, paths, options)
+      if (set.counts.records > 0) return await set.publish()
+      await set.discard()
+      throw new UserError(
+        `none of the ${paths.length} photographs can be used: ${describeSkipped(set.counts.skipped)}`,
       )
-      await writer.finish()
+    } finally {
+      await set.close()
     }
-    if (!prepared.records) throw new UserError(`none of the ${paths.length} photographs can be decoded`)
-    await publish(out, shards, writers)
-    return prepared
-  } catch (error) {
-    for (const writer of writers) await writer.discard()
-    throw error
+  } finally {
+    await unlock()
   }
 }
 
-/** Writes the records of photographs `from` to `to` and counts them in `prepared`. */
-async function fillShard(
-  writer: RecordWriter,
-  paths: readonly string[],
-  from: number,
-  to: number,
-  prepared: Prepared,
-  options: PrepareOptions,
-): Promise<void> {
-  let done = from
-  for await (const outcome of encoded(paths.slice(from, to), options)) {
-    if (outcome instanceof Uint8Array) {
-      await writer.write(outcome)
-      prepared.records++
-    } else {
-      prepared.skipped.push(outcome)
-      options.onSkipped?.(outcome.path, outcome.reason)
-    }
-    done++
-    options.onProgress?.(done, paths.length)
-  }
+/** "3 undecodable, 1 gray" */
+export function describeSkipped(skipped: Manifest['skipped']): string {
+  const counts = Object.entries(skipped).filter(([, count]) => count > 0)
+  return counts.map(([skip, count]) => `${count} ${skip}`).join(', ')
 }
 
-/** The records of the photographs in order, or why there is none; a few are worked on ahead. */
-async function* encoded(paths: readonly string[], options: PrepareOptions) {
-  const begun: ReturnType<typeof encode>[] = []
-  const begin = (path: string | undefined) => {
-    if (path === undefined) return
-    const work = encode(path, options)
-    work.catch(() => {}) // thrown where it is awaited
-    begun.push(work)
-  }
-  for (const path of paths.slice(0, AHEAD)) begin(path)
-  for (let n = 0; n < paths.length; n++) {
-    if (options.signal?.aborted) throw new UserError('interrupted; no records were written', EXIT.interrupted)
-    yield await begun.shift()!
-    begin(paths[n + AHEAD])
-  }
-}
-
-async function encode(path: string, { ab = 'int8', classVector }: PrepareOptions) {
-  let photo: Photo
+/** Decoding runs ahead; classifying and writing keep the photographs' order. */
+async function fill(set: RecordSet, paths: readonly string[], options: PrepareOptions): Promise<void> {
+  const { classifier, signal, onProgress } = options
+  if (set.done === paths.length) return
+  const workers = options.workers ?? Math.min(MAX_WORKERS, availableParallelism())
+  const pool = openWorkerPool<SampleTask, Outcome>(workerUrl('io/prepare-worker', import.meta.url), workers)
+  const decoded = decodeAhead(
+    pool,
+    paths.slice(set.done),
+    set.settings.minSide,
+    classifier,
+    2 * workers + CLASSIFIER_BATCH,
+  )
   try {
-    photo = await readPhoto(path)
-  } catch (error) {
-    if (error instanceof UserError) return { path, reason: error.message }
-    throw error
+    while (set.done < paths.length) {
+      if (signal?.aborted) throw interrupted(set.done, paths.length)
+      const batch: Outcome[] = []
+      while (batch.length < CLASSIFIER_BATCH && set.done + batch.length < paths.length) {
+        batch.push(await decoded.next().value!)
+      }
+      const vectors = await classVectors(batch, classifier)
+      for (const [i, outcome] of batch.entries()) {
+        await store(set, paths[set.done]!, outcome, vectors[i] ?? null)
+        onProgress?.(set.done, paths.length)
+      }
+    }
+  } finally {
+    await pool.close()
   }
-  const vector = (await classVector?.(photo, path)) ?? null
-  return encodeRecord(await recordOf(photo, basename(path), vector), ab)
 }
 
-/** Removes the shards of an older set, and what a killed run left aside; then gives the new ones their names. */
-async function publish(out: string, shards: string[], writers: RecordWriter[]): Promise<void> {
-  const fresh = new Set(shards)
-  for (const name of await readdir(out)) {
-    const leftover = /^photos-.*\.(\d+)\.part$/.exec(name)
-    const old = leftover ? Number(leftover[1]) !== process.pid : isShard(name) && !fresh.has(join(out, name))
-    if (old) await rm(join(out, name))
+const interrupted = (done: number, total: number) =>
+  new UserError(
+    `interrupted after ${done} of ${total}; the same command goes on from there`,
+    EXIT.interrupted,
+  )
+
+function* decodeAhead(
+  pool: WorkerPool<SampleTask, Outcome>,
+  paths: readonly string[],
+  minSide: number,
+  classifier: PrepareOptions['classifier'],
+  ahead: number,
+): Generator<Promise<Outcome>, void> {
+  const wanted = classifier ? { size: classifier.size, fit: classifier.origin.fit } : null
+  const begun: Promise<Outcome>[] = []
+  for (const path of paths) {
+    const outcome = pool.run({ path, minSide, classifier: wanted })
+    outcome.catch(() => {}) // thrown where it is awaited
+    begun.push(outcome)
+    if (begun.length >= ahead) yield begun.shift()!
   }
-  for (const writer of writers) await writer.publish()
+  yield* begun
+}
+
+/** For each outcome its class vector, null for those that are left out. */
+async function classVectors(
+  batch: readonly Outcome[],
+  classifier: PrepareOptions['classifier'],
+): Promise<(ClassVector | null)[]> {
+  const inputs = batch.flatMap((outcome) => ('picture' in outcome && outcome.seen ? [outcome.seen] : []))
+  const probabilities = classifier && inputs.length ? await classifier.probabilities(inputs) : []
+  let at = 0
+  return batch.map((outcome) => {
+    if (!('picture' in outcome) || !classifier) return null
+    return { probabilities: probabilities[at++]!, origin: classifier.origin }
+  })
+}
+
+async function store(
+  set: RecordSet,
+  path: string,
+  outcome: Outcome,
+  vector: ClassVector | null,
+): Promise<void> {
+  if ('skip' in outcome) return set.skip(outcome.skip, outcome.reason)
+  const { picture, sha256 } = outcome
+  const twin = set.twinOf(sha256)
+  if (twin !== undefined) return set.skip('duplicate', `${path} is the same file as ${twin}`)
+  const { probabilities = null, origin = null } = vector ?? {}
+  const record = { ...picture, label: basename(path), embedding: probabilities, origin }
+  await set.add(encodeRecord(record, set.settings.ab), sha256)
 }

@@ -1,19 +1,26 @@
+import { createHash } from 'node:crypto'
 import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { inputOf } from '../src/io/classify.ts'
 import { type Batch, openPhotos, openRecords, type SourceOptions } from '../src/io/dataset.ts'
-import { type Photo, writeImage } from '../src/io/image.ts'
+import { type Photo, readPhoto, writeImage } from '../src/io/image.ts'
 import { decodeRecord } from '../src/io/records.ts'
-import { originOfRecords } from '../src/io/shards.ts'
+import { isShard, originOfRecords } from '../src/io/shards.ts'
 import { readRecords } from '../src/io/tfrecord.ts'
 import { type PrepareOptions, prepareRecords } from '../src/prepare.ts'
 
@@ -37,11 +44,29 @@ beforeAll(async () => {
   writeFileSync(broken, 'not a picture')
 })
 
-const vectorOf = (path: string) => new Float32Array(1000).fill(paths.indexOf(path) + 1)
 const origin = { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'pad' } as const
-const classVector = (_photo: Photo, path: string) => ({ probabilities: vectorOf(path), origin })
+/** A classifier that sees how bright the middle of the picture is. */
+const brightness = (input: Float32Array) => new Float32Array(1000).fill(input[(SEEN * SEEN * 3) / 2]!)
+const SEEN = 8
+const classifier = {
+  ...{ size: SEEN, origin },
+  probabilities: async (inputs: readonly Float32Array[]) => inputs.map(brightness),
+}
+const vectorOf = async (path: string) => brightness(await inputOf(await readPhoto(path), SEEN, 'pad'))
 const prepare = (options: Partial<PrepareOptions> = {}, set = paths) =>
-  prepareRecords(set, { out, shardSize: 2, classVector, ...options })
+  prepareRecords(set, { out, shardSize: 2, workers: 1, classifier, ...options })
+const shardNames = (count: number) =>
+  Array.from({ length: count }, (_, n) => `photos-0000${n}-of-0000${count}.tfrecord`)
+const OTHERS = ['manifest.json', 'skipped.txt', 'sources.txt']
+/** Every file of the set, byte by byte. */
+const contents = (from = out) =>
+  Object.fromEntries(readdirSync(from).map((name) => [name, readFileSync(join(from, name), 'latin1')]))
+async function labels(): Promise<string[]> {
+  const found: string[] = []
+  for (const name of readdirSync(out).filter(isShard).sort())
+    for await (const data of readRecords(join(out, name))) found.push(decodeRecord(data, name).label)
+  return found
+}
 
 const OPTIONS: SourceOptions = {
   size: 64,
@@ -71,51 +96,174 @@ async function batches(
 const full = (options: Partial<SourceOptions>) => ({ ...OPTIONS, ...options })
 
 describe('prepareRecords', () => {
-  it('writes the shards it announces, records in the photographs’ order, and leaves out the undecodable', async () => {
-    const [progress, skipped]: [number[], string[]] = [[], []]
-    const set = [...paths.slice(0, 2), broken, ...paths.slice(2)]
-    const prepared = await prepare(
-      { onProgress: (done) => progress.push(done), onSkipped: (path) => skipped.push(path) },
-      set,
-    )
-    const names = [0, 1, 2].map((n) => `photos-0000${n}-of-00003.tfrecord`)
-    expect(readdirSync(out)).toEqual(names)
-    expect(prepared).toEqual({
-      records: 5,
-      shards: names.map((name) => join(out, name)),
-      skipped: [{ path: broken, reason: expect.stringContaining('broken.jpg is not an image') }],
-    })
-    expect([progress, skipped]).toEqual([[1, 2, 3, 4, 5, 6], [broken]])
-    const labels = []
-    for (const name of names)
-      for await (const data of readRecords(join(out, name))) {
-        const { label, size, content, embedding } = decodeRecord(data, name)
-        labels.push(label)
-        expect({ size, content }).toEqual({ size: 299, content: { x: 0, y: 49, width: 299, height: 200 } })
-        expect(embedding).toEqual(new Float32Array(1000).fill(labels.length))
-      }
-    expect(labels).toEqual(['0.png', '1.png', '2.png', '3.png', '4.png'])
+  it('writes records in the photographs’ order, with class vectors, and leaves out what teaches nothing', async () => {
+    const gray = join(folder, 'gray.png')
+    const tiny = join(folder, 'tiny.png')
+    const twin = join(folder, 'twin.png')
+    const { rgb, width, height } = photo(2)
+    await writeImage(gray, { width, height, rgb: rgb.map((_, i) => rgb[i - (i % 3)]!) })
+    await writeImage(tiny, { width: 40, height: 31, rgb: rgb.subarray(0, 3 * 40 * 31) })
+    copyFileSync(paths[1]!, twin)
+    const progress: number[] = []
+    const set = [...paths.slice(0, 2), broken, gray, twin, tiny, ...paths.slice(2)]
+    const manifest = await prepare({ onProgress: (done, total) => progress.push(done, total) }, set)
+    expect(readdirSync(out).sort()).toEqual([...OTHERS, ...shardNames(5)].sort())
+    expect(progress).toEqual(Array.from({ length: 9 }, (_, i) => [i + 1, 9]).flat())
+    expect(await labels()).toEqual(['0.png', '1.png', '2.png', '3.png', '4.png'])
+    for await (const data of readRecords(join(out, shardNames(5)[0]!))) {
+      const { label, size, content, embedding, origin: from } = decodeRecord(data, 'here')
+      expect({ size, content, from }).toEqual({
+        ...{ size: 299, content: { x: 0, y: 49, width: 299, height: 200 }, from: origin },
+      })
+      expect(embedding).toEqual(await vectorOf(join(folder, label)))
+    }
+
+    const sha256 = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
+    const shards = shardNames(5).map((file, n) => ({
+      ...{ file, records: [2, 0, 0, 2, 1][n] },
+      ...{ bytes: statSync(join(out, file)).size, sha256: sha256(join(out, file)) },
+    }))
+    const settings = { shardSize: 2, ab: 'int8', minSide: 32, classVectors: origin }
+    const skipped = { undecodable: 1, gray: 1, tiny: 1, duplicate: 1 }
+    expect(manifest).toEqual({ version: 1, photographs: 9, records: 5, skipped, ...settings, shards })
+    expect(JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'))).toEqual(manifest)
+    const lines = (name: string) => readFileSync(join(out, name), 'utf8').trimEnd().split('\n')
+    expect(lines('sources.txt')).toEqual(paths.map((path) => `${sha256(path)}  ${path}`))
+    expect(lines('skipped.txt')).toEqual([
+      expect.stringMatching(/^undecodable: .*broken\.jpg is not an image/),
+      `gray: ${gray} is grey (mean chroma 0.0)`,
+      `duplicate: ${twin} is the same file as ${paths[1]}`,
+      `tiny: ${tiny} has 40×31 pixels, fewer than 32`,
+    ])
+  })
+
+  it('writes the same bytes whatever the number of workers', async () => {
+    await prepare()
+    const one = contents()
+    await prepare({ workers: 3 })
+    expect(contents()).toEqual(one)
   })
 
   it('replaces an older set, whatever its number of shards, and only once the new one is whole', async () => {
     await prepare({ shardSize: 1 })
     const old = readdirSync(out)
     const abort = new AbortController()
-    const stopped = prepare({ signal: abort.signal, onProgress: () => abort.abort() })
+    const stopped = prepare({ shardSize: 4, signal: abort.signal, onProgress: () => abort.abort() }, [
+      ...paths,
+      ...paths,
+    ])
     await expect(stopped).rejects.toMatchObject({ name: 'UserError', code: 130 })
-    expect(readdirSync(out)).toEqual(old)
-    writeFileSync(join(out, 'photos-00000-of-00009.tfrecord.1.part'), 'of a run that was killed')
+    expect(readdirSync(out).sort()).toEqual([...old, 'unfinished'].sort())
+    expect(await labels()).toHaveLength(5)
     await prepare({ shardSize: 4 })
-    expect(readdirSync(out)).toEqual([0, 1].map((n) => `photos-0000${n}-of-00002.tfrecord`))
+    expect(readdirSync(out).sort()).toEqual([...OTHERS, ...shardNames(2)].sort())
+  })
+
+  it('goes on where a run stopped, without doing a photograph again, to the same bytes', async () => {
+    const set = [...paths, broken, ...paths.map((path) => path.replace('.png', '.copy.png'))]
+    for (const path of paths) copyFileSync(path, path.replace('.png', '.copy.png'))
+    await prepare({}, set)
+    const whole = contents()
+    rmSync(out, { recursive: true })
+    const abort = new AbortController()
+    const stop = (done: number) => done === 8 && abort.abort()
+    await expect(prepare({ signal: abort.signal, onProgress: stop }, set)).rejects.toThrow(
+      'interrupted after 8 of 11; the same command goes on from there',
+    )
+    // as a kill would leave it: in the middle of a record, and of a line of the journal
+    const unfinished = join(out, 'unfinished')
+    appendFileSync(join(unfinished, 'journal.jsonl'), '{"sha256":"12')
+    writeFileSync(join(unfinished, 'photos-00004-of-00006.tfrecord'), 'half a record')
+    let first = 0
+    await prepare({ onProgress: (done) => (first ||= done) }, set)
+    expect(first).toBe(9)
+    expect(contents()).toEqual(whole)
+  })
+
+  it('does not publish what a failing disk has lost', async () => {
+    const abort = new AbortController()
+    const stop = (done: number) => done === 8 && abort.abort()
+    const set = [...paths, broken, broken, broken, broken]
+    await expect(prepare({ signal: abort.signal, onProgress: stop }, set)).rejects.toMatchObject({
+      code: 130,
+    })
+    truncateSync(join(out, 'unfinished', 'photos-00001-of-00005.tfrecord'), 1000)
+    await expect(prepare({}, set)).rejects.toThrow(
+      /00001-of-00005\.tfrecord has 1000 bytes instead of \d+; remove/,
+    )
+  })
+
+  it('begins anew when photographs or settings are other ones', async () => {
+    for (const change of [{ ab: 'float32' }, { minSide: 20 }, { classifier: null }, {}] as const) {
+      const abort = new AbortController()
+      const set = [...paths, ...paths]
+      const stopped = prepare({ signal: abort.signal, onProgress: () => abort.abort() }, set)
+      await expect(stopped).rejects.toMatchObject({ code: 130 })
+      let first = 0
+      await prepare(
+        { ...change, onProgress: (done) => (first ||= done) },
+        Object.keys(change).length ? set : paths,
+      )
+      expect(first).toBe(1)
+    }
+  })
+
+  it('finishes a set that was being put in its place', async () => {
+    await prepare({ shardSize: 1 })
+    const whole = contents()
+    const unfinished = join(out, 'unfinished')
+    const abort = new AbortController()
+    const stopped = prepare({ shardSize: 1, signal: abort.signal, onProgress: () => abort.abort() }, [
+      ...paths,
+      ...paths,
+    ])
+    await expect(stopped).rejects.toMatchObject({ code: 130 })
+    rmSync(unfinished, { recursive: true })
+    // killed behind the second shard
+    const identity = await journalOf()
+    mkdirSync(unfinished)
+    writeFileSync(join(unfinished, 'journal.jsonl'), identity)
+    for (const name of [...shardNames(5).slice(2), ...OTHERS])
+      renameSync(join(out, name), join(unfinished, name))
+    await expect(batches(1)).rejects.toThrow(
+      /prepare was stopped while it put them in place; run the same command again/,
+    )
+    await prepare({ shardSize: 1 })
+    expect(contents()).toEqual(whole)
+
+    /** The journal of the whole set, as a run that is stopped at its end leaves it. */
+    async function journalOf(): Promise<string> {
+      const elsewhere = join(folder, 'elsewhere')
+      const late = { ...classifier, probabilities: async () => Promise.reject(new Error('stopped')) }
+      await prepare({ out: elsewhere, shardSize: 1, classifier: late }).catch(() => {})
+      const [header] = readFileSync(join(elsewhere, 'unfinished', 'journal.jsonl'), 'utf8').split('\n')
+      rmSync(elsewhere, { recursive: true })
+      const sources = readFileSync(join(out, 'sources.txt'), 'utf8').trimEnd().split('\n')
+      const entries = sources.map((line, n) => {
+        const end = statSync(join(out, shardNames(5)[n]!)).size
+        return JSON.stringify({ sha256: line.slice(0, 64), end })
+      })
+      return [header, ...entries, ''].join('\n')
+    }
+  })
+
+  it('leaves a folder to the process that is at work on it, not to one that is gone', async () => {
+    mkdirSync(out)
+    writeFileSync(join(out, 'prepare.lock'), `${process.ppid}\n`)
+    await expect(prepare()).rejects.toThrow(/process \d+ is at work on .*records; wait for it/)
+    writeFileSync(join(out, 'prepare.lock'), '999999999\n')
+    await prepare()
+    expect(existsSync(join(out, 'prepare.lock'))).toBe(false)
   })
 
   it('says so when nothing can be decoded or written', async () => {
-    await expect(prepare({}, [broken])).rejects.toThrow('none of the 1 photographs can be decoded')
+    await expect(prepare({}, [broken])).rejects.toThrow(
+      'none of the 1 photographs can be used: 1 undecodable',
+    )
     expect(readdirSync(out)).toEqual([])
     await expect(prepare({ out: join(broken, 'x') })).rejects.toThrow(
       /cannot write .*: a part of the path is not/,
     )
-    await expect(prepare({ shardSize: 0 })).rejects.toMatchObject({ code: 2 })
   })
 })
 
@@ -135,7 +283,7 @@ describe('openRecords', () => {
     'gives what the photographs themselves give, colours as %s',
     async (ab) => {
       await prepare({ ab })
-      const classVectors = { of: async (path: string) => vectorOf(path) }
+      const classVectors = { of: vectorOf }
       const own = await batches(4)
       const direct = await batches(4, {}, () => openPhotos(paths, full({ classVectors })))
       expect(own.length).toBe(5)
@@ -180,6 +328,11 @@ describe('openRecords', () => {
     ['empty shards', () => [0, 1, 2].map((n) => truncateSync(shard(n))), /its shards hold no records/],
     ['a truncated shard', () => truncateSync(shard(2), 1000), /00002-of-00003.tfrecord: it is truncated/],
     ['a corrupt length', () => flip(shard(0), 3), /the length of record 0 at byte 0 is corrupt/],
+    [
+      'another version',
+      () => writeFileSync(join(out, 'manifest.json'), '{"version": 7}'),
+      /they are of version 7, this program reads 1; prepare them again/,
+    ],
     ['corrupt data', () => flip(shard(0), 5000), /the data of the record at byte 0 is corrupt/],
   ])('%s is one clear sentence with exit code 4', async (_, spoil, message) => {
     await prepare()

@@ -6,7 +6,7 @@ import { decodeExample, type Example, encodeExample, type Feature } from '../src
 import type { Photo } from '../src/io/image.ts'
 import { lightness, srgbToLab } from '../src/io/lab.ts'
 import { STREAM, uniform4 } from '../src/io/random.ts'
-import { decodeRecord, encodeRecord, type PhotoRecord, photoOf, recordOf } from '../src/io/records.ts'
+import { decodeRecord, encodeRecord, type PhotoRecord, photoOf, pictureOf } from '../src/io/records.ts'
 import {
   crc32c,
   frameOf,
@@ -218,7 +218,12 @@ describe('the record of a photograph', () => {
     photo.rgb[i] = 40 + 180 * uniform4(1, STREAM.augment, Math.floor(i / 30))[i % 3]!
   const vector = Float32Array.from({ length: 1000 }, (_, i) => i / 499_500)
   const origin = { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' } as const
-  const record = () => recordOf(photo, 'Grüße.jpg', { probabilities: vector, origin }, 40)
+  const record = async () => ({
+    ...(await pictureOf(photo, 40)),
+    label: 'Grüße.jpg',
+    embedding: vector,
+    origin,
+  })
 
   it('has the true lightness as grey and the content inside white padding', async () => {
     const { gray, ab, content, size } = await record()

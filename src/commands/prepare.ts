@@ -1,11 +1,9 @@
 import { EXIT } from '../errors.ts'
-import { openClassifier } from '../io/classify.ts'
+import { type Classifier, openClassifier } from '../io/classify.ts'
 import { openGpu } from '../io/dawn.ts'
-import type { Photo } from '../io/image.ts'
 import { findPhotos } from '../io/photos.ts'
-import type { ClassVector } from '../io/records.ts'
-import { prepareRecords } from '../prepare.ts'
-import { bar } from '../terminal.ts'
+import { CLASSIFIER_BATCH, describeSkipped, prepareRecords } from '../prepare.ts'
+import { bar, duration } from '../terminal.ts'
 import { CLASSIFIER_OPTIONS, chosenClassifier } from './classifier.ts'
 import { type Command, type Flags, wrong } from './command.ts'
 
@@ -17,6 +15,8 @@ export const prepareCommand: Command = {
     'shard-size': { value: 'N', help: 'photographs a shard (default 256)' },
     ...CLASSIFIER_OPTIONS,
     ab: { value: 'int8|float32', help: 'how colours are stored (default int8, a quarter of the size)' },
+    'min-side': { value: 'PX', help: 'photographs with a shorter side are left out (default 32)' },
+    workers: { value: 'N', help: 'photographs decoded at the same time (default: one a core, 8 at most)' },
   },
   examples: ['colorizer prepare photos/ --out records/', 'colorizer train --records records/'],
 
@@ -24,46 +24,54 @@ export const prepareCommand: Command = {
     const out = flags.text('out')
     if (positionals.length === 0) throw wrong('prepare needs PHOTOS: files, folders or globs')
     if (out === undefined) throw wrong('prepare needs --out DIR, the folder for the shards')
-    const shardSize = flags.integer('shard-size')
-    const ab = flags.choice('ab', ['int8', 'float32'])
-    const photos = await findPhotos(positionals)
     const options = {
       out,
-      ...(shardSize === undefined ? {} : { shardSize }),
-      ...(ab === undefined ? {} : { ab }),
-      onProgress: (done: number, total: number) =>
-        terminal.progress(`${bar(done / total)} ${done} of ${total} photographs`),
-      onSkipped: (_path: string, reason: string) => terminal.warn(`left out: ${reason}`),
+      shardSize: flags.integer('shard-size'),
+      ab: flags.choice('ab', ['int8', 'float32']),
+      minSide: flags.integer('min-side'),
+      workers: flags.integer('workers'),
       signal: interrupted,
+      onProgress: meter(terminal.progress),
     }
-    const paths = photos.map(({ path }) => path)
-    const prepared = await withClassVectors(flags, (classVector) =>
-      prepareRecords(paths, { ...options, ...(classVector ? { classVector } : {}) }),
+    const paths = (await findPhotos(positionals)).map(({ path }) => path)
+    const manifest = await withClassifier(flags, (classifier) =>
+      prepareRecords(paths, { ...options, classifier }),
     )
-    const { records, shards, skipped } = prepared
+    const { records, shards, skipped } = manifest
+    const left = describeSkipped(skipped)
     return {
-      json: prepared,
-      text: `${records} records in ${shards.length} shards → ${out}${skipped.length ? `; ${skipped.length} left out` : ''}`,
-      code: skipped.length ? EXIT.someInputFailed : EXIT.ok,
+      json: { out, ...manifest },
+      text: `${records} records in ${shards.length} shards → ${out}${left ? `; left out: ${left} (see ${out}/skipped.txt)` : ''}`,
+      code: skipped.undecodable ? EXIT.someInputFailed : EXIT.ok,
     }
   },
 }
 
-/** Gives `work` what computes class vectors, or null when none are wanted: then no GPU is needed either. */
-async function withClassVectors<T>(
+/** "━━━━──── 812 of 8000 · 21.3 photographs/s · 6 min left" */
+function meter(draw: (state: string) => void) {
+  let begun: { readonly at: number; readonly done: number } | null = null
+  return (done: number, total: number) => {
+    begun ??= { at: performance.now(), done }
+    const perSecond = (done - begun.done) / ((performance.now() - begun.at) / 1000)
+    const left =
+      perSecond > 0
+        ? ` · ${perSecond.toFixed(1)} photographs/s · ${duration((total - done) / perSecond)} left`
+        : ''
+    draw(`${bar(done / total)} ${done} of ${total}${left}`)
+  }
+}
+
+/** Gives `work` the classifier, or null when none is wanted: then no GPU is needed either. */
+async function withClassifier<T>(
   flags: Flags,
-  work: (classVector: ((photo: Photo) => Promise<ClassVector>) | null) => Promise<T>,
+  work: (classifier: Classifier | null) => Promise<T>,
 ): Promise<T> {
   const chosen = await chosenClassifier(flags)
   if (!chosen) return work(null)
-  const { file, origin } = chosen
   const gpu = await openGpu({ adapter: flags.text('adapter') })
   try {
-    const classifier = await openClassifier(gpu, file, { fit: origin.fit })
-    return await work(async (photo) => {
-      const [probabilities] = await classifier.classify([photo])
-      return { probabilities: probabilities!, origin }
-    })
+    const options = { fit: chosen.origin.fit, batch: CLASSIFIER_BATCH }
+    return await work(await openClassifier(gpu, chosen.file, options))
   } finally {
     gpu.destroy()
   }

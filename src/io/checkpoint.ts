@@ -77,11 +77,16 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
   })
 }
 
-/** What the metadata of a weight file say of its training; what it does not say, or not readably, is left out. */
-export function trainingOf({ settings }: Record<string, string>): Partial<TrainingSettings> {
+/** What the metadata of a weight file say of its training, whichever version wrote it; undefined: they do not say. */
+export function trainingOf({
+  settings,
+}: Record<string, string>): Partial<Pick<TrainingSettings, 'size' | 'classVectors'>> {
   try {
-    const known = JSON.parse(settings ?? '{}')
-    return isSettings(known) ? known : {}
+    const { size, classVectors } = JSON.parse(settings ?? '{}')
+    return {
+      ...(Number.isInteger(size) && size >= 8 ? { size } : {}),
+      ...(classVectors === null || isOrigin(classVectors) ? { classVectors } : {}),
+    }
   } catch {
     return {}
   }

@@ -42,6 +42,8 @@ export interface Classifier extends ClassifierFile {
   readonly origin: ClassVectorOrigin
   /** Probabilities of the 1000 classes, for each photograph in turn. Only its lightness is looked at, unless `inColor`. */
   classify(photos: readonly Photo[], options?: { inColor: boolean }): Promise<Float32Array[]>
+  /** The same of inputs that `inputOf` has made for its size and fit. */
+  probabilities(inputs: readonly Float32Array[]): Promise<Float32Array[]>
   destroy(): void
 }
 
@@ -126,24 +128,30 @@ export async function openClassifier(
   const { graph, input } = withProbabilities(model, importOnnx(model, importOptions(model, file.name, batch)))
   const executor = await executorOf(gpu, file.path, graph)
   const [count, size] = [input.shape[0]!, input.shape[2]!]
-  const classifyBatch = async (photos: readonly Photo[], inColor: boolean) => {
-    const pixels = new Float32Array(count * size * size * 3)
-    for (const [i, photo] of photos.entries())
-      pixels.set(await inputOf(photo, size, fit, inColor), i * size * size * 3)
+  const pixelsEach = size * size * 3
+  const classifyBatch = async (inputs: readonly Float32Array[]) => {
+    const pixels = new Float32Array(count * pixelsEach)
+    for (const [i, input] of inputs.entries()) pixels.set(input, i * pixelsEach)
     executor.upload(input.name, stored(pixels, input))
     const [all] = await executor.run([OUTPUT])
-    return photos.map((_, i) => all!.slice(i * CLASSES, (i + 1) * CLASSES))
+    return inputs.map((_, i) => all!.slice(i * CLASSES, (i + 1) * CLASSES))
+  }
+  const probabilities = async (inputs: readonly Float32Array[]) => {
+    const results: Float32Array[] = []
+    for (let at = 0; at < inputs.length; at += count) {
+      results.push(...(await classifyBatch(inputs.slice(at, at + count))))
+    }
+    return results
   }
   return {
     ...file,
     size,
     origin: { classifier: file.name, sha256: file.sha256, fit },
+    probabilities,
     async classify(photos, { inColor } = { inColor: false }) {
       const results: Float32Array[] = []
-      for (let at = 0; at < photos.length; at += count) {
-        results.push(...(await classifyBatch(photos.slice(at, at + count), inColor)))
-      }
-      return results
+      for (const photo of photos) results.push(await inputOf(photo, size, fit, inColor))
+      return probabilities(results)
     },
     destroy: () => executor.destroy(),
   }

@@ -26,18 +26,22 @@ export const RECORD_CLASSES = 1000
 
 export type AbEncoding = 'int8' | 'float32'
 
-export interface PhotoRecord {
-  label: string
+/** A photograph as a record holds it, the longest side as long as the square's. */
+export interface Picture {
   size: number
   /** [size, size] sRGB grey levels */
   gray: Uint8Array
   /** [size, size, 2] in ab units */
   ab: Float32Array
+  content: Rect
+}
+
+export interface PhotoRecord extends Picture {
+  label: string
   /** [classes], or null when the record has none */
   embedding: Float32Array | null
   /** where the class vector comes from, or null when there was no classifier */
   origin: ClassVectorOrigin | null
-  content: Rect
 }
 
 export interface ClassVector {
@@ -45,20 +49,14 @@ export interface ClassVector {
   readonly origin: ClassVectorOrigin
 }
 
-/** A photograph made into a record: longest side `size`, centred in a white square. */
-export async function recordOf(
-  photo: Photo,
-  label: string,
-  classVector: ClassVector | null,
-  size = RECORD_SIZE,
-): Promise<PhotoRecord> {
+/** A photograph made into a square: longest side `size`, centred, white around it. */
+export async function pictureOf(photo: Photo, size = RECORD_SIZE): Promise<Picture> {
   const content = contentRect(photo.width, photo.height, size)
   const small = await resize(photo, content.width, content.height)
   const { L, ab } = srgbToLab(padToSquare(small, size, content).rgb)
   const gray = new Uint8Array(L.length)
   for (let i = 0; i < gray.length; i++) gray[i] = grayLevel(L[i]!)
-  const embedding = classVector?.probabilities ?? null
-  return { label, size, gray, ab, embedding, origin: classVector?.origin ?? null, content }
+  return { size, gray, ab, content }
 }
 
 /** The picture inside a record's padding, as sRGB. */

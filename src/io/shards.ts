@@ -1,5 +1,5 @@
 /** The shards of a record set: photos-00000-of-00032.tfrecord … in one folder. */
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EXIT, UserError } from '../errors.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
@@ -8,6 +8,12 @@ import { indexRecords, type RecordPlace, readRecords } from './tfrecord.ts'
 import { fileTrouble } from './trouble.ts'
 
 const NAME = /^photos-(\d{5,})-of-(\d{5,})\.tfrecord$/
+
+/** The folder, below a set's own, of one that is being written. */
+export const UNFINISHED = 'unfinished'
+export const MANIFEST = 'manifest.json'
+/** Raised whenever records of an older version would not be read as they are meant. */
+export const SET_VERSION = 1
 
 /** A record and the shard it is in. */
 export interface RecordSource extends RecordPlace {
@@ -50,6 +56,7 @@ async function shardNames(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((error) => {
     throw fileTrouble('read', folder, error, EXIT.badWeightsOrRecords)
   })
+  await checkManifest(folder)
   const shards = names.filter(isShard).sort()
   if (!shards.length)
     throw bad(folder, `there are no records (photos-*.tfrecord) in it; make some with prepare`)
@@ -62,6 +69,25 @@ async function shardNames(folder: string): Promise<string[]> {
   if (missing.length)
     throw bad(folder, `${missing.length} of its ${count} shards are missing, ${missing[0]} first`)
   return shards
+}
+
+/** A set that others have written has no manifest. */
+async function checkManifest(folder: string): Promise<void> {
+  if (await stat(join(folder, UNFINISHED, MANIFEST)).catch(() => null))
+    throw bad(folder, 'prepare was stopped while it put them in place; run the same command again')
+  const text = await readFile(join(folder, MANIFEST), 'utf8').catch(() => null)
+  if (text === null) return
+  const version = versionIn(text)
+  if (version !== SET_VERSION)
+    throw bad(folder, `they are of version ${version}, this program reads ${SET_VERSION}; prepare them again`)
+}
+
+function versionIn(manifest: string): unknown {
+  try {
+    return JSON.parse(manifest).version
+  } catch {
+    return 'unknown'
+  }
 }
 
 function bad(folder: string, what: string): UserError {

@@ -1,0 +1,37 @@
+import { open, readFile, rm } from 'node:fs/promises'
+import { UserError } from '../errors.ts'
+import { codeOf, fileTrouble } from './trouble.ts'
+
+/**
+ * Takes the lock file `path`, which holds the number of this process; the result gives it back. That of a process which
+ * has ended is taken over.
+ * @throws UserError when another process has it
+ */
+export async function lock(path: string, what: string): Promise<() => Promise<void>> {
+  for (;;) {
+    try {
+      const file = await open(path, 'wx')
+      await file.writeFile(`${process.pid}\n`)
+      await file.close()
+      return () => rm(path, { force: true })
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw fileTrouble('write', path, error)
+    }
+    const owner = Number(await readFile(path, 'utf8').catch(() => ''))
+    if (isRunning(owner)) {
+      throw new UserError(`process ${owner} is at work on ${what}; wait for it, or choose another folder`)
+    }
+    await rm(path, { force: true })
+  }
+}
+
+/** Also of a process of somebody else, which may not be signalled. */
+function isRunning(pid: number): boolean {
+  if (!(pid > 0)) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH'
+  }
+}

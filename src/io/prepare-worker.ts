@@ -1,0 +1,21 @@
+/** A worker of `prepare`: takes a SampleTask, hands back an Outcome whose buffers are moved, not copied. */
+import { parentPort } from 'node:worker_threads'
+import sharp from 'sharp'
+import { prepareSample, type SampleTask } from './sample.ts'
+
+// The workers are the parallelism: more threads per picture and a cache of files seen once only cost.
+sharp.concurrency(1)
+sharp.cache(false)
+
+parentPort?.on('message', async (task: SampleTask) => {
+  const outcome = await prepareSample(task)
+  const moved =
+    'picture' in outcome
+      ? [
+          outcome.picture.gray.buffer,
+          outcome.picture.ab.buffer,
+          ...(outcome.seen ? [outcome.seen.buffer] : []),
+        ]
+      : []
+  parentPort?.postMessage(outcome, moved as ArrayBuffer[])
+})
