@@ -6,6 +6,7 @@ import type { Plan } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { openGpu } from '../src/io/dawn.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
+import { elems } from '../src/kernels/op.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
 import type { Terminal } from '../src/terminal.ts'
 import { namedClassifiers, timeClassifiers } from './classifiers.ts'
@@ -101,7 +102,11 @@ async function wholePlans(
   const measure = async (plan: keyof Totals) => {
     terminal.progress(`the whole ${plan} plan`)
     const executor = await Executor.create(gpu, plans[plan], variables)
-    const ms = await medianRun(() => Promise.all([executor.run(), gpu.idle()]))
+    const inputs = [...plans[plan].inputs].map(([name, { shape }]) => [name, elems({ shape })] as const)
+    const ms = await medianRun(() => {
+      for (const [name, count] of inputs) executor.upload(name, new Float32Array(count))
+      return Promise.all([executor.run(), gpu.idle()])
+    })
     executor.destroy()
     return ms
   }

@@ -1,4 +1,5 @@
 import type { Gpu } from '../src/kernels/gpu.ts'
+import { median } from '../src/numbers.ts'
 import type { Runnable } from './run.ts'
 
 export type Clock = 'gpu' | 'wall'
@@ -78,10 +79,4 @@ export async function medianRun(work: () => Promise<unknown>): Promise<number> {
     total += times.at(-1)!
   }
   return median(times.slice(1))
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }

@@ -1,13 +1,14 @@
 // state ← state + t · (value − state)
-// value, state: any one shape, as vec4
+// value, state: any one shape, as vec4   t [1]
 // One invocation: one vec4.
 // use lib/grid.wgsl
 
-struct Params { vectors: u32, t: f32 }
+struct Params { vectors: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> value: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> state: array<vec4f>;
+@group(0) @binding(2) var<storage, read> t: array<f32>;
+@group(0) @binding(3) var<storage, read_write> state: array<vec4f>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -17,5 +18,5 @@ fn main(
 ) {
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
-  state[i] += params.t * (value[i] - state[i]);
+  state[i] = mix(state[i], value[i], vec4f(t[0])); // with t = 1 exactly the value
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { colorizeCommand } from './commands/colorize.ts'
 import { COMMON_OPTIONS, type Command, formatOptions, parse } from './commands/command.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { evaluateCommand } from './commands/evaluate.ts'
 import { goldenCommand } from './commands/golden.ts'
 import { onnxCommand } from './commands/onnx.ts'
 import { prepareCommand } from './commands/prepare.ts'
@@ -16,6 +17,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   colorize: colorizeCommand,
   train: trainCommand,
   prepare: prepareCommand,
+  evaluate: evaluateCommand,
   weights: weightsCommand,
   golden: goldenCommand,
   onnx: onnxCommand,

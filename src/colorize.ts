@@ -1,11 +1,25 @@
 import { stat } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import { UserError } from './errors.ts'
-import { readPhoto, writeImage } from './io/image.ts'
+import { type Classifier, classNames } from './io/classify.ts'
+import { type Photo, readPhoto, writeImage } from './io/image.ts'
 import type { PhotoPath } from './io/photos.ts'
 import { makeFolder, saveFile } from './io/save.ts'
 import { contactSheet } from './io/sheet.ts'
+import { topClasses } from './model/classifier.ts'
 import { grayOf, type Predictor, paint } from './predict.ts'
+
+/** What colours photographs: the network, and the classifier that tells it what is in them, if there is one. */
+export interface Painter {
+  readonly predictor: Predictor
+  readonly classifier: Classifier | null
+}
+
+/** A class that the classifier saw in a photograph. */
+export interface SeenClass {
+  readonly name: string
+  readonly probability: number
+}
 
 export interface ColorizeOptions {
   readonly out: string
@@ -21,15 +35,31 @@ export type Coloured =
       readonly width: number
       readonly height: number
       readonly milliseconds: number
+      /** What the classifier saw, the likeliest five; left out without one. */
+      readonly classes?: readonly SeenClass[]
     }
   | { readonly input: string; readonly error: string }
 
 /** Endings that are written as they were read; anything else becomes a PNG. */
 const WRITABLE = ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff']
 
+/** Colours a photograph, of which only the lightness is looked at. */
+export async function colorizePhoto(
+  { predictor, classifier }: Painter,
+  photo: Photo,
+  saturation: number,
+): Promise<{ coloured: Photo; classes?: SeenClass[] }> {
+  const [features] = classifier ? await classifier.classify([photo]) : []
+  const coloured = paint(photo, await predictor.predict(photo, features), saturation)
+  if (!features) return { coloured }
+  const names = classNames()
+  const classes = topClasses(features).map(({ index, probability }) => ({ name: names[index]!, probability }))
+  return { coloured, classes }
+}
+
 /** Colours one photograph into the file `output`. Trouble with it is returned, not thrown. */
 export async function colorizeFile(
-  predictor: Predictor,
+  painter: Painter,
   photo: PhotoPath,
   output: string | UserError,
   { saturation, compare }: ColorizeOptions,
@@ -38,7 +68,7 @@ export async function colorizeFile(
   try {
     if (output instanceof UserError) throw output
     const gray = await readPhoto(photo.path)
-    const coloured = paint(gray, await predictor.predict(gray), saturation)
+    const { coloured, ...seen } = await colorizePhoto(painter, gray, saturation)
     await makeFolder(dirname(output))
     await writeImage(output, coloured)
     if (compare) {
@@ -46,7 +76,8 @@ export async function colorizeFile(
       await saveFile(comparisonPath(output), sheet)
     }
     const { width, height } = coloured
-    return { input: photo.path, output, width, height, milliseconds: Math.round(performance.now() - started) }
+    const milliseconds = Math.round(performance.now() - started)
+    return { input: photo.path, output, width, height, milliseconds, ...seen }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     return { input: photo.path, error: error.message }
@@ -85,7 +116,7 @@ const overwriting = ({ path }: PhotoPath, what: string) =>
   new UserError(`the coloured ${path} would overwrite ${what}; colour it with another -o`)
 
 /** What two names of one file have in common; null when there is no such file. */
-async function identity(path: string): Promise<string | null> {
+export async function identity(path: string): Promise<string | null> {
   const found = await stat(path, { bigint: true }).catch(() => null)
   return found && `${found.dev}:${found.ino}`
 }

@@ -75,7 +75,11 @@ async function replay(gpu: Gpu, file: string, golden: Tensors): Promise<Map<stri
   variables.set('adam.m', new Float32Array(layout.parameters.length))
   variables.set('adam.v', new Float32Array(layout.parameters.length))
   const evaluated = await infer(gpu, variables, inferenceGraph(weights.architecture, size), inputs)
-  const training = await executorOf(gpu, variables, trainingGraph(weights.architecture, size, true))
+  const training = await executorOf(
+    gpu,
+    variables,
+    trainingGraph(weights.architecture, size, { inspect: true }),
+  )
   const steps = required(file, golden, 'adam/losses').data.length
   const trained = await train(training, inputs, steps)
   const ours = new Map([
@@ -114,10 +118,10 @@ async function infer(
 
 /** Trains on the one batch; forward and gradients are those of the first step. */
 async function train(executor: Executor, inputs: Inputs, steps: number) {
-  for (const [name, data] of Object.entries(inputs)) executor.upload(name, data)
   const losses = new Float32Array(steps)
   let [ab, gradients] = [new Float32Array(), new Float32Array()]
   for (let step = 0; step < steps; step++) {
+    for (const [name, data] of Object.entries(inputs)) executor.upload(name, data)
     executor.upload('adam.hyper', adamHyper(LEARNING_RATE, step + 1))
     const first = step === 0
     const results = await executor.run(first ? ['loss', 'ab', 'gradients'] : ['loss'])

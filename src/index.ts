@@ -57,8 +57,18 @@ export { expectTrained, readWeights, type Weights, weightTensors } from './io/we
 
 export { encode, type ImageFormat, type Photo, readPhoto, writeImage } from './io/image.ts'
 export { findPhotos, type PhotoPath } from './io/photos.ts'
-export { abError, grayOf, Predictor, paint, predictorOf, type SmallAb } from './predict.ts'
+export { grayOf, Predictor, paint, predictorOf, type SmallAb } from './predict.ts'
 export { type Score, validate } from './validate.ts'
+
+// How good the colours are: docs/metrics.md
+
+export { abError } from './metrics/abError.ts'
+export { bootstrap, type Interval } from './metrics/bootstrap.ts'
+export { colorfulness } from './metrics/colorfulness.ts'
+export { deltaE, deltaE2000 } from './metrics/deltaE.ts'
+export { type Figures, measure } from './metrics/measure.ts'
+export { psnr } from './metrics/psnr.ts'
+export { ssim } from './metrics/ssim.ts'
 
 // Training on photographs or records, and the proof of it: golden files of the PyTorch reference
 

@@ -60,7 +60,7 @@ async function onGpu(
   values: Tensors,
   outputs: string[],
 ) {
-  const plan = planFor(path, rewriteForInference(graph), gpu.device.limits.maxStorageBufferBindingSize)
+  const plan = planFor(path, graph, gpu.device.limits.maxStorageBufferBindingSize)
   const executor = await Executor.create(gpu, plan, new Variables(gpu))
   try {
     for (const { name, shape, layout } of inputs) {
@@ -130,7 +130,7 @@ export function describeModel(model: OnnxModel, options: ImportOptions = {}): Mo
     operators: Object.fromEntries([...counts].sort((a, b) => b[1] - a[1])),
     parameters: parametersOf(model),
     gflop: gflopOf(graph),
-    ...activationBytes(rewriteForInference(graph)),
+    ...activationBytes(graph),
     unsupported: imported.problems.map(({ node, op, message }) => ({ node, op, reason: message })),
   }
 }
@@ -167,7 +167,7 @@ function activationBytes(graph: Graph) {
   const lives = [...lifetimes(graph, nodes, resolveAliases(graph, nodes))].flatMap(([root, life]) => {
     const { kind } = graph.origin(root)
     if (kind === 'constant' || kind === 'variable') return []
-    return [kind === 'input' ? { ...life, first: -1, last: Number.POSITIVE_INFINITY } : life]
+    return [kind === 'input' ? { ...life, first: -1 } : life]
   })
   const aliveAt = ({ id }: Node) =>
     lives.filter(({ first, last }) => first <= id && id <= last).reduce((sum, { bytes }) => sum + bytes, 0)

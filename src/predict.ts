@@ -1,7 +1,8 @@
 import { compile } from './graph/compile.ts'
-import { Executor, Variables } from './graph/execute.ts'
-import { networkLightness, type Photo, resize, upsampleAb } from './io/image.ts'
-import { labToSrgb, lightness, srgbToLab } from './io/lab.ts'
+import { Executor, type NamedBuffers, Variables } from './graph/execute.ts'
+import { trainingOf } from './io/checkpoint.ts'
+import { bands, networkLightness, type Photo, resize, upsampleAb } from './io/image.ts'
+import { labToSrgb, lightness } from './io/lab.ts'
 import type { Weights } from './io/weights.ts'
 import type { Gpu } from './kernels/gpu.ts'
 import type { Architecture } from './model/layers.ts'
@@ -13,8 +14,6 @@ const DEFAULT_SIZE = 224
 const MAX_PLANS = 4
 /** Panoramas are shown to the network at most this many times as long as they are high. */
 const MAX_ASPECT = 4
-/** Full-size pictures are worked on in bands of about this many pixels, so that a large one needs little memory. */
-const BAND_PIXELS = 2 ** 20
 
 /** The network's colours of one picture, at the size the network saw it: [height, width, 2] in ab units. */
 export interface SmallAb {
@@ -22,6 +21,16 @@ export interface SmallAb {
   readonly width: number
   readonly height: number
 }
+
+/** One colour for a whole picture. */
+export const oneColour = (a: number, b: number): SmallAb => ({
+  ab: Float32Array.of(a, b),
+  width: 1,
+  height: 1,
+})
+
+/** No colour at all. */
+export const GRAY = oneColour(0, 0)
 
 /** Shows whole pictures to the network whose weights are in `variables`. */
 export class Predictor {
@@ -31,7 +40,7 @@ export class Predictor {
   constructor(
     private readonly gpu: Gpu,
     private readonly architecture: Architecture,
-    private readonly variables: Variables,
+    private readonly variables: NamedBuffers,
     private readonly size: number,
   ) {}
 
@@ -85,16 +94,7 @@ export function predictorOf(
   const variables = new Variables(gpu)
   variables.set('parameters', parameters)
   variables.set('statistics', statistics)
-  return new Predictor(gpu, architecture, variables, trainedSize(metadata))
-}
-
-function trainedSize({ settings }: Record<string, string>): number {
-  try {
-    const { size } = JSON.parse(settings ?? '{}')
-    return Number.isInteger(size) && size >= 8 ? size : DEFAULT_SIZE
-  } catch {
-    return DEFAULT_SIZE
-  }
+  return new Predictor(gpu, architecture, variables, trainingOf(metadata).size ?? DEFAULT_SIZE)
 }
 
 /** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of 8. */
@@ -119,30 +119,9 @@ export function paint(photo: Photo, small: SmallAb, saturation: number): Photo {
 
 /** The photograph's lightness alone: what somebody who wants colours starts from. */
 export function grayOf(photo: Photo): Photo {
-  const colourless = { ab: new Float32Array(2), width: 1, height: 1 }
-  return paint(photo, colourless, 1)
+  return paint(photo, GRAY, 1)
 }
 
-/**
- * Mean of (a − a′)² and (b − b′)² over a picture's pixels at full resolution, in ab units²: the loss's measure.
- */
-export function abError(photo: Photo, small: SmallAb): number {
-  let sum = 0
-  for (const { first, last, pixels } of bands(photo)) {
-    const truth = srgbToLab(photo.rgb.subarray(pixels[0] * 3, pixels[1] * 3)).ab
-    const ab = enlarge(small, photo, first, last)
-    for (let i = 0; i < ab.length; i++) sum += (ab[i]! - truth[i]!) ** 2
-  }
-  return sum / (photo.width * photo.height * 2)
-}
-
-const enlarge = ({ ab, width, height }: SmallAb, photo: Photo, first: number, last: number) =>
+/** Rows `first` to `last` of the network's colours at the size of `photo`: [rows, width, 2]. */
+export const enlarge = ({ ab, width, height }: SmallAb, photo: Photo, first: number, last: number) =>
   upsampleAb(ab, width, { x: 0, y: 0, width, height }, photo, [first, last])
-
-function* bands({ width, height }: Photo) {
-  const rows = Math.max(1, Math.floor(BAND_PIXELS / width))
-  for (let first = 0; first < height; first += rows) {
-    const last = Math.min(first + rows, height)
-    yield { first, last, pixels: [first * width, last * width] as const }
-  }
-}

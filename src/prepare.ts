@@ -3,7 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { EXIT, UserError } from './errors.ts'
 import { type Photo, readPhoto } from './io/image.ts'
-import { type AbEncoding, encodeRecord, recordOf } from './io/records.ts'
+import { type AbEncoding, type ClassVector, encodeRecord, recordOf } from './io/records.ts'
 import { isShard, shardName } from './io/shards.ts'
 import { openRecordWriter, type RecordWriter } from './io/tfrecord.ts'
 import { fileTrouble } from './io/trouble.ts'
@@ -14,8 +14,8 @@ export interface PrepareOptions {
   /** photographs a shard, 256 by default */
   shardSize?: number
   ab?: AbEncoding
-  /** a classifier's probabilities by photograph; zeros without one */
-  classVector?: (photo: Photo, path: string) => Promise<Float32Array> | Float32Array
+  /** a classifier's probabilities for a photograph; zeros without one */
+  classVector?: (photo: Photo, path: string) => Promise<ClassVector> | ClassVector
   onProgress?: (done: number, total: number) => void
   /** told why a photograph is left out */
   onSkipped?: (path: string, reason: string) => void
@@ -119,8 +119,8 @@ async function encode(path: string, { ab = 'int8', classVector }: PrepareOptions
     if (error instanceof UserError) return { path, reason: error.message }
     throw error
   }
-  const embedding = (await classVector?.(photo, path)) ?? null
-  return encodeRecord(await recordOf(photo, basename(path), embedding), ab)
+  const vector = (await classVector?.(photo, path)) ?? null
+  return encodeRecord(await recordOf(photo, basename(path), vector), ab)
 }
 
 /** Removes the shards of an older set, and what a killed run left aside; then gives the new ones their names. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Checkpoint } from './io/checkpoint.ts'
+import type { ClassVectors } from './io/dataset.ts'
 import { readPhoto } from './io/image.ts'
 import { linePlot } from './io/plot.ts'
 import { saveFile } from './io/save.ts'
@@ -17,15 +18,14 @@ export async function writeSamples(
   predictor: Predictor,
   paths: readonly string[],
   saturation: number,
+  vectors?: ClassVectors,
 ): Promise<string> {
   const rows: SheetRow[] = []
   for (const path of spread(paths, MAX_ROWS)) {
     const original = await readPhoto(path)
-    rows.push({
-      gray: grayOf(original),
-      ours: paint(original, await predictor.predict(original), saturation),
-      original,
-    })
+    const features = (await vectors?.of(path)) ?? undefined
+    const ab = await predictor.predict(original, features)
+    rows.push({ gray: grayOf(original), ours: paint(original, ab, saturation), original })
   }
   const file = join(out, 'samples.png')
   await saveFile(file, await contactSheet(rows))

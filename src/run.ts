@@ -6,6 +6,7 @@ import type { Batch } from './io/dataset.ts'
 import { STREAM, uniform4 } from './io/random.ts'
 import type { Gpu } from './kernels/gpu.ts'
 import { type Arena, initialParameters, initialStatistics, layoutOf } from './model/layout.ts'
+import type { Profiler } from './profile.ts'
 
 export interface TrainOptions {
   readonly settings: TrainingSettings
@@ -16,6 +17,8 @@ export interface TrainOptions {
   readonly out: string
   readonly checkpointEvery: number
   readonly validateEvery: number
+  /** Looks on and notes where the time goes. */
+  readonly profiler?: Profiler | undefined
   /** Where to start from: a checkpoint to continue, or weights to begin with. */
   readonly start: Start
 }
@@ -50,8 +53,9 @@ export class Run {
   }
 
   load(): void {
-    const { parameters, statistics, m, v } = this.#initial
-    this.variables.set('parameters', parameters)
+    const { raw, average, statistics, m, v } = this.#initial
+    this.variables.set('parameters', raw)
+    this.variables.set('average', average)
     this.variables.set('statistics', statistics)
     this.variables.set('adam.m', m)
     this.variables.set('adam.v', v)
@@ -90,21 +94,21 @@ export class Run {
 
   async save(): Promise<Checkpoint> {
     await this.gpu.idle()
-    const [parameters, statistics, m, v] = await Promise.all(
-      ['parameters', 'statistics', 'adam.m', 'adam.v'].map((name) => this.variables.get(name)),
-    )
+    const [raw, average, statistics, m, v] = (await Promise.all(
+      ['parameters', 'average', 'statistics', 'adam.m', 'adam.v'].map((name) => this.variables.get(name)),
+    )) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array]
     const { settings, out } = this.options
     const { step, epoch, position, validations } = this
     const architecture = { width: settings.width, classes: settings.classes }
     const layout = layoutOf(architecture)
     const wild =
-      [parameters!, m!, v!].map((flat) => firstWild(layout.parameters, flat)).find(Boolean) ??
-      firstWild(layout.statistics, statistics!)
+      [raw, average, m, v].map((flat) => firstWild(layout.parameters, flat)).find(Boolean) ??
+      firstWild(layout.statistics, statistics)
     // the loss of this step came before its update, so it does not tell whether that went well
     if (wild) throw stopped(`${wild.name} is ${wild.value} after step ${step}`)
-    const weights = { architecture, parameters: parameters!, statistics: statistics! }
+    const weights = { architecture, parameters: average, statistics }
     const losses = Float32Array.from(this.losses)
-    const checkpoint = { weights, m: m!, v: v!, step, epoch, position, settings, losses, validations }
+    const checkpoint = { weights, raw, m, v, step, epoch, position, settings, losses, validations }
     await writeCheckpoint(checkpointPath(out), checkpoint)
     return checkpoint
   }
@@ -130,19 +134,27 @@ export const stopped = (what: string, options?: ErrorOptions) =>
 /** Runs node by node and looks at every value. */
 export const isDebugging = () => process.env.DEBUG === '1'
 
-type State = Pick<Checkpoint, 'm' | 'v' | 'step' | 'epoch' | 'position' | 'validations' | 'losses'> & {
-  readonly parameters: Float32Array
+type State = Pick<
+  Checkpoint,
+  'raw' | 'm' | 'v' | 'step' | 'epoch' | 'position' | 'validations' | 'losses'
+> & {
+  readonly average: Float32Array
   readonly statistics: Float32Array
 }
 
 function initialState({ settings, start }: TrainOptions): State {
-  if (start.kind === 'resume') return { ...start.checkpoint, ...start.checkpoint.weights }
+  if (start.kind === 'resume') {
+    const { parameters, statistics } = start.checkpoint.weights
+    return { ...start.checkpoint, average: parameters, statistics }
+  }
   const layout = layoutOf(settings)
   const uniform = (index: number) => uniform4(settings.seed, STREAM.weights, index)[0]
   const zeros = () => new Float32Array(layout.parameters.length)
   const begun = start.kind === 'weights' ? start : null
+  const parameters = begun?.parameters ?? initialParameters(layout.parameters, uniform)
   return {
-    parameters: begun?.parameters ?? initialParameters(layout.parameters, uniform),
+    raw: parameters,
+    average: parameters,
     statistics: begun?.statistics ?? initialStatistics(layout.statistics),
     m: zeros(),
     v: zeros(),

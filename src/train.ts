@@ -13,10 +13,9 @@ import { makeFolder } from './io/save.ts'
 import type { Gpu } from './kernels/gpu.ts'
 import { trainingGraph } from './model/training.ts'
 import { checkpointPath, isDebugging, Run, stopped, type TrainOptions } from './run.ts'
+import { averagingRate, rateAt } from './schedule.ts'
 import { bar, duration, type Terminal } from './terminal.ts'
 
-/** The report divides the learning rate by ten at each of these epochs. */
-const RATE_DROPS = [100, 150, 200, 300]
 /** Steps that may be on the GPU while the host prepares the next. */
 const STEPS_IN_FLIGHT = 2
 
@@ -39,10 +38,6 @@ export async function newestRun(): Promise<string | null> {
   const newest = runs.findLast((name) => existsSync(checkpointPath(join(RUNS, name))))
   return newest === undefined ? null : join(RUNS, newest)
 }
-
-/** The learning rate of an epoch, which counts from 0. */
-export const rateAt = (base: number, epoch: number) =>
-  base / 10 ** RATE_DROPS.filter((drop) => epoch >= drop).length
 
 /**
  * Trains until `epochs` or `steps` are done or `signal` is raised, and leaves a checkpoint either way.
@@ -99,20 +94,30 @@ async function takeSteps(
   }
   try {
     if (run.isValidationDue) await meter.pause(() => run.validate()) // an interruption came before it
+    const { profiler } = options
+    const total = stepsOf(source, options)
+    let idleSince = performance.now()
     for await (const batch of source.batches({ epoch: run.epoch, position: run.position })) {
+      profiler?.waited('wait for the batch', idleSince)
       meter.add(batch)
-      inFlight.push(submit(executor, run, batch, options.settings))
+      inFlight.push(submit(executor, run, batch, total, options))
+      const submitted = performance.now()
       await settle(ahead)
+      profiler?.waited('wait for the GPU', submitted)
       const ending = signal.aborted || run.isDone
       if (ending || run.isValidationDue || run.isCheckpointDue) await settle(0)
       if (ending) return
       if (run.isValidationDue) await meter.pause(() => run.validate())
       if (run.isCheckpointDue) await meter.pause(() => run.save())
+      idleSince = performance.now()
     }
   } finally {
     await Promise.allSettled(inFlight.map(({ loss }) => loss))
   }
 }
+
+const stepsOf = ({ batchesPerEpoch }: TrainingSource, { steps, epochs }: TrainOptions) =>
+  Math.min(steps, epochs * batchesPerEpoch)
 
 interface Submitted {
   readonly step: number
@@ -120,14 +125,27 @@ interface Submitted {
 }
 
 /** Uploads the batch, submits the step once and returns without waiting for it. */
-function submit(executor: Executor, run: Run, batch: Batch, settings: TrainingSettings): Submitted {
-  executor.upload('L', batch.L)
-  executor.upload('ab', batch.ab)
-  executor.upload('features', batch.features)
-  executor.upload('adam.hyper', adamHyper(rateAt(settings.learningRate, batch.epoch), run.step + 1))
+function submit(
+  executor: Executor,
+  run: Run,
+  batch: Batch,
+  total: number,
+  { settings, profiler }: TrainOptions,
+): Submitted {
+  const upload = () => {
+    executor.upload('L', batch.L)
+    executor.upload('ab', batch.ab)
+    executor.upload('features', batch.features)
+    const rate = rateAt(settings, { step: run.step, epoch: batch.epoch, total })
+    executor.upload('adam.hyper', adamHyper(rate, run.step + 1))
+    executor.upload('average.rate', Float32Array.of(averagingRate(settings.averaging, run.step)))
+  }
+  if (profiler) profiler.host('upload', upload)
+  else upload()
   run.advance(batch)
   const step = run.step
-  const results = isDebugging() ? executor.runChecked(['loss']) : executor.run(['loss'])
+  const runStep = () => profiler?.run(executor, ['loss']) ?? executor.run(['loss'])
+  const results = isDebugging() ? executor.runChecked(['loss']) : runStep()
   const loss = results.then(
     ([loss]) => loss![0]!,
     (cause) => {
@@ -142,7 +160,10 @@ function submit(executor: Executor, run: Run, batch: Batch, settings: TrainingSe
 function compileStep(gpu: Gpu, { width, classes, batch, size }: TrainingSettings): Plan {
   const limit = gpu.device.limits.maxStorageBufferBindingSize
   const plan = (n: number) =>
-    compile(trainingGraph({ width, classes }, { batch: n, height: size, width: size }), limit)
+    compile(
+      trainingGraph({ width, classes }, { batch: n, height: size, width: size }, { average: true }),
+      limit,
+    )
   const fits = (n: number) => {
     try {
       return plan(n) !== null
@@ -202,7 +223,7 @@ class Meter {
 
 function describe(run: Run, source: TrainingSource, options: TrainOptions, meter: Meter): string {
   const { batch } = options.settings
-  const total = Math.min(options.steps, options.epochs * source.batchesPerEpoch)
+  const total = stepsOf(source, options)
   const recent = run.losses.slice(-20)
   const loss = recent.reduce((a, b) => a + b, 0) / recent.length
   const { imagesPerSecond, grayLoss } = meter.read(run.step)

@@ -3,11 +3,12 @@ import { inceptionResnetV2 } from '../bench/inception-resnet-v2.ts'
 import { bestPeaks, checkClock, copyRateAt, measurePeaks, type Peaks } from '../bench/peaks.ts'
 import { formatReport, type Report, rowOf, totalsOf } from '../bench/report.ts'
 import { loadBenchShader, run } from '../bench/run.ts'
-import { median, Timer } from '../bench/timer.ts'
+import { Timer } from '../bench/timer.ts'
 import { flopsOf, plansOf, type Work, workOf } from '../bench/workload.ts'
 import { openGpu } from '../src/io/dawn.ts'
 import { CONV_DEFAULTS, type ConvAttrs, convGeometry } from '../src/kernels/convGeometry.ts'
 import { allLayers, layersOf } from '../src/model/layers.ts'
+import { median } from '../src/numbers.ts'
 
 const LIMIT = 2 ** 40
 

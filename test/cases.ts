@@ -153,7 +153,7 @@ export const cases: CaseTable = {
     },
   ],
   mseGrad: elementwise({}, (shape) => [[1], shape, shape]),
-  lerp: elementwise({ t: 0.01 }, (shape) => [shape, shape]),
+  lerp: elementwise({}, (shape) => [shape, shape, of('positive', 1)]),
   // params, grads, m, v, hyper (positive: learning rate and bias corrections)
   adam: [
     ...elementwise(adamAttrs, (shape) => [shape, shape, shape, of('unit', ...shape), of('positive', 4)]),

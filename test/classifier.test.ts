@@ -48,6 +48,16 @@ describe('what a classifier sees', () => {
     expect(placement(width, height, 224, fit)).toEqual({ from, to })
   })
 
+  it('has three channels of its own in colour', () => {
+    const square = { x: 0, y: 0, width: 1, height: 2 }
+    const input = preprocess(Uint8Array.of(0, 51, 255, 102, 204, 153), 2, square)
+    const wanted = [-1, -0.6, 1, 1, 1, 1, -0.2, 0.6, 0.2, 1, 1, 1]
+    expect(input.length).toBe(wanted.length)
+    wanted.forEach((value, i) => {
+      expect(input[i]).toBeCloseTo(value, 6)
+    })
+  })
+
   it('is level/127.5 − 1 in three equal channels, white around it', () => {
     const input = preprocess(Uint8Array.of(0, 51, 255, 102), 4, { x: 1, y: 2, width: 2, height: 2 })
     const rows = [
@@ -295,6 +305,23 @@ describe("a file of one's own", () => {
     })
   })
 
+  it('sees colours only when it is asked to', async () => {
+    const red = float(
+      'w',
+      [3, CLASSES],
+      Array.from({ length: 3 * CLASSES }, (_, i) => (i < CLASSES ? 3 * (i % 7) : 0)),
+    )
+    const classifier = await open({ ...pooled, initializers: [red] })
+    const photo = { ...bright, rgb: bright.rgb.map((_, i) => [230, 40, 90][i % 3]!) }
+    const [gray] = await classifier.classify([photo])
+    const [colour] = await classifier.classify([photo], { inColor: true })
+    const [grayAgain] = await classifier.classify([grayOf(photo)], { inColor: true })
+    classifier.destroy()
+    expect(meanOf(colour!)).toBeCloseTo(230, 2)
+    expect(meanOf(gray!)).toBeLessThan(150)
+    expect(Math.abs(meanOf(grayAgain!) - meanOf(gray!))).toBeLessThan(1.01)
+  })
+
   it('gives pictures the order of axes that the model wants', async () => {
     const left = [
       node('Slice', ['t', 'from', 'to', 'axis'], ['s']),
@@ -371,7 +398,7 @@ describe("a file of one's own", () => {
   })
 })
 
-// Extra, with what lies beside a checkout in this workplace only.
+// Extra, with photographs that are not part of this project.
 const DATA = '../shared/data'
 const isHere = existsSync(`${DATA}/names.txt`)
 if (!isHere) console.warn(`${DATA} is not here: features of ONNX Runtime are not compared`)

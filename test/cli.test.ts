@@ -21,10 +21,10 @@ import { onFullDisk } from './full-disk.ts'
 import { killAndResume, stepOf, succeeded, trainThrough } from './kill.ts'
 import { appears, type Ended, run, start } from './program.ts'
 
-const COMMANDS = ['train', 'colorize', 'prepare', 'golden', 'doctor', 'onnx', 'weights']
+const COMMANDS = ['train', 'colorize', 'prepare', 'evaluate', 'golden', 'doctor', 'onnx', 'weights']
 const STEPS = 40
 const TRAIN =
-  'samples/photos --size 16 --batch 2 --width 0.05 --seed 3 --checkpoint-every 7 --validate-every 15'.split(
+  'samples/photos --classifier none --size 16 --batch 2 --width 0.05 --seed 3 --checkpoint-every 7 --validate-every 15'.split(
     ' ',
   )
 const TO_THE_END = [...TRAIN, '--steps', String(STEPS)]
@@ -188,10 +188,24 @@ describe('train', () => {
     expect(checkpointIn(out).equals(before)).toBe(true)
   })
 
+  it('profiles some steps, and trains to the same bytes all the same', async () => {
+    const [plain, profiled] = [inFolder('unprofiled'), inFolder('profiled')]
+    const few = ['train', ...TRAIN, '--steps', '24', '--out']
+    const trace = inFolder('trace.json')
+    succeeded(await run([...few, plain, '--quiet']))
+    const ended = await run([...few, profiled, '--profile', trace])
+    succeeded(ended)
+    expect(ended.stderr).toMatch(/^host, median ms of 10 steps$/m)
+    expect(ended.stderr).toMatch(/^ {2}encode and submit +[\d.]+$/m)
+    expect(ended.stderr).toMatch(/^kernels, mean ms of 10 steps: [\d.]+ in all$/m)
+    expect(JSON.parse(readFileSync(trace, 'utf8')).traceEvents.length).toBeGreaterThan(1000)
+    expect(checkpointIn(profiled).equals(checkpointIn(plain))).toBe(true)
+  })
+
   it('trains on records, and refuses those that are not there', async () => {
     const records = inFolder('records')
     const four = ['cat', 'bee', 'sky', 'wine'].map((name) => `samples/photos/${name}.jpg`)
-    const prepared = await run(['prepare', ...four, '--out', records, '--json'])
+    const prepared = await run(['prepare', ...four, '--classifier', 'none', '--out', records, '--json'])
     succeeded(prepared)
     expect(json(prepared)).toMatchObject({ records: 4 })
     const options = ['--size', '16', '--batch', '2', '--width', '0.05', '--steps', '2', '--quiet', '--json']

@@ -62,12 +62,12 @@ async function taken(count: number, options: Partial<SourceOptions> = {}, set = 
 }
 
 /** Class vectors that say which photograph a sample is: n is 1 at index 0 … */
+const CLASSES = 5
 const naming = {
-  classes: 5,
-  of: (path: string) => Float32Array.of(paths.indexOf(path), 1, 2, 3, 4),
+  of: async (path: string) => Float32Array.of(paths.indexOf(path), 1, 2, 3, 4),
 }
 const names = (batches: Batch[]) =>
-  batches.map(({ features }) => [...features].filter((_, i) => i % naming.classes === 0))
+  batches.map(({ features }) => [...features].filter((_, i) => i % CLASSES === 0))
 
 describe('openPhotos', () => {
   it('gives the centre of a picture in Lab when nothing is augmented', async () => {
@@ -117,6 +117,25 @@ describe('openPhotos', () => {
     const seen = names(batches)
     for (const epoch of [seen.slice(0, 2).flat(), seen.slice(2).flat()]) expect(new Set(epoch).size).toBe(6)
     expect(seen.slice(0, 2)).not.toEqual(seen.slice(2))
+  })
+
+  it('leaves out the class vectors of a share of the samples, other ones in each epoch', async () => {
+    const shown = async (classDropout: number, ...from: Batch[]) => {
+      const batches = await taken(60, { classVectors: naming, classDropout }, paths, ...from)
+      return {
+        batches,
+        isShown: batches.flatMap(({ features }) => [0, 1, 2].map((n) => features[5 * n + 1] === 1)),
+      }
+    }
+    const { batches, isShown } = await shown(0.3)
+    const share = isShown.filter(Boolean).length / isShown.length
+    expect(share).toBeGreaterThan(0.6) // 0.7 ± 3 standard deviations of 180 draws
+    expect(share).toBeLessThan(0.8)
+    const epochs = Array.from({ length: 30 }, (_, epoch) => isShown.slice(6 * epoch, 6 * epoch + 6).join())
+    expect(new Set(epochs).size).toBeGreaterThan(10)
+    expect((await shown(0.3, batches[9]!)).isShown.slice(0, 150)).toEqual(isShown.slice(30))
+    expect((await shown(0)).isShown).not.toContain(false)
+    expect((await shown(1)).isShown).not.toContain(true)
   })
 
   it('augments anew in every epoch, and mirrors half of the time', async () => {
@@ -169,12 +188,11 @@ describe('openPhotos', () => {
 
   it('decodes no more than `ahead` batches ahead', async () => {
     let asked = 0
-    const of = () => {
+    const of = async () => {
       asked++
       return null
     }
-    const classVectors = { classes: 5, of }
-    const source = await openPhotos(paths, { ...DEFAULTS, ahead: 2, classVectors })
+    const source = await openPhotos(paths, { ...DEFAULTS, ahead: 2, classVectors: { of } })
     const batches = source.batches(START)
     await batches.next()
     await sleep(300)

@@ -45,7 +45,11 @@ describe('a plan', () => {
 
   it('updates variables in place, seen by the next run, by other plans and by get', async () => {
     const update = new Graph()
-    update.op('lerp', [update.variable('state', [4]), update.input('seen', [4])], { t: 0.5 })
+    update.op(
+      'lerp',
+      [update.variable('state', [4]), update.input('seen', [4]), update.constant(Float32Array.of(0.5), [1])],
+      {},
+    )
     const look = new Graph()
     look.output('y', look.op('scale', [look.variable('state', [4])], { factor: 10 }))
     const variables = new Variables(gpu())
@@ -54,6 +58,7 @@ describe('a plan', () => {
     updating.upload('seen', f32(8, 8, 8, 8))
     await updating.run()
     expect(await looking.run(['y'])).toEqual([f32(40, 40, 40, 40)])
+    updating.upload('seen', f32(8, 8, 8, 8))
     await updating.run()
     expect(await variables.get('state')).toEqual(f32(6, 6, 6, 6))
     variables.set('state', f32(1, 2, 3, 4))
@@ -95,6 +100,17 @@ describe('a plan', () => {
     },
   )
 
+  it('wants every input anew for each run: others may lie in its memory by then', async () => {
+    const graph = new Graph()
+    graph.output('y', graph.op('relu', [graph.input('x', [2])], {}))
+    const executor = await prepare(graph)
+    expect(() => executor.run(['y'])).toThrow('the input x was not uploaded for this run')
+    executor.upload('x', f32(1, 2))
+    await executor.run(['y'])
+    expect(() => executor.run(['y'])).toThrow('the input x was not uploaded for this run')
+    await expect(executor.runChecked(['y'])).rejects.toThrow('the input x was not uploaded')
+  })
+
   it('refuses unknown names and wrong lengths', async () => {
     const graph = new Graph()
     graph.output('y', graph.op('relu', [graph.input('x', [2, 3])], {}))
@@ -129,6 +145,7 @@ describe('a run that looks at every value', () => {
     executor.upload('x', f32(1, 1e30, 1))
     const found = 'layer second: scale (node 1) is the first to give Infinity, at element 1 of [3]'
     await expect(executor.runChecked(['y'])).rejects.toThrow(found)
+    executor.upload('x', f32(1, 1e30, 1))
     await expect(executor.runChecked(['y'])).rejects.toBeInstanceOf(GraphError)
   })
 
@@ -143,7 +160,9 @@ describe('a run that looks at every value', () => {
   it('gives what a plain run gives when all is finite', async () => {
     const executor = await prepare(overflowing())
     executor.upload('x', f32(1, 2, 3))
-    expect(await executor.runChecked(['y'])).toEqual(await executor.run(['y']))
+    const checked = await executor.runChecked(['y'])
+    executor.upload('x', f32(1, 2, 3))
+    expect(checked).toEqual(await executor.run(['y']))
   })
 })
 
@@ -165,6 +184,7 @@ describe('failures of the device', () => {
     const own = await openGpu()
     try {
       const executor = await Executor.create(own, plan, new Variables(own))
+      executor.upload('x', new Float32Array(64))
       sabotage(own.device, executor)
       return await executor.run(['y'])
     } catch (error) {

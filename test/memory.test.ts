@@ -4,7 +4,8 @@ import { backward } from '../src/autograd/backward.ts'
 import { BindingLimitError, compile, type Place, type Plan } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
-import { assignSlots, storageBytes } from '../src/graph/memory.ts'
+import { storageBytes } from '../src/graph/memory.ts'
+import { assignSlots } from '../src/graph/slots.ts'
 import { CONV_DEFAULTS as CONV } from '../src/kernels/convGeometry.ts'
 import { getOp } from '../src/kernels/index.ts'
 import { elems, type Tensor } from '../src/kernels/op.ts'
@@ -166,7 +167,7 @@ function randomGraph(seed: number): Graph {
   for (let i = 0; i < 3; i++) graph.output(`y${i}`, pick(live.slice(3)))
   const last = pick(same([size]))
   const state = graph.variable('state', [size])
-  graph.op('lerp', [state, last], { t: 0.5 })
+  graph.op('lerp', [state, last, graph.constant(Float32Array.of(0.5), [1])], {})
   return graph
 }
 
@@ -204,19 +205,26 @@ describe('the planner', () => {
     let x = graph.input('x', [256])
     for (let i = 0; i < 10; i++) x = graph.op('relu', [x], {})
     graph.output('y', x)
-    // the input keeps its own
-    expect(compiled(graph).slotBytes).toEqual([1024, 1024, 1024])
+    expect(compiled(graph).slotBytes).toEqual([1024, 1024])
   })
 
-  it('places disjoint lifetimes together and overlapping ones apart', () => {
-    const { slotOf, slotBytes } = assignSlots([
-      { bytes: 16, first: 0, last: 1 },
-      { bytes: 64, first: 2, last: 3 },
-      { bytes: 32, first: 1, last: 2 },
+  it('places disjoint lifetimes together, overlapping ones beside each other, and clashing ones apart', () => {
+    const items = [
+      { bytes: 1024, first: 0, last: 3 },
+      { bytes: 500, first: 4, last: 6 },
+      { bytes: 304, first: 5, last: 6 },
+      { bytes: 300, first: 5, last: 6, clashes: new Set([2]) },
+      { bytes: 300, first: 6, last: 7 },
+    ]
+    const { places, slotBytes } = assignSlots(items)
+    expect(places.map(({ slot, offsetBytes }) => [slot, offsetBytes])).toEqual([
+      [0, 0],
+      [0, 0],
+      [0, 512], // at a multiple of 256
+      [1, 0],
+      [2, 0], // behind the third one there is no room, nor beside the fourth
     ])
-    expect(slotOf[0]).toBe(slotOf[1])
-    expect(slotOf[2]).not.toBe(slotOf[0])
-    expect(slotBytes[slotOf[0]!]).toBe(64)
+    expect(slotBytes).toEqual([1024, 300, 300])
   })
 })
 
@@ -226,7 +234,9 @@ describe('in-place updates', () => {
     const state = graph.variable('state', [128])
     const early = graph.op('view', [state], { offset: 64, shape: [64] })
     const seen = graph.input('seen', [128])
-    graph.scope('update', () => graph.op('lerp', [state, seen], { t: 0.5 }))
+    graph.scope('update', () =>
+      graph.op('lerp', [state, seen, graph.constant(Float32Array.of(0.5), [1])], {}),
+    )
     graph.scope('late', () => read(graph, early))
     return graph
   }
@@ -234,7 +244,9 @@ describe('in-place updates', () => {
   it('are refused when a later node reads the old value', () => {
     const graph = new Graph()
     const state = graph.variable('state', [64])
-    graph.scope('update', () => graph.op('lerp', [state, graph.input('seen', [64])], { t: 0.5 }))
+    graph.scope('update', () =>
+      graph.op('lerp', [state, graph.input('seen', [64]), graph.constant(Float32Array.of(0.5), [1])], {}),
+    )
     graph.scope('late', () => graph.output('y', graph.op('relu', [state], {})))
     expect(() => compiled(graph)).toThrow('late reads a tensor that update has overwritten in place')
   })
@@ -243,7 +255,9 @@ describe('in-place updates', () => {
     const graph = new Graph()
     const state = graph.variable('state', [64])
     graph.output('old', state)
-    graph.scope('update', () => graph.op('lerp', [state, graph.input('seen', [64])], { t: 0.5 }))
+    graph.scope('update', () =>
+      graph.op('lerp', [state, graph.input('seen', [64]), graph.constant(Float32Array.of(0.5), [1])], {}),
+    )
     expect(() => compiled(graph)).toThrow('output old reads a tensor that update has overwritten in place')
   })
 
@@ -284,7 +298,7 @@ function smallTraining(): Graph {
   graph.output('loss', loss)
   const grads = backward(graph, loss, [w, gamma!, beta!])
   const all = graph.op('pack', grads, { offsets: [0, 192, 256], length: 320 })
-  graph.op('lerp', [graph.variable('statistics', [4]), mean!], { t: 0.1 })
+  graph.op('lerp', [graph.variable('statistics', [4]), mean!, graph.constant(Float32Array.of(0.1), [1])], {})
   graph.op(
     'adam',
     [weights, all, graph.variable('m', [320]), graph.variable('v', [320]), graph.input('hyper', [4])],

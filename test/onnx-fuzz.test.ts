@@ -5,6 +5,8 @@ import { importMutant, mutant, ORIGINALS } from './onnx-mutants.ts'
 
 // test/fuzz-onnx.ts reads 20,000 of them, with an eye on time and memory
 const COUNT = 600
+/** Seeds that once ended in a bug: a transpose of more axes than a kernel can walk. */
+const CAUGHT = [107_830]
 const path = join(useFolder(), 'mutant.onnx')
 
 describe('damaged models', () => {
@@ -14,7 +16,7 @@ describe('damaged models', () => {
 
   it(`${COUNT} of them end in a sentence or in a model, in time`, async () => {
     let rejected = 0
-    for (let seed = 0; seed < COUNT; seed++) {
+    for (const seed of [...Array(COUNT).keys(), ...CAUGHT]) {
       const begin = performance.now()
       const told = await importMutant(path, mutant(seed)).catch((bug: Error) => {
         throw new Error(`seed ${seed}: ${bug.stack}`)

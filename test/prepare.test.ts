@@ -13,6 +13,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Batch, openPhotos, openRecords, type SourceOptions } from '../src/io/dataset.ts'
 import { type Photo, writeImage } from '../src/io/image.ts'
 import { decodeRecord } from '../src/io/records.ts'
+import { originOfRecords } from '../src/io/shards.ts'
 import { readRecords } from '../src/io/tfrecord.ts'
 import { type PrepareOptions, prepareRecords } from '../src/prepare.ts'
 
@@ -37,8 +38,10 @@ beforeAll(async () => {
 })
 
 const vectorOf = (path: string) => new Float32Array(1000).fill(paths.indexOf(path) + 1)
+const origin = { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'pad' } as const
+const classVector = (_photo: Photo, path: string) => ({ probabilities: vectorOf(path), origin })
 const prepare = (options: Partial<PrepareOptions> = {}, set = paths) =>
-  prepareRecords(set, { out, shardSize: 2, classVector: (_photo, path) => vectorOf(path), ...options })
+  prepareRecords(set, { out, shardSize: 2, classVector, ...options })
 
 const OPTIONS: SourceOptions = {
   size: 64,
@@ -116,12 +119,23 @@ describe('prepareRecords', () => {
   })
 })
 
+describe('originOfRecords', () => {
+  it('says where class vectors come from', async () => {
+    await prepare()
+    expect(await originOfRecords(out)).toEqual(origin)
+    await prepareRecords(paths, { out })
+    expect(await originOfRecords(out)).toBe(null)
+    rmSync(out, { recursive: true })
+    await expect(originOfRecords(out)).rejects.toMatchObject({ code: 4 })
+  })
+})
+
 describe('openRecords', () => {
   it.each(['int8', 'float32'] as const)(
     'gives what the photographs themselves give, colours as %s',
     async (ab) => {
       await prepare({ ab })
-      const classVectors = { classes: 1000, of: vectorOf }
+      const classVectors = { of: async (path: string) => vectorOf(path) }
       const own = await batches(4)
       const direct = await batches(4, {}, () => openPhotos(paths, full({ classVectors })))
       expect(own.length).toBe(5)

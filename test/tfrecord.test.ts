@@ -217,7 +217,8 @@ describe('the record of a photograph', () => {
   for (let i = 0; i < 3000; i++)
     photo.rgb[i] = 40 + 180 * uniform4(1, STREAM.augment, Math.floor(i / 30))[i % 3]!
   const vector = Float32Array.from({ length: 1000 }, (_, i) => i / 499_500)
-  const record = () => recordOf(photo, 'Grüße.jpg', vector, 40)
+  const origin = { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' } as const
+  const record = () => recordOf(photo, 'Grüße.jpg', { probabilities: vector, origin }, 40)
 
   it('has the true lightness as grey and the content inside white padding', async () => {
     const { gray, ab, content, size } = await record()
@@ -252,6 +253,9 @@ describe('the record of a photograph', () => {
       'image_a_b bytes',
       'image_a_b_encoding bytes',
       'embedding float',
+      'classifier bytes',
+      'classifier_sha256 bytes',
+      'classifier_fit bytes',
       'label bytes',
       'content_x int64',
       'content_y int64',
@@ -260,7 +264,9 @@ describe('the record of a photograph', () => {
     ])
     expect(example.get('embedding')).toEqual({ kind: 'float', values: vector })
     expect(example.get('label')).toEqual({ kind: 'bytes', values: [new TextEncoder().encode('Grüße.jpg')] })
-    const float = decodeExample(encodeRecord({ ...(await record()), embedding: null }, 'float32'))
+    const none = { ...(await record()), embedding: null, origin: null }
+    const float = decodeExample(encodeRecord(none, 'float32'))
+    expect([...float.keys()].filter((name) => name.startsWith('classifier'))).toEqual([])
     expect(float.get('image_a_b')!.kind).toBe('float')
     expect(float.get('embedding')!.values).toEqual(new Float32Array(1000))
   })
@@ -293,8 +299,9 @@ describe('the record of a photograph', () => {
   it('records of others, without content and embedding features, are taken as they are', async () => {
     const example = decodeExample(encodeRecord(await record(), 'int8'))
     for (const name of [...example.keys()].slice(2)) example.delete(name)
-    const { content, embedding, label } = decodeRecord(encodeExample(example), 'here')
-    expect({ content, embedding, label }).toEqual({
+    const { content, embedding, label, origin } = decodeRecord(encodeExample(example), 'here')
+    expect({ content, embedding, label, origin }).toEqual({
+      origin: null,
       content: { x: 0, y: 0, width: 40, height: 40 },
       embedding: null,
       label: '',

@@ -151,12 +151,17 @@ describe('weight files', () => {
 
 const checkpoint: Checkpoint = {
   weights,
+  raw: arena('parameters', 5),
   m: arena('parameters', 3),
   v: arena('parameters', 4),
   step: 2,
   epoch: 1,
   position: 6,
-  settings: { ...NETWORK, seed: 5, batch: 3, size: 16, learningRate: 1e-3, fit: 'pad', data: 'ab12' },
+  settings: {
+    ...{ ...NETWORK, seed: 5, batch: 3, size: 16, learningRate: 1e-3, fit: 'pad', data: 'ab12' },
+    ...{ classVectors: { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' }, classDropout: 0.25 },
+    ...{ schedule: 'cosine', warmup: 5, averaging: 0.99 },
+  },
   losses: new Float32Array([220.5, 1 / 3]),
   validations: [{ step: 1, abMse: 225.6 }],
 }
@@ -190,7 +195,7 @@ describe('checkpoints', () => {
     [
       'another version',
       meta({ version: '2' }),
-      /a checkpoint of version 2, this program writes and reads version 1/,
+      /a checkpoint of version 2, this program writes and reads version 3/,
     ],
     ['weights alone', meta({ format: 'pt' }), /is not a checkpoint of this program/],
     [
@@ -208,6 +213,12 @@ describe('checkpoints', () => {
       (t) => poisoned(t, 'adam.v/decoder.conv5.bias', 1 / 0),
       /adam\.v\/decoder\.conv5.* not finite/,
     ],
+    [
+      'missing raw weights',
+      (t) => t.delete('raw/encoder.conv1.weight'),
+      /no raw\/encoder\.conv1\.weight of shape/,
+    ],
+    ['an unknown schedule', settings({ schedule: 'stairs' }), /unreadable settings/],
     ['an extra moment', (t) => reshaped(t, 'adam.m/other', [3]), /adam\.m\/other does not belong/],
     ['a missing weight', (t) => t.delete('decoder.conv5.bias'), /decoder\.conv5\.bias is missing/],
     ['no history', (t) => t.delete('history.loss'), /no history\.loss of its 2 steps/],
@@ -215,6 +226,7 @@ describe('checkpoints', () => {
     ['a step that is none', meta({ step: '-1' }), /has the step "-1"/],
     ['unreadable settings', meta({ settings: '{' }), /unreadable settings/],
     ['settings that are none', meta({ settings: 'null' }), /unreadable settings/],
+    ['class vectors from nowhere', settings({ classVectors: { classifier: 'mine' } }), /unreadable settings/],
     ['a setting that is no number', settings({ batch: 'many' }), /unreadable settings/],
     [
       'settings of another width',

@@ -2,10 +2,10 @@
 
 import { type Flags, wrong } from '../../src/commands/command.ts'
 import { EXIT, UserError } from '../../src/errors.ts'
+import { median } from '../../src/numbers.ts'
 import type { Terminal } from '../../src/terminal.ts'
 import { withRandomModel } from '../inception-resnet-v2.ts'
 import { start } from '../program.ts'
-import { median } from '../timer.ts'
 import { relativeError } from './agreement.ts'
 import { Contestant } from './contestant.ts'
 import { installPeers } from './install.ts'

@@ -6,14 +6,14 @@ export const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const
 
 /**
  * Adds one Adam step over a flat variable to the graph, in place, together with the variables `adam.m` and `adam.v`
- * of the same length and the input `adam.hyper`, which `adamHyper` computes for each step.
+ * of the same length and the input `adam.hyper`, which `adamHyper` computes for each step. Returns the new parameters.
  */
-export function adamStep(graph: Graph, parameters: Tensor, gradients: Tensor): void {
+export function adamStep(graph: Graph, parameters: Tensor, gradients: Tensor): Tensor {
   const shape = graph.shape(parameters)
   const m = graph.variable('adam.m', shape)
   const v = graph.variable('adam.v', shape)
-  graph.scope('adam', () =>
-    graph.all('adam', [parameters, gradients, m, v, graph.input('adam.hyper', [4])], ADAM),
+  return graph.scope('adam', () =>
+    graph.op('adam', [parameters, gradients, m, v, graph.input('adam.hyper', [4])], ADAM),
   )
 }
 

@@ -1,18 +1,21 @@
 import { existsSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { type Coloured, colorizeFile, planOutputs } from '../colorize.ts'
-import { EXIT, type ExitCode, UserError } from '../errors.ts'
+import { type Coloured, colorizeFile, colorizePhoto, type Painter, planOutputs } from '../colorize.ts'
+import { EXIT, UserError } from '../errors.ts'
+import { openClassifier } from '../io/classify.ts'
 import { openGpu } from '../io/dawn.ts'
 import { encode, readPhoto } from '../io/image.ts'
-import { findPhotos, type PhotoPath } from '../io/photos.ts'
+import { findEach } from '../io/photos.ts'
 import { expectTrained, readWeights } from '../io/weights.ts'
-import { type Predictor, paint, predictorOf } from '../predict.ts'
+import { predictorOf } from '../predict.ts'
 import { bar } from '../terminal.ts'
 import { checkpointPath, newestRun } from '../train.ts'
-import { type Call, type Command, type Result, wrong } from './command.ts'
+import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
+import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 
-const SHIPPED = fileURLToPath(new URL('../../weights/lite.safetensors', import.meta.url))
+/** The weights that come with the package, once there are some. */
+export const SHIPPED = fileURLToPath(new URL('../../weights/lite.safetensors', import.meta.url))
 /** The report multiplies a and b by this, since squared error paints too pale. */
 const SATURATION = 1.2
 const STDIO = '-'
@@ -30,6 +33,7 @@ export const colorizeCommand: Command = {
       value: 'FILE',
       help: 'weights or a checkpoint (default: the shipped ones, else the newest below runs/)',
     },
+    ...CLASSIFIER_OPTIONS,
     saturation: { value: 'F', help: `multiplies a* and b* (default ${SATURATION}); 0 is grey` },
     compare: { help: 'also writes NAME.compare.png, grey beside coloured' },
   },
@@ -50,26 +54,29 @@ export const colorizeCommand: Command = {
       throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
     }
     const saturation = flags.number('saturation') ?? SATURATION
-    return withPredictor<Result>(call, (predictor) =>
-      piped ? colorizePipe(predictor, saturation) : colorizeFiles(predictor, call, out, saturation),
+    return withPainter<Result>(call, (painter) =>
+      piped ? colorizePipe(painter, saturation) : colorizeFiles(painter, call, out, saturation),
     )
   },
 }
 
-/** Opens weights and adapter, in this order: bad weights are told without waking the GPU. */
-async function withPredictor<T>({ flags }: Call, work: (predictor: Predictor) => Promise<T>): Promise<T> {
+/** Opens weights, classifier and adapter, in this order: bad files are told without waking the GPU. */
+async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>): Promise<T> {
+  const { flags } = call
   const path = flags.text('weights') ?? (await defaultWeights())
   const weights = await readWeights(path)
   expectTrained(path, weights)
+  const chosen = await classifierFor(path, weights.metadata, call)
   const gpu = await openGpu({ adapter: flags.text('adapter') })
   try {
-    return await work(predictorOf(gpu, weights))
+    const classifier = chosen && (await openClassifier(gpu, chosen.file, { fit: chosen.origin.fit }))
+    return await work({ predictor: predictorOf(gpu, weights), classifier })
   } finally {
     gpu.destroy()
   }
 }
 
-async function defaultWeights(): Promise<string> {
+export async function defaultWeights(): Promise<string> {
   if (existsSync(SHIPPED)) return SHIPPED
   const run = await newestRun()
   if (run !== null) return checkpointPath(run)
@@ -79,15 +86,16 @@ async function defaultWeights(): Promise<string> {
   )
 }
 
-async function colorizeFiles(predictor: Predictor, call: Call, out: string, saturation: number) {
+async function colorizeFiles(painter: Painter, call: Call, out: string, saturation: number) {
   const { positionals, flags, terminal, interrupted } = call
-  const { photos, results } = await expand(positionals)
+  const { photos, failures } = await findEach(positionals)
+  const results: Coloured[] = failures
   const options = { out, saturation, compare: flags.on('compare') }
   const outputs = await planOutputs(photos, options)
   for (const [i, photo] of photos.entries()) {
     if (interrupted.aborted) break
     terminal.progress(`${bar(i / photos.length)} ${i + 1} of ${photos.length} · ${photo.relative}`)
-    results.push(await colorizeFile(predictor, photo, outputs[i]!, options))
+    results.push(await colorizeFile(painter, photo, outputs[i]!, options))
   }
   const failed = results.filter((result) => 'error' in result)
   for (const { error } of failed) terminal.warn(error)
@@ -99,31 +107,11 @@ async function colorizeFiles(predictor: Predictor, call: Call, out: string, satu
   }
 }
 
-function exitCode(interrupted: boolean, failed: number): ExitCode {
-  if (interrupted) return EXIT.interrupted
-  return failed ? EXIT.someInputFailed : EXIT.ok
-}
-
-/** The photographs behind all inputs; an input that cannot be read is a result like any other, the rest is done. */
-async function expand(inputs: readonly string[]) {
-  const photos = new Map<string, PhotoPath>()
-  const results: Coloured[] = []
-  for (const input of inputs) {
-    try {
-      for (const photo of await findPhotos([input])) photos.set(photo.path, photo)
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error
-      results.push({ input, error: error.message })
-    }
-  }
-  return { photos: [...photos.values()], results }
-}
-
 /** stdin → stdout, in the format that came in where it can be written, else PNG. */
-async function colorizePipe(predictor: Predictor, saturation: number) {
+async function colorizePipe(painter: Painter, saturation: number) {
   const bytes = await buffer(process.stdin)
   const photo = await readPhoto(bytes, 'stdin')
-  const coloured = paint(photo, await predictor.predict(photo), saturation)
+  const { coloured } = await colorizePhoto(painter, photo, saturation)
   process.stdout.write(await encode(coloured, formatOf(bytes)))
   return { json: null, code: EXIT.ok }
 }

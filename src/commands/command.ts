@@ -35,6 +35,11 @@ export interface Result {
   readonly code: ExitCode
 }
 
+export function exitCode(interrupted: boolean, failed: number): ExitCode {
+  if (interrupted) return EXIT.interrupted
+  return failed ? EXIT.someInputFailed : EXIT.ok
+}
+
 export const COMMON_OPTIONS: Readonly<Record<string, Option>> = {
   adapter: { value: 'NAME', help: 'GPU adapter, by a part of its name (`colorizer doctor` lists them)' },
   json: { help: 'one JSON document on stdout, nothing else there' },
@@ -64,13 +69,14 @@ export class Flags {
     return Array.isArray(value) ? value : []
   }
 
-  /** A finite number of at least `min` (more than it when `exclusive`). */
-  number(name: string, { min = 0, exclusive = false } = {}): number | undefined {
+  /** A finite number of at least `min` (more than it when `exclusive`) and at most `max`. */
+  number(name: string, { min = 0, max = Infinity, exclusive = false } = {}): number | undefined {
     const text = this.text(name)
     if (text === undefined) return undefined
     const value = text.trim() === '' ? Number.NaN : Number(text)
-    if (!Number.isFinite(value) || value < min || (exclusive && value === min)) {
-      throw wrong(`--${name} ${text}: expected a number ${exclusive ? 'above' : 'of at least'} ${min}`)
+    if (!Number.isFinite(value) || value < min || value > max || (exclusive && value === min)) {
+      const most = max < Infinity ? ` and at most ${max}` : ''
+      throw wrong(`--${name} ${text}: expected a number ${exclusive ? 'above' : 'of at least'} ${min}${most}`)
     }
     return value
   }

@@ -1,8 +1,13 @@
 import { EXIT } from '../errors.ts'
+import { openClassifier } from '../io/classify.ts'
+import { openGpu } from '../io/dawn.ts'
+import type { Photo } from '../io/image.ts'
 import { findPhotos } from '../io/photos.ts'
+import type { ClassVector } from '../io/records.ts'
 import { prepareRecords } from '../prepare.ts'
 import { bar } from '../terminal.ts'
-import { type Command, wrong } from './command.ts'
+import { CLASSIFIER_OPTIONS, chosenClassifier } from './classifier.ts'
+import { type Command, type Flags, wrong } from './command.ts'
 
 export const prepareCommand: Command = {
   summary: 'photographs → TFRecord shards for `train --records`',
@@ -10,6 +15,7 @@ export const prepareCommand: Command = {
   options: {
     out: { value: 'DIR', short: 'o', help: 'folder for the shards; a set that is in it is replaced' },
     'shard-size': { value: 'N', help: 'photographs a shard (default 256)' },
+    ...CLASSIFIER_OPTIONS,
     ab: { value: 'int8|float32', help: 'how colours are stored (default int8, a quarter of the size)' },
   },
   examples: ['colorizer prepare photos/ --out records/', 'colorizer train --records records/'],
@@ -21,17 +27,18 @@ export const prepareCommand: Command = {
     const shardSize = flags.integer('shard-size')
     const ab = flags.choice('ab', ['int8', 'float32'])
     const photos = await findPhotos(positionals)
-    const prepared = await prepareRecords(
-      photos.map(({ path }) => path),
-      {
-        out,
-        ...(shardSize === undefined ? {} : { shardSize }),
-        ...(ab === undefined ? {} : { ab }),
-        onProgress: (done, total) =>
-          terminal.progress(`${bar(done / total)} ${done} of ${total} photographs`),
-        onSkipped: (_path, reason) => terminal.warn(`left out: ${reason}`),
-        signal: interrupted,
-      },
+    const options = {
+      out,
+      ...(shardSize === undefined ? {} : { shardSize }),
+      ...(ab === undefined ? {} : { ab }),
+      onProgress: (done: number, total: number) =>
+        terminal.progress(`${bar(done / total)} ${done} of ${total} photographs`),
+      onSkipped: (_path: string, reason: string) => terminal.warn(`left out: ${reason}`),
+      signal: interrupted,
+    }
+    const paths = photos.map(({ path }) => path)
+    const prepared = await withClassVectors(flags, (classVector) =>
+      prepareRecords(paths, { ...options, ...(classVector ? { classVector } : {}) }),
     )
     const { records, shards, skipped } = prepared
     return {
@@ -40,4 +47,24 @@ export const prepareCommand: Command = {
       code: skipped.length ? EXIT.someInputFailed : EXIT.ok,
     }
   },
+}
+
+/** Gives `work` what computes class vectors, or null when none are wanted: then no GPU is needed either. */
+async function withClassVectors<T>(
+  flags: Flags,
+  work: (classVector: ((photo: Photo) => Promise<ClassVector>) | null) => Promise<T>,
+): Promise<T> {
+  const chosen = await chosenClassifier(flags)
+  if (!chosen) return work(null)
+  const { file, origin } = chosen
+  const gpu = await openGpu({ adapter: flags.text('adapter') })
+  try {
+    const classifier = await openClassifier(gpu, file, { fit: origin.fit })
+    return await work(async (photo) => {
+      const [probabilities] = await classifier.classify([photo])
+      return { probabilities: probabilities!, origin }
+    })
+  } finally {
+    gpu.destroy()
+  }
 }

@@ -1,19 +1,20 @@
-import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { PhotoClassVectors } from '../class-vectors.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { Variables } from '../graph/execute.ts'
 import type { TrainingSettings } from '../io/checkpoint.ts'
-import { openPhotos, openRecords, type TrainingSource } from '../io/dataset.ts'
+import { type ClassifierFile, openClassifier } from '../io/classify.ts'
+import { type ClassVectors, openPhotos, openRecords, type TrainingSource } from '../io/dataset.ts'
 import { adapterSummary, openGpu } from '../io/dawn.ts'
-import { findPhotos } from '../io/photos.ts'
-import { isShard } from '../io/shards.ts'
+import { saveFile } from '../io/save.ts'
 import { readWeights } from '../io/weights.ts'
 import type { Gpu } from '../kernels/gpu.ts'
+import { CLASSES } from '../model/classifier.ts'
 import { Predictor } from '../predict.ts'
+import { Profiler } from '../profile.ts'
 import { writeLossCurve, writeSamples } from '../report.ts'
+import { SCHEDULES } from '../schedule.ts'
 import type { Terminal } from '../terminal.ts'
 import {
   type AskedSettings,
@@ -27,10 +28,10 @@ import {
   train,
 } from '../train.ts'
 import { type Score, validate } from '../validate.ts'
+import { CLASSIFIER_OPTIONS } from './classifier.ts'
 import { type Call, type Command, type Flags, wrong } from './command.ts'
+import { findClassVectors, findData, type TrainingData } from './training-data.ts'
 
-const SAMPLES = fileURLToPath(new URL('../../samples/photos', import.meta.url))
-const CLASSES = 1000
 const SATURATION = 1.2
 /** The report's length of training, and the one for the sample photographs: minutes on a software adapter. */
 const EPOCHS = { photos: 400, samples: 100 }
@@ -44,8 +45,10 @@ const SCALE = {
   gpu: { size: 224, batch: 32, width: 1 },
 }
 const LEARNING_RATE = 1e-3
-/** Without --val every eighth photograph is held out, this many at most. */
-const HOLD_OUT = { every: 8, most: 200 }
+const WARM_UP = 50
+const AVERAGING = 0.999
+/** The share of samples that the network sees without a class vector, so that it also colours without one. */
+const CLASS_DROPOUT = 0.3
 
 export const trainCommand: Command = {
   summary: 'trains the network, on the sample photographs unless told otherwise',
@@ -70,14 +73,29 @@ export const trainCommand: Command = {
       value: 'F',
       help: 'scales the channel counts (default 1; 0.25, "lite", on a software adapter and for the samples)',
     },
-    lr: {
+    lr: { value: 'F', help: `Adam's learning rate at its highest (default ${LEARNING_RATE})` },
+    schedule: {
+      value: 'cosine|steps',
+      help: 'the learning rate falls to zero, or tenfold at epochs 100, 150, 200 and 300 (default cosine)',
+    },
+    warmup: { value: 'N', help: `steps over which the learning rate rises (default ${WARM_UP})` },
+    averaging: {
       value: 'F',
-      help: `Adam's learning rate (default ${LEARNING_RATE}), tenfold less at epochs 100, 150, 200, 300`,
+      help: `decay of the running average of the weights, which is what is kept (default ${AVERAGING}; 0: the last weights)`,
     },
     seed: { value: 'N', help: 'of the weights, the order and the augmentation (default 0)' },
     fit: {
       value: 'crop|pad',
       help: 'crop pictures to fill the square, or pad them with white as the report did (default crop)',
+    },
+    ...CLASSIFIER_OPTIONS,
+    'class-dropout': {
+      value: 'F',
+      help: `share of the samples shown without their class vector (default ${CLASS_DROPOUT})`,
+    },
+    profile: {
+      value: 'FILE',
+      help: "times the host's work and every kernel for some steps: a table, and FILE for Chrome's trace viewer",
     },
     out: { value: 'DIR', help: `folder of checkpoint and pictures (default ${RUNS}/<date and time>)` },
     init: { value: 'FILE', help: 'begin with these weights' },
@@ -93,7 +111,8 @@ export const trainCommand: Command = {
 
   async run(call) {
     const asked = askedOf(call.flags) // a wrong command line is told without waking the GPU
-    const gpu = await openGpu({ adapter: call.flags.text('adapter') })
+    const preciseTimestamps = call.flags.text('profile') !== undefined
+    const gpu = await openGpu({ adapter: call.flags.text('adapter'), preciseTimestamps })
     try {
       return await trainOn(gpu, call, asked)
     } finally {
@@ -105,26 +124,33 @@ export const trainCommand: Command = {
 async function trainOn(gpu: Gpu, { positionals, flags, terminal, interrupted }: Call, asked: Asked) {
   const adapter = adapterSummary(gpu)
   const data = await findData(positionals, flags)
-  const { options, architecture } = await optionsOf(flags, asked, data, adapter.isSoftware)
-  const { settings, out } = options
-  const source = await open(data, settings, terminal)
+  const { options, architecture, classifier } = await optionsOf(flags, asked, data, adapter.isSoftware)
+  const { settings, out, profiler } = options
+  const vectors = await openClassVectors(gpu, classifier, settings)
+  const source = await open(data, settings, vectors, terminal)
   terminal.say(
-    `training on ${source.length} pictures, ${data.val.length} held out: width ${settings.width}, ${settings.size} px, batch ${settings.batch}, seed ${settings.seed}, ${adapter.name} → ${out}`,
+    `training on ${source.length} pictures, ${data.val.length} held out: width ${settings.width}, ${settings.size} px, batch ${settings.batch}, seed ${settings.seed}, class vectors of ${settings.classVectors?.classifier ?? 'no classifier'}, ${adapter.name} → ${out}`,
   )
   const variables = new Variables(gpu)
-  const predictor = new Predictor(gpu, architecture, variables, settings.size)
+  // what is validated and shown is what is kept: the average
+  const kept = { buffer: (name: string) => variables.buffer(name === 'parameters' ? 'average' : name) }
+  const predictor = new Predictor(gpu, architecture, kept, settings.size)
   try {
     let score: Score | null = null
     const check = async () => {
       if (data.val.length === 0) return null
       terminal.progress(`validating on ${data.val.length} pictures`)
-      score = await validate(predictor, data.val)
+      score = await validate(predictor, data.val, vectors)
       return score.abMse
     }
     const training = await train(gpu, source, variables, options, check, terminal, interrupted)
     const pictures = [await writeLossCurve(out, training.checkpoint, training.grayLoss)]
     if (data.val.length && !training.interrupted)
-      pictures.push(await writeSamples(out, predictor, data.val, SATURATION))
+      pictures.push(await writeSamples(out, predictor, data.val, SATURATION, vectors))
+    if (profiler) {
+      await saveFile(flags.text('profile')!, Buffer.from(profiler.trace()))
+      terminal.say(profiler.table())
+    }
     return {
       json: summary(training, adapter.name, out, pictures),
       text: describe(training, score, out, pictures),
@@ -137,44 +163,14 @@ async function trainOn(gpu: Gpu, { positionals, flags, terminal, interrupted }: 
   }
 }
 
-interface Data {
-  readonly kind: 'samples' | 'photos' | 'records'
-  readonly train: readonly string[]
-  readonly val: readonly string[]
-  /** Identifies the training pictures and their order. */
-  readonly identity: string
+async function openClassVectors(
+  gpu: Gpu,
+  file: ClassifierFile | null,
+  { classVectors }: TrainingSettings,
+): Promise<PhotoClassVectors | undefined> {
+  if (!file || !classVectors) return undefined
+  return new PhotoClassVectors(await openClassifier(gpu, file, { fit: classVectors.fit }))
 }
-
-async function findData(positionals: readonly string[], flags: Flags): Promise<Data> {
-  const val = flags.text('val')
-  const held = val === undefined ? [] : (await findPhotos([val])).map(({ path }) => path)
-  const records = flags.text('records')
-  if (records !== undefined) {
-    if (positionals.length) throw wrong('give either PHOTOS or --records, not both')
-    return { kind: 'records', train: [records], val: held, identity: hash(await shardsOf(records)) }
-  }
-  const kind = positionals.length ? 'photos' : 'samples'
-  const roots = positionals.length ? positionals : [SAMPLES]
-  const found = await findPhotos(roots)
-  const isHeld = (i: number) =>
-    val === undefined && i % HOLD_OUT.every === HOLD_OUT.every - 1 && i / HOLD_OUT.every < HOLD_OUT.most
-  const photos = found.filter((_, i) => !isHeld(i))
-  return {
-    kind,
-    train: photos.map(({ path }) => path),
-    val: val === undefined ? found.filter((_, i) => isHeld(i)).map(({ path }) => path) : held,
-    identity: hash(photos.map((photo) => photo.relative)),
-  }
-}
-
-/** Names and sizes of the shards, which tell one set from another. */
-async function shardsOf(folder: string): Promise<string[]> {
-  const names = (await readdir(folder).catch(() => [])).filter(isShard).sort()
-  return Promise.all(names.map(async (name) => `${name} ${(await stat(join(folder, name))).size}`))
-}
-
-const hash = (names: readonly string[]) =>
-  createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16)
 
 type Asked = ReturnType<typeof askedOf>
 
@@ -187,7 +183,11 @@ function askedOf(flags: Flags) {
       size: flags.integer('size', { min: 8, multipleOf: 8 }),
       width: flags.number('width', { exclusive: true }),
       learningRate: flags.number('lr', { exclusive: true }),
+      schedule: flags.choice('schedule', SCHEDULES),
+      warmup: flags.integer('warmup', { min: 0 }),
+      averaging: flags.number('averaging', { max: 1 }),
       fit: flags.choice('fit', ['crop', 'pad']),
+      classDropout: flags.number('class-dropout', { max: 1 }),
     },
     epochs: flags.integer('epochs'),
     steps: flags.integer('steps') ?? Number.POSITIVE_INFINITY,
@@ -196,11 +196,14 @@ function askedOf(flags: Flags) {
   }
 }
 
-async function optionsOf(flags: Flags, asked: Asked, data: Data, isSoftware: boolean) {
-  const { seed, batch, size, width, learningRate, fit } = asked.settings
+async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, isSoftware: boolean) {
+  const { seed, batch, size, width, learningRate, schedule, warmup, averaging, fit, classDropout } =
+    asked.settings
   const scale = data.kind === 'samples' ? SCALE.samples : isSoftware ? SCALE.software : SCALE.gpu
   const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
   const start = await startOf(flags, out, { ...asked.settings, data: data.identity })
+  const resumed = start.kind === 'resume' ? start.checkpoint.settings.classVectors : undefined
+  const classVectors = await findClassVectors(flags, data, resumed)
   const settings: TrainingSettings =
     start.kind === 'resume'
       ? start.checkpoint.settings
@@ -210,13 +213,20 @@ async function optionsOf(flags: Flags, asked: Asked, data: Data, isSoftware: boo
           size: size ?? scale.size,
           width: width ?? (start.kind === 'weights' ? start.width : scale.width),
           learningRate: learningRate ?? LEARNING_RATE,
+          schedule: schedule ?? 'cosine',
+          warmup: warmup ?? WARM_UP,
+          averaging: averaging ?? AVERAGING,
           fit: fit ?? 'crop',
           classes: CLASSES,
+          classVectors: classVectors.origin,
+          classDropout: classDropout ?? CLASS_DROPOUT,
           data: data.identity,
         }
   const epochs = asked.epochs ?? (data.kind === 'samples' ? EPOCHS.samples : EPOCHS.photos)
-  const options: TrainOptions = { ...asked, settings, start, out, epochs }
-  return { options, architecture: { width: settings.width, classes: settings.classes } }
+  const profiler = flags.text('profile') === undefined ? undefined : new Profiler()
+  const options: TrainOptions = { ...asked, settings, start, out, epochs, profiler }
+  const architecture = { width: settings.width, classes: settings.classes }
+  return { options, architecture, classifier: classVectors.file }
 }
 
 /** Where training starts. Throws rather than let a fresh training overwrite another one's checkpoint. */
@@ -250,9 +260,19 @@ async function startOf(
   return { kind: 'weights', parameters, statistics, width: architecture.width }
 }
 
-function open(data: Data, settings: TrainingSettings, terminal: Terminal): Promise<TrainingSource> {
+function open(
+  data: TrainingData,
+  settings: TrainingSettings,
+  vectors: ClassVectors | undefined,
+  terminal: Terminal,
+): Promise<TrainingSource> {
   const { size, batch, seed, classes, fit } = settings
-  const options = { size, batch, seed, classes, augment: fit === 'crop', fit, onUndecodable: terminal.warn }
+  const options = {
+    ...{ size, batch, seed, classes, augment: fit === 'crop', fit },
+    classVectors: vectors,
+    classDropout: settings.classVectors ? settings.classDropout : 1,
+    onUndecodable: terminal.warn,
+  }
   return data.kind === 'records' ? openRecords(data.train[0]!, options) : openPhotos([...data.train], options)
 }
 

@@ -9,7 +9,8 @@ import {
   type Tensor,
 } from '../kernels/op.ts'
 import { type Graph, GraphError, type Node } from './graph.ts'
-import { type Alias, assignSlots, type Lifetime, lifetimes, resolveAliases, storageBytes } from './memory.ts'
+import { type Alias, lifetimes, resolveAliases, storageBytes } from './memory.ts'
+import { assignSlots, type Item } from './slots.ts'
 
 /** A byte range of a slot of the plan or of a variable. */
 export interface Place {
@@ -57,6 +58,9 @@ export class BindingLimitError extends GraphError {
     )
   }
 }
+
+/** When inputs and constants are written, on the scale of node ids. */
+const UPLOAD = -1
 
 /** Parameter blocks stand at multiples of this in one uniform buffer (WebGPU's guaranteed offset alignment). */
 export const PARAMS_ALIGNMENT = 256
@@ -146,52 +150,79 @@ function namedTensors(graph: Graph, kind: 'input' | 'variable', place: (t: Tenso
   return named
 }
 
-/** Gives every root tensor and every scratch area a slot; inputs and constants keep theirs for good. */
+/**
+ * Gives every root tensor and every scratch area a slot. Constants keep theirs for good; that of an input is free for
+ * others once it has been read.
+ */
 function planMemory(
   graph: Graph,
   nodes: readonly Node[],
   aliases: Map<Tensor, Alias>,
   dispatches: Map<number, Dispatch[]>,
 ) {
-  const items: Lifetime[] = []
-  const slotItem = new Map<Tensor | string, number>()
-  const add = (key: Tensor | string, item: Lifetime) => slotItem.set(key, items.push(item) - 1)
+  const items: (Item & { readonly clashes: Set<number> })[] = []
+  const itemOf = new Map<Tensor | string, number>()
+  const add = (key: Tensor | string, { bytes, first, last }: Item) =>
+    itemOf.set(key, items.push({ bytes, first, last, clashes: new Set() }) - 1)
 
   const lives = lifetimes(graph, nodes, aliases)
   for (const tensor of graph.tensors()) {
     const { kind } = graph.origin(tensor)
     if (aliases.get(tensor)!.root !== tensor || kind === 'variable') continue
-    const always = {
-      bytes: storageBytes(elems(graph.spec(tensor))),
-      first: -1,
-      last: Number.POSITIVE_INFINITY,
-    }
+    const bytes = storageBytes(elems(graph.spec(tensor)))
     const life = lives.get(tensor)
-    if (kind === 'input' || (kind === 'constant' && life)) add(tensor, always)
+    if (kind === 'input') add(tensor, { bytes, first: UPLOAD, last: life?.last ?? UPLOAD })
+    else if (kind === 'constant' && life)
+      add(tensor, { bytes, first: UPLOAD, last: Number.POSITIVE_INFINITY })
     else if (life) add(tensor, life)
   }
-  for (const [node, list] of dispatches) {
-    for (const [index, elemCount] of scratchOf(list)) {
-      add(`${node}:${index}`, { bytes: storageBytes(elemCount), first: node, last: node })
-    }
+  for (const node of nodes) {
+    const scratch = [...scratchOf(dispatches.get(node.id)!)].map(([index, elemCount]) => {
+      const key = `${node.id}:${index}`
+      add(key, { bytes: storageBytes(elemCount), first: node.id, last: node.id })
+      return itemOf.get(key)!
+    })
+    const bound = (tensors: readonly Tensor[]) => tensors.map((t) => itemOf.get(aliases.get(t)!.root) ?? -1)
+    keepApart(items, bound(node.inputs), [...bound(node.outputs), ...scratch])
   }
-  const { slotOf, slotBytes } = assignSlots(items)
+  const { places, slotBytes } = assignSlots(items)
 
   const place = (tensor: Tensor): PlannedTensor => {
     const { root, offsetElems, slice } = aliases.get(tensor)!
     const origin = graph.origin(root)
-    const item = slotItem.get(root)
-    const buffer = origin.kind === 'variable' ? { variable: origin.name } : { slot: slotOf[item!]! }
+    const { slot, offsetBytes } = places[itemOf.get(root) ?? -1] ?? { slot: -1, offsetBytes: 0 }
+    const buffer = origin.kind === 'variable' ? { variable: origin.name } : { slot }
     const spec = graph.spec(tensor)
     const sizeBytes = storageBytes(elems(slice ? graph.spec(root) : spec))
-    return { buffer, offsetBytes: offsetElems * 4, sizeBytes, shape: spec.shape, ...(slice ? { slice } : {}) }
+    return {
+      buffer,
+      offsetBytes: offsetBytes + offsetElems * 4,
+      sizeBytes,
+      shape: spec.shape,
+      ...(slice ? { slice } : {}),
+    }
   }
   const placeOf = (node: Node, ref: Ref): Place => {
     if (ref.from !== 'scratch') return place((ref.from === 'input' ? node.inputs : node.outputs)[ref.index]!)
-    const slot = slotOf[slotItem.get(`${node.id}:${ref.index}`)!]!
-    return { buffer: { slot }, offsetBytes: 0, sizeBytes: storageBytes(ref.elems) }
+    const { slot, offsetBytes } = places[itemOf.get(`${node.id}:${ref.index}`)!]!
+    return { buffer: { slot }, offsetBytes, sizeBytes: storageBytes(ref.elems) }
   }
   return { slotBytes, place, placeOf, isUsed: (tensor: Tensor) => lives.has(tensor) }
+}
+
+/** What a node writes must lie in other buffers than all else that it touches. */
+function keepApart(
+  items: readonly { readonly clashes: Set<number> }[],
+  read: readonly number[],
+  written: readonly number[],
+): void {
+  for (const a of written) {
+    for (const b of [...read, ...written]) {
+      if (a === b) continue
+      items[a]?.clashes.add(b)
+      items[b]?.clashes.add(a)
+    }
+  }
 }
 
 function scratchOf(dispatches: readonly Dispatch[]): Map<number, number> {

@@ -4,6 +4,7 @@ import { packParams } from '../kernels/shader.ts'
 import { PARAMS_ALIGNMENT, type Place, type Plan, type PlannedTensor, type Step } from './compile.ts'
 import { GraphError } from './graph.ts'
 import { storageBytes } from './memory.ts'
+import { type GpuSpan, PassTimes } from './timing.ts'
 
 const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
 
@@ -44,6 +45,9 @@ export class Variables {
   }
 }
 
+/** Where a plan finds its variables. */
+export type NamedBuffers = Pick<Variables, 'buffer'>
+
 interface Prepared {
   readonly step: Step
   readonly kernel: Kernel
@@ -55,16 +59,19 @@ export class Executor {
   readonly #slots: GPUBuffer[]
   #params: GPUBuffer | null = null
   #prepared: Prepared[] = []
+  /** Inputs that have not been uploaded since the last run: others may lie in their memory by now. */
+  readonly #missing: Set<string>
 
   private constructor(
     readonly gpu: Gpu,
     readonly plan: Plan,
-    readonly variables: Variables,
+    private readonly variables: NamedBuffers,
   ) {
     this.#slots = plan.slotBytes.map((bytes, i) => gpu.pool.take(bytes, STORAGE(), `slot ${i}`))
+    this.#missing = new Set(plan.inputs.keys())
   }
 
-  static async create(gpu: Gpu, plan: Plan, variables: Variables): Promise<Executor> {
+  static async create(gpu: Gpu, plan: Plan, variables: NamedBuffers): Promise<Executor> {
     const executor = new Executor(gpu, plan, variables)
     await executor.#prepare()
     return executor
@@ -110,18 +117,46 @@ export class Executor {
       )
     }
     this.#write(place, data)
+    this.#missing.delete(name)
   }
 
-  /** Submits the whole plan once and reads back the named outputs, without waiting for them. */
+  /**
+   * Submits the whole plan once and reads back the named outputs, without waiting for them. Throws a `GraphError` when
+   * an input has not been uploaded for this run.
+   */
   run(read: readonly string[] = []): Promise<Float32Array[]> {
+    const outputs = read.map((name) => this.#output(name))
+    this.#useInputs()
     const { device } = this.gpu
     const encoder = device.createCommandEncoder()
     const pass = encoder.beginComputePass()
     for (const prepared of this.#prepared) encode(pass, prepared)
     pass.end()
-    const staged = read.map((name) => this.#stage(encoder, this.#output(name)))
+    const staged = outputs.map((place) => this.#stage(encoder, place))
     device.queue.submit([encoder.finish()])
     return Promise.all(staged.map((staging) => this.#fetch(staging)))
+  }
+
+  /** The same with every dispatch in a pass of its own, and when each of them ran. Slower: for profiles. */
+  async runTimed(read: readonly string[] = []): Promise<{ results: Float32Array[]; spans: GpuSpan[] }> {
+    const outputs = read.map((name) => this.#output(name))
+    this.#useInputs()
+    const times = new PassTimes(this.gpu, this.#prepared.length)
+    const encoder = this.gpu.device.createCommandEncoder()
+    for (const [i, prepared] of this.#prepared.entries()) {
+      const pass = encoder.beginComputePass({ timestampWrites: times.writes(i) })
+      encode(pass, prepared)
+      pass.end()
+    }
+    times.resolve(encoder)
+    const staged = outputs.map((place) => this.#stage(encoder, place))
+    this.gpu.device.queue.submit([encoder.finish()])
+    try {
+      const results = await Promise.all(staged.map((staging) => this.#fetch(staging)))
+      return { results, spans: await times.read() }
+    } finally {
+      times.destroy()
+    }
   }
 
   /**
@@ -129,6 +164,7 @@ export class Executor {
    * infinity. Slow; for `DEBUG=1`.
    */
   async runChecked(read: readonly string[] = []): Promise<Float32Array[]> {
+    this.#useInputs()
     const { device } = this.gpu
     for (const [id, outputs] of this.plan.nodeOutputs) {
       const encoder = device.createCommandEncoder()
@@ -145,6 +181,12 @@ export class Executor {
   destroy(): void {
     for (const buffer of this.#slots) this.gpu.pool.give(buffer)
     if (this.#params) this.gpu.pool.give(this.#params)
+  }
+
+  #useInputs(): void {
+    const [missing] = this.#missing
+    if (missing !== undefined) throw new GraphError(`the input ${missing} was not uploaded for this run`)
+    for (const name of this.plan.inputs.keys()) this.#missing.add(name)
   }
 
   #output(name: string): PlannedTensor {

@@ -24,7 +24,7 @@ export class GraphError extends Error {
 
 /**
  * A static graph of operators. Nodes run in the order they were added, which is topological by construction.
- * Inputs are uploaded before each run; variables live as long as their `Variables`, across runs and graphs.
+ * Inputs are uploaded anew before each run; variables live as long as their `Variables`, across runs and graphs.
  */
 export class Graph {
   readonly nodes: Node[] = []

@@ -4,6 +4,7 @@ import { elems, type Slice, type Tensor } from '../kernels/op.ts'
 import type { PackAttrs } from '../kernels/pack.ts'
 import type { ViewAttrs } from '../kernels/view.ts'
 import { type Graph, GraphError, type Node } from './graph.ts'
+import type { Item } from './slots.ts'
 
 /** Storage is handed out in whole vec4s: kernels may read and write up to the end of the last one. */
 export const storageBytes = (elemCount: number) => Math.ceil(elemCount / 4) * 16
@@ -13,13 +14,6 @@ export interface Alias {
   readonly root: Tensor
   readonly offsetElems: number
   readonly slice?: Slice
-}
-
-export interface Lifetime {
-  readonly bytes: number
-  /** Ids of the first node that writes and the last that touches it. */
-  readonly first: number
-  readonly last: number
 }
 
 /**
@@ -120,8 +114,8 @@ export function lifetimes(
   graph: Graph,
   nodes: readonly Node[],
   aliases: Map<Tensor, Alias>,
-): Map<Tensor, Lifetime> {
-  const result = new Map<Tensor, Lifetime>()
+): Map<Tensor, Item> {
+  const result = new Map<Tensor, Item>()
   const touch = (tensor: Tensor, when: number) => {
     const { root } = aliases.get(tensor)!
     const known = result.get(root)
@@ -135,25 +129,4 @@ export function lifetimes(
   for (const node of nodes) for (const tensor of [...node.inputs, ...node.outputs]) touch(tensor, node.id)
   for (const tensor of graph.outputs.values()) touch(tensor, Number.POSITIVE_INFINITY)
   return result
-}
-
-/**
- * Assigns every lifetime to a slot, whole buffers (WebGPU forbids one buffer both read and written in a dispatch):
- * largest first, each into the first slot that is free for as long as it lives (Pisarchyk and Lee 2020, "Efficient
- * memory management for deep neural net inference", greedy by size). Returns slot numbers and the slots' bytes.
- */
-export function assignSlots(items: readonly Lifetime[]): { slotOf: number[]; slotBytes: number[] } {
-  const slots: { bytes: number; used: Lifetime[] }[] = []
-  const slotOf = new Array<number>(items.length)
-  const largestFirst = items
-    .map((item, index) => ({ item, index }))
-    .sort((a, b) => b.item.bytes - a.item.bytes)
-  for (const { item, index } of largestFirst) {
-    const overlaps = (other: Lifetime) => item.first <= other.last && other.first <= item.last
-    let slot = slots.findIndex(({ used }) => !used.some(overlaps))
-    if (slot < 0) slot = slots.push({ bytes: item.bytes, used: [] }) - 1
-    slots[slot]!.used.push(item)
-    slotOf[index] = slot
-  }
-  return { slotOf, slotBytes: slots.map(({ bytes }) => bytes) }
 }

@@ -1,10 +1,12 @@
 import { EXIT, UserError } from '../errors.ts'
+import { type ClassVectorOrigin, isOrigin } from '../model/classifier.ts'
 import { layoutOf, type NamedTensor, packArena, unpackArena } from '../model/layout.ts'
+import { SCHEDULES, type Schedule } from '../schedule.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
 import { type Weights, weightsFrom, weightTensors } from './weights.ts'
 
 /** Raised whenever an old checkpoint would not continue to the same bits. */
-const VERSION = '1'
+const VERSION = '3'
 const FORMAT = 'webgpu-colorizer checkpoint'
 
 /** What makes two trainings the same; a resumed one must not change it. */
@@ -15,14 +17,26 @@ export interface TrainingSettings {
   readonly width: number
   readonly classes: number
   readonly learningRate: number
+  readonly schedule: Schedule
+  /** Steps over which the learning rate rises. */
+  readonly warmup: number
+  /** Decay of the running average of the weights; 0 keeps the last ones. */
+  readonly averaging: number
   readonly fit: 'crop' | 'pad'
+  /** Where the class vectors come from; null when the network was trained without any. */
+  readonly classVectors: ClassVectorOrigin | null
+  /** The share of samples that were shown without their class vector. */
+  readonly classDropout: number
   /** Identifies the training pictures and their order. */
   readonly data: string
 }
 
 /** Everything that a training needs to continue to the same bits as if it had never stopped. */
 export interface Checkpoint {
+  /** What the training is for: the running average of the weights. */
   readonly weights: Weights
+  /** The weights themselves, as the last step left them. */
+  readonly raw: Float32Array
   readonly m: Float32Array
   readonly v: Float32Array
   /** Steps done, and the place in the data; with the seed also the state of every random number (they are counted). */
@@ -41,10 +55,11 @@ export interface Validation {
 
 /** Writes the checkpoint atomically. Throws a `UserError` when the file system refuses; the old file then stays. */
 export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
-  const { weights, m, v, step, epoch, position, settings, losses, validations } = checkpoint
+  const { weights, raw, m, v, step, epoch, position, settings, losses, validations } = checkpoint
   const { parameters } = layoutOf(weights.architecture)
   const tensors = new Map([
     ...weightTensors(weights),
+    ...prefixed('raw/', unpackArena(parameters, raw)),
     ...prefixed('adam.m/', unpackArena(parameters, m)),
     ...prefixed('adam.v/', unpackArena(parameters, v)),
     ['history.loss', { shape: [losses.length], data: losses }] as const,
@@ -60,6 +75,16 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
     settings: JSON.stringify(settings),
     validations: JSON.stringify(validations),
   })
+}
+
+/** What the metadata of a weight file say of its training; what it does not say, or not readably, is left out. */
+export function trainingOf({ settings }: Record<string, string>): Partial<TrainingSettings> {
+  try {
+    const known = JSON.parse(settings ?? '{}')
+    return isSettings(known) ? known : {}
+  } catch {
+    return {}
+  }
 }
 
 /** Reads a checkpoint. Throws a `UserError` (exit code 4) when it is none, of another version, or damaged. */
@@ -86,6 +111,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   if (losses?.data.length !== step) throw bad(path, `has no history.loss of its ${step} steps`)
   return {
     weights,
+    raw: packArena(parameters, unprefixed(path, 'raw/', tensors)),
     m: packArena(parameters, unprefixed(path, 'adam.m/', tensors)),
     v: packArena(parameters, unprefixed(path, 'adam.v/', tensors)),
     step,
@@ -100,7 +126,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
 const prefixed = (prefix: string, tensors: ReadonlyMap<string, NamedTensor>) =>
   [...tensors].map(([name, tensor]) => [prefix + name, tensor] as const)
 
-/** The moments of every weight, under the weights' own names; each must be there, finite, in its weight's shape. */
+/** What a training keeps of every weight, under the weights' own names; each must be there, finite, in its weight's shape. */
 function unprefixed(
   path: string,
   prefix: string,
@@ -108,7 +134,7 @@ function unprefixed(
 ): Map<string, NamedTensor> {
   const found = new Map<string, NamedTensor>()
   for (const [name, weight] of tensors) {
-    if (/^(adam|history)\./.test(name)) continue
+    if (/^(raw\/|adam\.|history\.)/.test(name)) continue
     const moment = tensors.get(prefix + name)
     if (!moment && /\.(mean|var)$/.test(name)) continue
     if (moment?.shape.join() !== weight.shape.join())
@@ -140,11 +166,19 @@ function parse<T>(
   return value
 }
 
+const NUMBERS = [
+  ...(['seed', 'batch', 'size', 'width', 'classes'] as const),
+  ...(['learningRate', 'warmup', 'averaging', 'classDropout'] as const),
+]
+
 function isSettings(value: unknown): value is TrainingSettings {
   if (typeof value !== 'object' || value === null) return false
-  const { seed, batch, size, width, classes, learningRate, fit, data } = value as Partial<TrainingSettings>
-  const areNumbers = [seed, batch, size, width, classes, learningRate].every(Number.isFinite)
-  return areNumbers && (fit === 'crop' || fit === 'pad') && typeof data === 'string'
+  const settings = value as Partial<TrainingSettings>
+  const { schedule, fit, classVectors, data } = settings
+  const areVectors = classVectors === null || isOrigin(classVectors)
+  const areChoices = SCHEDULES.includes(schedule as Schedule) && (fit === 'crop' || fit === 'pad')
+  const areNumbers = NUMBERS.every((name) => Number.isFinite(settings[name]))
+  return areNumbers && areChoices && areVectors && typeof data === 'string'
 }
 
 function isValidations(value: unknown): value is Validation[] {

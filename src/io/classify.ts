@@ -10,7 +10,14 @@ import type { Graph } from '../graph/graph.ts'
 import { rewriteForInference } from '../graph/rewrite.ts'
 import type { Gpu } from '../kernels/gpu.ts'
 import type { Tensor } from '../kernels/op.ts'
-import { CLASSES, CLASSIFIERS, type Fit, placement, preprocess } from '../model/classifier.ts'
+import {
+  CLASSES,
+  CLASSIFIERS,
+  type ClassVectorOrigin,
+  type Fit,
+  placement,
+  preprocess,
+} from '../model/classifier.ts'
 import { knownFiles, locate } from './cache.ts'
 import { sha256File } from './fetch.ts'
 import { editPhoto, type Photo } from './image.ts'
@@ -31,8 +38,10 @@ export interface ClassifierFile {
 export interface Classifier extends ClassifierFile {
   /** Side of the square that it sees, in pixels. */
   readonly size: number
-  /** Probabilities of the 1000 classes, for each photograph in turn. Only its lightness is looked at. */
-  classify(photos: readonly Photo[]): Promise<Float32Array[]>
+  /** What is to be written beside the class vectors that it gives. */
+  readonly origin: ClassVectorOrigin
+  /** Probabilities of the 1000 classes, for each photograph in turn. Only its lightness is looked at, unless `inColor`. */
+  classify(photos: readonly Photo[], options?: { inColor: boolean }): Promise<Float32Array[]>
   destroy(): void
 }
 
@@ -74,6 +83,25 @@ export async function findClassifier(choice: string, known = knownFiles()): Prom
   )
 }
 
+/**
+ * Finds the classifier that class vectors came from.
+ * @throws UserError (exit code 4) when it is not here
+ */
+export async function findOrigin(
+  { classifier, sha256 }: ClassVectorOrigin,
+  known = knownFiles(),
+): Promise<ClassifierFile> {
+  const found = await locate(
+    classifier,
+    known.filter((file) => file.sha256 === sha256),
+  )
+  if (found) return { name: classifier, path: found.path, sha256 }
+  throw new UserError(
+    `the class vectors are those of ${classifier}, which is not here: bring it with colorizer weights, or name its file with --classifier`,
+    EXIT.badWeightsOrRecords,
+  )
+}
+
 async function fileOf(path: string): Promise<ClassifierFile> {
   try {
     const { size } = await stat(path)
@@ -98,10 +126,10 @@ export async function openClassifier(
   const { graph, input } = withProbabilities(model, importOnnx(model, importOptions(model, file.name, batch)))
   const executor = await executorOf(gpu, file.path, graph)
   const [count, size] = [input.shape[0]!, input.shape[2]!]
-  const classifyBatch = async (photos: readonly Photo[]) => {
+  const classifyBatch = async (photos: readonly Photo[], inColor: boolean) => {
     const pixels = new Float32Array(count * size * size * 3)
     for (const [i, photo] of photos.entries())
-      pixels.set(await inputOf(photo, size, fit), i * size * size * 3)
+      pixels.set(await inputOf(photo, size, fit, inColor), i * size * size * 3)
     executor.upload(input.name, stored(pixels, input))
     const [all] = await executor.run([OUTPUT])
     return photos.map((_, i) => all!.slice(i * CLASSES, (i + 1) * CLASSES))
@@ -109,10 +137,11 @@ export async function openClassifier(
   return {
     ...file,
     size,
-    async classify(photos) {
+    origin: { classifier: file.name, sha256: file.sha256, fit },
+    async classify(photos, { inColor } = { inColor: false }) {
       const results: Float32Array[] = []
       for (let at = 0; at < photos.length; at += count) {
-        results.push(...(await classifyBatch(photos.slice(at, at + count))))
+        results.push(...(await classifyBatch(photos.slice(at, at + count), inColor)))
       }
       return results
     },
@@ -183,14 +212,15 @@ function stored(pixels: Float32Array, { shape, layout }: Input): Float32Array {
   return layout === 'nhwc' ? pixels : relayout(pixels, shape, 'nhwc', true)
 }
 
-/** The photograph made grey (by its true lightness), in the classifier's square: [1, size, size, 3]. */
-export async function inputOf(photo: Photo, size: number, fit: Fit): Promise<Float32Array> {
+/** The photograph, made grey (by its true lightness) unless `inColor`, in the classifier's square: [1, size, size, 3]. */
+export async function inputOf(photo: Photo, size: number, fit: Fit, inColor = false): Promise<Float32Array> {
   const { from, to } = placement(photo.width, photo.height, size, fit)
   const region = { left: from.x, top: from.y, width: from.width, height: from.height }
   const { rgb: levels } = await editPhoto(photo, (image) =>
-    image.extract(region).resize(to.width, to.height, { fit: 'fill', kernel: 'lanczos3' }).greyscale(),
+    image
+      .extract(region)
+      .resize(to.width, to.height, { fit: 'fill', kernel: 'lanczos3' })
+      .greyscale(!inColor),
   )
-  const channels = levels.length / (to.width * to.height)
-  const gray = channels === 1 ? levels : levels.filter((_, i) => i % channels === 0)
-  return preprocess(gray, size, to)
+  return preprocess(levels, size, to)
 }

@@ -38,10 +38,9 @@ export interface TrainingSource {
   close(): Promise<void>
 }
 
-/** Class probabilities of photographs, by the path that names them; null for one that has none. */
+/** Class probabilities of photographs, by their paths; null for one that has none. */
 export interface ClassVectors {
-  readonly classes: number
-  of(name: string): Float32Array | null
+  of(path: string): Promise<Float32Array | null>
 }
 
 export interface SourceOptions {
@@ -56,7 +55,9 @@ export interface SourceOptions {
   workers?: number
   /** batches decoded ahead at most, the one being waited for included */
   ahead?: number
-  classVectors?: ClassVectors
+  classVectors?: ClassVectors | undefined
+  /** the share of samples whose class vector is left out, 0 by default; 1 leaves out all of them */
+  classDropout?: number
   /** told once per photograph that cannot be decoded; the next one in the order takes its place */
   onUndecodable?: (reason: string) => void
   signal?: AbortSignal
@@ -69,7 +70,7 @@ interface SampleSet {
   readonly length: number
   at(index: number): SampleSource
   /** the class vector that the sample itself does not carry */
-  classVector(index: number): Float32Array | null
+  classVector(index: number): Promise<Float32Array | null>
   /** told why a sample cannot be decoded, once each: may throw to stop, else the next one takes its place */
   undecodable(reason: string): void
 }
@@ -80,7 +81,7 @@ export async function openPhotos(paths: readonly string[], options: SourceOption
   return openSource(options, {
     length: paths.length,
     at: (index) => ({ path: paths[index]! }),
-    classVector: (index) => options.classVectors?.of(paths[index]!) ?? null,
+    classVector: async (index) => options.classVectors?.of(paths[index]!) ?? null,
     undecodable: (reason) => options.onUndecodable?.(reason),
   })
 }
@@ -94,7 +95,7 @@ export async function openRecords(folder: string, options: SourceOptions): Promi
   return openSource(options, {
     length: records.length,
     at: (index) => records[index]!,
-    classVector: () => null,
+    classVector: async () => null,
     undecodable(reason) {
       throw new UserError(reason, EXIT.badWeightsOrRecords)
     },
@@ -159,7 +160,7 @@ function batchStart({ epoch, position }: Place, length: number, batch: number): 
 
 function batchLoader(
   set: SampleSet,
-  { size, batch, seed, classes, augment, fit }: SourceOptions,
+  { size, batch, seed, classes, augment, fit, classDropout = 0 }: SourceOptions,
   pool: WorkerPool<BatchTask, DecodedBatch>,
 ): (place: Place) => Promise<Batch> {
   const undecodable = new Set<number>()
@@ -199,8 +200,12 @@ function batchLoader(
         reason = one.errors[0]
       }
     }
-    const vectors = chosen.map((index, n) => decoded.embeddings[n] ?? set.classVector(index))
-    const features = featuresOf(vectors, classes)
+    const isDropped = (n: number) =>
+      uniform4(seed, STREAM.dropClassVector, position + n, epoch)[0] < classDropout
+    const vectors = chosen.map((index, n) =>
+      isDropped(n) ? null : (decoded.embeddings[n] ?? set.classVector(index)),
+    )
+    const features = featuresOf(await Promise.all(vectors), classes)
     const after = position + batch
     return {
       L: decoded.L,

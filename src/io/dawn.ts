@@ -12,6 +12,8 @@ const PACKAGE = new URL('../../', import.meta.url)
 export interface OpenOptions {
   /** Part of the adapter's name, as `doctor` lists it. Without it Dawn's first choice is taken. */
   readonly adapter?: string | undefined
+  /** Timestamps as fine as the driver gives them; Dawn rounds them to 0.1 ms otherwise. */
+  readonly preciseTimestamps?: boolean
   /** Where shader texts come from; the package's own files by default. */
   readonly loadShader?: ShaderLoader
 }
@@ -49,8 +51,15 @@ export const loadShader: ShaderLoader = cached((path) =>
  * Opens a WebGPU device in Node. Throws a `UserError` with exit code 3 and the one thing to do when Dawn does not load
  * on this machine, when there is no adapter, or none of the asked name.
  */
-export async function openGpu({ adapter, loadShader: load = loadShader }: OpenOptions = {}): Promise<Gpu> {
-  const entry = await dawn(adapter === undefined ? [] : [`adapter=${adapter}`])
+export async function openGpu({
+  adapter,
+  preciseTimestamps = false,
+  loadShader: load = loadShader,
+}: OpenOptions = {}): Promise<Gpu> {
+  const entry = await dawn([
+    ...(adapter === undefined ? [] : [`adapter=${adapter}`]),
+    ...(preciseTimestamps ? ['disable-dawn-features=timestamp_quantization'] : []),
+  ])
   const gpu = await Gpu.open(entry, load).catch(async (cause: Error) => {
     // Dawn throws for a name that it does not know, and returns no adapter when there is none at all
     const known = adapter === undefined ? [] : await listAdapters()

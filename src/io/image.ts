@@ -32,6 +32,8 @@ const FORMATS: Record<string, ImageFormat> = {
   '.tiff': 'tiff',
 }
 
+const BAND_PIXELS = 2 ** 20
+
 /** File name endings that a folder is searched for. */
 export const PHOTO_EXTENSIONS: readonly string[] = [...Object.keys(FORMATS), '.gif', '.avif']
 
@@ -230,6 +232,15 @@ function taps(start: number, length: number, count: number) {
     share[i] = centre - below
   }
   return { first, second, share }
+}
+
+/** The picture's rows in bands of about 2²⁰ pixels, so that what is done with a large one needs little memory. */
+export function* bands({ width, height }: { width: number; height: number }) {
+  const rows = Math.max(1, Math.floor(BAND_PIXELS / width))
+  for (let first = 0; first < height; first += rows) {
+    const last = Math.min(first + rows, height)
+    yield { first, last, pixels: [first * width, last * width] as const }
+  }
 }
 
 function raw({ rgb, width, height }: Photo): Sharp {

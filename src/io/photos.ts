@@ -3,8 +3,11 @@ import { type Dirent, existsSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { UserError } from '../errors.ts'
-import { PHOTO_EXTENSIONS } from './image.ts'
+import { PHOTO_EXTENSIONS, type Photo, readPhoto } from './image.ts'
 import { codeOf, fileTrouble } from './trouble.ts'
+
+/** Photographs decoded ahead while one is worked on. */
+const AHEAD = 3
 
 export interface PhotoPath {
   path: string
@@ -23,6 +26,35 @@ export async function findPhotos(inputs: readonly string[]): Promise<PhotoPath[]
     for (const photo of await expand(input)) if (!found.has(photo.path)) found.set(photo.path, photo)
   }
   return [...found.values()]
+}
+
+/** The same, but an input that cannot be read is told beside the photographs of the others. */
+export async function findEach(
+  inputs: readonly string[],
+): Promise<{ photos: PhotoPath[]; failures: { input: string; error: string }[] }> {
+  const photos = new Map<string, PhotoPath>()
+  const failures: { input: string; error: string }[] = []
+  for (const input of inputs) {
+    try {
+      for (const photo of await findPhotos([input])) photos.set(photo.path, photo)
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      failures.push({ input, error: error.message })
+    }
+  }
+  return { photos: [...photos.values()], failures }
+}
+
+/** The photographs at `paths` in order, a few of them decoded ahead. What cannot be read rejects when it is its turn. */
+export function* readAhead(paths: readonly string[]): Generator<Promise<Photo>, void> {
+  const begun: Promise<Photo>[] = []
+  for (const path of paths) {
+    const photo = readPhoto(path)
+    photo.catch(() => {}) // thrown where it is awaited
+    begun.push(photo)
+    if (begun.length > AHEAD) yield begun.shift()!
+  }
+  yield* begun
 }
 
 async function expand(input: string): Promise<PhotoPath[]> {

@@ -7,6 +7,8 @@
  *                       float   S·S·2 values, when image_a_b_encoding says so
  *   image_a_b_encoding  bytes   "int8" or "float32"
  *   embedding           float   the class vector, 1000 probabilities; all 0 when there was no classifier
+ *   classifier, classifier_sha256, classifier_fit   bytes: which one made it, and how the picture came into its square;
+ *                               left out when there was none
  *   label               bytes   the photograph's file name, UTF-8
  *   content_x, content_y, content_width, content_height   int64: where in the S×S square the picture lies; the rest
  *                               is white padding, which training leaves out
@@ -14,6 +16,7 @@
  * S = 299, the longest side of the picture, as in the report (Zhao 2019).
  */
 import { EXIT, UserError } from '../errors.ts'
+import { type ClassVectorOrigin, isOrigin } from '../model/classifier.ts'
 import { decodeExample, type Example, encodeExample, type Feature } from './example.ts'
 import { contentRect, type Photo, padToSquare, type Rect, resize } from './image.ts'
 import { GRAY_LIGHTNESS, grayLevel, labToSrgb, srgbToLab } from './lab.ts'
@@ -32,14 +35,21 @@ export interface PhotoRecord {
   ab: Float32Array
   /** [classes], or null when the record has none */
   embedding: Float32Array | null
+  /** where the class vector comes from, or null when there was no classifier */
+  origin: ClassVectorOrigin | null
   content: Rect
+}
+
+export interface ClassVector {
+  readonly probabilities: Float32Array
+  readonly origin: ClassVectorOrigin
 }
 
 /** A photograph made into a record: longest side `size`, centred in a white square. */
 export async function recordOf(
   photo: Photo,
   label: string,
-  embedding: Float32Array | null,
+  classVector: ClassVector | null,
   size = RECORD_SIZE,
 ): Promise<PhotoRecord> {
   const content = contentRect(photo.width, photo.height, size)
@@ -47,7 +57,8 @@ export async function recordOf(
   const { L, ab } = srgbToLab(padToSquare(small, size, content).rgb)
   const gray = new Uint8Array(L.length)
   for (let i = 0; i < gray.length; i++) gray[i] = grayLevel(L[i]!)
-  return { label, size, gray, ab, embedding, content }
+  const embedding = classVector?.probabilities ?? null
+  return { label, size, gray, ab, embedding, origin: classVector?.origin ?? null, content }
 }
 
 /** The picture inside a record's padding, as sRGB. */
@@ -65,8 +76,7 @@ export function photoOf({ gray, ab, size, content }: PhotoRecord): Photo {
 
 /** The bytes of a record, as the data of one TFRecord. */
 export function encodeRecord(record: PhotoRecord, encoding: AbEncoding): Uint8Array {
-  const { gray, ab, content, label } = record
-  const text = (value: string): Feature => ({ kind: 'bytes', values: [new TextEncoder().encode(value)] })
+  const { gray, ab, content, label, origin } = record
   const number = (value: number): Feature => ({ kind: 'int64', values: [BigInt(value)] })
   const example: Example = new Map([
     ['image_gray', { kind: 'bytes', values: [gray] }],
@@ -74,9 +84,10 @@ export function encodeRecord(record: PhotoRecord, encoding: AbEncoding): Uint8Ar
       'image_a_b',
       encoding === 'int8' ? { kind: 'bytes', values: [int8Of(ab)] } : { kind: 'float', values: ab },
     ],
-    ['image_a_b_encoding', text(encoding)],
+    ['image_a_b_encoding', textFeature(encoding)],
     ['embedding', { kind: 'float', values: record.embedding ?? new Float32Array(RECORD_CLASSES) }],
-    ['label', text(label)],
+    ...(origin ? originFeatures(origin) : []),
+    ['label', textFeature(label)],
     ['content_x', number(content.x)],
     ['content_y', number(content.y)],
     ['content_width', number(content.width)],
@@ -84,6 +95,25 @@ export function encodeRecord(record: PhotoRecord, encoding: AbEncoding): Uint8Ar
   ])
   return encodeExample(example)
 }
+
+const originFeatures = ({ classifier, sha256, fit }: ClassVectorOrigin): [string, Feature][] => [
+  ['classifier', textFeature(classifier)],
+  ['classifier_sha256', textFeature(sha256)],
+  ['classifier_fit', textFeature(fit)],
+]
+
+function originIn(example: Example): ClassVectorOrigin | null {
+  const [classifier, sha256, fit] = ['classifier', 'classifier_sha256', 'classifier_fit'].map((name) =>
+    new TextDecoder().decode(bytesIn(example, name) ?? new Uint8Array()),
+  )
+  const origin = { classifier, sha256, fit }
+  return sha256 && isOrigin(origin) ? origin : null
+}
+
+const textFeature = (value: string): Feature => ({
+  kind: 'bytes',
+  values: [new TextEncoder().encode(value)],
+})
 
 /** int8 in two's complement; sRGB's a* and b* lie within -108…98, so nothing is cut off. */
 function int8Of(ab: Float32Array): Uint8Array {
@@ -117,7 +147,8 @@ export function decodeRecord(bytes: Uint8Array, where: string): PhotoRecord {
   if (!content) throw bad('content_x, _y, _width and _height are not a rectangle inside the image')
   const embedding = example.get('embedding')
   const label = new TextDecoder().decode(bytesIn(example, 'label') ?? new Uint8Array())
-  return { label, size, gray, ab, embedding: embedding?.kind === 'float' ? embedding.values : null, content }
+  const values = embedding?.kind === 'float' ? embedding.values : null
+  return { label, size, gray, ab, embedding: values, origin: originIn(example), content }
 }
 
 function bytesIn(example: Example, name: string): Uint8Array | null {

@@ -2,7 +2,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EXIT, UserError } from '../errors.ts'
-import { indexRecords, type RecordPlace } from './tfrecord.ts'
+import type { ClassVectorOrigin } from '../model/classifier.ts'
+import { decodeRecord } from './records.ts'
+import { indexRecords, type RecordPlace, readRecords } from './tfrecord.ts'
 import { fileTrouble } from './trouble.ts'
 
 const NAME = /^photos-(\d{5,})-of-(\d{5,})\.tfrecord$/
@@ -33,6 +35,15 @@ export async function indexShards(folder: string): Promise<RecordSource[]> {
   }
   if (!records.length) throw bad(folder, 'its shards hold no records; prepare it again')
   return records
+}
+
+/** Where the class vectors of the set in `folder` come from, by its first record; null when it has none. Throws as above. */
+export async function originOfRecords(folder: string): Promise<ClassVectorOrigin | null> {
+  for (const name of await shardNames(folder)) {
+    const shard = join(folder, name)
+    for await (const data of readRecords(shard)) return decodeRecord(data, `${shard}, record 0`).origin
+  }
+  return null
 }
 
 async function shardNames(folder: string): Promise<string[]> {

@@ -10,8 +10,8 @@ export interface Weights {
   readonly statistics: Float32Array
 }
 
-/** A checkpoint's moments stand beside the network's own tensors, under the same names behind this. */
-const MOMENT = /^adam\.[mv]\//
+/** What a checkpoint keeps to go on stands beside the network's own tensors, under the same names behind this. */
+const STATE = /^(raw|adam\.[mv])\//
 
 /**
  * Reads the weights of a weight file or a checkpoint. The architecture is recognised by the shapes.
@@ -69,7 +69,7 @@ function checkTensors(
     if (!found.data.every(Number.isFinite))
       throw bad(path, `the tensor ${name} has values that are not finite`)
   }
-  const belongs = (name: string) => expected.has(name.replace(MOMENT, '')) || name === 'history.loss'
+  const belongs = (name: string) => expected.has(name.replace(STATE, '')) || name === 'history.loss'
   const extra = [...tensors.keys()].find((name) => !belongs(name))
   if (extra !== undefined) throw bad(path, `the tensor ${extra} does not belong to this network`)
 }

@@ -6,6 +6,7 @@ import {
   input,
   type Op,
   output,
+  type Spec,
   type Tensor,
 } from './op.ts'
 import { broadcastShapes, mergeAxes, repeatedStrides, sumTo, walkParams } from './strided.ts'
@@ -22,13 +23,14 @@ export const binary: Op<BinaryAttrs> = {
 
   infer(inputs) {
     expectRanks('binary', inputs, [null, null])
-    return [{ shape: broadcastShapes('binary', inputs[0]!.shape, inputs[1]!.shape, inputs) }]
+    const shape = broadcastShapes('binary', inputs[0]!.shape, inputs[1]!.shape, inputs)
+    walkOf(inputs, shape)
+    return [{ shape }]
   },
 
   kernels(inputs, [y], { kind }) {
-    const { shape } = y!
-    const walk = mergeAxes({ sizes: shape, strides: inputs.map((x) => repeatedStrides(x.shape, shape)) })
-    const { params, constants } = walkParams('binary', walk, ['a', 'b'], inputs)
+    const walk = walkOf(inputs, y!.shape)
+    const { params, constants } = walkParams(walk, ['a', 'b'])
     const vector = walk.sizes.length === 1 || walk.sizes.at(-1)! % 4 === 0
     const flags = { OPERATION: OPERATIONS.indexOf(kind), VECTOR: Number(vector), ...constants }
     return [elementwise('binary', elems(y!), [input(0), input(1), output(0)], params, flags)]
@@ -77,4 +79,10 @@ function calculate(kind: BinaryAttrs['kind'], a: number, b: number): number {
   if (kind === 'add') return a + b
   if (kind === 'sub') return a - b
   return kind === 'mul' ? a * b : a / b
+}
+
+/** How the kernel goes through both inputs, repeated to `shape`. */
+function walkOf(inputs: readonly Spec[], shape: readonly number[]) {
+  const walk = { sizes: shape, strides: inputs.map((x) => repeatedStrides(x.shape, shape)) }
+  return mergeAxes('binary', walk, inputs)
 }

@@ -1,23 +1,18 @@
-import { elementwise, elems, expectRanks, expectSame, input, type Op, output } from './op.ts'
+import { elementwise, elems, expectRanks, expectSame, input, type Op, output, ShapeError } from './op.ts'
 
-export interface LerpAttrs {
-  readonly t: number
-}
-
-/** [state, value] → state + t · (value − state), in place: a running average. Not differentiable. */
-export const lerp: Op<LerpAttrs> = {
+/** [state, value, t [1]] → state + t · (value − state), in place: a running average. Not differentiable. */
+export const lerp: Op<object> = {
   name: 'lerp',
   inPlace: [0],
 
   infer(inputs) {
-    expectRanks('lerp', inputs, [null, null])
+    expectRanks('lerp', inputs, [null, null, 1])
     expectSame('lerp', inputs, 0, 1)
+    if (inputs[2]!.shape[0] !== 1) throw new ShapeError('lerp', 't must be [1]', inputs)
     return [inputs[0]!]
   },
 
-  kernels: (inputs, _outputs, { t }) => [
-    elementwise('lerp', elems(inputs[0]!), [input(1), output(0)], { t }),
-  ],
+  kernels: (inputs) => [elementwise('lerp', elems(inputs[0]!), [input(1), input(2), output(0)])],
 
-  reference: ([state, value], _specs, { t }) => [state!.map((s, i) => s + t * (value![i]! - s))],
+  reference: ([state, value, t]) => [state!.map((s, i) => s + t![0]! * (value![i]! - s))],
 }

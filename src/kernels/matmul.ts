@@ -20,6 +20,7 @@ export const matmul: Op<object> = {
       throw new ShapeError('matmul', `the bias must be [${N}]`, inputs)
     }
     const batch = broadcastShapes('matmul', a.slice(0, -2), b.slice(0, -2), inputs)
+    batchWalk(inputs, batch)
     return [{ shape: [...batch, a.at(-2)!, N] }]
   },
 
@@ -93,16 +94,7 @@ function batched(
 ): Dispatch {
   const [M, K, N] = [y.shape.at(-2)!, inputs[0]!.shape.at(-1)!, y.shape.at(-1)!]
   const axes = y.shape.slice(0, -2)
-  const steps = inputs.slice(0, 2).map(({ shape }) => {
-    const matrix = shape.at(-2)! * shape.at(-1)!
-    return repeatedStrides(shape.slice(0, -2), axes).map((stride) => stride * matrix)
-  })
-  const { params, constants } = walkParams(
-    'matmul',
-    mergeAxes({ sizes: axes, strides: steps }),
-    ['a', 'b'],
-    inputs,
-  )
+  const { params, constants } = walkParams(batchWalk(inputs, axes), ['a', 'b'])
   const batches = elems({ shape: axes })
   const ROWS = Math.min(M, 8)
   const COLUMNS = N > 8 ? 2 : 1
@@ -114,6 +106,15 @@ function batched(
     bindings,
     workgroups: grid(batches * ceilDiv(M, LY * ROWS) * ceilDiv(N, 8 * COLUMNS)),
   }
+}
+
+/** How the kernel goes through the matrices of both inputs, repeated to the batch axes `axes`. */
+function batchWalk(inputs: readonly Spec[], axes: readonly number[]) {
+  const strides = inputs.slice(0, 2).map(({ shape }) => {
+    const matrix = shape.at(-2)! * shape.at(-1)!
+    return repeatedStrides(shape.slice(0, -2), axes).map((stride) => stride * matrix)
+  })
+  return mergeAxes('matmul', { sizes: axes, strides }, inputs)
 }
 
 /** Rows are the pixels of a 1×1 convolution, whose kernel is the faster one. */

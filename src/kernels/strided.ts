@@ -28,8 +28,11 @@ export function repeatedStrides(from: readonly number[], shape: readonly number[
   return shape.map((_, axis) => (axis < missing || from[axis - missing] === 1 ? 0 : dense[axis - missing]!))
 }
 
-/** The same walk in as few axes as possible: without axes of size 1, neighbours that no operand tells apart merged. */
-export function mergeAxes({ sizes, strides }: Walk): Walk {
+/**
+ * The same walk in as few axes as possible: without axes of size 1, neighbours that no operand tells apart merged.
+ * Throws a `ShapeError` when kernels cannot walk what is left.
+ */
+export function mergeAxes(op: string, { sizes, strides }: Walk, inputs: readonly Spec[]): Walk {
   const merged = { sizes: [] as number[], strides: strides.map((): number[] => []) }
   sizes.forEach((size, axis) => {
     if (size === 1) return
@@ -41,6 +44,7 @@ export function mergeAxes({ sizes, strides }: Walk): Walk {
       merged.strides[i]!.push(s[axis]!)
     })
   })
+  if (merged.sizes.length > MAX_AXES) throw new ShapeError(op, `needs more than ${MAX_AXES} axes`, inputs)
   return merged.sizes.length ? merged : { sizes: [1], strides: strides.map(() => [0]) }
 }
 
@@ -48,9 +52,8 @@ export function mergeAxes({ sizes, strides }: Walk): Walk {
  * Parameters `size0…5`, and `<name>0…5` for each operand, of a walk: the last axis is number 5, unused ones have size 1.
  * The constant AXES says how many are used.
  */
-export function walkParams(op: string, walk: Walk, names: readonly string[], inputs: readonly Spec[]) {
+export function walkParams(walk: Walk, names: readonly string[]) {
   const count = walk.sizes.length
-  if (count > MAX_AXES) throw new ShapeError(op, `needs more than ${MAX_AXES} axes`, inputs)
   const params: Record<string, number> = {}
   const put = (name: string, values: readonly number[], unused: number) => {
     const all = [...Array<number>(MAX_AXES - count).fill(unused), ...values]

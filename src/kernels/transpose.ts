@@ -1,4 +1,4 @@
-import { elementwise, elems, expectRanks, input, type Op, output, ShapeError } from './op.ts'
+import { elementwise, elems, expectRanks, input, type Op, output, ShapeError, type Spec } from './op.ts'
 import { denseStrides, mergeAxes, walkParams } from './strided.ts'
 
 export interface TransposeAttrs {
@@ -16,13 +16,13 @@ export const transpose: Op<TransposeAttrs> = {
     if (perm.length !== shape.length || shape.some((_, axis) => !perm.includes(axis))) {
       throw new ShapeError('transpose', `${perm.join(', ')} is no order of the axes`, inputs)
     }
+    walkOf(inputs, perm)
     return [{ shape: perm.map((axis) => shape[axis]!) }]
   },
 
   kernels(inputs, [y], { perm }) {
-    const dense = denseStrides(inputs[0]!.shape)
-    const walk = mergeAxes({ sizes: y!.shape, strides: [perm.map((axis) => dense[axis]!)] })
-    const { params, constants } = walkParams('transpose', walk, ['x'], inputs)
+    const walk = walkOf(inputs, perm)
+    const { params, constants } = walkParams(walk, ['x'])
     const whole = walk.sizes.length === 1 || walk.sizes.at(-1)! % 4 === 0
     const VECTOR = Number(whole && walk.strides[0]!.at(-1) === 1)
     return [elementwise('transpose', elems(y!), [input(0), output(0)], params, { VECTOR, ...constants })]
@@ -47,4 +47,12 @@ export const transpose: Op<TransposeAttrs> = {
     visit(0)
     return [Float64Array.from(y)]
   },
+}
+
+/** How the kernel goes through x in the order of y. */
+function walkOf(inputs: readonly Spec[], perm: readonly number[]) {
+  const { shape } = inputs[0]!
+  const dense = denseStrides(shape)
+  const walk = { sizes: perm.map((axis) => shape[axis]!), strides: [perm.map((axis) => dense[axis]!)] }
+  return mergeAxes('transpose', walk, inputs)
 }

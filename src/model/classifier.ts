@@ -24,6 +24,24 @@ export type Fit = 'stretch' | 'pad' | 'crop'
 
 export const FITS: readonly Fit[] = ['stretch', 'pad', 'crop']
 
+/** Where class vectors come from: kept in records and checkpoints, so that nobody mixes them unawares. */
+export interface ClassVectorOrigin {
+  /** The classifier's name, or that of its file. */
+  readonly classifier: string
+  /** Of the classifier's file, hexadecimal. */
+  readonly sha256: string
+  readonly fit: Fit
+}
+
+export const sameOrigin = (a: ClassVectorOrigin | null, b: ClassVectorOrigin | null) =>
+  a?.sha256 === b?.sha256 && a?.fit === b?.fit
+
+export function isOrigin(value: unknown): value is ClassVectorOrigin {
+  if (typeof value !== 'object' || value === null) return false
+  const { classifier, sha256, fit } = value as Partial<ClassVectorOrigin>
+  return typeof classifier === 'string' && typeof sha256 === 'string' && FITS.includes(fit as Fit)
+}
+
 interface Rect {
   readonly x: number
   readonly y: number
@@ -50,19 +68,21 @@ function centred(outerWidth: number, outerHeight: number, width: number, height:
 
 /**
  * A classifier's input.
- * @param gray sRGB levels [to.height, to.width]
+ * @param levels sRGB levels [to.height, to.width] of a grey picture, or [to.height, to.width, 3]
  * @param to where they lie in the square; the rest of it is white
- * @returns [1, size, size, 3], level/127.5 − 1 in three equal channels
+ * @returns [1, size, size, 3], level/127.5 − 1, of a grey picture in three equal channels
  */
-export function preprocess(gray: Uint8Array, size: number, to: Rect): Float32Array {
-  if (gray.length !== to.width * to.height) {
-    throw new RangeError(`${gray.length} levels do not fill ${to.width}×${to.height} pixels`)
+export function preprocess(levels: Uint8Array, size: number, to: Rect): Float32Array {
+  const channels = levels.length / (to.width * to.height)
+  if (channels !== 1 && channels !== 3) {
+    throw new RangeError(`${levels.length} levels do not fill ${to.width}×${to.height} pixels`)
   }
   const input = new Float32Array(size * size * 3).fill(1)
   for (let y = 0; y < to.height; y++) {
     for (let x = 0; x < to.width; x++) {
+      const from = channels * (y * to.width + x)
       const at = 3 * ((to.y + y) * size + to.x + x)
-      input.fill(gray[y * to.width + x]! / 127.5 - 1, at, at + 3)
+      for (let c = 0; c < 3; c++) input[at + c] = levels[channels === 3 ? from + c : from]! / 127.5 - 1
     }
   }
   return input

@@ -9,9 +9,14 @@ import { type Arena, type Layout, layoutOf } from './layout.ts'
 /**
  * One training step as a graph: forward, mean squared error over a* and b* in ab units, gradients, Adam, running
  * statistics. Inputs `L`, `features`, `ab` [N,H,W,2] and `adam.hyper`; outputs `loss` [1] and, with `inspect`, `ab`
- * and the flat `gradients`; variables `parameters`, `statistics`, `adam.m`, `adam.v`.
+ * and the flat `gradients`; variables `parameters`, `statistics`, `adam.m`, `adam.v`. With `average` also a running
+ * average of the weights: input `average.rate` [1], variable `average`.
  */
-export function trainingGraph(architecture: Architecture, size: ImageSize, inspect = false): Graph {
+export function trainingGraph(
+  architecture: Architecture,
+  size: ImageSize,
+  { inspect = false, average = false } = {},
+): Graph {
   const graph = new Graph()
   const layout = layoutOf(architecture)
   const network = buildColorizer(graph, architecture, size, 'train')
@@ -29,7 +34,11 @@ export function trainingGraph(architecture: Architecture, size: ImageSize, inspe
     graph.output('gradients', gradients)
   }
   updateStatistics(graph, layout, network.batchStatistics)
-  adamStep(graph, network.parameterArena, gradients)
+  const updated = adamStep(graph, network.parameterArena, gradients)
+  if (average) {
+    const state = graph.variable('average', graph.shape(updated))
+    graph.scope('average', () => graph.op('lerp', [state, updated, graph.input('average.rate', [1])], {}))
+  }
   return graph
 }
 
@@ -59,5 +68,6 @@ function packed(graph: Graph, label: string, arena: Arena, tensors: ReadonlyMap<
 function updateStatistics(graph: Graph, layout: Layout, batch: ReadonlyMap<string, Tensor>): void {
   const state = graph.variable('statistics', [layout.statistics.length])
   const seen = packed(graph, 'statistics', layout.statistics, batch)
-  graph.scope('statistics', () => graph.op('lerp', [state, seen], { t: STATISTICS_RATE }))
+  const rate = graph.constant(Float32Array.of(STATISTICS_RATE), [1])
+  graph.scope('statistics', () => graph.op('lerp', [state, seen, rate], {}))
 }

@@ -1,0 +1,7 @@
+export const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}

@@ -1,0 +1,246 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  BASELINES,
+  type Colourist,
+  differenceToShipped,
+  type Evaluated,
+  evaluate,
+  type Scores,
+  summarise,
+} from '../src/evaluate.ts'
+import { bestMedianWorst, evaluationJson, evaluationText } from '../src/evaluation.ts'
+import type { Classifier } from '../src/io/classify.ts'
+import { readPhoto } from '../src/io/image.ts'
+import { type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
+import { weightTensors } from '../src/io/weights.ts'
+import { abError } from '../src/metrics/abError.ts'
+import { measure } from '../src/metrics/measure.ts'
+import { CLASSES } from '../src/model/classifier.ts'
+import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
+import { GRAY, oneColour } from '../src/predict.ts'
+import { seeded } from './harness.ts'
+import { type Ended, run } from './program.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'colorizer-evaluate-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const inFolder = (...names: string[]) => join(folder, ...names)
+const weights = inFolder('weights.safetensors')
+const PICTURES = ['warm', 'cold'] as const
+
+beforeAll(async () => {
+  const architecture = { width: 0.05, classes: CLASSES }
+  const layout = layoutOf(architecture)
+  const random = seeded('evaluate')
+  const parameters = initialParameters(layout.parameters, random)
+  const last = layout.parameters.tensors.find(({ name }) => name === 'decoder.conv5.weight')!
+  for (let i = 0; i < last.shape.reduce((a, b) => a * b, 1); i++)
+    parameters[last.offset + i] = 200 * random() - 100 // they start at zero
+  const statistics = initialStatistics(layout.statistics)
+  const tensors = weightTensors({ architecture, parameters, statistics }) as Map<string, Tensor>
+  await writeSafetensors(weights, tensors, { settings: '{"size":16}' })
+  mkdirSync(inFolder('in'))
+  for (const [n, name] of PICTURES.entries()) {
+    const tint = n ? [-30, 0, 40] : [40, 10, -30]
+    const levels = Array.from({ length: 40 * 28 * 3 }, (_, i) => {
+      const [x, y] = [Math.floor(i / 3) % 40, Math.floor(i / 120)]
+      return 120 + tint[i % 3]! + 50 * Math.sin(x / 5 + (y * (n + 1)) / 4)
+    })
+    const raw = { width: 40, height: 28, channels: 3 } as const
+    await sharp(Buffer.from(levels), { raw })
+      .png()
+      .toFile(inFolder('in', `${name}.png`))
+  }
+})
+
+const json = ({ stdout }: Ended) => JSON.parse(stdout.toString())
+
+describe('the command evaluate', () => {
+  const evaluation = ['evaluate', '--weights', weights]
+  const report = inFolder('reports', 'report.png')
+  let ended: Ended
+  beforeAll(async () => {
+    const options = ['--classifier', 'none', '--report', report, '--json', '--quiet']
+    ended = await run([...evaluation, inFolder('in'), ...options])
+  })
+
+  it('gives the means over the pictures, next to the baselines', async () => {
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+    const result = json(ended)
+    expect(result).toMatchObject({ n: 2, failed: 0, left: 0, saturation: 1, weights, report })
+    expect(result).toMatchObject({ classVectors: null, judge: 'mobilenet-v1', adapter: expect.any(String) })
+    const photos = await Promise.all(PICTURES.map((name) => readPhoto(inFolder('in', `${name}.png`))))
+    const meanOf = (values: number[]) => values.reduce((a, b) => a + b) / values.length
+    for (const [name, colour] of Object.entries({ gray: GRAY, constant: oneColour(3.5, 8.5) })) {
+      const figures = photos.map((photo) => measure(photo, colour, 1).figures)
+      for (const key of ['abMse', 'psnr', 'ssim', 'deltaE', 'colorfulness'] as const)
+        expect(result.baselines[name][key]).toBeCloseTo(meanOf(figures.map((each) => each[key])), 10)
+    }
+    expect(result.baselines.gray).toMatchObject({ colorfulness: 0, agreement: expect.any(Number) })
+    expect(result.baselines.constant).not.toHaveProperty('agreement')
+    expect(result.baselines).not.toHaveProperty('shipped')
+  })
+
+  it('lists every picture, and the means are of these', () => {
+    const { files, intervals, ...result } = json(ended)
+    expect(files.map(({ input }: { input: string }) => input)).toEqual(
+      ['cold', 'warm'].map((name) => inFolder('in', `${name}.png`)),
+    )
+    for (const key of Object.keys(intervals)) {
+      const values = files.map((file: Record<string, number>) => file[key])
+      expect(result[key]).toBeCloseTo((values[0] + values[1]) / 2, 10)
+      expect(intervals[key]).toEqual([Math.min(...values), Math.max(...values)])
+    }
+    expect(Object.keys(intervals)).toHaveLength(9)
+    expect(result.colorfulnessDifference).toBeCloseTo(result.colorfulness - result.colorfulnessTruth, 10)
+  })
+
+  it('draws its pictures, the better one first', async () => {
+    const { width, height } = await sharp(report).metadata()
+    // two rows of three pictures of 160 × 112 with a line below each
+    expect([width, height]).toEqual([8 + 3 * 168, 26 + 2 * (112 + 8 + 24)])
+  })
+
+  it('takes class vectors', async () => {
+    const seeing = await run([...evaluation, inFolder('in'), '--classifier', 'mobilenet-v1', '--json'])
+    const classVectors = { classifier: 'mobilenet-v1', fit: 'stretch' }
+    expect(json(seeing)).toMatchObject({ classVectors, report: null })
+    expect(json(seeing).abMse).not.toBe(json(ended).abMse)
+    expect(json(seeing).baselines).toEqual(json(ended).baselines)
+  })
+
+  it('warns of what cannot be read or written, does the rest as a table, and exits 1', async () => {
+    const [empty, missing, taken] = [inFolder('empty.jpg'), inFolder('missing.jpg'), inFolder('taken.png')]
+    writeFileSync(empty, '')
+    mkdirSync(taken)
+    const inputs = [missing, empty, inFolder('in', 'warm.png')]
+    const options = ['--classifier', 'none', '--saturation', '3', '--report', taken, '--quiet']
+    const { code, stdout, stderr } = await run([...evaluation, ...inputs, ...options])
+    expect(code).toBe(1)
+    const warnings = stderr.trimEnd().split('\n')
+    expect(warnings).toHaveLength(3)
+    expect(warnings[0]).toMatch(/^cannot read .*missing\.jpg: no such file or folder$/)
+    expect(warnings[1]).toMatch(/empty\.jpg is empty \(0 bytes\)$/)
+    expect(warnings[2]).toMatch(/^cannot write .*taken\.png: it is a folder$/)
+    const table = stdout.toString()
+    expect(table).toMatch(/^1 picture in the colours of .*weights\.safetensors/)
+    expect(table).toMatch(/^class vector: none · .* · saturation 3$/m)
+    expect(table).toMatch(/\n2 failed\n$/)
+    // of a saturation of 3 the ab error knows nothing
+    const warm = json(ended).files.find(({ input }: { input: string }) => input.endsWith('warm.png'))
+    const shown = (row: string) => Number(new RegExp(`^${row} +(\\S+)`, 'm').exec(table)![1])
+    expect(shown('ab error, units²')).toBe(Number(warm.abMse.toFixed(1)))
+    expect(shown('colourfulness')).toBeGreaterThan(1.5 * warm.colorfulness)
+
+    const none = await run([...evaluation, empty, '--quiet'])
+    expect({ code: none.code, stdout: none.stdout.toString() }).toEqual({ code: 1, stdout: '' })
+    expect(none.stderr).toMatch(/\ncolorizer: nothing could be evaluated: the only input failed\n$/)
+  })
+
+  it.each<[string, number, RegExp]>([
+    ['', 2, /evaluate needs at least one photograph/],
+    ['IN --saturation x', 2, /--saturation x: expected a number of at least 0/],
+    ['IN --report report.jpg', 2, /--report report\.jpg: its name must end in \.png/],
+    ['IN --report IN/warm.png', 2, /--report .*warm\.png would overwrite that photograph/],
+    ['IN/missing.png', 1, /missing\.png: no such file or folder\ncolorizer: nothing could be evaluated/],
+    ['IN --weights IN/none.safetensors', 4, /none\.safetensors: no such file/],
+    ['IN --weights IN/warm.png', 4, /warm\.png: .*not a safetensors file/],
+    ['IN --weights WEIGHTS --classifier owl', 2, /no classifier "owl": choose auto, none/],
+    ['IN --weights WEIGHTS --classifier IN/none.onnx', 4, /none\.onnx: no such file/],
+  ])('evaluate %s is refused', async (line, code, sentence) => {
+    const names = { IN: inFolder('in'), WEIGHTS: weights }
+    const args = line.split(' ').filter(Boolean)
+    const full = args.map((arg) => arg.replace(/^(IN|WEIGHTS)/, (name) => names[name as keyof typeof names]))
+    const ended = await run(['evaluate', ...full])
+    expect({ code: ended.code, stdout: ended.stdout.toString() }).toEqual({ code, stdout: '' })
+    expect(ended.stderr).toMatch(/^colorizer: .+\n$/m)
+    expect(ended.stderr).toMatch(sentence)
+    expect(existsSync('report.jpg')).toBe(false)
+  })
+})
+
+describe('an evaluation', () => {
+  /** Sees class 1 in pictures that are red on the whole, class 0 in others. */
+  const judge = {
+    name: 'eye',
+    classify: async (photos, { inColor } = { inColor: false }) =>
+      photos.map(({ rgb }) => {
+        const redness = rgb.reduce((sum, level, i) => sum + [level, 0, -level][i % 3]!, 0)
+        return Float32Array.of(0.5, inColor && redness > 0 ? 1 : 0)
+      }),
+  } as Classifier
+  const silent = { say() {}, warn() {}, progress() {} }
+  const photos = PICTURES.map((name) => ({ path: inFolder('in', `${name}.png`), relative: name }))
+  const colourist = (a: number, b: number): Colourist => ({
+    ...{ saturation: 1, judged: true },
+    colours: () => oneColour(a, b),
+  })
+  const colourists = { ...BASELINES, result: colourist(20, 20), shipped: colourist(15, 20) }
+  const all = (signal = new AbortController().signal) => evaluate(photos, colourists, judge, silent, signal)
+  const setting = {
+    weights: 'w',
+    classVectors: null,
+    judge: 'eye',
+    saturation: 1,
+    adapter: 'a',
+    report: null,
+  }
+
+  it('finds agreement where the judge sees the same in colour', async () => {
+    const { evaluated } = await all()
+    // red is right for the warm picture only, and without colour it sees no red
+    expect(evaluated.map(({ scores }) => scores.result.agreement)).toEqual([1, 0])
+    expect(evaluated.map(({ scores }) => scores.gray.agreement)).toEqual([0, 1])
+    expect(evaluated.map(({ scores }) => scores.constant.agreement)).toEqual([undefined, undefined])
+  })
+
+  it('is held against the shipped weights picture by picture', async () => {
+    const { evaluated, failures } = await all()
+    const read = await Promise.all(photos.map(({ path }) => readPhoto(path)))
+    const differences = read.map(
+      (photo) => abError(photo, oneColour(20, 20)) - abError(photo, oneColour(15, 20)),
+    )
+    const { mean, interval } = differenceToShipped(evaluated)!
+    expect(mean).toBeCloseTo((differences[0]! + differences[1]!) / 2, 10)
+    expect(interval[0]).toBeCloseTo(Math.min(...differences), 10)
+    expect(interval[1]).toBeCloseTo(Math.max(...differences), 10)
+    const evaluation = { ...setting, evaluated, failures, left: 0 }
+    expect(evaluationJson(evaluation).baselines.shipped).toMatchObject({
+      abMseDifference: { mean, interval },
+    })
+    expect(evaluationText(evaluation)).toMatch(/all grey +constant +shipped\n/)
+    expect(evaluationText(evaluation)).toContain(`picture by picture: +${mean.toFixed(2)} [`)
+  })
+
+  it('stops when it is interrupted', async () => {
+    const controller = new AbortController()
+    controller.abort()
+    expect(await all(controller.signal)).toEqual({ evaluated: [], failures: [] })
+  })
+
+  it('is not of nothing', () => {
+    expect(() => summarise([])).toThrow(RangeError)
+  })
+
+  it.each([
+    [1, 'a best'],
+    [2, 'a best, b worst'],
+    [3, 'a best, b median, c worst'],
+    [5, 'a best, b best, c median, d worst, e worst'],
+    [9, 'a best, b best, c best, d median, e median, f median, g worst, h worst, i worst'],
+    [11, 'a best, b best, c best, e median, f median, g median, i worst, j worst, k worst'],
+  ])('of %d pictures shows %s', (count, wanted) => {
+    const evaluated = Array.from({ length: count }, (_, i): Evaluated => {
+      const scores = { abMse: 100 * i + 1 } as Scores
+      return {
+        input: String.fromCharCode(97 + i),
+        scores: { result: scores, gray: scores, constant: scores },
+      }
+    })
+    const shown = bestMedianWorst(evaluated.reverse()).map(({ input, kind }) => `${input} ${kind}`)
+    expect(shown.join(', ')).toBe(wanted)
+  })
+})
