@@ -61,7 +61,7 @@ export function colorizerWeights() {
 export const parameterCount = ({ parameters }: Layout): number =>
   parameters.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
 
-/** L in −1…1, a class vector that sums to one, and colours to learn. */
+/** L in −1…1, a class vector that sums to about one, and colours to learn. */
 export function colorizerInputs(size: number, batch: number) {
   const pixels = batch * size * size
   const { classes } = ARCHITECTURE
