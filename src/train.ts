@@ -142,7 +142,7 @@ function submit(executor: Executor, run: Run, batch: Batch, settings: TrainingSe
 function compileStep(gpu: Gpu, { width, classes, batch, size }: TrainingSettings): Plan {
   const limit = gpu.device.limits.maxStorageBufferBindingSize
   const plan = (n: number) =>
-    compile(trainingGraph({ width, classes }, { batch: n, height: size, width: size }), limit)
+    compile(trainingGraph({ width, classes }, { batch: n, height: size, width: size }), limit, gpu.traits)
   const fits = (n: number) => {
     try {
       return plan(n) !== null
