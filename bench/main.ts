@@ -42,7 +42,7 @@ async function bench(options: Options, terminal: Terminal): Promise<Report> {
   const gpu = await openGpu({ adapter: options.adapter, loadShader: loadBenchShader })
   const timer = new Timer(gpu)
   try {
-    const plans = plansOf(options, gpu.device.limits.maxStorageBufferBindingSize)
+    const plans = plansOf(options, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
     const work = workOf(plans).filter((item) => matches(item, options.filter))
     const named = await namedClassifiers(options.filter)
     if (!work.length && !named.length) {

@@ -23,7 +23,7 @@ export class Model {
   static async open(gpu: Gpu, path: string, batch: number): Promise<Model> {
     const { graph, inputs, outputs }: Imported = importOnnx(await readModel(path), { batch })
     const rewritten = rewriteForInference(graph)
-    const plan = compile(rewritten, gpu.device.limits.maxStorageBufferBindingSize)
+    const plan = compile(rewritten, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
     const executor = await Executor.create(gpu, plan, new Variables(gpu))
     return new Model(inputs, outputs, gflopOf(rewritten), executor)
   }

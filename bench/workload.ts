@@ -1,5 +1,5 @@
 import { compile, type Plan, type Step } from '../src/graph/compile.ts'
-import { type Dispatch, formatShape } from '../src/kernels/op.ts'
+import { type Dispatch, formatShape, PORTABLE } from '../src/kernels/op.ts'
 import { inferenceGraph, trainingGraph } from '../src/model/training.ts'
 import type { Binding } from './run.ts'
 
@@ -29,12 +29,12 @@ export interface Work {
 export const CLASSES = 1000
 
 /** The plans of a colouring and of a training step. */
-export function plansOf({ width, size, batch }: Size, maxBindingBytes: number) {
+export function plansOf({ width, size, batch }: Size, maxBindingBytes: number, traits = PORTABLE) {
   const image = { batch, height: size, width: size }
   const architecture = { classes: CLASSES, width }
   return {
-    forward: compile(inferenceGraph(architecture, image), maxBindingBytes),
-    training: compile(trainingGraph(architecture, image), maxBindingBytes),
+    forward: compile(inferenceGraph(architecture, image), maxBindingBytes, traits),
+    training: compile(trainingGraph(architecture, image), maxBindingBytes, traits),
   }
 }
 

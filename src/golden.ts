@@ -98,7 +98,7 @@ async function replay(gpu: Gpu, file: string, golden: Tensors): Promise<Map<stri
 type Inputs = { readonly L: Float32Array; readonly features: Float32Array; readonly ab: Float32Array }
 
 async function executorOf(gpu: Gpu, variables: Variables, graph: Graph): Promise<Executor> {
-  const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize)
+  const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
   return Executor.create(gpu, plan, variables)
 }
 

@@ -60,7 +60,7 @@ async function onGpu(
   values: Tensors,
   outputs: string[],
 ) {
-  const plan = planFor(path, graph, gpu.device.limits.maxStorageBufferBindingSize)
+  const plan = planFor(path, graph, gpu)
   const executor = await Executor.create(gpu, plan, new Variables(gpu))
   try {
     for (const { name, shape, layout } of inputs) {
@@ -74,9 +74,9 @@ async function onGpu(
 }
 
 /** Compiles, and words it as the file's fault when the adapter cannot hold a tensor. */
-function planFor(path: string, graph: Graph, maxBindingBytes: number): Plan {
+function planFor(path: string, graph: Graph, gpu: Gpu): Plan {
   try {
-    return compile(rewriteForInference(graph), maxBindingBytes)
+    return compile(rewriteForInference(graph), gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
   } catch (error) {
     if (!(error instanceof BindingLimitError)) throw error
     throw new UserError(`${path}: ${error.message}`, EXIT.badWeightsOrRecords, { cause: error })

@@ -71,7 +71,7 @@ export class Predictor {
     if (!executor) {
       if (this.#plans.size >= MAX_PLANS) this.#evict()
       const graph = inferenceGraph(this.architecture, { batch: 1, width, height })
-      const plan = compile(graph, this.gpu.device.limits.maxStorageBufferBindingSize)
+      const plan = compile(graph, this.gpu.device.limits.maxStorageBufferBindingSize, this.gpu.traits)
       executor = await Executor.create(this.gpu, plan, this.variables)
     }
     this.#plans.set(key, executor)

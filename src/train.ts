@@ -163,6 +163,7 @@ function compileStep(gpu: Gpu, { width, classes, batch, size }: TrainingSettings
     compile(
       trainingGraph({ width, classes }, { batch: n, height: size, width: size }, { average: true }),
       limit,
+      gpu.traits,
     )
   const fits = (n: number) => {
     try {

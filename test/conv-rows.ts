@@ -44,6 +44,11 @@ export const convRows: Rows<AttrsOf<'conv2d'>> = [
   conv([1, 1, 13, 12], [1, 1, 12, 2], { bias }),
   conv([2, 7, 7, 4], [1, 1, 4, 8], { stride: [2, 2] }),
   conv([1, 3, 4, 4], [1, 1, 4, 4], { padding: [1, 2, 0, 1], bias }),
+  // tiles of 4 × 4 outputs: whole ones, one pixel more and one less, several images, channels that fill no subgroup
+  conv([1, 8, 8, 8], [3, 3, 8, 64], { bias }),
+  conv([3, 9, 7, 12], [3, 3, 12, 20], { bias, ...relu }),
+  conv([2, 5, 13, 4], [3, 3, 4, 4], { padding: [0, 2, 2, 0] }),
+  conv([1, 17, 18, 20], [3, 3, 20, 8], { padding: [1, 0, 0, 1] }),
   // other kernel sizes, also larger than the image
   conv([1, 13, 17, 4], [5, 5, 4, 8], { bias }),
   conv([1, 9, 17, 5], [1, 7, 5, 4]),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from 'vitest'
 import { backward } from '../src/autograd/backward.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
-import { openGpu } from '../src/io/dawn.ts'
+import { loadShader, openGpu } from '../src/io/dawn.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import { getOp, type OpName, ops } from '../src/kernels/index.ts'
 import {
@@ -10,9 +10,11 @@ import {
   type Dispatch,
   elems,
   formatShape,
+  PORTABLE,
   type Slice,
   type Spec,
   type Tensor,
+  type Traits,
 } from '../src/kernels/op.ts'
 import { cases } from './cases.ts'
 import type { Case, CaseInput, Distribution } from './rows.ts'
@@ -56,6 +58,8 @@ export interface Row {
   readonly specs: readonly Spec[]
   readonly attrs: object
   readonly slice?: Slice | undefined
+  /** Which of the operator's candidates computes it; the one that it chooses unless given. */
+  readonly candidate?: string
   /** float32 values, so that GPU and reference start from the same numbers. */
   readonly inputs: readonly Float32Array[]
 }
@@ -81,13 +85,33 @@ export function rowsOf(name: OpName): Row[] {
 const describeSlice = (slice: Slice | undefined) =>
   slice ? ` into ${slice.channels} channels from ${slice.offset} on` : ''
 
+/** Of an adapter for which every kernel is a candidate: llvmpipe's. */
+const TRAITS: Traits = { subgroupLanes: 8 }
+
+/** The row once for each way to compute it. */
+export function variantsOf(row: Row): Row[] {
+  const candidates = candidatesOf(row)
+  if (!candidates) return [row]
+  return candidates.map(({ name }) => ({ ...row, candidate: name, title: `${name} ${row.title}` }))
+}
+
 /** The dispatches of a row, its first output a slice if the row says so. */
 export function dispatchesOf(row: Row): Dispatch[] {
-  const outputs = outputSpecs(row).map((spec, i) =>
-    row.slice && i === 0 ? { ...spec, slice: row.slice } : spec,
-  )
-  return row.op.kernels(row.specs, outputs, row.attrs)
+  if (row.candidate === undefined) return row.op.kernels(row.specs, slicedOutputs(row), row.attrs, PORTABLE)
+  return candidatesOf(row)!.find(({ name }) => name === row.candidate)!.dispatches
 }
+
+const candidatesOf = (row: Row) => row.op.candidates?.(row.specs, slicedOutputs(row), row.attrs, TRAITS)
+
+const slicedOutputs = (row: Row): Spec[] =>
+  outputSpecs(row).map((spec, i) => (row.slice && i === 0 ? { ...spec, slice: row.slice } : spec))
+
+/** Whether the adapter has what the dispatches of a row need. */
+export const runsOn = (gpu: Gpu, row: Row) =>
+  gpu.traits.subgroupLanes === TRAITS.subgroupLanes ||
+  dispatchesOf(row).every(({ shader }) => !needsSubgroups(shader))
+
+export const needsSubgroups = (shader: string) => /^enable subgroups;$/m.test(loadShader(`${shader}.wgsl`))
 
 export const outputSpecs = (row: Row): Spec[] => row.op.infer(row.specs, row.attrs)
 export const float64 = (data: Float32Array) => Float64Array.from(data)

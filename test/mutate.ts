@@ -13,7 +13,7 @@ import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { loadShader, openGpu } from '../src/io/dawn.ts'
 import { elems } from '../src/kernels/op.ts'
-import { dispatchesOf, opNames, type Row, rowsOf, seeded } from './harness.ts'
+import { dispatchesOf, opNames, type Row, rowsOf, seeded, variantsOf } from './harness.ts'
 import { verify } from './launch.ts'
 
 const SAMPLE = 12
@@ -87,9 +87,12 @@ function rowsUsing(shader: string): Row[] {
     return name === shader || helpers.some(uses)
   }
   const using = new Set(shaderFiles().filter(uses))
-  const rows = opNames.flatMap(rowsOf).filter((row) => {
-    return dispatchesOf(row).some((dispatch) => using.has(dispatch.shader))
-  })
+  const rows = opNames
+    .flatMap(rowsOf)
+    .flatMap(variantsOf)
+    .filter((row) => {
+      return dispatchesOf(row).some((dispatch) => using.has(dispatch.shader))
+    })
   const size = (row: Row) => row.specs.reduce((sum, spec) => sum + elems(spec), 0)
   return rows.sort((a, b) => size(a) - size(b))
 }

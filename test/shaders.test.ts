@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { loadShader } from '../src/io/dawn.ts'
 import type { Dispatch } from '../src/kernels/op.ts'
 import { packParams, pipelineKey, specialize } from '../src/kernels/shader.ts'
-import { dispatchesOf, opNames, rowsOf, useGpu } from './harness.ts'
+import { dispatchesOf, needsSubgroups, opNames, rowsOf, useGpu, variantsOf } from './harness.ts'
 
 const SHADERS = new URL('../shaders/', import.meta.url)
 const stems = (folder: string) =>
@@ -13,7 +13,9 @@ const stems = (folder: string) =>
 
 const shaders = stems('.')
 const helpers = stems('lib/')
-const dispatches: Dispatch[] = opNames.flatMap((name) => rowsOf(name).flatMap(dispatchesOf))
+const dispatches: Dispatch[] = opNames.flatMap((name) =>
+  rowsOf(name).flatMap(variantsOf).flatMap(dispatchesOf),
+)
 /** Every specialisation that the cases use, and every file with its defaults. */
 const specialisations = new Map<string, { name: string; constants: Readonly<Record<string, number>> }>()
 for (const name of shaders) specialisations.set(pipelineKey(name, {}), { name, constants: {} })
@@ -25,6 +27,7 @@ const gpu = useGpu()
 
 describe('every shader', () => {
   it.each([...specialisations])('compiles without a message: %s', async (_, { name, constants }) => {
+    if (needsSubgroups(name) && !gpu().has('subgroups')) return
     await gpu().kernel(name, constants)
     gpu().check()
   })

@@ -38,7 +38,7 @@ async function openColorizer(gpu: Gpu, { kind, size, batch }: ColorizerWork) {
   variables.set('parameters', parameters)
   variables.set('statistics', statistics)
   for (const name of ['adam.m', 'adam.v']) variables.set(name, new Float32Array(parameters.length))
-  const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize)
+  const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
   const executor = await Executor.create(gpu, plan, variables)
   const { L, features, ab } = colorizerInputs(size, batch)
   let step = 0

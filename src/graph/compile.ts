@@ -3,10 +3,12 @@ import {
   type Dispatch,
   elems,
   formatShape,
+  PORTABLE,
   type Ref,
   type Slice,
   type Spec,
   type Tensor,
+  type Traits,
 } from '../kernels/op.ts'
 import { type Graph, GraphError, type Node } from './graph.ts'
 import { type Alias, lifetimes, resolveAliases, storageBytes } from './memory.ts'
@@ -68,11 +70,12 @@ export const PARAMS_ALIGNMENT = 256
 /**
  * Compiles the part of `graph` that its outputs and variable updates need.
  * @param maxBindingBytes the adapter's `maxStorageBufferBindingSize`; a `BindingLimitError` names the layer above it
+ * @param traits the adapter's, `Gpu.traits`; without them the plan runs on any adapter
  */
-export function compile(graph: Graph, maxBindingBytes: number): Plan {
+export function compile(graph: Graph, maxBindingBytes: number, traits: Traits = PORTABLE): Plan {
   const nodes = liveNodes(graph)
   const aliases = resolveAliases(graph, nodes)
-  const dispatches = new Map(nodes.map((node) => [node.id, dispatchesOf(graph, node, aliases)]))
+  const dispatches = new Map(nodes.map((node) => [node.id, dispatchesOf(graph, node, aliases, traits)]))
   checkBindings(graph, nodes, maxBindingBytes)
   const memory = planMemory(graph, nodes, aliases, dispatches)
   return {
@@ -123,13 +126,13 @@ export function updatesVariable(graph: Graph, node: Node): boolean {
   return getOp(node.op).inPlace?.some((i) => i !== null && isVariable(node.inputs[i]!)) ?? false
 }
 
-function dispatchesOf(graph: Graph, node: Node, aliases: Map<Tensor, Alias>): Dispatch[] {
+function dispatchesOf(graph: Graph, node: Node, aliases: Map<Tensor, Alias>, traits: Traits): Dispatch[] {
   const specs = (tensors: readonly Tensor[]): Spec[] =>
     tensors.map((t) => {
       const { slice } = aliases.get(t)!
       return slice ? { ...graph.spec(t), slice } : graph.spec(t)
     })
-  return getOp(node.op as OpName).kernels(specs(node.inputs), specs(node.outputs), node.attrs)
+  return getOp(node.op as OpName).kernels(specs(node.inputs), specs(node.outputs), node.attrs, traits)
 }
 
 function checkBindings(graph: Graph, nodes: readonly Node[], limit: number): void {

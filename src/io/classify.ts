@@ -206,7 +206,11 @@ const reshaped = (graph: Graph, tensor: Tensor, shape: readonly number[]) =>
 
 async function executorOf(gpu: Gpu, path: string, graph: Graph): Promise<Executor> {
   try {
-    const plan = compile(rewriteForInference(graph), gpu.device.limits.maxStorageBufferBindingSize)
+    const plan = compile(
+      rewriteForInference(graph),
+      gpu.device.limits.maxStorageBufferBindingSize,
+      gpu.traits,
+    )
     return await Executor.create(gpu, plan, new Variables(gpu))
   } catch (error) {
     if (!(error instanceof BindingLimitError)) throw error

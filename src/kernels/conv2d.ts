@@ -7,8 +7,11 @@ import {
   convAttrs,
   convGeometry,
   flattenPointwise,
+  SUBGROUP_LANES,
+  subgroupTile,
 } from './convGeometry.ts'
 import {
+  type Candidate,
   ceilDiv,
   type Dispatch,
   grid,
@@ -18,7 +21,9 @@ import {
   type Ref,
   ShapeError,
   type Spec,
+  type Traits,
 } from './op.ts'
+import { type Epilogue, winogradConvolution, withWinograd } from './winograd.ts'
 
 export interface Conv2dAttrs extends ConvAttrs, ActivationAttrs {
   /** What the convolution is multiplied by before the residual is added; 1 unless given. */
@@ -37,10 +42,13 @@ export const conv2d: Op<Conv2dAttrs> = {
 
   infer: (inputs, attrs) => [{ shape: convShape('conv2d', inputs, attrs) }],
 
-  kernels(inputs, [y], attrs) {
+  kernels: (inputs, outputs, attrs, traits) =>
+    conv2d.candidates!(inputs, outputs, attrs, traits)[0]!.dispatches,
+
+  candidates(inputs, [y], attrs, traits) {
     const refs = inputs.map((_, i) => input(i))
     const { channels, offset } = y!.slice ?? { channels: y!.shape[3]!, offset: 0 }
-    return [convolution(inputs, refs, { ref: output(0), start: offset, channels }, attrs)]
+    return convolutions(inputs, refs, { ref: output(0), start: offset, channels }, attrs, traits)
   },
 
   // a slice that is not aligned to vec4s would cost a tiled convolution its tiles: then copying is cheaper
@@ -129,42 +137,62 @@ export interface Target {
   readonly channels: number
 }
 
-/** The dispatch of a convolution of inputs [x, w, maybe a bias, maybe a residual], bound as `refs`. */
-export function convolution(
+/** The ways to convolve inputs [x, w, maybe a bias, maybe a residual], bound as `refs`; the fastest first. */
+export function convolutions(
   inputs: readonly Spec[],
   refs: readonly Ref[],
   { ref, start, channels }: Target,
   attrs: Conv2dAttrs,
-): Dispatch {
+  traits: Traits,
+): Candidate[] {
   const g = convGeometry('conv2d', inputs[0]!, inputs[1]!, attrs)
   const activation = activationKernel(attrs)
   // what is missing is not looked at: the weight stands in for it
   const [x, w, bias = w, residual = w] = refs as [Ref, Ref, Ref?, Ref?]
-  const bindings = [x, w, bias, residual, ref]
   const flags = { HAS_BIAS: Number(refs.length > 2), HAS_RESIDUAL: Number(refs.length > 3) }
-  const constants = { ...flags, ...activation.constants }
-  const epilogue = { yStart: start, yChannels: channels, residualScale: attrs.residualScale ?? 1 }
-  const params = { ...epilogue, ...activation.params }
-  if (attrs.groups === 1 && [g.K, start, channels].every((count) => count % 4 === 0)) {
-    return tiled(flattenPointwise(g), bindings, constants, params)
+  const work: Epilogue = {
+    bindings: [x, w, bias, residual, ref],
+    constants: { ...flags, ...activation.constants },
+    params: {
+      yStart: start,
+      yChannels: channels,
+      residualScale: attrs.residualScale ?? 1,
+      ...activation.params,
+    },
   }
-  const perGroup = { channelsPerGroup: g.C / attrs.groups, outputsPerGroup: g.K / attrs.groups }
+  const general = { name: 'general', dispatches: [generalKernel(g, attrs.groups, work)] }
+  if (attrs.groups > 1 || [g.K, start, channels].some((count) => count % 4 !== 0)) return [general]
+  const portable = [{ name: 'tiled', dispatches: [tiledKernel(flattenPointwise(g), work)] }, general]
+  if (traits.subgroupLanes !== SUBGROUP_LANES) return portable
+  const direct = [{ name: 'subgroup', dispatches: [subgroupKernel(g, work)] }, ...portable]
+  return withWinograd(g, attrs.groups, direct, () => winogradConvolution(g, work))
+}
+
+function generalKernel(g: ConvGeometry, groups: number, { constants, params, bindings }: Epilogue): Dispatch {
+  const perGroup = { channelsPerGroup: g.C / groups, outputsPerGroup: g.K / groups }
   const workgroups = grid(ceilDiv(g.N * g.OH * g.OW * g.K, 64))
   return { shader: 'conv2d', constants, params: { ...g, ...perGroup, ...params }, bindings, workgroups }
 }
 
-function tiled(
-  g: ConvGeometry,
-  bindings: Dispatch['bindings'],
-  flags: Record<string, number>,
-  params: Record<string, number>,
-): Dispatch {
+function tiledKernel(g: ConvGeometry, { constants, params, bindings }: Epilogue): Dispatch {
   const { LX, LY, VEC, ROWS } = chooseTile(g.K, g.OW)
   return {
     shader: 'conv2d_tiled',
-    constants: { ...flags, LX, LY, VEC, PIXELS: ROWS },
+    constants: { ...constants, LX, LY, VEC, PIXELS: ROWS },
     params: { ...g, ...params },
     bindings,
     workgroups: [ceilDiv(g.OW, ROWS * LY), g.N * g.OH, ceilDiv(g.K / 4, LX * VEC)],
+  }
+}
+
+function subgroupKernel(g: ConvGeometry, { constants, params, bindings }: Epilogue): Dispatch {
+  const pixels = g.N * g.OH * g.OW
+  const { LX, LY, VEC, ROWS } = subgroupTile(g.K, pixels)
+  return {
+    shader: 'conv2d_subgroup',
+    constants: { ...constants, LX, LY, VEC, PIXELS: ROWS },
+    params: { ...g, pixels, ...params },
+    bindings,
+    workgroups: [ceilDiv(pixels, ROWS * LY), 1, ceilDiv(g.K / 4, LX * VEC)],
   }
 }

@@ -5,8 +5,11 @@ import {
   convGeometry,
   expectOutputGrad,
   flattenPointwise,
+  SUBGROUP_LANES,
+  subgroupTile,
 } from './convGeometry.ts'
-import { ceilDiv, type Dispatch, elems, expectRanks, grid, input, type Op, output, scratch } from './op.ts'
+import { ceilDiv, type Dispatch, expectRanks, grid, input, type Op, output, scratch } from './op.ts'
+import { winogradGradInput, withWinograd } from './winograd.ts'
 
 export interface Conv2dGradInputAttrs extends ConvAttrs {
   /** Shape of the convolution's input, [N,H,W,C]. */
@@ -27,14 +30,20 @@ export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
     return [{ shape: attrs.shape }]
   },
 
-  kernels(inputs, outputs, attrs) {
+  kernels: (inputs, outputs, attrs, traits) =>
+    conv2dGradInput.candidates!(inputs, outputs, attrs, traits)[0]!.dispatches,
+
+  candidates(inputs, _outputs, attrs, traits) {
     const g = convGeometry('conv2dGradInput', attrs, inputs[1]!, attrs)
-    if (attrs.groups === 1 && g.C % 4 === 0) return tiled(g)
-    const params = { ...g, channelsPerGroup: g.C / attrs.groups, outputsPerGroup: g.K / attrs.groups }
-    const bindings = [input(0), input(1), output(0)]
-    return [
-      { shader: 'conv2d_grad_input', params, bindings, workgroups: grid(ceilDiv(elems(outputs[0]!), 64)) },
+    const general = { name: 'general', dispatches: [generalKernel(g, attrs.groups)] }
+    if (attrs.groups > 1 || g.C % 4 !== 0) return [general]
+    const portable = [
+      { name: 'tiled', dispatches: onTransposed(g, tiledKernel(flattenPointwise(g))) },
+      general,
     ]
+    if (traits.subgroupLanes !== SUBGROUP_LANES) return portable
+    const direct = [{ name: 'subgroup', dispatches: onTransposed(g, subgroupKernel(g)) }, ...portable]
+    return withWinograd(g, attrs.groups, direct, () => winogradGradInput(g))
   },
 
   reference([dy, w], specs, attrs) {
@@ -82,13 +91,19 @@ function scatter(
   }
 }
 
+function generalKernel(g: ConvGeometry, groups: number): Dispatch {
+  return {
+    shader: 'conv2d_grad_input',
+    params: { ...g, channelsPerGroup: g.C / groups, outputsPerGroup: g.K / groups },
+    bindings: [input(0), input(1), output(0)],
+    workgroups: grid(ceilDiv(g.N * g.H * g.W * g.C, 64)),
+  }
+}
+
 /** First w [R·S, C, K] → [R·S, K, C], so that lanes over c read it contiguously; it is small beside the products. */
-function tiled(geometry: ConvGeometry): Dispatch[] {
-  const g = flattenPointwise(geometry)
+function onTransposed(g: ConvGeometry, dispatch: Omit<Dispatch, 'bindings'>): Dispatch[] {
   const batch = g.R * g.S
   const transposed = scratch(0, batch * g.C * g.K)
-  const columns = ceilDiv(g.W, g.strideW)
-  const { LX, LY, VEC, ROWS } = chooseTile(g.C, columns)
   return [
     {
       shader: 'transpose_matrix',
@@ -96,12 +111,28 @@ function tiled(geometry: ConvGeometry): Dispatch[] {
       bindings: [input(1), transposed],
       workgroups: grid(ceilDiv(batch * g.C * g.K, 64)),
     },
-    {
-      shader: 'conv2d_grad_input_tiled',
-      constants: { LX, LY, VEC, PIXELS: ROWS },
-      params: { ...g },
-      bindings: [input(0), transposed, output(0)],
-      workgroups: [g.strideW * ceilDiv(columns, ROWS * LY), g.N * g.H, ceilDiv(g.C / 4, LX * VEC)],
-    },
+    { ...dispatch, bindings: [input(0), transposed, output(0)] },
   ]
+}
+
+function tiledKernel(g: ConvGeometry): Omit<Dispatch, 'bindings'> {
+  const columns = ceilDiv(g.W, g.strideW)
+  const { LX, LY, VEC, ROWS } = chooseTile(g.C, columns)
+  return {
+    shader: 'conv2d_grad_input_tiled',
+    constants: { LX, LY, VEC, PIXELS: ROWS },
+    params: { ...g },
+    workgroups: [g.strideW * ceilDiv(columns, ROWS * LY), g.N * g.H, ceilDiv(g.C / 4, LX * VEC)],
+  }
+}
+
+function subgroupKernel(g: ConvGeometry): Omit<Dispatch, 'bindings'> {
+  const pixels = g.N * ceilDiv(g.H, g.strideH) * ceilDiv(g.W, g.strideW)
+  const { LX, LY, VEC, ROWS } = subgroupTile(g.C, pixels)
+  return {
+    shader: 'conv2d_grad_input_subgroup',
+    constants: { LX, LY, VEC, PIXELS: ROWS },
+    params: { ...g },
+    workgroups: [ceilDiv(pixels, ROWS * LY), g.strideH * g.strideW, ceilDiv(g.C / 4, LX * VEC)],
+  }
 }

@@ -4,12 +4,13 @@ import {
   chooseTile,
   convGeometry,
   expectOutputGrad,
+  SUBGROUP_LANES,
+  subgroupTile,
 } from './convGeometry.ts'
 import {
   ceilDiv,
   type Dispatch,
   elementwise,
-  elems,
   expectRanks,
   grid,
   input,
@@ -17,6 +18,7 @@ import {
   output,
   scratch,
 } from './op.ts'
+import { winogradGradWeight, withWinograd } from './winograd.ts'
 
 export interface Conv2dGradWeightAttrs extends ConvAttrs {
   /** Shape of the convolution's weight, [R,S,C/groups,K]. */
@@ -25,6 +27,8 @@ export interface Conv2dGradWeightAttrs extends ConvAttrs {
 
 /** Workgroups that keep any adapter busy; below that the sum over pixels is split. */
 const ENOUGH_WORKGROUPS = 1024
+/** The same where the adapter is a CPU: every split writes and adds up one more copy of the result. */
+const ENOUGH_FOR_CPU = 64
 /** A split's partial sums take at most this much memory. */
 const MAX_PARTIAL_ELEMS = 2 ** 22
 
@@ -43,22 +47,17 @@ export const conv2dGradWeight: Op<Conv2dGradWeightAttrs> = {
     return [{ shape: attrs.shape }]
   },
 
-  kernels(inputs, outputs, attrs) {
+  kernels: (inputs, outputs, attrs, traits) =>
+    conv2dGradWeight.candidates!(inputs, outputs, attrs, traits)[0]!.dispatches,
+
+  candidates(inputs, _outputs, attrs, traits) {
     const g = convGeometry('conv2dGradWeight', inputs[0]!, attrs, attrs)
-    const length = elems(outputs[0]!)
-    if (attrs.groups === 1 && g.K % 4 === 0) return tiled(g, length)
-    const [x, y, z] = grid(ceilDiv(length, 64))
-    return splitRows(g.N * g.OH, x * y * z, length, (target, splits, rowsPerSplit) => ({
-      shader: 'conv2d_grad_weight',
-      params: {
-        ...g,
-        channelsPerGroup: g.C / attrs.groups,
-        outputsPerGroup: g.K / attrs.groups,
-        rowsPerSplit,
-      },
-      bindings: [input(0), input(1), target],
-      workgroups: [x, y, splits],
-    }))
+    const general = { name: 'general', dispatches: generalKernel(g, attrs.groups) }
+    if (attrs.groups > 1 || g.K % 4 !== 0) return [general]
+    const portable = [{ name: 'tiled', dispatches: tiledKernel(g) }, general]
+    if (traits.subgroupLanes !== SUBGROUP_LANES) return portable
+    const direct = [{ name: 'subgroup', dispatches: subgroupKernel(g) }, ...portable]
+    return withWinograd(g, attrs.groups, direct, () => winogradGradWeight(g))
   },
 
   reference([x, dy], specs, attrs) {
@@ -103,16 +102,52 @@ function correlate(
   return sum
 }
 
-function tiled(g: ConvGeometry, length: number): Dispatch[] {
+function generalKernel(g: ConvGeometry, groups: number): Dispatch[] {
+  const perGroup = { channelsPerGroup: g.C / groups, outputsPerGroup: g.K / groups }
+  const length = g.R * g.S * perGroup.channelsPerGroup * g.K
+  const [x, y, z] = grid(ceilDiv(length, 64))
+  return splitRows(g.N * g.OH, x * y * z, length, (target, splits, rowsPerSplit) => ({
+    shader: 'conv2d_grad_weight',
+    params: { ...g, ...perGroup, rowsPerSplit },
+    bindings: [input(0), input(1), target],
+    workgroups: [x, y, splits],
+  }))
+}
+
+function tiledKernel(g: ConvGeometry): Dispatch[] {
   const { LX, LY, VEC, ROWS } = chooseTile(g.K, g.C)
   const groups = [ceilDiv(g.C, ROWS * LY) * ceilDiv(g.K / 4, LX * VEC), g.R * g.S] as const
-  return splitRows(g.N * g.OH, groups[0] * groups[1], length, (target, splits, rowsPerSplit) => ({
-    shader: 'conv2d_grad_weight_tiled',
-    constants: { LX, LY, VEC, CHANNELS: ROWS },
-    params: { ...g, rowsPerSplit },
-    bindings: [input(0), input(1), target],
-    workgroups: [...groups, splits],
-  }))
+  return splitRows(
+    g.N * g.OH,
+    groups[0] * groups[1],
+    g.R * g.S * g.C * g.K,
+    (target, splits, rowsPerSplit) => ({
+      shader: 'conv2d_grad_weight_tiled',
+      constants: { LX, LY, VEC, CHANNELS: ROWS },
+      params: { ...g, rowsPerSplit },
+      bindings: [input(0), input(1), target],
+      workgroups: [...groups, splits],
+    }),
+  )
+}
+
+function subgroupKernel(g: ConvGeometry): Dispatch[] {
+  const weights = g.R * g.S * g.C
+  const { LX, LY, VEC, ROWS } = subgroupTile(g.K, weights)
+  const groups = [ceilDiv(weights, ROWS * LY), ceilDiv(g.K / 4, LX * VEC)] as const
+  return splitRows(
+    g.N * g.OH,
+    groups[0] * groups[1],
+    weights * g.K,
+    (target, splits, rowsPerSplit) => ({
+      shader: 'conv2d_grad_weight_subgroup',
+      constants: { LX, LY, VEC, ROWS },
+      params: { ...g, rowsPerSplit },
+      bindings: [input(0), input(1), target],
+      workgroups: [...groups, splits],
+    }),
+    ENOUGH_FOR_CPU,
+  )
 }
 
 /** One dispatch that writes the result, or one that writes partial sums over some output rows each and their sum. */
@@ -125,13 +160,10 @@ function splitRows(
     splits: number,
     rows: number,
   ) => Dispatch,
+  enough = ENOUGH_WORKGROUPS,
 ): Dispatch[] {
   const stride = ceilDiv(length, 4) * 4
-  const wanted = Math.min(
-    ceilDiv(ENOUGH_WORKGROUPS, workgroups),
-    rows,
-    Math.floor(MAX_PARTIAL_ELEMS / stride),
-  )
+  const wanted = Math.min(ceilDiv(enough, workgroups), rows, Math.floor(MAX_PARTIAL_ELEMS / stride))
   const rowsPerSplit = ceilDiv(rows, Math.max(wanted, 1))
   const splits = ceilDiv(rows, rowsPerSplit)
   if (splits === 1) return [dispatch(output(0), 1, rowsPerSplit)]

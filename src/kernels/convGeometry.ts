@@ -108,6 +108,23 @@ export function chooseTile(channels: number, rows: number): Tile {
   return { LX, LY: 8 / LX, VEC, ROWS: leastWaste(rows) }
 }
 
+/** Lanes of the subgroups that the subgroup kernels are written for: llvmpipe's. */
+export const SUBGROUP_LANES = 8
+
+/**
+ * The tile of a subgroup kernel: `ROWS` of `rows` pixels (or rows of weights) for each of LY groups of lanes. 32 × 2 sums of
+ * vec4s are the most that llvmpipe still keeps apart; narrow layers put lanes over pixels instead of over channels that
+ * are not there.
+ */
+export function subgroupTile(channels: number, rows: number): Tile {
+  const vectors = channels / 4
+  const LX = [8, 4, 2].find((lanes) => vectors >= (lanes === 8 ? 16 : lanes)) ?? 1
+  const LY = SUBGROUP_LANES / LX
+  const VEC = vectors >= 2 * LX && LX > 2 ? 2 : 1
+  const ROWS = [8, 16].find((height) => height * LY >= rows) ?? (LX === 1 ? 16 : 32)
+  return { LX, LY, VEC, ROWS }
+}
+
 /** The tile height of 14 down to 8 that covers `rows` with the fewest left over; small ones are covered at once. */
 function leastWaste(rows: number): number {
   if (rows < 8) return rows

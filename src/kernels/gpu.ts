@@ -1,3 +1,4 @@
+import type { Traits } from './op.ts'
 import { BufferPool } from './pool.ts'
 import { pipelineKey, type Shader, type ShaderLoader, specialize } from './shader.ts'
 
@@ -70,6 +71,13 @@ export class Gpu {
     const { architecture, description, device, vendor } = this.adapter.info
     const model = architecture === 'software' ? description || device : device || description
     return model || vendor || 'unknown adapter'
+  }
+
+  /** What the choice of kernels may depend on. */
+  get traits(): Traits {
+    const { subgroupMinSize, subgroupMaxSize } = this.adapter.info
+    const isFixed = this.has('subgroups') && subgroupMinSize === subgroupMaxSize
+    return { subgroupLanes: isFixed ? (subgroupMinSize ?? null) : null }
   }
 
   has(feature: GPUFeatureName): boolean {

@@ -1,5 +1,16 @@
-import { conv2dDefaults, convolution } from './conv2d.ts'
-import { ceilDiv, type Dispatch, elems, grid, input, type Op, output, ShapeError, type Spec } from './op.ts'
+import { conv2dDefaults, convolutions } from './conv2d.ts'
+import {
+  ceilDiv,
+  type Dispatch,
+  elems,
+  grid,
+  input,
+  type Op,
+  output,
+  ShapeError,
+  type Spec,
+  type Traits,
+} from './op.ts'
 import { broadcastShapes, mergeAxes, repeatedStrides, sumTo, walkParams } from './strided.ts'
 
 /**
@@ -24,14 +35,14 @@ export const matmul: Op<object> = {
     return [{ shape: [...batch, a.at(-2)!, N] }]
   },
 
-  kernels(inputs, [y]) {
+  kernels(inputs, [y], _attrs, traits) {
     const bindings = [input(0), input(1), input(inputs.length === 3 ? 2 : 1), output(0)]
     const HAS_BIAS = Number(inputs.length === 3)
     const [K, N] = inputs[1]!.shape.slice(-2) as [number, number]
     if (elems(inputs[1]!) !== K * N) return [batched(inputs, y!, bindings, HAS_BIAS)]
     // one right matrix for all rows of all batches
     const rows = elems(y!) / N
-    if (N % 4 === 0) return [asConvolution(rows, K, N, inputs.length)]
+    if (N % 4 === 0) return asConvolution(rows, K, N, inputs.length, traits)
     return [batched([{ shape: [rows, K] }, { shape: [K, N] }], { shape: [rows, N] }, bindings, HAS_BIAS)]
   },
 
@@ -118,8 +129,9 @@ function batchWalk(inputs: readonly Spec[], axes: readonly number[]) {
 }
 
 /** Rows are the pixels of a 1×1 convolution, whose kernel is the faster one. */
-function asConvolution(rows: number, K: number, N: number, inputCount: number): Dispatch {
+function asConvolution(rows: number, K: number, N: number, inputCount: number, traits: Traits): Dispatch[] {
   const inputs = [{ shape: [1, 1, rows, K] }, { shape: [1, 1, K, N] }]
   const refs = Array.from({ length: inputCount }, (_, i) => input(i))
-  return convolution(inputs, refs, { ref: output(0), start: 0, channels: N }, conv2dDefaults)
+  const target = { ref: output(0), start: 0, channels: N }
+  return convolutions(inputs, refs, target, conv2dDefaults, traits)[0]!.dispatches
 }

@@ -41,6 +41,21 @@ export interface Dispatch {
   readonly workgroups: readonly [number, number, number]
 }
 
+/** What the choice of kernels may depend on besides shapes. */
+export interface Traits {
+  /** Lanes of the adapter's subgroups, where it has them in one fixed size. */
+  readonly subgroupLanes: number | null
+}
+
+/** Kernels that run on any adapter. */
+export const PORTABLE: Traits = { subgroupLanes: null }
+
+/** One of several ways to compute the same. */
+export interface Candidate {
+  readonly name: string
+  readonly dispatches: Dispatch[]
+}
+
 /** Emits the gradient of an operator as more nodes of the same graph. */
 export interface GradBuilder {
   readonly inputs: readonly Tensor[]
@@ -64,7 +79,9 @@ export interface Op<A extends object> {
   /** Output shapes; throws a `ShapeError` that shows the shapes when they don't fit. */
   infer(inputs: readonly Spec[], attrs: A): Spec[]
   /** The dispatches that compute it. Pure data, no GPU here. None: the planner aliases memory instead (view, pack). */
-  kernels(inputs: readonly Spec[], outputs: readonly Spec[], attrs: A): Dispatch[]
+  kernels(inputs: readonly Spec[], outputs: readonly Spec[], attrs: A, traits: Traits): Dispatch[]
+  /** All ways to compute it that fit the shapes and the adapter, where there are several; `kernels` takes the first. */
+  candidates?(inputs: readonly Spec[], outputs: readonly Spec[], attrs: A, traits: Traits): Candidate[]
   /** Gradient with respect to each input. Absent: not differentiable. */
   grad?(builder: GradBuilder, attrs: A): (Tensor | null)[]
   /** Naive float64 loops: the specification. Shares no indexing with the kernels. */

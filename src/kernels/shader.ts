@@ -29,7 +29,7 @@ export function specialize(
   name: string,
   constants: Readonly<Record<string, number>>,
 ): Shader {
-  let code = withHelpers(load, `${name}.wgsl`)
+  let code = directivesFirst(withHelpers(load, `${name}.wgsl`))
   const overrides: Record<string, number> = {}
   for (const [constant, value] of Object.entries(constants)) {
     const line = new RegExp(`^(const|override) ${constant}(\\s*:\\s*\\w+)? = [^;]+;`, 'm')
@@ -51,6 +51,12 @@ function withHelpers(load: ShaderLoader, path: string, seen = new Set<string>())
     .filter((h) => !seen.has(h))
   for (const helper of helpers) seen.add(helper)
   return [...helpers.map((h) => withHelpers(load, h, seen)), text].join('\n')
+}
+
+/** WGSL wants `enable` before everything else, helpers too. */
+function directivesFirst(code: string): string {
+  const directive = /^enable \w+;$/gm
+  return [...(code.match(directive) ?? []), code.replace(directive, '')].join('\n')
 }
 
 function paramFields(code: string): ParamField[] {

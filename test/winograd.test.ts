@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest'
+import { convGeometry } from '../src/kernels/convGeometry.ts'
+import { type Dispatch, input, output } from '../src/kernels/op.ts'
+import { winogradConvolution, winogradGradWeight } from '../src/kernels/winograd.ts'
+import { type Row, rowsOf, runsOn, useGpu } from './harness.ts'
+import { verify } from './launch.ts'
+
+const gpu = useGpu()
+
+/** The row of an operator whose first inputs have these shapes, computed by the given dispatches. */
+function rowBy(name: 'conv2d' | 'conv2dGradWeight', shapes: string, dispatches: Dispatch[]): Row {
+  const row = rowsOf(name).find(
+    ({ specs }) => specs.map(({ shape }) => shape.join('×')).join(' ') === shapes,
+  )!
+  const candidates = () => [{ name: 'in parts', dispatches }]
+  return { ...row, op: { ...row.op, candidates }, candidate: 'in parts' }
+}
+
+// 3 images of 3 × 2 tiles
+const attrs = { stride: [1, 1], dilation: [1, 1], padding: 'same', groups: 1 } as const
+const g = convGeometry('conv2d', { shape: [3, 9, 7, 12] }, { shape: [3, 3, 12, 20] }, attrs)
+const partsOf = (dispatches: Dispatch[]) =>
+  dispatches.filter(({ shader }) => shader === 'winograd_input').map(({ params }) => params.tiles)
+
+it.each([
+  [1e6, [18]],
+  [36 * 20 * 7, [6, 6, 6]],
+  [36 * 20 * 5, [5, 5, 5, 3]],
+  [1, Array(18).fill(1)],
+])('tiles are taken in parts of at most %i elements', async (partElems, parts) => {
+  const forward = winogradConvolution(
+    g,
+    {
+      constants: { HAS_BIAS: 1, HAS_RESIDUAL: 0, ACTIVATION: 1 },
+      params: { yStart: 0, yChannels: 20, residualScale: 1, low: 0, high: 0 },
+      bindings: [input(0), input(1), input(2), input(1), output(0)],
+    },
+    { partElems },
+  )
+  const backward = winogradGradWeight(g, partElems)
+  expect([partsOf(forward), partsOf(backward)]).toEqual([parts, parts])
+  for (const row of [
+    rowBy('conv2d', '3×9×7×12 3×3×12×20 20', forward),
+    rowBy('conv2dGradWeight', '3×9×7×12 3×9×7×20', backward),
+  ]) {
+    if (runsOn(gpu(), row)) expect((await verify(gpu(), row)).problems).toEqual([])
+  }
+})
