@@ -1,6 +1,6 @@
+import type { Clock } from '../src/graph/timer.ts'
 import type { ClassifierRow } from './classifiers.ts'
 import { copyRateAt, type Peaks } from './peaks.ts'
-import type { Clock } from './timer.ts'
 import type { Size, Work } from './workload.ts'
 
 /** One measured kernel at one shape. */

@@ -6,7 +6,7 @@ import { Variables } from '../graph/execute.ts'
 import type { TrainingSettings } from '../io/checkpoint.ts'
 import { type ClassifierFile, openClassifier } from '../io/classify.ts'
 import { type ClassVectors, openPhotos, openRecords, type TrainingSource } from '../io/dataset.ts'
-import { adapterSummary, openGpu } from '../io/dawn.ts'
+import { adapterSummary } from '../io/dawn.ts'
 import { saveFile } from '../io/save.ts'
 import { readWeights } from '../io/weights.ts'
 import type { Gpu } from '../kernels/gpu.ts'
@@ -28,6 +28,7 @@ import {
   train,
 } from '../train.ts'
 import { type Score, validate } from '../validate.ts'
+import { openAdapter } from './adapter.ts'
 import { CLASSIFIER_OPTIONS } from './classifier.ts'
 import { type Call, type Command, type Flags, wrong } from './command.ts'
 import { findClassVectors, findData, type TrainingData } from './training-data.ts'
@@ -112,7 +113,7 @@ export const trainCommand: Command = {
   async run(call) {
     const asked = askedOf(call.flags) // a wrong command line is told without waking the GPU
     const preciseTimestamps = call.flags.text('profile') !== undefined
-    const gpu = await openGpu({ adapter: call.flags.text('adapter'), preciseTimestamps })
+    const gpu = await openAdapter(call, { preciseTimestamps })
     try {
       return await trainOn(gpu, call, asked)
     } finally {
@@ -124,8 +125,10 @@ export const trainCommand: Command = {
 async function trainOn(gpu: Gpu, { positionals, flags, terminal, interrupted }: Call, asked: Asked) {
   const adapter = adapterSummary(gpu)
   const data = await findData(positionals, flags)
-  const { options, architecture, classifier } = await optionsOf(flags, asked, data, adapter.isSoftware)
+  const { options, architecture, classifier } = await optionsOf(flags, asked, data, gpu)
   const { settings, out, profiler } = options
+  if (useChoices(gpu, settings))
+    terminal.say('it goes on with the kernels that it began with, not with those of the tuning')
   const vectors = await openClassVectors(gpu, classifier, settings)
   const source = await open(data, settings, vectors, terminal)
   terminal.say(
@@ -196,10 +199,19 @@ function askedOf(flags: Flags) {
   }
 }
 
-async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, isSoftware: boolean) {
+/** Lets a training compute as it began, whatever was tuned since. Returns whether that makes a difference. */
+function useChoices(gpu: Gpu, { choices = {} }: TrainingSettings): boolean {
+  const tuned = gpu.choices
+  gpu.choices = new Map(Object.entries(choices))
+  const isSame = ([key, name]: [string, string]) => gpu.choices.get(key) === name
+  return tuned.size !== gpu.choices.size || ![...tuned].every(isSame)
+}
+
+async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {
   const { seed, batch, size, width, learningRate, schedule, warmup, averaging, fit, classDropout } =
     asked.settings
-  const scale = data.kind === 'samples' ? SCALE.samples : isSoftware ? SCALE.software : SCALE.gpu
+  const scale =
+    data.kind === 'samples' ? SCALE.samples : adapterSummary(gpu).isSoftware ? SCALE.software : SCALE.gpu
   const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
   const start = await startOf(flags, out, { ...asked.settings, data: data.identity })
   const resumed = start.kind === 'resume' ? start.checkpoint.settings.classVectors : undefined
@@ -221,6 +233,7 @@ async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, isSoftw
           classVectors: classVectors.origin,
           classDropout: classDropout ?? CLASS_DROPOUT,
           data: data.identity,
+          ...(gpu.choices.size ? { choices: Object.fromEntries(gpu.choices) } : {}),
         }
   const epochs = asked.epochs ?? (data.kind === 'samples' ? EPOCHS.samples : EPOCHS.photos)
   const profiler = flags.text('profile') === undefined ? undefined : new Profiler()
