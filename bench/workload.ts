@@ -30,13 +30,18 @@ export interface Work {
 
 export const CLASSES = 1000
 
-/** The plans of a colouring and of a training step. */
-export function plansOf({ width, size, batch }: Size, maxBindingBytes: number, traits = PORTABLE) {
+/** A colouring and a training step. */
+export function graphsOf({ width, size, batch }: Size) {
   const image = { batch, height: size, width: size }
   const architecture = { classes: CLASSES, width }
+  return [inferenceGraph(architecture, image), trainingGraph(architecture, image)] as const
+}
+
+export function plansOf(size: Size, maxBindingBytes: number, traits = PORTABLE) {
+  const [forward, training] = graphsOf(size)
   return {
-    forward: compile(inferenceGraph(architecture, image), maxBindingBytes, traits),
-    training: compile(trainingGraph(architecture, image), maxBindingBytes, traits),
+    forward: compile(forward, maxBindingBytes, traits),
+    training: compile(training, maxBindingBytes, traits),
   }
 }
 

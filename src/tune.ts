@@ -1,4 +1,4 @@
-import { Alone } from './graph/alone.ts'
+import { Alone, alone } from './graph/alone.ts'
 import { type Convolution, candidatesOf } from './graph/convolutions.ts'
 import { type Repeatable, repeatsFor, Timer } from './graph/timer.ts'
 import type { Measured } from './io/tuning.ts'
@@ -35,14 +35,15 @@ export async function tune(
   const track = { gpu, timer: new Timer(gpu), speeds: new Speeds() }
   const end = performance.now() + seconds * 1000
   try {
-    await checkClock(track, ordered.at(-1)!)
+    if (ordered.length) await alone(gpu, ordered.at(-1)!, (work) => track.timer.check(work))
     for (const [i, convolution] of ordered.entries()) {
       const left = end - performance.now()
       if (signal.aborted || left <= 0) break
       progress(i, convolution)
       const milliseconds = left * shareOf(ordered.slice(i))
       const names = candidatesOf(convolution, gpu.traits).map(({ name }) => name)
-      const isAffordable = (name: string) => track.speeds.expected(convolution, name) < milliseconds / 2
+      const isAffordable = (name: string) =>
+        MIN_ROUNDS * track.speeds.expected(convolution, name) < milliseconds
       const tried = names.filter((name, n) => n === 0 || isAffordable(name))
       measured.set(convolution.key, await race(track, convolution, tried, milliseconds))
     }
@@ -56,15 +57,6 @@ interface Track {
   readonly gpu: Gpu
   readonly timer: Timer
   readonly speeds: Speeds
-}
-
-async function checkClock({ gpu, timer }: Track, convolution: Convolution): Promise<void> {
-  const alone = new Alone(gpu, convolution)
-  try {
-    await timer.check(await alone.by())
-  } finally {
-    alone.destroy()
-  }
 }
 
 /** The first one's share of the time that is left for all of them. */
@@ -105,11 +97,11 @@ async function race(
   milliseconds: number,
 ): Promise<Measured> {
   const end = performance.now() + milliseconds
-  const alone = new Alone(gpu, convolution)
+  const single = new Alone(gpu, convolution)
   try {
     const runners: Runner[] = []
     for (const name of names) {
-      const work = await alone.by(name)
+      const work = await single.by(name)
       const once = await firstTime(timer, work, milliseconds)
       speeds.note(convolution, name, once)
       runners.push({ name, work, once, times: [] })
@@ -122,7 +114,7 @@ async function race(
     }
     return winnerOf(runners.map(({ name, once, times }) => [name, times.length ? times : [once]]))
   } finally {
-    alone.destroy()
+    single.destroy()
   }
 }
 

@@ -147,6 +147,7 @@ describe('figures', () => {
       date: '2026-01-01T00:00:00.000Z',
       clock: 'wall',
       size: { width: 1, size: 224, batch: 1 },
+      tuned: 0,
       peaks,
       rows,
       totals,

@@ -1,4 +1,4 @@
-import { type Convolution, convolutionsOf, formatConvolution } from '../graph/convolutions.ts'
+import { type Convolution, candidatesOf, convolutionsOf, formatConvolution } from '../graph/convolutions.ts'
 import type { Graph } from '../graph/graph.ts'
 import { locate } from '../io/cache.ts'
 import { classifierGraph } from '../io/classify.ts'
@@ -32,9 +32,10 @@ export const tuneCommand: Command = {
     const { positionals, flags } = call
     if (positionals.length) throw wrong(`"${positionals[0]}": tune takes options only`)
     const seconds = flags.number('budget', { exclusive: true }) ?? BUDGET_SECONDS
-    const convolutions = convolutionsOf(await graphs(flags))
+    const all = convolutionsOf(await graphs(flags))
     const gpu = await openGpu({ adapter: flags.text('adapter') })
     try {
+      const convolutions = all.filter((convolution) => candidatesOf(convolution, gpu.traits).length > 1)
       return await tuneOn(gpu, convolutions, seconds, call)
     } finally {
       gpu.destroy()

@@ -46,3 +46,17 @@ export class Alone {
     this.gpu.pool.trim()
   }
 }
+
+/** Runs `use` on a convolution alone, by the kernels that a plan takes. */
+export async function alone<T>(
+  gpu: Gpu,
+  convolution: Convolution,
+  use: (work: Repeatable) => Promise<T>,
+): Promise<T> {
+  const single = new Alone(gpu, convolution)
+  try {
+    return await use(await single.by())
+  } finally {
+    single.destroy()
+  }
+}
