@@ -5,8 +5,10 @@ import type { Kind, Roofline, RooflineRow } from './roofline.ts'
 const WIDTH = 960
 const HEIGHT = 620
 const PLOT = { left: 70, right: 690, top: 70, bottom: 560 }
+/** Letters that stand on lines. */
+const HALO = 'paint-order="stroke" stroke="#fff" stroke-width="4"'
 const LEGEND = { left: 715, top: 84, line: 19 }
-const RADIUS = 8
+const RADIUS = 7.5
 const COLOURS: Readonly<Record<Kind, string>> = { forward: '#1f6fb4', dx: '#d9730d', dw: '#2f8f4e' }
 const NAMES: Readonly<Record<Kind, string>> = {
   forward: 'forward',
@@ -14,7 +16,7 @@ const NAMES: Readonly<Record<Kind, string>> = {
   dw: 'gradient to the weight',
 }
 
-/** A logarithmic axis from `low` to `high`, whole powers of ten, drawn from `from` to `to`. */
+/** A logarithmic axis from `low` to `high`, drawn from `from` to `to`. */
 interface Axis {
   readonly low: number
   readonly high: number
@@ -49,27 +51,32 @@ const intensity = ({ flops, bytes }: RooflineRow) => flops / bytes
 const speed = ({ flops, milliseconds }: RooflineRow) => flops / 1e6 / milliseconds
 
 function axis(values: readonly number[], from: number, to: number): Axis {
-  const low = Math.floor(Math.log10(Math.min(...values)))
-  // a value on the border would have its dot cut
-  const high = Math.ceil(Math.log10(1.2 * Math.max(...values)))
-  return { low, high, from, to }
+  // dots on the border would be cut
+  return { low: Math.min(...values) / 1.6, high: Math.max(...values) * 1.6, from, to }
 }
 
 function place({ low, high, from, to }: Axis, value: number): number {
-  return from + ((Math.log10(value) - low) / (high - low)) * (to - from)
+  return from + (Math.log(value / low) / Math.log(high / low)) * (to - from)
 }
 
-const powers = ({ low, high }: Axis) => Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i))
+/** 1, 2 and 5 times the powers of ten. */
+function ticks({ low, high }: Axis): number[] {
+  const first = Math.floor(Math.log10(low))
+  const powers = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, i) => first + i)
+  return powers
+    .flatMap((power) => [1, 2, 5].map((digit) => Number(`${digit}e${power}`)))
+    .filter((value) => value >= low && value <= high)
+}
 
 function grid(x: Axis, y: Axis): string[] {
   const { left, right, top, bottom } = PLOT
   const middle = (left + right) / 2
   return [
-    ...powers(x).flatMap((value) => [
+    ...ticks(x).flatMap((value) => [
       line(place(x, value), top, place(x, value), bottom, '#ddd'),
       text(place(x, value), bottom + 18, label(value), 'text-anchor="middle"'),
     ]),
-    ...powers(y).flatMap((value) => [
+    ...ticks(y).flatMap((value) => [
       line(left, place(y, value), right, place(y, value), '#ddd'),
       text(left - 8, place(y, value) + 4, label(value), 'text-anchor="end"'),
     ]),
@@ -81,17 +88,17 @@ function grid(x: Axis, y: Axis): string[] {
 /** Speed is limited by copying on the left of the ridge, by multiply-adds on its right. */
 function roof(x: Axis, y: Axis, gflops: number, gbPerSecond: number): string[] {
   const ridge = gflops / gbPerSecond
-  const [leftmost, lowest] = [10 ** x.low, 10 ** y.low]
-  const start = Math.max(leftmost, lowest / gbPerSecond)
+  const start = Math.max(x.low, y.low / gbPerSecond)
   const points = [
     [start, start * gbPerSecond],
     [ridge, gflops],
-    [10 ** x.high, gflops],
+    [x.high, gflops],
   ].map(([at, height]) => `${round(place(x, at!))},${round(place(y, height!))}`)
-  const named = `${label(gflops)} GFLOP/s multiply-add, ${label(gbPerSecond)} GB/s copy`
+  const named = `${label(gbPerSecond)} GB/s copied, ${label(gflops)} GFLOP/s multiplied and added`
   return [
     `<polyline points="${points.join(' ')}" fill="none" stroke="#222" stroke-width="2"/>`,
-    text(PLOT.right - 6, place(y, gflops) - 7, named, 'text-anchor="end"'),
+    text(PLOT.left + 8, place(y, gflops) - 7, named, HALO),
+    text(PLOT.left + 8, PLOT.top + 16, "above the roof: Winograd's kernels, which need fewer products", HALO),
   ]
 }
 

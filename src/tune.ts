@@ -11,6 +11,8 @@ const MIN_ROUNDS = 5
 const MAX_ROUNDS = 25
 /** Who takes so many times as long as the fastest at first is not looked at again. */
 const HOPELESS = 3
+/** Share of all operations that hardly counts. */
+const MINOR = 0.01
 
 export interface TuneOptions {
   /** About how long it may take. */
@@ -21,21 +23,21 @@ export interface TuneOptions {
 }
 
 /**
- * Times the candidates of each convolution in turns and returns what is to be taken, by `choiceKey`. Small ones come
+ * Times the candidates of each convolution in turns and returns what is to be taken, by `choiceKey`. Smaller ones come
  * first: what they tell of a candidate's speed saves trying it where it would take up all the time. Half of the time is
- * dealt out evenly, half by work; convolutions for which none is left are missing from the result.
+ * dealt out evenly, half by work; convolutions for which too little is left to compare are missing from the result.
  */
 export async function tune(
   gpu: Gpu,
   convolutions: readonly Convolution[],
   { seconds, progress, signal }: TuneOptions,
 ): Promise<Map<string, Measured>> {
-  const ordered = [...convolutions].sort((a, b) => a.flops - b.flops)
+  const ordered = inOrder(convolutions)
   const measured = new Map<string, Measured>()
   const track = { gpu, timer: new Timer(gpu), speeds: new Speeds() }
   const end = performance.now() + seconds * 1000
   try {
-    if (ordered.length) await alone(gpu, ordered.at(-1)!, (work) => track.timer.check(work))
+    if (ordered.length) await alone(gpu, ordered[0]!, (work) => track.timer.check(work))
     for (const [i, convolution] of ordered.entries()) {
       const left = end - performance.now()
       if (signal.aborted || left <= 0) break
@@ -45,12 +47,23 @@ export async function tune(
       const isAffordable = (name: string) =>
         MIN_ROUNDS * track.speeds.expected(convolution, name) < milliseconds
       const tried = names.filter((name, n) => n === 0 || isAffordable(name))
-      measured.set(convolution.key, await race(track, convolution, tried, milliseconds))
+      if (tried.length > 1) measured.set(convolution.key, await race(track, convolution, tried, milliseconds))
     }
   } finally {
     track.timer.destroy()
   }
   return measured
+}
+
+/** From small to large, but last of all the small ones that together hardly count. */
+function inOrder(convolutions: readonly Convolution[]): Convolution[] {
+  const ascending = [...convolutions].sort((a, b) => a.flops - b.flops)
+  let rest = MINOR * sum(ascending.map(({ flops }) => flops))
+  const minor = ascending.findIndex(({ flops }) => {
+    rest -= flops
+    return rest < 0
+  })
+  return [...ascending.slice(minor), ...ascending.slice(0, minor)]
 }
 
 interface Track {

@@ -21,7 +21,7 @@ import { onFullDisk } from './full-disk.ts'
 import { killAndResume, stepOf, succeeded, trainThrough } from './kill.ts'
 import { appears, type Ended, run, start } from './program.ts'
 
-const COMMANDS = ['train', 'colorize', 'prepare', 'evaluate', 'golden', 'doctor', 'onnx', 'weights']
+const COMMANDS = ['train', 'colorize', 'prepare', 'evaluate', 'golden', 'doctor', 'onnx', 'weights', 'tune']
 const STEPS = 40
 const TRAIN =
   'samples/photos --classifier none --size 16 --batch 2 --width 0.05 --seed 3 --checkpoint-every 7 --validate-every 15'.split(
