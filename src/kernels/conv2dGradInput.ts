@@ -7,6 +7,7 @@ import {
   flattenPointwise,
   SUBGROUP_LANES,
   subgroupTile,
+  transposeTaps,
 } from './convGeometry.ts'
 import { ceilDiv, type Dispatch, expectRanks, grid, input, type Op, output, scratch } from './op.ts'
 import { winogradGradInput, withWinograd } from './winograd.ts'
@@ -102,15 +103,9 @@ function generalKernel(g: ConvGeometry, groups: number): Dispatch {
 
 /** First w [R·S, C, K] → [R·S, K, C], so that lanes over c read it contiguously; it is small beside the products. */
 function onTransposed(g: ConvGeometry, dispatch: Omit<Dispatch, 'bindings'>): Dispatch[] {
-  const batch = g.R * g.S
-  const transposed = scratch(0, batch * g.C * g.K)
+  const transposed = scratch(0, g.R * g.S * g.C * g.K)
   return [
-    {
-      shader: 'transpose_matrix',
-      params: { batch, rows: g.C, columns: g.K },
-      bindings: [input(1), transposed],
-      workgroups: grid(ceilDiv(batch * g.C * g.K, 64)),
-    },
+    transposeTaps(g.R * g.S, g.C, g.K, input(1), transposed),
     { ...dispatch, bindings: [input(0), transposed, output(0)] },
   ]
 }
