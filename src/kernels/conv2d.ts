@@ -14,6 +14,7 @@ import {
   type Candidate,
   ceilDiv,
   type Dispatch,
+  fitsGrid,
   grid,
   input,
   type Op,
@@ -169,8 +170,9 @@ export function convolutions(
   if (isThin(g, attrs.groups)) return [{ name: 'thin', dispatches: thinKernels(g, work, traits) }, general]
   if (attrs.groups > 1 || !hasVectors) return [general]
   const portable = [{ name: 'tiled', dispatches: [tiledKernel(flattenPointwise(g), work)] }, general]
-  if (traits.subgroupLanes !== SUBGROUP_LANES) return portable
-  const direct = [{ name: 'subgroup', dispatches: [subgroupKernel(g, work)] }, ...portable]
+  const subgroup = subgroupKernel(g, work)
+  if (traits.subgroupLanes !== SUBGROUP_LANES || !fitsGrid(subgroup)) return portable
+  const direct = [{ name: 'subgroup', dispatches: [subgroup] }, ...portable]
   return withWinograd(g, attrs.groups, direct, () => winogradConvolution(g, work))
 }
 

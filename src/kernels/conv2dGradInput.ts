@@ -9,7 +9,7 @@ import {
   subgroupTile,
   transposeTaps,
 } from './convGeometry.ts'
-import { ceilDiv, type Dispatch, expectRanks, grid, input, type Op, output, scratch } from './op.ts'
+import { ceilDiv, type Dispatch, expectRanks, fitsGrid, grid, input, type Op, output, scratch } from './op.ts'
 import { winogradGradInput, withWinograd } from './winograd.ts'
 
 export interface Conv2dGradInputAttrs extends ConvAttrs {
@@ -42,8 +42,9 @@ export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
       { name: 'tiled', dispatches: onTransposed(g, tiledKernel(flattenPointwise(g))) },
       general,
     ]
-    if (traits.subgroupLanes !== SUBGROUP_LANES) return portable
-    const direct = [{ name: 'subgroup', dispatches: onTransposed(g, subgroupKernel(g)) }, ...portable]
+    const subgroup = subgroupKernel(g)
+    if (traits.subgroupLanes !== SUBGROUP_LANES || !fitsGrid(subgroup)) return portable
+    const direct = [{ name: 'subgroup', dispatches: onTransposed(g, subgroup) }, ...portable]
     return withWinograd(g, attrs.groups, direct, () => winogradGradInput(g))
   },
 
