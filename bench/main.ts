@@ -10,7 +10,7 @@ import { medianRun, Timer } from '../src/graph/timer.ts'
 import { saveFile } from '../src/io/save.ts'
 import { openTunedGpu } from '../src/io/tuning.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
-import { elems } from '../src/kernels/op.ts'
+import { elems, PORTABLE, type Traits } from '../src/kernels/op.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
 import type { Terminal } from '../src/terminal.ts'
 import { namedClassifiers, timeClassifiers } from './classifiers.ts'
@@ -22,7 +22,8 @@ import { rooflineSvg } from './roofline-svg.ts'
 import { loadBenchShader, run } from './run.ts'
 import { CLASSES, graphsOf, plansOf, type Size, type Work, workOf } from './workload.ts'
 
-const NOTES = `GFLOP/s count two for each product of a real pixel and a weight, padding left out. GB/s count every binding once. "of
+const NOTES = `GFLOP/s count two for each product of a real pixel and a weight, padding left out; Winograd's products are the
+fewer ones that are done, and its transforms have none. GB/s count every binding once. "of
 peak" is the larger of a kernel's share of the multiply-add peak and of a copy of as many bytes; a kernel that only
 reads, or works in a cache, can be above 100%. Classifiers are run on one picture; their GFLOP/s count padding as well.
 --roofline counts the direct convolution's operations, and inputs, weights and outputs once; its floor is what these take
@@ -31,6 +32,7 @@ at the adapter's best rates. Winograd's algorithm needs fewer operations and can
 interface Options extends Size {
   readonly filter: string
   readonly seconds: number
+  readonly isPortable: boolean
   readonly adapter: string | undefined
 }
 
@@ -41,6 +43,7 @@ function optionsOf(flags: Flags): Options {
     size: flags.integer('size', { min: 8, multipleOf: 8 }) ?? 224,
     batch: flags.integer('batch') ?? 1,
     seconds: flags.number('time') ?? 0.5,
+    isPortable: flags.on('portable'),
     adapter: flags.text('adapter'),
   }
 }
@@ -48,6 +51,7 @@ function optionsOf(flags: Flags): Options {
 /** A device, a clock, and what can be measured with both. */
 interface Bench {
   readonly gpu: Gpu
+  readonly traits: Traits
   readonly timer: Timer
   readonly options: Options
   readonly terminal: Terminal
@@ -61,7 +65,13 @@ async function withBench<T>(
   const gpu = await openTunedGpu({ adapter: options.adapter, loadShader: loadBenchShader }, terminal.warn)
   const timer = new Timer(gpu)
   try {
-    return await work({ gpu, timer, options, terminal })
+    return await work({
+      gpu,
+      traits: options.isPortable ? PORTABLE : gpu.traits,
+      timer,
+      options,
+      terminal,
+    })
   } finally {
     timer.destroy()
     gpu.destroy()
@@ -89,19 +99,19 @@ async function measureAll<T>(
 }
 
 /** What was measured when, on what. */
-function headOf({ gpu, timer, options: { width, size, batch } }: Bench): Head {
+function headOf({ gpu, traits, timer, options: { width, size, batch } }: Bench): Head {
   return {
     adapter: gpu.adapterName,
     date: new Date().toISOString(),
     clock: timer.clock,
     size: { width, size, batch },
-    tuned: gpu.choices.size,
+    tuned: traits.choices?.size ?? 0,
   }
 }
 
 async function benchKernels(bench: Bench): Promise<Report> {
-  const { gpu, timer, options, terminal } = bench
-  const plans = plansOf(options, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
+  const { gpu, traits, timer, options, terminal } = bench
+  const plans = plansOf(options, gpu.device.limits.maxStorageBufferBindingSize, traits)
   const work = workOf(plans).filter((item) => matches(item, options.filter))
   const named = await namedClassifiers(options.filter)
   if (!work.length && !named.length) {
@@ -120,7 +130,7 @@ async function benchKernels(bench: Bench): Promise<Report> {
 }
 
 async function benchRoofline(bench: Bench): Promise<Roofline> {
-  const { gpu, timer, options } = bench
+  const { gpu, traits, timer, options } = bench
   const all = convolutionsOf(graphsOf(options))
   const work = all.filter(({ op, layers }) => [op, ...layers].some((name) => contains(name, options.filter)))
   if (!work.length) throw wrong(`no convolution's operator or layer contains "${options.filter}"`)
@@ -128,9 +138,9 @@ async function benchRoofline(bench: Bench): Promise<Roofline> {
     bench,
     work,
     ({ op, layers }) => `${op}, ${layers[0]}`,
-    (convolution) => alone(gpu, convolution, (ready) => timer.median(ready, options.seconds)),
+    (convolution) => alone(gpu, convolution, (ready) => timer.median(ready, options.seconds), traits),
   )
-  return { ...headOf(bench), ...rooflineOf(work, times, peaks, gpu.traits) }
+  return { ...headOf(bench), ...rooflineOf(work, times, peaks, traits) }
 }
 
 function matches({ op, dispatch, layers }: Work, filter: string): boolean {
@@ -184,6 +194,7 @@ await start({
       value: 'FILE.svg',
       help: 'instead: every convolution as a whole against its floor, as a table and a picture',
     },
+    portable: { help: 'the kernels that any adapter can run, not those made for this one' },
     time: { value: 'SECONDS', help: 'how long each kernel is measured (0.5)' },
   },
   notes: NOTES,

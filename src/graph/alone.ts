@@ -18,6 +18,7 @@ export class Alone {
   constructor(
     private readonly gpu: Gpu,
     private readonly convolution: Convolution,
+    private readonly traits = gpu.traits,
   ) {
     const { op, inputs, attrs } = convolution
     this.#variables = new Variables(gpu)
@@ -31,11 +32,11 @@ export class Alone {
 
   /** Ready to be repeated; by the candidate that a plan takes unless one is named. */
   async by(candidate?: string): Promise<Repeatable> {
-    const { traits, choices: usual, device } = this.gpu
-    const choices = candidate === undefined ? usual : new Map([[this.convolution.key, candidate]])
-    const limit = device.limits.maxStorageBufferBindingSize
-    const plan = compile(this.#graph, limit, { ...traits, choices })
-    const executor = await Executor.create(this.gpu, plan, this.#variables)
+    const { gpu, traits, convolution } = this
+    const choices = candidate === undefined ? {} : { choices: new Map([[convolution.key, candidate]]) }
+    const limit = gpu.device.limits.maxStorageBufferBindingSize
+    const plan = compile(this.#graph, limit, { ...traits, ...choices })
+    const executor = await Executor.create(gpu, plan, this.#variables)
     this.#executors.push(executor)
     return executor
   }
@@ -52,8 +53,9 @@ export async function alone<T>(
   gpu: Gpu,
   convolution: Convolution,
   use: (work: Repeatable) => Promise<T>,
+  traits = gpu.traits,
 ): Promise<T> {
-  const single = new Alone(gpu, convolution)
+  const single = new Alone(gpu, convolution, traits)
   try {
     return await use(await single.by())
   } finally {
