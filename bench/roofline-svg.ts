@@ -2,6 +2,7 @@ import type { Kind, Roofline, RooflineRow } from './roofline.ts'
 
 /** The picture of a roofline: both axes logarithmic, a numbered dot for each convolution, its layer in the legend. */
 
+const TITLE = 'Every convolution of the network against what the adapter can do'
 const WIDTH = 960
 const HEIGHT = 620
 const PLOT = { left: 70, right: 690, top: 70, bottom: 560 }
@@ -33,8 +34,9 @@ export function rooflineSvg(roofline: Roofline): string {
   const subtitle = `${adapter}, ${date.slice(0, 10)}; width ${size.width}, ${size.size} px, batch ${size.batch}`
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12" fill="#222">`,
+    `<title>${TITLE}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
-    text(PLOT.left, 28, 'Every convolution of the network against what the adapter can do', 'font-size="17"'),
+    text(PLOT.left, 28, TITLE, 'font-size="17"'),
     text(PLOT.left, 48, subtitle, 'fill="#666"'),
     ...grid(x, y),
     ...roof(x, y, gflops, gbPerSecond),
