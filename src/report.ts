@@ -1,8 +1,9 @@
-import { join } from 'node:path'
 import type { Checkpoint } from './io/checkpoint.ts'
 import type { ClassVectors } from './io/dataset.ts'
-import { readPhoto } from './io/image.ts'
+import type { EncodedPicture } from './io/events.ts'
+import { photoSize, readPhoto } from './io/image.ts'
 import { linePlot } from './io/plot.ts'
+import { lossCurvePath, samplesPath } from './io/run-folder.ts'
 import { saveFile } from './io/save.ts'
 import { contactSheet, type SheetRow } from './io/sheet.ts'
 import { grayOf, type Predictor, paint } from './predict.ts'
@@ -12,14 +13,14 @@ const MAX_ROWS = 8
 /** Steps over which the loss curve is smoothed, as a share of all. */
 const SMOOTHING = 1 / 50
 
-/** Writes `samples.png`: held-out photographs grey | ours | original (the report's figure 6). Returns its path. */
+/** Writes `samples.png`: held-out photographs grey | ours | original (the report's figure 6). */
 export async function writeSamples(
   out: string,
   predictor: Predictor,
   paths: readonly string[],
   saturation: number,
   vectors?: ClassVectors,
-): Promise<string> {
+): Promise<EncodedPicture> {
   const rows: SheetRow[] = []
   for (const path of spread(paths, MAX_ROWS)) {
     const original = await readPhoto(path)
@@ -27,9 +28,9 @@ export async function writeSamples(
     const ab = await predictor.predict(original, features)
     rows.push({ gray: grayOf(original), ours: paint(original, ab, saturation), original })
   }
-  const file = join(out, 'samples.png')
-  await saveFile(file, await contactSheet(rows))
-  return file
+  const png = await contactSheet(rows)
+  await saveFile(samplesPath(out), png)
+  return { png, ...(await photoSize(png, samplesPath(out))) }
 }
 
 /** Writes `loss.png`: the loss of every step, smoothed, the validations and the grey level. Returns its path. */
@@ -54,7 +55,7 @@ export async function writeLossCurve(
     },
   ]
   const labels = { title: 'training loss', xLabel: 'step', yLabel: 'ab error' }
-  const file = join(out, 'loss.png')
+  const file = lossCurvePath(out)
   await saveFile(file, await linePlot(series, labels))
   return file
 }

@@ -7,12 +7,13 @@ import { type Checkpoint, readCheckpoint, type TrainingSettings } from '../src/i
 import { openPhotos, type TrainingSource } from '../src/io/dataset.ts'
 import { openGpu } from '../src/io/dawn.ts'
 import { findPhotos } from '../src/io/photos.ts'
+import { checkpointPath } from '../src/io/run-folder.ts'
 import type { Weights } from '../src/io/weights.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import { elems } from '../src/kernels/op.ts'
 import { layoutOf } from '../src/model/layout.ts'
 import type { Terminal } from '../src/terminal.ts'
-import { checkpointPath, resumable, type TrainOptions, train } from '../src/train.ts'
+import { resumable, type TrainOptions, train } from '../src/train.ts'
 
 const NETWORK = { size: 16, width: 0.1, classes: 5 }
 const SOURCE = {

@@ -64,8 +64,7 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
     ...prefixed('adam.v/', unpackArena(parameters, v)),
     ['history.loss', { shape: [losses.length], data: losses }] as const,
   ])
-  const writable = new Map([...tensors].map(([name, { shape, data }]) => [name, { shape: [...shape], data }]))
-  await writeSafetensors(path, writable, {
+  await writeSafetensors(path, tensors, {
     format: FORMAT,
     version: VERSION,
     step: String(step),
@@ -74,6 +73,22 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
     rng: JSON.stringify({ generator: 'philox4x32-10', seed: settings.seed, epoch, position }),
     settings: JSON.stringify(settings),
     validations: JSON.stringify(validations),
+  })
+}
+
+/** What is known of the weights with the lowest validation error. */
+export interface Best extends Validation {
+  readonly weights: Weights
+  readonly settings: TrainingSettings
+}
+
+/** Writes weights without what a training needs to go on, atomically. Throws as `writeCheckpoint`. */
+export async function writeBest(path: string, { weights, step, abMse, settings }: Best): Promise<void> {
+  await writeSafetensors(path, weightTensors(weights), {
+    format: 'webgpu-colorizer weights',
+    step: String(step),
+    abMse: String(abMse),
+    settings: JSON.stringify(settings),
   })
 }
 
