@@ -145,10 +145,11 @@ describe('colorize', () => {
     for (const name of GOOD) {
       const coloured = await readPhoto(join(out, name))
       const { largest, mean } = lightnessError(await readPhoto(join(input, name)), coloured)
-      // rounding to 8 bits moves L* by 0.25 at most; JPEG and WebP lose some on top of it
+      // rounding to 8 bits moves L* by 0.25 at most, and evenly spread errors by half of that in the mean; JPEG and WebP
+      // lose some on top of it
       const isLossless = /png|tif/.test(name)
       expect({ name, largest, isRight: largest < (isLossless ? 0.25 : 12) }).toMatchObject({ isRight: true })
-      expect({ name, mean, isRight: mean < (isLossless ? 0.1 : 1) }).toMatchObject({ isRight: true })
+      expect({ name, mean, isRight: mean < (isLossless ? 0.125 : 1) }).toEqual({ name, mean, isRight: true })
       expect({ name, isColoured: isColoured(coloured) }).toEqual({ name, isColoured: true })
       expect(sizes[name]).toEqual([coloured.width, coloured.height])
     }

@@ -5,7 +5,7 @@
  *
  * little-endian. Source: TensorFlow, "TFRecord and tf.train.Example", section "TFRecords format details".
  */
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { EXIT, UserError } from '../errors.ts'
 import { fileTrouble } from './trouble.ts'
 
@@ -50,49 +50,6 @@ export function frameOf(data: Uint8Array): { header: Uint8Array; footer: Uint8Ar
   viewOf(header).setUint32(LENGTH_BYTES, maskedCrc32c(header.subarray(0, LENGTH_BYTES)), true)
   viewOf(footer).setUint32(0, maskedCrc32c(data), true)
   return { header, footer }
-}
-
-export interface RecordWriter {
-  write(data: Uint8Array): Promise<void>
-  /** Flushes everything to the disk, still aside. */
-  finish(): Promise<void>
-  /** Gives the finished file its name, in place of an old one. */
-  publish(): Promise<void>
-  /** Removes what was written aside. */
-  discard(): Promise<void>
-}
-
-/** Writes records to a file aside (`path`.PID.part); it gets its name only when it is whole. Throws UserError. */
-export async function openRecordWriter(path: string): Promise<RecordWriter> {
-  const part = `${path}.${process.pid}.part`
-  const orTrouble = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await work
-    } catch (error) {
-      throw fileTrouble('write', path, error)
-    }
-  }
-  const file = await orTrouble(open(part, 'w'))
-  let isOpen = true
-  const close = async () => {
-    if (isOpen) await file.close()
-    isOpen = false
-  }
-  return {
-    async write(data) {
-      const { header, footer } = frameOf(data)
-      for (const piece of [header, data, footer]) await orTrouble(file.writeFile(piece))
-    },
-    async finish() {
-      await orTrouble(file.sync())
-      await close()
-    },
-    publish: () => orTrouble(rename(part, path)),
-    async discard() {
-      await close()
-      await rm(part, { force: true })
-    },
-  }
 }
 
 /**
