@@ -8,12 +8,14 @@ import { saveFile } from './io/save.ts'
 import { contactSheet, type SheetRow } from './io/sheet.ts'
 import { grayOf, type Predictor, paint } from './predict.ts'
 
+/** Longest side of a picture in the sheet that goes into the log, of which there may be hundreds. */
+const LOGGED_CELL = 96
 /** Rows of the contact sheet. */
 const MAX_ROWS = 8
 /** Steps over which the loss curve is smoothed, as a share of all. */
 const SMOOTHING = 1 / 50
 
-/** Writes `samples.png`: held-out photographs grey | ours | original (the report's figure 6). */
+/** Writes `samples.png`: held-out photographs grey | ours | original (the report's figure 6). Returns a small one for the log. */
 export async function writeSamples(
   out: string,
   predictor: Predictor,
@@ -28,9 +30,9 @@ export async function writeSamples(
     const ab = await predictor.predict(original, features)
     rows.push({ gray: grayOf(original), ours: paint(original, ab, saturation), original })
   }
-  const png = await contactSheet(rows)
-  await saveFile(samplesPath(out), png)
-  return { png, ...(await photoSize(png, samplesPath(out))) }
+  await saveFile(samplesPath(out), await contactSheet(rows))
+  const png = await contactSheet(rows, { cell: LOGGED_CELL })
+  return { png, ...(await photoSize(png, 'the contact sheet')) }
 }
 
 /** Writes `loss.png`: the loss of every step, smoothed, the validations and the grey level. Returns its path. */

@@ -193,9 +193,9 @@ function open(
   vectors: ClassVectors | undefined,
   terminal: Terminal,
 ): Promise<TrainingSource> {
-  const { size, batch, seed, classes, fit } = settings
+  const { size, batch, seed, classes, fit, lightnessJitter } = settings
   const options = {
-    ...{ size, batch, seed, classes, augment: fit === 'crop', fit },
+    ...{ size, batch, seed, classes, augment: fit === 'crop', fit, lightnessJitter },
     classVectors: vectors,
     classDropout: settings.classVectors ? settings.classDropout : 1,
     onUndecodable: terminal.warn,

@@ -21,7 +21,7 @@ const SCALE = {
 /** What is the same everywhere. A share of the samples lacks its class vector, so that the network colours without, too. */
 const DEFAULTS: Omit<TrainingSettings, 'size' | 'batch' | 'width' | 'classes' | 'classVectors' | 'data'> = {
   ...{ seed: 0, learningRate: 1e-3, schedule: 'cosine', warmup: 50, averaging: 0.999 },
-  ...{ fit: 'crop', classDropout: 0.3 },
+  ...{ fit: 'crop', classDropout: 0.3, lightnessJitter: 0.1 },
 }
 const EVERY = { checkpoint: 100, validation: 250 }
 
@@ -37,7 +37,7 @@ const PRESETS: Readonly<Record<(typeof PRESET_NAMES)[number], Preset>> = {
   /** Zhao 2019, with the classifier's input scaled once. Pictures that are padded are not augmented. */
   report: {
     settings: {
-      ...{ width: 1, size: 224, batch: 32, fit: 'pad' },
+      ...{ width: 1, size: 224, batch: 32, fit: 'pad', lightnessJitter: 0 },
       ...{ learningRate: 1e-3, schedule: 'steps', warmup: 0, averaging: 0, classDropout: 0 },
     },
     epochs: 400,
@@ -87,6 +87,10 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
     value: 'crop|pad',
     help: `crop pictures to fill the square, or pad them with white as the report did (default ${DEFAULTS.fit})`,
   },
+  'lightness-jitter': {
+    value: 'F',
+    help: `changes what the network sees as age does: contrast by up to this share, and grain (default ${DEFAULTS.lightnessJitter}; 0: nothing)`,
+  },
   ...CLASSIFIER_OPTIONS,
   'class-dropout': {
     value: 'F',
@@ -128,6 +132,7 @@ export function askedOf(flags: Flags): Asked {
     warmup: flags.integer('warmup', { min: 0 }),
     averaging: flags.number('averaging', { max: 1 }),
     fit: flags.choice('fit', ['crop', 'pad']),
+    lightnessJitter: flags.number('lightness-jitter', { max: 1 }),
     classDropout: flags.number('class-dropout', { max: 1 }),
   }
   return {

@@ -6,7 +6,7 @@ import { readSafetensors, writeSafetensors } from './safetensors.ts'
 import { type Weights, weightsFrom, weightTensors } from './weights.ts'
 
 /** Raised whenever an old checkpoint would not continue to the same bits. */
-const VERSION = '3'
+const VERSION = '4'
 const FORMAT = 'webgpu-colorizer checkpoint'
 
 /** What makes two trainings the same; a resumed one must not change it. */
@@ -23,6 +23,8 @@ export interface TrainingSettings {
   /** Decay of the running average of the weights; 0 keeps the last ones. */
   readonly averaging: number
   readonly fit: 'crop' | 'pad'
+  /** How much the lightness that the network sees is changed at random, see `jitterLightness`. */
+  readonly lightnessJitter: number
   /** Where the class vectors come from; null when the network was trained without any. */
   readonly classVectors: ClassVectorOrigin | null
   /** The share of samples that were shown without their class vector. */
@@ -188,7 +190,7 @@ function parse<T>(
 
 const NUMBERS = [
   ...(['seed', 'batch', 'size', 'width', 'classes'] as const),
-  ...(['learningRate', 'warmup', 'averaging', 'classDropout'] as const),
+  ...(['learningRate', 'warmup', 'averaging', 'classDropout', 'lightnessJitter'] as const),
 ]
 
 function isSettings(value: unknown): value is TrainingSettings {
