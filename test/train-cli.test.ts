@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Validation } from '../src/io/checkpoint.ts'
 import { findPhotos } from '../src/io/photos.ts'
 import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts'
+import { weightsOf } from '../src/train.ts'
 import { readEvents } from './events.ts'
 import { onFullDisk } from './full-disk.ts'
 import { killAndResume, stepOf, succeeded, trainThrough } from './kill.ts'
@@ -76,6 +77,7 @@ describe('train', () => {
       ...['best.safetensors', 'checkpoint.safetensors', 'events.out.tfevents'],
       ...['log.jsonl', 'loss.png', 'samples.png', 'settings.json'],
     ])
+    expect(weightsOf(reference)).toBe(join(reference, 'best.safetensors'))
     const { loss, val, adapter } = json(trained)
     const settings = JSON.parse(readFileSync(join(reference, 'settings.json'), 'utf8'))
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'))

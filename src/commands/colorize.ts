@@ -31,7 +31,7 @@ export const colorizeCommand: Command = {
     },
     weights: {
       value: 'FILE',
-      help: 'weights or a checkpoint (default: the shipped ones, else the newest below runs/)',
+      help: 'weights or a checkpoint (default: the shipped ones, else the best of the newest training below runs/)',
     },
     ...CLASSIFIER_OPTIONS,
     saturation: { value: 'F', help: `multiplies a* and b* (default ${SATURATION}); 0 is grey` },
