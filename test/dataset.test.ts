@@ -124,6 +124,9 @@ describe('openPhotos', () => {
       return [0, 256, 512].map((from) => changes.slice(from, from + 256).join())
     })
     expect(new Set(ofSamples).size).toBe(12)
+    const twice = [paths[1]!, paths[1]!]
+    const oneByOne = await taken(4, { lightnessJitter, augment: false, batch: 1 }, twice)
+    expect(new Set(oneByOne.map(({ L }) => L.join())).size).toBe(4) // two places in each of two epochs
   })
 
   it('visits every sample once an epoch, in another order each time, and drops the partial batch', async () => {
