@@ -6,7 +6,7 @@ import type { Plan } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { openGpu } from '../src/io/dawn.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
-import { elems } from '../src/kernels/op.ts'
+import { elems, PORTABLE } from '../src/kernels/op.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
 import type { Terminal } from '../src/terminal.ts'
 import { namedClassifiers, timeClassifiers } from './classifiers.ts'
@@ -17,13 +17,15 @@ import { loadBenchShader, run } from './run.ts'
 import { medianRun, Timer } from './timer.ts'
 import { CLASSES, plansOf, type Size, type Work, workOf } from './workload.ts'
 
-const NOTES = `GFLOP/s count two for each product of a real pixel and a weight, padding left out. GB/s count every binding once. "of
+const NOTES = `GFLOP/s count two for each product of a real pixel and a weight, padding left out; Winograd's products are the
+fewer ones that are done, and its transforms have none. GB/s count every binding once. "of
 peak" is the larger of a kernel's share of the multiply-add peak and of a copy of as many bytes; a kernel that only
 reads, or works in a cache, can be above 100%. Classifiers are run on one picture; their GFLOP/s count padding as well.`
 
 interface Options extends Size {
   readonly filter: string
   readonly seconds: number
+  readonly isPortable: boolean
   readonly adapter: string | undefined
 }
 
@@ -34,6 +36,7 @@ function optionsOf(flags: Flags): Options {
     size: flags.integer('size', { min: 8, multipleOf: 8 }) ?? 224,
     batch: flags.integer('batch') ?? 1,
     seconds: flags.number('time') ?? 0.5,
+    isPortable: flags.on('portable'),
     adapter: flags.text('adapter'),
   }
 }
@@ -42,7 +45,11 @@ async function bench(options: Options, terminal: Terminal): Promise<Report> {
   const gpu = await openGpu({ adapter: options.adapter, loadShader: loadBenchShader })
   const timer = new Timer(gpu)
   try {
-    const plans = plansOf(options, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
+    const plans = plansOf(
+      options,
+      gpu.device.limits.maxStorageBufferBindingSize,
+      options.isPortable ? PORTABLE : gpu.traits,
+    )
     const work = workOf(plans).filter((item) => matches(item, options.filter))
     const named = await namedClassifiers(options.filter)
     if (!work.length && !named.length) {
@@ -125,6 +132,7 @@ await start({
     width: { value: 'F', help: 'width of the network (1)' },
     size: { value: 'PX', help: 'side of the picture, a multiple of 8 (224)' },
     batch: { value: 'N', help: 'pictures at once (1)' },
+    portable: { help: 'the kernels that any adapter can run, not those made for this one' },
     time: { value: 'SECONDS', help: 'how long each kernel is measured (0.5)' },
   },
   notes: NOTES,

@@ -1,7 +1,9 @@
-// y[b,j,i] = x[b,i,j]
+// y[b,j,i] = x[b,i,j], or x[batch−1−b,i,j] when REVERSED is 1
 // x [batch, rows, columns]   y [batch, columns, rows]
 // One invocation: one element of y, in y's order, so that writes are contiguous.
 // use lib/grid.wgsl
+
+override REVERSED = 0u;
 
 struct Params { batch: u32, rows: u32, columns: u32 }
 
@@ -20,5 +22,6 @@ fn main(
   if (at >= params.batch * size) { return; }
   let i = at % params.rows;
   let j = at / params.rows % params.columns;
-  y[at] = x[at / size * size + i * params.columns + j];
+  let b = select(at / size, params.batch - 1u - at / size, REVERSED == 1u);
+  y[at] = x[b * size + i * params.columns + j];
 }

@@ -94,11 +94,9 @@ describe('commands with a classifier', () => {
     const wanted = { classifier: 'mine.onnx', fit: 'stretch' }
     expect(JSON.parse(settings!)).toMatchObject({ classVectors: wanted, classDropout: 0 })
     const others = await trained('other', ...PHOTOS, '--classifier', other, '--class-dropout', '0')
-    const dropped = await trained('dropped', ...PHOTOS, '--classifier', other, '--class-dropout', '1')
     const none = await trained('none', ...PHOTOS, '--classifier', 'none')
     expect(await weightsOf(others)).not.toEqual(await weightsOf(checkpoint))
-    expect(await weightsOf(others)).not.toEqual(await weightsOf(dropped))
-    expect(await weightsOf(dropped)).toEqual(await weightsOf(none))
+    expect(await weightsOf(others)).not.toEqual(await weightsOf(none))
     expect(trainingOf((await readSafetensors(none)).metadata).classVectors).toBe(null)
   })
 
@@ -108,9 +106,7 @@ describe('commands with a classifier', () => {
     await refusal(2, sentence, [...resume, '--classifier', other])
     await refusal(2, /not of no classifier/, [...resume, '--classifier', 'none'])
     await refusal(4, /those of mine\.onnx, which is not here/, resume)
-    const copy = inFolder('copy')
-    await trained('copy', ...PHOTOS, '--classifier', mine, '--class-dropout', '0')
-    succeeded(await run([...resume, '--out', copy, '--classifier', mine]))
+    succeeded(await run([...resume, '--classifier', mine]))
   })
 
   it('train on the class vectors that records bring', async () => {

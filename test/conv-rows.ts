@@ -75,6 +75,15 @@ export const convRows: Rows<AttrsOf<'conv2d'>> = [
   conv([2, 5, 7, 12], [3, 3, 3, 8], { groups: 4, ...relu }),
   conv([2, 9, 9, 8], [3, 3, 1, 8], { groups: 8, bias, ...relu }),
   conv([1, 7, 9, 5], [3, 3, 1, 10], { groups: 5, stride: [2, 2] }),
+  // depthwise in vec4s: one pixel more than an invocation takes, strides, dilation, unlike padding
+  conv([2, 5, 9, 4], [3, 3, 1, 4], { groups: 4, bias }),
+  conv([1, 8, 7, 12], [3, 3, 1, 12], { groups: 12, stride: [2, 2], ...relu }),
+  conv([2, 4, 11, 8], [2, 5, 1, 8], { groups: 8, dilation: [2, 1], padding: [2, 0, 1, 3] }),
+  withResidual(conv([2, 3, 5, 8], [3, 3, 1, 8], { groups: 8, bias, residualScale: 0.3 })),
+  // few output channels: more than one column of taps, strides, dilation, unlike padding, a kernel of one row
+  conv([2, 7, 9, 36], [3, 3, 36, 7], { bias, ...relu }),
+  conv([1, 9, 8, 8], [3, 5, 8, 3], { stride: [2, 1], dilation: [1, 2], padding: [0, 3, 2, 1] }),
+  conv([2, 5, 6, 8], [2, 1, 8, 2], { padding: [1, 0, 0, 0] }),
   // other activations, tiled and not
   conv([1, 5, 7, 4], [3, 3, 4, 8], { activation: 'clip', min: -1, max: 3, bias }),
   conv([1, 5, 7, 3], [3, 3, 3, 5], { activation: 'clip', min: 0, max: 6 }),
@@ -93,6 +102,8 @@ export const convRows: Rows<AttrsOf<'conv2d'>> = [
   { ...conv([2, 5, 9, 4], [1, 1, 4, 64], { bias }), slice: { channels: 76, offset: 8 } },
   { ...withResidual(conv([1, 5, 6, 4], [3, 3, 4, 8], { bias })), slice: { channels: 16, offset: 8 } },
   { ...conv([2, 4, 3, 3], [3, 3, 3, 3], { bias }), slice: { channels: 8, offset: 4 } },
+  { ...conv([1, 4, 5, 4], [3, 3, 1, 4], { groups: 4 }), slice: { channels: 12, offset: 4 } },
+  { ...conv([2, 4, 3, 8], [3, 3, 8, 3], { bias }), slice: { channels: 7, offset: 2 } },
   // the piece would fit the tiles, the whole or its place does not
   { ...conv([2, 4, 3, 4], [3, 3, 4, 4]), slice: { channels: 11, offset: 4 } },
   { ...conv([1, 5, 3, 4], [1, 1, 4, 4]), slice: { channels: 8, offset: 3 } },

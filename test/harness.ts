@@ -58,8 +58,8 @@ export interface Row {
   readonly specs: readonly Spec[]
   readonly attrs: object
   readonly slice?: Slice | undefined
-  /** Which of the operator's candidates computes it; the one that it chooses unless given. */
-  readonly candidate?: string
+  /** What computes it, where there are several ways; what the operator chooses for any adapter unless given. */
+  readonly dispatches?: readonly Dispatch[]
   /** float32 values, so that GPU and reference start from the same numbers. */
   readonly inputs: readonly Float32Array[]
 }
@@ -85,31 +85,34 @@ export function rowsOf(name: OpName): Row[] {
 const describeSlice = (slice: Slice | undefined) =>
   slice ? ` into ${slice.channels} channels from ${slice.offset} on` : ''
 
-/** Of an adapter for which every kernel is a candidate: llvmpipe's. */
-const TRAITS: Traits = { subgroupLanes: 8 }
+/** Adapters between whose kernels the operators choose: llvmpipe, and any. */
+const ADAPTERS: Readonly<Record<string, Traits>> = { '': { subgroupLanes: 8 }, 'portable ': PORTABLE }
 
-/** The row once for each way to compute it. */
+/** The row once for each way to compute it, on each kind of adapter where it differs. */
 export function variantsOf(row: Row): Row[] {
-  const candidates = candidatesOf(row)
+  const { candidates } = row.op
   if (!candidates) return [row]
-  return candidates.map(({ name }) => ({ ...row, candidate: name, title: `${name} ${row.title}` }))
+  const variants = new Map<string, Row>()
+  for (const [adapter, traits] of Object.entries(ADAPTERS)) {
+    for (const { name, dispatches } of candidates(row.specs, slicedOutputs(row), row.attrs, traits)) {
+      const key = JSON.stringify(dispatches)
+      const title = `${adapter}${name} ${row.title}`
+      if (!variants.has(key)) variants.set(key, { ...row, dispatches, title })
+    }
+  }
+  return [...variants.values()]
 }
 
 /** The dispatches of a row, its first output a slice if the row says so. */
-export function dispatchesOf(row: Row): Dispatch[] {
-  if (row.candidate === undefined) return row.op.kernels(row.specs, slicedOutputs(row), row.attrs, PORTABLE)
-  return candidatesOf(row)!.find(({ name }) => name === row.candidate)!.dispatches
-}
-
-const candidatesOf = (row: Row) => row.op.candidates?.(row.specs, slicedOutputs(row), row.attrs, TRAITS)
+export const dispatchesOf = (row: Row): readonly Dispatch[] =>
+  row.dispatches ?? row.op.kernels(row.specs, slicedOutputs(row), row.attrs, PORTABLE)
 
 const slicedOutputs = (row: Row): Spec[] =>
   outputSpecs(row).map((spec, i) => (row.slice && i === 0 ? { ...spec, slice: row.slice } : spec))
 
 /** Whether the adapter has what the dispatches of a row need. */
 export const runsOn = (gpu: Gpu, row: Row) =>
-  gpu.traits.subgroupLanes === TRAITS.subgroupLanes ||
-  dispatchesOf(row).every(({ shader }) => !needsSubgroups(shader))
+  gpu.traits.subgroupLanes === 8 || dispatchesOf(row).every(({ shader }) => !needsSubgroups(shader))
 
 export const needsSubgroups = (shader: string) => /^enable subgroups;$/m.test(loadShader(`${shader}.wgsl`))
 

@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { inputOf } from '../src/io/classify.ts'
+import { inputOf } from '../src/io/classifier-input.ts'
 import { type Batch, openPhotos, openRecords, type SourceOptions } from '../src/io/dataset.ts'
 import { type Photo, readPhoto, writeImage } from '../src/io/image.ts'
 import { decodeRecord } from '../src/io/records.ts'

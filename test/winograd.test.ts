@@ -12,8 +12,7 @@ function rowBy(name: 'conv2d' | 'conv2dGradWeight', shapes: string, dispatches: 
   const row = rowsOf(name).find(
     ({ specs }) => specs.map(({ shape }) => shape.join('×')).join(' ') === shapes,
   )!
-  const candidates = () => [{ name: 'in parts', dispatches }]
-  return { ...row, op: { ...row.op, candidates }, candidate: 'in parts' }
+  return { ...row, dispatches }
 }
 
 // 3 images of 3 × 2 tiles

@@ -2,7 +2,7 @@
 
 import { type Flags, wrong } from '../../src/commands/command.ts'
 import { EXIT, UserError } from '../../src/errors.ts'
-import { inputOf } from '../../src/io/classify.ts'
+import { inputOf } from '../../src/io/classifier-input.ts'
 import { openGpu } from '../../src/io/dawn.ts'
 import { readPhoto } from '../../src/io/image.ts'
 import type { Input } from '../../src/io/onnx/import.ts'

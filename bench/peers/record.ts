@@ -3,7 +3,7 @@
  * `node scripts/run.mjs --script bench/peers/record.ts`
  */
 import { fileURLToPath } from 'node:url'
-import { inputOf } from '../../src/io/classify.ts'
+import { inputOf } from '../../src/io/classifier-input.ts'
 import { writeFileAtomic } from '../../src/io/files.ts'
 import { readPhoto } from '../../src/io/image.ts'
 import { relayout } from '../../src/io/onnx/values.ts'

@@ -10,17 +10,11 @@ import type { Graph } from '../graph/graph.ts'
 import { rewriteForInference } from '../graph/rewrite.ts'
 import type { Gpu } from '../kernels/gpu.ts'
 import type { Tensor } from '../kernels/op.ts'
-import {
-  CLASSES,
-  CLASSIFIERS,
-  type ClassVectorOrigin,
-  type Fit,
-  placement,
-  preprocess,
-} from '../model/classifier.ts'
+import { CLASSES, CLASSIFIERS, type ClassVectorOrigin, type Fit } from '../model/classifier.ts'
 import { knownFiles, locate } from './cache.ts'
+import { inputOf } from './classifier-input.ts'
 import { sha256File } from './fetch.ts'
-import { editPhoto, type Photo } from './image.ts'
+import type { Photo } from './image.ts'
 import { type Imported, type Input, importOnnx } from './onnx/import.ts'
 import { type OnnxModel, readModel } from './onnx/model.ts'
 import { relayout } from './onnx/values.ts'
@@ -222,17 +216,4 @@ async function executorOf(gpu: Gpu, path: string, graph: Graph): Promise<Executo
 function stored(pixels: Float32Array, { shape, layout }: Input): Float32Array {
   if (shape[1] !== 3) return relayout(pixels, shape, layout) // the model wants channels last: they are in its own order
   return layout === 'nhwc' ? pixels : relayout(pixels, shape, 'nhwc', true)
-}
-
-/** The photograph, made grey (by its true lightness) unless `inColor`, in the classifier's square: [1, size, size, 3]. */
-export async function inputOf(photo: Photo, size: number, fit: Fit, inColor = false): Promise<Float32Array> {
-  const { from, to } = placement(photo.width, photo.height, size, fit)
-  const region = { left: from.x, top: from.y, width: from.width, height: from.height }
-  const { rgb: levels } = await editPhoto(photo, (image) =>
-    image
-      .extract(region)
-      .resize(to.width, to.height, { fit: 'fill', kernel: 'lanczos3' })
-      .greyscale(!inColor),
-  )
-  return preprocess(levels, size, to)
 }

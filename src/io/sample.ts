@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { UserError } from '../errors.ts'
 import type { Fit } from '../model/classifier.ts'
-import { inputOf } from './classify.ts'
+import { inputOf } from './classifier-input.ts'
 import { decodePhoto, readPhotoFile } from './image.ts'
 import { type Picture, pictureOf } from './records.ts'
 

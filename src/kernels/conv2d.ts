@@ -14,6 +14,7 @@ import {
   type Candidate,
   ceilDiv,
   type Dispatch,
+  fitsGrid,
   grid,
   input,
   type Op,
@@ -21,6 +22,7 @@ import {
   type Ref,
   ShapeError,
   type Spec,
+  scratch,
   type Traits,
 } from './op.ts'
 import { type Epilogue, winogradConvolution, withWinograd } from './winograd.ts'
@@ -51,9 +53,9 @@ export const conv2d: Op<Conv2dAttrs> = {
     return convolutions(inputs, refs, { ref: output(0), start: offset, channels }, attrs, traits)
   },
 
-  // a slice that is not aligned to vec4s would cost a tiled convolution its tiles: then copying is cheaper
-  writesSlice: (_inputs, { shape }, { groups }, { channels, offset }) =>
-    groups > 1 || shape[3]! % 4 !== 0 || (channels % 4 === 0 && offset % 4 === 0),
+  // a slice that is not aligned to vec4s would cost a convolution its vec4s: then copying is cheaper
+  writesSlice: (_inputs, { shape }, _attrs, { channels, offset }) =>
+    shape[3]! % 4 !== 0 || (channels % 4 === 0 && offset % 4 === 0),
 
   grad(b, attrs) {
     const [x, w, bias, residual] = [b.inputs[0]!, b.inputs[1]!, b.inputs[2], b.inputs[3]]
@@ -161,10 +163,16 @@ export function convolutions(
     },
   }
   const general = { name: 'general', dispatches: [generalKernel(g, attrs.groups, work)] }
-  if (attrs.groups > 1 || [g.K, start, channels].some((count) => count % 4 !== 0)) return [general]
+  const hasVectors = [g.K, start, channels].every((count) => count % 4 === 0)
+  if (attrs.groups === g.C && g.K === g.C && hasVectors) {
+    return [{ name: 'depthwise', dispatches: [depthwiseKernel(g, work)] }, general]
+  }
+  if (isThin(g, attrs.groups)) return [{ name: 'thin', dispatches: thinKernels(g, work, traits) }, general]
+  if (attrs.groups > 1 || !hasVectors) return [general]
   const portable = [{ name: 'tiled', dispatches: [tiledKernel(flattenPointwise(g), work)] }, general]
-  if (traits.subgroupLanes !== SUBGROUP_LANES) return portable
-  const direct = [{ name: 'subgroup', dispatches: [subgroupKernel(g, work)] }, ...portable]
+  const subgroup = subgroupKernel(g, work)
+  if (traits.subgroupLanes !== SUBGROUP_LANES || !fitsGrid(subgroup)) return portable
+  const direct = [{ name: 'subgroup', dispatches: [subgroup] }, ...portable]
   return withWinograd(g, attrs.groups, direct, () => winogradConvolution(g, work))
 }
 
@@ -172,6 +180,60 @@ function generalKernel(g: ConvGeometry, groups: number, { constants, params, bin
   const perGroup = { channelsPerGroup: g.C / groups, outputsPerGroup: g.K / groups }
   const workgroups = grid(ceilDiv(g.N * g.OH * g.OW * g.K, 64))
   return { shader: 'conv2d', constants, params: { ...g, ...perGroup, ...params }, bindings, workgroups }
+}
+
+/** Pixels of a row that an invocation of the depthwise kernel sums. */
+const DEPTHWISE_PIXELS = 4
+
+function depthwiseKernel(g: ConvGeometry, { constants, params, bindings }: Epilogue): Dispatch {
+  const invocations = g.N * g.OH * ceilDiv(g.OW, DEPTHWISE_PIXELS) * (g.C / 4)
+  return {
+    shader: 'conv2d_depthwise',
+    constants: { ...constants, PIXELS: DEPTHWISE_PIXELS },
+    params: { ...g, channelsPerGroup: 1, ...params },
+    bindings,
+    workgroups: grid(ceilDiv(invocations, 64)),
+  }
+}
+
+/** Elements of what the pixels add: WebGPU's guaranteed `maxStorageBufferBindingSize`, 128 MiB. */
+const MAX_THIN_ELEMS = 2 ** 25
+
+/** Few output channels, no whole vec4s: one product for each tap and output channel is still a narrow layer. */
+const isThin = (g: ConvGeometry, groups: number) =>
+  groups === 1 &&
+  g.K % 4 !== 0 &&
+  g.K <= 8 &&
+  g.R * g.S > 1 &&
+  g.C >= 4 &&
+  g.N * g.H * g.W * ceilDiv(g.R * g.S * g.K, 4) * 4 <= MAX_THIN_ELEMS
+
+/** A 1×1 convolution computes what every pixel adds by every tap, which is then gathered: each x is loaded once, not R·S times. */
+function thinKernels(g: ConvGeometry, work: Epilogue, traits: Traits): Dispatch[] {
+  const { N, H, W, C, OH, OW, K, S, strideH, strideW, dilationH, dilationW, padTop, padLeft } = g
+  const taps = g.R * S
+  const columns = ceilDiv(taps * K, 4) * 4
+  const [x, w, bias, residual, y] = work.bindings as [Ref, Ref, Ref, Ref, Ref]
+  const [wide, z] = [scratch(0, C * columns), scratch(1, N * H * W * columns)]
+  const pointwise = [{ shape: [N, H, W, C] }, { shape: [1, 1, C, columns] }]
+  const target = { ref: z, start: 0, channels: columns }
+  const geometry = { strideH, strideW, dilationH, dilationW, padTop, padLeft }
+  return [
+    {
+      shader: 'thin_weight',
+      params: { taps, C, K, columns },
+      bindings: [w, wide],
+      workgroups: grid(ceilDiv(C * columns, 64)),
+    },
+    ...convolutions(pointwise, [x, wide], target, conv2dDefaults, traits)[0]!.dispatches,
+    {
+      shader: 'thin_sum',
+      constants: work.constants,
+      params: { N, H, W, columns, OH, OW, K, taps, S, ...geometry, ...work.params },
+      bindings: [z, bias, residual, y],
+      workgroups: grid(ceilDiv(N * OH * OW * K, 64)),
+    },
+  ]
 }
 
 function tiledKernel(g: ConvGeometry, { constants, params, bindings }: Epilogue): Dispatch {

@@ -7,8 +7,9 @@ import {
   flattenPointwise,
   SUBGROUP_LANES,
   subgroupTile,
+  transposeTaps,
 } from './convGeometry.ts'
-import { ceilDiv, type Dispatch, expectRanks, grid, input, type Op, output, scratch } from './op.ts'
+import { ceilDiv, type Dispatch, expectRanks, fitsGrid, grid, input, type Op, output, scratch } from './op.ts'
 import { winogradGradInput, withWinograd } from './winograd.ts'
 
 export interface Conv2dGradInputAttrs extends ConvAttrs {
@@ -41,8 +42,9 @@ export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
       { name: 'tiled', dispatches: onTransposed(g, tiledKernel(flattenPointwise(g))) },
       general,
     ]
-    if (traits.subgroupLanes !== SUBGROUP_LANES) return portable
-    const direct = [{ name: 'subgroup', dispatches: onTransposed(g, subgroupKernel(g)) }, ...portable]
+    const subgroup = subgroupKernel(g)
+    if (traits.subgroupLanes !== SUBGROUP_LANES || !fitsGrid(subgroup)) return portable
+    const direct = [{ name: 'subgroup', dispatches: onTransposed(g, subgroup) }, ...portable]
     return withWinograd(g, attrs.groups, direct, () => winogradGradInput(g))
   },
 
@@ -102,15 +104,9 @@ function generalKernel(g: ConvGeometry, groups: number): Dispatch {
 
 /** First w [R·S, C, K] → [R·S, K, C], so that lanes over c read it contiguously; it is small beside the products. */
 function onTransposed(g: ConvGeometry, dispatch: Omit<Dispatch, 'bindings'>): Dispatch[] {
-  const batch = g.R * g.S
-  const transposed = scratch(0, batch * g.C * g.K)
+  const transposed = scratch(0, g.R * g.S * g.C * g.K)
   return [
-    {
-      shader: 'transpose_matrix',
-      params: { batch, rows: g.C, columns: g.K },
-      bindings: [input(1), transposed],
-      workgroups: grid(ceilDiv(batch * g.C * g.K, 64)),
-    },
+    transposeTaps(g.R * g.S, g.C, g.K, input(1), transposed),
     { ...dispatch, bindings: [input(0), transposed, output(0)] },
   ]
 }

@@ -6,6 +6,7 @@ import {
   expectOutputGrad,
   SUBGROUP_LANES,
   subgroupTile,
+  transposeTaps,
 } from './convGeometry.ts'
 import {
   ceilDiv,
@@ -16,7 +17,9 @@ import {
   input,
   type Op,
   output,
+  type Ref,
   scratch,
+  type Traits,
 } from './op.ts'
 import { winogradGradWeight, withWinograd } from './winograd.ts'
 
@@ -53,6 +56,8 @@ export const conv2dGradWeight: Op<Conv2dGradWeightAttrs> = {
   candidates(inputs, _outputs, attrs, traits) {
     const g = convGeometry('conv2dGradWeight', inputs[0]!, attrs, attrs)
     const general = { name: 'general', dispatches: generalKernel(g, attrs.groups) }
+    const swapped = swap(g, attrs.groups)
+    if (swapped) return [{ name: 'swapped', dispatches: swappedKernels(swapped, traits) }, general]
     if (attrs.groups > 1 || g.K % 4 !== 0) return [general]
     const portable = [{ name: 'tiled', dispatches: tiledKernel(g) }, general]
     if (traits.subgroupLanes !== SUBGROUP_LANES) return portable
@@ -114,40 +119,63 @@ function generalKernel(g: ConvGeometry, groups: number): Dispatch[] {
   }))
 }
 
-function tiledKernel(g: ConvGeometry): Dispatch[] {
+interface Operands {
+  readonly x: Ref
+  readonly dy: Ref
+  readonly dw: Ref
+}
+const OPERANDS: Operands = { x: input(0), dy: input(1), dw: output(0) }
+
+function tiledKernel(g: ConvGeometry, operands = OPERANDS): Dispatch[] {
   const { LX, LY, VEC, ROWS } = chooseTile(g.K, g.C)
-  const groups = [ceilDiv(g.C, ROWS * LY) * ceilDiv(g.K / 4, LX * VEC), g.R * g.S] as const
-  return splitRows(
-    g.N * g.OH,
-    groups[0] * groups[1],
-    g.R * g.S * g.C * g.K,
-    (target, splits, rowsPerSplit) => ({
-      shader: 'conv2d_grad_weight_tiled',
-      constants: { LX, LY, VEC, CHANNELS: ROWS },
-      params: { ...g, rowsPerSplit },
-      bindings: [input(0), input(1), target],
-      workgroups: [...groups, splits],
-    }),
-  )
+  const workgroups = [ceilDiv(g.C, ROWS * LY) * ceilDiv(g.K / 4, LX * VEC), g.R * g.S] as const
+  const constants = { LX, LY, VEC, CHANNELS: ROWS }
+  return split(g, operands, { shader: 'conv2d_grad_weight_tiled', constants, workgroups }, ENOUGH_WORKGROUPS)
 }
 
-function subgroupKernel(g: ConvGeometry): Dispatch[] {
+function subgroupKernel(g: ConvGeometry, operands = OPERANDS): Dispatch[] {
   const weights = g.R * g.S * g.C
   const { LX, LY, VEC, ROWS } = subgroupTile(g.K, weights)
-  const groups = [ceilDiv(weights, ROWS * LY), ceilDiv(g.K / 4, LX * VEC)] as const
-  return splitRows(
-    g.N * g.OH,
-    groups[0] * groups[1],
-    weights * g.K,
-    (target, splits, rowsPerSplit) => ({
-      shader: 'conv2d_grad_weight_subgroup',
-      constants: { LX, LY, VEC, ROWS },
-      params: { ...g, rowsPerSplit },
-      bindings: [input(0), input(1), target],
-      workgroups: [...groups, splits],
-    }),
-    ENOUGH_FOR_CPU,
-  )
+  const workgroups = [ceilDiv(weights, ROWS * LY), ceilDiv(g.K / 4, LX * VEC)] as const
+  const constants = { LX, LY, VEC, ROWS }
+  return split(g, operands, { shader: 'conv2d_grad_weight_subgroup', constants, workgroups }, ENOUGH_FOR_CPU)
+}
+
+interface Kernel {
+  readonly shader: string
+  readonly constants: Dispatch['constants'] & object
+  readonly workgroups: readonly [number, number]
+}
+
+function split(g: ConvGeometry, { x, dy, dw }: Operands, kernel: Kernel, enough: number): Dispatch[] {
+  const { shader, constants, workgroups } = kernel
+  const dispatch = (target: Ref, splits: number, rowsPerSplit: number) => ({
+    shader,
+    constants,
+    params: { ...g, rowsPerSplit },
+    bindings: [x, dy, target],
+    workgroups: [...workgroups, splits] as const,
+  })
+  return splitRows(g.N * g.OH, workgroups[0] * workgroups[1], g.R * g.S * g.C * g.K, dispatch, enough, dw)
+}
+
+/**
+ * The geometry with x and dy in each other's place, for few output channels beside many input channels: what x[p + offset] is
+ * to dy[p], dy[q − offset] is to x[q]. The result has its taps in reverse and its channels transposed. Null where that is no
+ * convolution of the kernels' kind, or not worth it.
+ */
+function swap(g: ConvGeometry, groups: number): ConvGeometry | null {
+  const isPlain = [groups, g.strideH, g.strideW, g.dilationH, g.dilationW].every((value) => value === 1)
+  if (!isPlain || g.K % 4 === 0 || g.C % 4 !== 0 || g.padTop >= g.R || g.padLeft >= g.S) return null
+  const sizes = { H: g.OH, W: g.OW, C: g.K, OH: g.H, OW: g.W, K: g.C }
+  return { ...g, ...sizes, padTop: g.R - 1 - g.padTop, padLeft: g.S - 1 - g.padLeft }
+}
+
+function swappedKernels(g: ConvGeometry, traits: Traits): Dispatch[] {
+  const swapped = scratch(1, g.R * g.S * g.C * g.K)
+  const operands = { x: input(1), dy: input(0), dw: swapped }
+  const kernels = traits.subgroupLanes === SUBGROUP_LANES ? subgroupKernel : tiledKernel
+  return [...kernels(g, operands), transposeTaps(g.R * g.S, g.C, g.K, swapped, output(0), true)]
 }
 
 /** One dispatch that writes the result, or one that writes partial sums over some output rows each and their sum. */
@@ -155,21 +183,18 @@ function splitRows(
   rows: number,
   workgroups: number,
   length: number,
-  dispatch: (
-    target: ReturnType<typeof output> | ReturnType<typeof scratch>,
-    splits: number,
-    rows: number,
-  ) => Dispatch,
+  dispatch: (target: Ref, splits: number, rows: number) => Dispatch,
   enough = ENOUGH_WORKGROUPS,
+  result: Ref = output(0),
 ): Dispatch[] {
   const stride = ceilDiv(length, 4) * 4
   const wanted = Math.min(ceilDiv(enough, workgroups), rows, Math.floor(MAX_PARTIAL_ELEMS / stride))
   const rowsPerSplit = ceilDiv(rows, Math.max(wanted, 1))
   const splits = ceilDiv(rows, rowsPerSplit)
-  if (splits === 1) return [dispatch(output(0), 1, rowsPerSplit)]
+  if (splits === 1) return [dispatch(result, 1, rowsPerSplit)]
   const partial = scratch(0, splits * stride)
   return [
     dispatch(partial, splits, rowsPerSplit),
-    elementwise('sum_partials', length, [partial, output(0)], { parts: splits }),
+    elementwise('sum_partials', length, [partial, result], { parts: splits }),
   ]
 }

@@ -1,4 +1,4 @@
-import { ceilDiv, ShapeError, type Spec } from './op.ts'
+import { ceilDiv, type Dispatch, grid, type Ref, ShapeError, type Spec } from './op.ts'
 
 export interface ConvAttrs {
   /** [vertical, horizontal] */
@@ -121,7 +121,11 @@ export function subgroupTile(channels: number, rows: number): Tile {
   const LX = [8, 4, 2].find((lanes) => vectors >= (lanes === 8 ? 16 : lanes)) ?? 1
   const LY = SUBGROUP_LANES / LX
   const VEC = vectors >= 2 * LX && LX > 2 ? 2 : 1
-  const ROWS = [8, 16].find((height) => height * LY >= rows) ?? (LX === 1 ? 16 : 32)
+  // llvmpipe's instructions for one step of all tiles: 250 to load a vec4 of weights, 100 an f32 of the other operand, and
+  // 5 for each f32 that is summed
+  const cost = (height: number) => ceilDiv(rows, height * LY) * (250 * VEC + height * (100 / LX + 20 * VEC))
+  const heights = LX === 1 ? [16, 8] : [32, 24, 16, 8]
+  const ROWS = heights.reduce((best, height) => (cost(height) < cost(best) ? height : best))
   return { LX, LY, VEC, ROWS }
 }
 
@@ -130,6 +134,24 @@ function leastWaste(rows: number): number {
   if (rows < 8) return rows
   const waste = (height: number) => ceilDiv(rows, height) * height - rows
   return [14, 13, 12, 11, 10, 9, 8].reduce((best, height) => (waste(height) < waste(best) ? height : best))
+}
+
+/** x [taps, rows, columns] → y [taps, columns, rows], the taps in reverse if asked for. */
+export function transposeTaps(
+  taps: number,
+  rows: number,
+  columns: number,
+  x: Ref,
+  y: Ref,
+  reversed = false,
+): Dispatch {
+  return {
+    shader: 'transpose_matrix',
+    constants: { REVERSED: Number(reversed) },
+    params: { batch: taps, rows, columns },
+    bindings: [x, y],
+    workgroups: grid(ceilDiv(taps * rows * columns, 64)),
+  }
 }
 
 /** The part of the attributes that the gradient operators share with the convolution. */

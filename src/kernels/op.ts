@@ -112,6 +112,10 @@ export const scratch = (index: number, elems: number): Ref => ({ from: 'scratch'
 /** WebGPU's guaranteed `maxComputeWorkgroupsPerDimension`. */
 const MAX_WORKGROUPS = 65535
 
+/** Whether WebGPU takes so many workgroups in each direction on any adapter. */
+export const fitsGrid = ({ workgroups }: Pick<Dispatch, 'workgroups'>) =>
+  workgroups.every((count) => count <= MAX_WORKGROUPS)
+
 /** Lays `count` workgroups out in x and y; shaders undo it with `lib/grid.wgsl`. */
 export function grid(count: number): [number, number, number] {
   const x = Math.min(Math.max(count, 1), MAX_WORKGROUPS)

@@ -53,10 +53,10 @@ export function buildColorizer(
   const run = (x: Tensor, layer: ConvLayer): Tensor =>
     graph.scope(layer.name, () => {
       let y = convolve(graph, parameters, x, layer, 'relu')
-      for (const step of layer.after) {
-        if (step === 'upsample') y = graph.op('upsample', [y], { factor: 2 })
-        else y = normalize(graph, parameters, statistics, batchStatistics, y, layer.norm!)
-      }
+      // the network normalises behind the upsampling; that repeats every value equally often, so statistics, results and
+      // gradients are the same before it, for a quarter of the values
+      if (layer.norm) y = normalize(graph, parameters, statistics, batchStatistics, y, layer.norm)
+      if (layer.after.includes('upsample')) y = graph.op('upsample', [y], { factor: 2 })
       return y
     })
 

@@ -1,0 +1,100 @@
+import { expect, it } from 'vitest'
+import { conv2d, conv2dDefaults } from '../src/kernels/conv2d.ts'
+import { conv2dGradInput } from '../src/kernels/conv2dGradInput.ts'
+import { conv2dGradWeight } from '../src/kernels/conv2dGradWeight.ts'
+import { fitsGrid, PORTABLE, type Traits } from '../src/kernels/op.ts'
+
+type Attrs = Partial<typeof conv2dDefaults>
+
+const LLVMPIPE: Traits = { subgroupLanes: 8 }
+
+/** What is chosen for the convolution of x with w and for its gradients to x and w, on llvmpipe and on any adapter. */
+function chosen(x: readonly number[], w: readonly number[], attrs: Attrs = {}) {
+  const all = { ...conv2dDefaults, ...attrs }
+  const [y] = conv2d.infer([{ shape: x }, { shape: w }], all)
+  return [LLVMPIPE, PORTABLE].map((traits) => [
+    conv2d.candidates!([{ shape: x }, { shape: w }], [y!], all, traits)[0]!,
+    conv2dGradInput.candidates!([y!, { shape: w }], [], { ...all, shape: x }, traits)[0]!,
+    conv2dGradWeight.candidates!([{ shape: x }, y!], [], { ...all, shape: w }, traits)[0]!,
+  ])
+}
+
+const names = (...args: Parameters<typeof chosen>) =>
+  chosen(...args).map((candidates) => candidates.map(({ name }) => name).join(' '))
+
+const all = (name: string) => Array(3).fill(name).join(' ')
+
+it.each<[string, Parameters<typeof chosen>, [string, string]]>([
+  [
+    'wide 3×3',
+    [
+      [1, 28, 28, 256],
+      [3, 3, 256, 512],
+    ],
+    [all('winograd'), all('tiled')],
+  ],
+  [
+    'too narrow for transforms',
+    [
+      [1, 112, 112, 64],
+      [3, 3, 64, 32],
+    ],
+    [all('subgroup'), all('tiled')],
+  ],
+  [
+    'hardly a tile',
+    [
+      [1, 7, 7, 256],
+      [3, 3, 256, 512],
+    ],
+    [all('subgroup'), all('tiled')],
+  ],
+  ['strided', [[1, 56, 56, 256], [3, 3, 256, 256], { stride: [2, 2] }], [all('subgroup'), all('tiled')]],
+  [
+    '1×1',
+    [
+      [1, 28, 28, 256],
+      [1, 1, 256, 256],
+    ],
+    [all('subgroup'), all('tiled')],
+  ],
+  [
+    'first layer',
+    [
+      [1, 32, 32, 1],
+      [3, 3, 1, 64],
+    ],
+    ['subgroup general subgroup', 'tiled general tiled'],
+  ],
+  [
+    'last layer',
+    [
+      [1, 32, 32, 32],
+      [3, 3, 32, 2],
+    ],
+    ['thin subgroup swapped', 'thin tiled swapped'],
+  ],
+  [
+    'depthwise',
+    [[1, 32, 32, 32], [3, 3, 1, 32], { groups: 32 }],
+    Array(2).fill('depthwise general general') as [string, string],
+  ],
+  ['groups', [[1, 32, 32, 32], [3, 3, 8, 32], { groups: 4 }], [all('general'), all('general')]],
+])('%s', (_, args, expected) => {
+  expect(names(...args)).toEqual(expected)
+})
+
+it('takes no transform of a weight that an adapter might not bind', () => {
+  expect(names([1, 16, 16, 1024], [3, 3, 1024, 1024])[0]).toBe(all('subgroup'))
+})
+
+it('takes no more workgroups than an adapter has to, whatever the size', () => {
+  for (const x of [
+    [1, 4096, 4096, 8],
+    [2, 4096, 4096, 4],
+  ]) {
+    for (const candidate of chosen(x, [3, 3, x[3]!, 8]).flat()) {
+      expect(candidate.dispatches.every(fitsGrid), `${x} by ${candidate.name}`).toBe(true)
+    }
+  }
+})
