@@ -1,10 +1,10 @@
+import { medianRun } from '../src/graph/timer.ts'
 import { locate } from '../src/io/cache.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import { CLASSIFIERS } from '../src/model/classifier.ts'
 import type { Terminal } from '../src/terminal.ts'
 import { withRandomModel } from './inception-resnet-v2.ts'
 import { Model } from './model.ts'
-import { medianRun } from './timer.ts'
 
 /** A classifier on one picture, all of it. */
 export interface ClassifierRow {

@@ -2,25 +2,32 @@
 
 import { type Flags, wrong } from '../src/commands/command.ts'
 import { EXIT } from '../src/errors.ts'
+import { alone } from '../src/graph/alone.ts'
 import type { Plan } from '../src/graph/compile.ts'
+import { convolutionsOf } from '../src/graph/convolutions.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
-import { openGpu } from '../src/io/dawn.ts'
+import { medianRun, Timer } from '../src/graph/timer.ts'
+import { saveFile } from '../src/io/save.ts'
+import { openTunedGpu } from '../src/io/tuning.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
-import { elems, PORTABLE } from '../src/kernels/op.ts'
+import { elems, PORTABLE, type Traits } from '../src/kernels/op.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
 import type { Terminal } from '../src/terminal.ts'
 import { namedClassifiers, timeClassifiers } from './classifiers.ts'
-import { bestPeaks, checkClock, measurePeaks } from './peaks.ts'
+import { bestPeaks, checkClock, measurePeaks, type Peaks } from './peaks.ts'
 import { start } from './program.ts'
-import { formatReport, type Report, rowOf, type Totals, totalsOf } from './report.ts'
+import { formatReport, type Head, type Report, rowOf, type Totals, totalsOf } from './report.ts'
+import { formatRoofline, type Roofline, rooflineOf } from './roofline.ts'
+import { rooflineSvg } from './roofline-svg.ts'
 import { loadBenchShader, run } from './run.ts'
-import { medianRun, Timer } from './timer.ts'
-import { CLASSES, plansOf, type Size, type Work, workOf } from './workload.ts'
+import { CLASSES, graphsOf, plansOf, type Size, type Work, workOf } from './workload.ts'
 
 const NOTES = `GFLOP/s count two for each product of a real pixel and a weight, padding left out; Winograd's products are the
 fewer ones that are done, and its transforms have none. GB/s count every binding once. "of
 peak" is the larger of a kernel's share of the multiply-add peak and of a copy of as many bytes; a kernel that only
-reads, or works in a cache, can be above 100%. Classifiers are run on one picture; their GFLOP/s count padding as well.`
+reads, or works in a cache, can be above 100%. Classifiers are run on one picture; their GFLOP/s count padding as well.
+--roofline counts the direct convolution's operations, and inputs, weights and outputs once; its floor is what these take
+at the adapter's best rates. Winograd's algorithm needs fewer operations and can be below it: above 100%.`
 
 interface Options extends Size {
   readonly filter: string
@@ -41,55 +48,106 @@ function optionsOf(flags: Flags): Options {
   }
 }
 
-async function bench(options: Options, terminal: Terminal): Promise<Report> {
-  const gpu = await openGpu({ adapter: options.adapter, loadShader: loadBenchShader })
+/** A device, a clock, and what can be measured with both. */
+interface Bench {
+  readonly gpu: Gpu
+  readonly traits: Traits
+  readonly timer: Timer
+  readonly options: Options
+  readonly terminal: Terminal
+}
+
+async function withBench<T>(
+  options: Options,
+  terminal: Terminal,
+  work: (bench: Bench) => Promise<T>,
+): Promise<T> {
+  const gpu = await openTunedGpu({ adapter: options.adapter, loadShader: loadBenchShader }, terminal.warn)
   const timer = new Timer(gpu)
   try {
-    const plans = plansOf(
+    return await work({
+      gpu,
+      traits: options.isPortable ? PORTABLE : gpu.traits,
+      timer,
       options,
-      gpu.device.limits.maxStorageBufferBindingSize,
-      options.isPortable ? PORTABLE : gpu.traits,
-    )
-    const work = workOf(plans).filter((item) => matches(item, options.filter))
-    const named = await namedClassifiers(options.filter)
-    if (!work.length && !named.length) {
-      throw wrong(`no operator, shader, layer or classifier contains "${options.filter}"`)
-    }
-    const hasClock = timer.clock === 'gpu'
-    if (hasClock && !(await checkClock(gpu, timer)))
-      terminal.warn("the GPU's timestamps disagree with the wall clock, which is used instead")
-    terminal.progress('what the adapter can do')
-    const before = await measurePeaks(gpu, timer)
-    const times: number[] = []
-    for (const { op, layers, dispatch, bindings } of work) {
-      terminal.progress(`${times.length + 1} of ${work.length}: ${op}, ${layers[0]}`)
-      times.push(await run(gpu, dispatch, bindings, (ready) => timer.median(ready, options.seconds)))
-    }
-    const peaks = bestPeaks(before, await measurePeaks(gpu, timer))
-    const rows = work.map((item, i) => rowOf(item, times[i]!, peaks))
-    const whole = options.filter ? null : await wholePlans(gpu, plans, options, terminal)
-    const classifiers = await timeClassifiers(gpu, named, terminal)
-    const { width, size, batch } = options
-    return {
-      adapter: gpu.adapterName,
-      date: new Date().toISOString(),
-      clock: timer.clock,
-      size: { width, size, batch },
-      peaks,
-      rows,
-      totals: totalsOf(rows),
-      whole,
-      classifiers,
-    }
+      terminal,
+    })
   } finally {
     timer.destroy()
     gpu.destroy()
   }
 }
 
-function matches({ op, dispatch, layers }: Work, filter: string): boolean {
-  return [op, dispatch.shader, ...layers].some((name) => name.toLowerCase().includes(filter))
+/** Measures every item, and what the adapter can do before and after. */
+async function measureAll<T>(
+  { gpu, timer, terminal }: Bench,
+  items: readonly T[],
+  describe: (item: T) => string,
+  measure: (item: T) => Promise<number>,
+): Promise<{ times: number[]; peaks: Peaks }> {
+  const hasClock = timer.clock === 'gpu'
+  if (hasClock && !(await checkClock(gpu, timer)))
+    terminal.warn("the GPU's timestamps disagree with the wall clock, which is used instead")
+  terminal.progress('what the adapter can do')
+  const before = await measurePeaks(gpu, timer)
+  const times: number[] = []
+  for (const item of items) {
+    terminal.progress(`${times.length + 1} of ${items.length}: ${describe(item)}`)
+    times.push(await measure(item))
+  }
+  return { times, peaks: bestPeaks(before, await measurePeaks(gpu, timer)) }
 }
+
+/** What was measured when, on what. */
+function headOf({ gpu, traits, timer, options: { width, size, batch } }: Bench): Head {
+  return {
+    adapter: gpu.adapterName,
+    date: new Date().toISOString(),
+    clock: timer.clock,
+    size: { width, size, batch },
+    tuned: traits.choices?.size ?? 0,
+  }
+}
+
+async function benchKernels(bench: Bench): Promise<Report> {
+  const { gpu, traits, timer, options, terminal } = bench
+  const plans = plansOf(options, gpu.device.limits.maxStorageBufferBindingSize, traits)
+  const work = workOf(plans).filter((item) => matches(item, options.filter))
+  const named = await namedClassifiers(options.filter)
+  if (!work.length && !named.length) {
+    throw wrong(`no operator, shader, layer or classifier contains "${options.filter}"`)
+  }
+  const { times, peaks } = await measureAll(
+    bench,
+    work,
+    ({ op, layers }) => `${op}, ${layers[0]}`,
+    ({ dispatch, bindings }) => run(gpu, dispatch, bindings, (ready) => timer.median(ready, options.seconds)),
+  )
+  const rows = work.map((item, i) => rowOf(item, times[i]!, peaks))
+  const whole = options.filter ? null : await wholePlans(gpu, plans, options, terminal)
+  const classifiers = await timeClassifiers(gpu, named, terminal)
+  return { ...headOf(bench), peaks, rows, totals: totalsOf(rows), whole, classifiers }
+}
+
+async function benchRoofline(bench: Bench): Promise<Roofline> {
+  const { gpu, traits, timer, options } = bench
+  const all = convolutionsOf(graphsOf(options))
+  const work = all.filter(({ op, layers }) => [op, ...layers].some((name) => contains(name, options.filter)))
+  if (!work.length) throw wrong(`no convolution's operator or layer contains "${options.filter}"`)
+  const { times, peaks } = await measureAll(
+    bench,
+    work,
+    ({ op, layers }) => `${op}, ${layers[0]}`,
+    (convolution) => alone(gpu, convolution, (ready) => timer.median(ready, options.seconds), traits),
+  )
+  return { ...headOf(bench), ...rooflineOf(work, times, peaks, traits) }
+}
+
+function matches({ op, dispatch, layers }: Work, filter: string): boolean {
+  return [op, dispatch.shader, ...layers].some((name) => contains(name, filter))
+}
+
+const contains = (name: string, filter: string) => name.toLowerCase().includes(filter)
 
 /** Whole plans as the commands run them, from submit to idle. */
 async function wholePlans(
@@ -132,13 +190,24 @@ await start({
     width: { value: 'F', help: 'width of the network (1)' },
     size: { value: 'PX', help: 'side of the picture, a multiple of 8 (224)' },
     batch: { value: 'N', help: 'pictures at once (1)' },
+    roofline: {
+      value: 'FILE.svg',
+      help: 'instead: every convolution as a whole against its floor, as a table and a picture',
+    },
     portable: { help: 'the kernels that any adapter can run, not those made for this one' },
     time: { value: 'SECONDS', help: 'how long each kernel is measured (0.5)' },
   },
   notes: NOTES,
   async run(flags, positionals, terminal) {
     if (positionals.length) throw wrong(`"${positionals[0]}": the benchmark takes options only`)
-    const report = await bench(optionsOf(flags), terminal)
-    return { json: report, text: formatReport(report), code: EXIT.ok }
+    const options = optionsOf(flags)
+    const picture = flags.text('roofline')
+    if (picture === undefined) {
+      const report = await withBench(options, terminal, benchKernels)
+      return { json: report, text: formatReport(report), code: EXIT.ok }
+    }
+    const roofline = await withBench(options, terminal, benchRoofline)
+    await saveFile(picture, Buffer.from(rooflineSvg(roofline)))
+    return { json: roofline, text: formatRoofline(roofline), code: EXIT.ok }
   },
 })

@@ -1,7 +1,7 @@
+import type { Repeatable, Timer } from '../src/graph/timer.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import { grid } from '../src/kernels/op.ts'
-import { type Runnable, run } from './run.ts'
-import type { Timer } from './timer.ts'
+import { run } from './run.ts'
 
 /** What the adapter can do at best, measured in the same run as the kernels that are held against it. */
 export interface Peaks {
@@ -41,14 +41,11 @@ export function bestPeaks(a: Peaks, b: Peaks): Peaks {
 
 /** Trusts the GPU's clock only when it says the same of a long kernel as the wall. Returns whether it is used. */
 export async function checkClock(gpu: Gpu, timer: Timer): Promise<boolean> {
-  if (timer.clock === 'wall') return false
-  const trusted = await withFma(gpu, async (work, setIterations) => {
+  await withFma(gpu, async (work, setIterations) => {
     setIterations(await iterationsFor(timer, work, setIterations))
-    const { gpu: byGpu, wall } = await timer.pass(work, 1)
-    return byGpu > wall / 2 && byGpu < wall * 1.1
+    await timer.check(work)
   })
-  if (!trusted) timer.clock = 'wall'
-  return trusted
+  return timer.clock === 'gpu'
 }
 
 /** The copy whose size is nearest to `bytes`. */
@@ -85,17 +82,17 @@ async function copyRate(gpu: Gpu, timer: Timer, bytes: number): Promise<number> 
 }
 
 /** The shortest of several passes, ms of one dispatch. */
-async function best(timer: Timer, work: Runnable, repeats: number): Promise<number> {
+async function best(timer: Timer, work: Repeatable, repeats: number): Promise<number> {
   let ms = Number.POSITIVE_INFINITY
-  await timer.pass(work, repeats)
-  for (let i = 0; i < PASSES; i++) ms = Math.min(ms, (await timer.pass(work, repeats))[timer.clock] / repeats)
+  await timer.mean(work, repeats)
+  for (let i = 0; i < PASSES; i++) ms = Math.min(ms, await timer.mean(work, repeats))
   return ms
 }
 
 /** Doubles the iterations until the kernel takes long enough. */
 async function iterationsFor(
   timer: Timer,
-  work: Runnable,
+  work: Repeatable,
   setIterations: (n: number) => void,
 ): Promise<number> {
   let iterations = 1
@@ -108,7 +105,7 @@ async function iterationsFor(
 
 function withFma<T>(
   gpu: Gpu,
-  use: (work: Runnable, setIterations: (n: number) => void) => Promise<T>,
+  use: (work: Repeatable, setIterations: (n: number) => void) => Promise<T>,
 ): Promise<T> {
   const params = { iterations: 1, a: 0.999, b: 0.001 }
   const dispatch = { shader: 'bench/fma', params, workgroups: grid(FMA_GROUPS) }

@@ -1,6 +1,6 @@
+import type { Clock } from '../src/graph/timer.ts'
 import type { ClassifierRow } from './classifiers.ts'
 import { copyRateAt, type Peaks } from './peaks.ts'
-import type { Clock } from './timer.ts'
 import type { Size, Work } from './workload.ts'
 
 /** One measured kernel at one shape. */
@@ -25,11 +25,17 @@ export interface Totals {
   readonly training: number
 }
 
-export interface Report {
+/** What was measured when, on what. */
+export interface Head {
   readonly adapter: string
   readonly date: string
   readonly clock: Clock
   readonly size: Size
+  /** Convolutions for which `tune` has found other kernels than usual, whether they are among these or not. */
+  readonly tuned: number
+}
+
+export interface Report extends Head {
   readonly peaks: Peaks
   readonly rows: readonly Row[]
   readonly totals: Totals
@@ -55,7 +61,7 @@ export function totalsOf(rows: readonly Row[]): Totals {
 
 /** Operators by their share of a training step, within them the layers in the order they run. */
 export function formatReport(report: Report): string {
-  const { adapter, date, clock, size, peaks, rows, totals, whole, classifiers } = report
+  const { peaks, rows, totals, whole, classifiers } = report
   const copies = peaks.copies.map(
     ({ bytes, gbPerSecond }) => `${short(gbPerSecond)} GB/s at ${byteSize(bytes)}`,
   )
@@ -64,8 +70,7 @@ export function formatReport(report: Report): string {
     return `${plan === 'forward' ? 'colouring' : 'training step'}: kernels ${short(totals[plan])} ms${measured}`
   })
   return [
-    `${adapter}, ${date}`,
-    `width ${size.width}, ${size.size} px, batch ${size.batch}; medians by the ${clock === 'gpu' ? "GPU's clock" : 'wall clock'}`,
+    ...formatHead(report),
     `peaks: ${short(peaks.gflops)} GFLOP/s multiply-add; copy ${copies.join(', ')}`,
     ...(rows.length ? ['', formatTable(rows, totals), '', ...plans] : []),
     ...classifiers.map(
@@ -75,8 +80,15 @@ export function formatReport(report: Report): string {
   ].join('\n')
 }
 
+export function formatHead({ adapter, date, clock, size, tuned }: Head): string[] {
+  const kernels = tuned ? `; the tuning takes other kernels than usual for ${tuned} convolutions` : ''
+  return [
+    `${adapter}, ${date}`,
+    `width ${size.width}, ${size.size} px, batch ${size.batch}; medians by the ${clock === 'gpu' ? "GPU's clock" : 'wall clock'}${kernels}`,
+  ]
+}
+
 const HEADINGS = ['operator', 'kernel', 'on', '× colour', '× train', 'ms', 'GFLOP/s', 'GB/s', 'of peak']
-/** Columns of text; the others are numbers and end at the right. */
 const TEXT_COLUMNS = 3
 
 function formatTable(rows: readonly Row[], totals: Totals): string {
@@ -84,26 +96,21 @@ function formatTable(rows: readonly Row[], totals: Totals): string {
     .map((op) => ({ op, own: rows.filter((row) => row.op === op) }))
     .map((section) => ({ ...section, sums: totalsOf(section.own) }))
     .sort((a, b) => b.sums.training - a.sums.training || b.sums.forward - a.sums.forward)
-  const lines = operators.flatMap(({ op, own, sums }) => [
-    [
-      op,
-      `${percent(sums.training / totals.training)} of training, ${percent(sums.forward / totals.forward)} of colouring`,
-    ],
-    ...own.map(cells),
+  const table = [HEADINGS, ...operators.flatMap(({ own }) => own.map(cells))]
+  const [headings, ...lines] = alignColumns(table, TEXT_COLUMNS)
+  const sections = operators.flatMap(({ op, own, sums }) => [
+    `${op}: ${percent(sums.training / totals.training)} of training, ${percent(sums.forward / totals.forward)} of colouring`,
+    ...lines.splice(0, own.length),
   ])
-  const table = [HEADINGS, ...lines]
-  const widths = HEADINGS.map((_, i) =>
-    Math.max(...table.filter(({ length }) => length > 2).map((line) => line[i]!.length)),
-  )
-  return table
-    .map((line) =>
-      line.length === 2
-        ? `${line[0]}: ${line[1]}`
-        : line
-            .map((cell, i) => (i < TEXT_COLUMNS ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-            .join('  '),
-    )
-    .join('\n')
+  return [headings, ...sections].join('\n')
+}
+
+/** Lines of a table whose first columns are text; the others are numbers and end at the right. */
+export function alignColumns(table: readonly (readonly string[])[], textColumns: number): string[] {
+  const widths = table[0]!.map((_, i) => Math.max(...table.map((line) => line[i]!.length)))
+  const align = (cell: string, i: number) =>
+    i < textColumns ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)
+  return table.map((line) => line.map(align).join('  '))
 }
 
 function cells({ layers, shader, shape, counts, milliseconds, gflops, gbPerSecond, share }: Row): string[] {
@@ -121,10 +128,10 @@ function cells({ layers, shader, shape, counts, milliseconds, gflops, gbPerSecon
   ]
 }
 
-const percent = (share: number) => (Number.isFinite(share) ? `${(100 * share).toFixed(0)}%` : '-')
+export const percent = (share: number) => (Number.isFinite(share) ? `${(100 * share).toFixed(0)}%` : '-')
 
 /** Three digits. */
-function short(value: number): string {
+export function short(value: number): string {
   if (value >= 100) return value.toFixed(0)
   return value >= 10 ? value.toFixed(1) : value.toFixed(value >= 1 ? 2 : 3)
 }

@@ -1,15 +1,9 @@
 import { readFileSync } from 'node:fs'
+import type { Repeatable } from '../src/graph/timer.ts'
 import { loadShader } from '../src/io/dawn.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import type { Dispatch } from '../src/kernels/op.ts'
 import { packParams, type ShaderLoader } from '../src/kernels/shader.ts'
-
-/** A dispatch ready to be repeated: its pipeline, and buffers of its own. */
-export interface Runnable {
-  readonly pipeline: GPUComputePipeline
-  readonly bindGroup: GPUBindGroup
-  readonly workgroups: readonly [number, number, number]
-}
 
 /** Bytes of a binding; `memory` is the first binding that lies in the same memory, itself unless it shares. */
 export interface Binding {
@@ -27,12 +21,12 @@ export const loadBenchShader: ShaderLoader = (path) => {
   return own ? readFileSync(new URL(`shaders/${own[1]}`, import.meta.url), 'utf8') : loadShader(path)
 }
 
-/** Prepares a dispatch, hands it to `use` and gives its memory back. `bindings` are bindings 1, 2, … */
+/** Prepares a dispatch with buffers of its own, hands it to `use` and gives its memory back. `bindings` are bindings 1, 2, … */
 export async function run<T>(
   gpu: Gpu,
   { shader, constants, params, workgroups }: Omit<Dispatch, 'bindings'>,
   bindings: readonly Binding[],
-  use: (work: Runnable, setParams: (params: Params) => void) => Promise<T>,
+  use: (work: Repeatable, setParams: (params: Params) => void) => Promise<T>,
 ): Promise<T> {
   const kernel = await gpu.kernel(shader, constants)
   const buffers = bindings.map(({ bytes, memory }, i) =>
@@ -47,8 +41,13 @@ export async function run<T>(
   const storage = bindings.map(({ memory }) => ({ buffer: buffers[memory]! }))
   const parameters = kernel.shader.fields.length ? { buffer: block } : null
   const bindGroup = gpu.bindGroup(kernel, shader, parameters, storage)
+  const encode = (pass: GPUComputePassEncoder) => {
+    pass.setPipeline(kernel.pipeline)
+    pass.setBindGroup(0, bindGroup)
+    pass.dispatchWorkgroups(...workgroups)
+  }
   try {
-    return await use({ pipeline: kernel.pipeline, bindGroup, workgroups }, setParams)
+    return await use({ encode }, setParams)
   } finally {
     for (const buffer of [...buffers, block]) if (buffer) gpu.pool.give(buffer)
     gpu.pool.trim()

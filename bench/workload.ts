@@ -1,4 +1,6 @@
 import { compile, type Plan, type Step } from '../src/graph/compile.ts'
+import { convolutionFlops, formatConvolution } from '../src/graph/convolutions.ts'
+import type { ConvGeometry } from '../src/kernels/convGeometry.ts'
 import { type Dispatch, formatShape, PORTABLE } from '../src/kernels/op.ts'
 import { inferenceGraph, trainingGraph } from '../src/model/training.ts'
 import type { Binding } from './run.ts'
@@ -28,13 +30,18 @@ export interface Work {
 
 export const CLASSES = 1000
 
-/** The plans of a colouring and of a training step. */
-export function plansOf({ width, size, batch }: Size, maxBindingBytes: number, traits = PORTABLE) {
+/** A colouring and a training step. */
+export function graphsOf({ width, size, batch }: Size) {
   const image = { batch, height: size, width: size }
   const architecture = { classes: CLASSES, width }
+  return [inferenceGraph(architecture, image), trainingGraph(architecture, image)] as const
+}
+
+export function plansOf(size: Size, maxBindingBytes: number, traits = PORTABLE) {
+  const [forward, training] = graphsOf(size)
   return {
-    forward: compile(inferenceGraph(architecture, image), maxBindingBytes, traits),
-    training: compile(trainingGraph(architecture, image), maxBindingBytes, traits),
+    forward: compile(forward, maxBindingBytes, traits),
+    training: compile(training, maxBindingBytes, traits),
   }
 }
 
@@ -74,40 +81,15 @@ type Numbers = Readonly<Record<string, number>>
 
 const isConvolution = (params: Numbers) => ['OH', 'OW', 'R', 'S', 'K'].every((name) => name in params)
 
-function shapeOf({ params: p }: Dispatch): string | null {
-  if (!isConvolution(p)) return null
-  const stride = p.strideH === 1 && p.strideW === 1 ? '' : `/${p.strideH}`
-  const channels = p.channelsPerGroup ?? p.C
-  const groups = channels === p.C ? '' : ` in groups of ${channels}`
-  return `${p.N}×${p.H}×${p.W}×${p.C} → ${p.OH}×${p.OW}×${p.K}, ${p.R}×${p.S}${stride}${groups}`
+function shapeOf({ params }: Dispatch): string | null {
+  if (!isConvolution(params)) return null
+  const g = params as unknown as ConvGeometry
+  return formatConvolution(g, params.channelsPerGroup ?? g.C)
 }
 
-/**
- * Two for each product of a real pixel and a weight: padding is left out, although a kernel may multiply its zeros.
- * A convolution and its two gradients all have the same products.
- */
-export function flopsOf({ params: p }: Dispatch): number | null {
-  if (!isConvolution(p)) return null
-  const rows = taps(p.H!, p.OH!, p.R!, p.strideH!, p.dilationH!, p.padTop!)
-  const columns = taps(p.W!, p.OW!, p.S!, p.strideW!, p.dilationW!, p.padLeft!)
-  return 2 * p.N! * rows * columns * (p.channelsPerGroup ?? p.C!) * p.K!
-}
-
-/** Pairs of an output and a tap that meet a real pixel, along one axis. */
-function taps(
-  size: number,
-  outputs: number,
-  kernel: number,
-  stride: number,
-  dilation: number,
-  pad: number,
-): number {
-  let count = 0
-  for (let o = 0; o < outputs; o++) {
-    for (let k = 0; k < kernel; k++) {
-      const at = o * stride + k * dilation - pad
-      if (at >= 0 && at < size) count++
-    }
-  }
-  return count
+/** Of a dispatch of a convolution or of one of its gradients. */
+export function flopsOf({ params }: Dispatch): number | null {
+  if (!isConvolution(params)) return null
+  const g = params as unknown as ConvGeometry
+  return convolutionFlops(g, params.channelsPerGroup ?? g.C)
 }

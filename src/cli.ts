@@ -6,6 +6,7 @@ import { goldenCommand } from './commands/golden.ts'
 import { onnxCommand } from './commands/onnx.ts'
 import { prepareCommand } from './commands/prepare.ts'
 import { trainCommand } from './commands/train.ts'
+import { tuneCommand } from './commands/tune.ts'
 import { weightsCommand } from './commands/weights.ts'
 import { EXIT, type ExitCode, UserError } from './errors.ts'
 import { GraphError } from './graph/graph.ts'
@@ -21,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   weights: weightsCommand,
   golden: goldenCommand,
   onnx: onnxCommand,
+  tune: tuneCommand,
   doctor: doctorCommand,
 }
 

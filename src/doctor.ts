@@ -3,6 +3,7 @@ import { arch, availableParallelism, platform, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { UserError } from './errors.ts'
 import { type AdapterSummary, adapterSummary, listAdapters, openGpu } from './io/dawn.ts'
+import { choicesOf, type FoundTuning, readTuning } from './io/tuning.ts'
 import { readWeights } from './io/weights.ts'
 
 export interface DoctorReport {
@@ -18,10 +19,21 @@ export interface DoctorReport {
   readonly missingFeatures: readonly string[]
   /** Names of all adapters, for `--adapter`. */
   readonly adapters: readonly string[]
+  /** The measured choice of kernels for it; null when there is no adapter. */
+  readonly tuning: TuningSummary | null
   /** Weight files that the package carries, each with what is wrong with it. */
   readonly weights: readonly { readonly file: string; readonly problem: string | null }[]
   /** What is in the way, each with what mends it; empty when all is well. */
   readonly problems: readonly string[]
+}
+
+export interface TuningSummary {
+  readonly file: string
+  /** When it was last added to; null when there is none that can be used. */
+  readonly date: string | null
+  /** Convolutions that were measured, and those of them for which another kernel than usual is taken. */
+  readonly measured: number
+  readonly changed: number
 }
 
 const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query']
@@ -44,24 +56,35 @@ export async function doctor({ adapter }: { adapter?: string | undefined } = {})
     memoryBytes: totalmem(),
     adapter: found.adapter,
     missingFeatures: found.adapter ? FEATURES.filter((name) => !found.adapter!.features.includes(name)) : [],
+    tuning: found.tuning && summaryOf(found.tuning),
     adapters: await listAdapters().catch(() => []),
     weights,
     problems: [...found.problems, ...damaged, ...(weights.length ? [] : [NO_WEIGHTS])],
   }
 }
 
-async function examineAdapter(
-  name?: string,
-): Promise<{ adapter: AdapterSummary | null; problems: string[] }> {
+interface Examined {
+  readonly adapter: AdapterSummary | null
+  readonly tuning: FoundTuning | null
+  readonly problems: string[]
+}
+
+async function examineAdapter(name?: string): Promise<Examined> {
   try {
     const gpu = await openGpu({ adapter: name })
-    const adapter = adapterSummary(gpu)
+    const found = { adapter: adapterSummary(gpu), tuning: readTuning(gpu) }
     gpu.destroy()
-    return { adapter, problems: [] }
+    return { ...found, problems: found.tuning.problem === null ? [] : [found.tuning.problem] }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    return { adapter: null, problems: [error.message] }
+    return { adapter: null, tuning: null, problems: [error.message] }
   }
+}
+
+function summaryOf({ path, tuning }: FoundTuning): TuningSummary {
+  if (!tuning) return { file: path, date: null, measured: 0, changed: 0 }
+  const measured = Object.keys(tuning.shapes).length
+  return { file: path, date: tuning.date, measured, changed: choicesOf(tuning).size }
 }
 
 async function examineWeights(): Promise<DoctorReport['weights']> {
@@ -90,6 +113,7 @@ export function formatDoctor(report: DoctorReport): string {
     ...(adapter ? adapterRows(adapter, report.missingFeatures) : [['adapter', 'none'] as [string, string]]),
   ]
   if (adapters.length) rows.push(['for --adapter', adapters.join('; ')])
+  if (report.tuning) rows.push(['tuning', describeTuning(report.tuning)])
   rows.push(['weights', weights.map(({ file }) => file).join(', ') || 'none'])
   const width = Math.max(...rows.map(([name]) => name.length))
   const table = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
@@ -97,6 +121,11 @@ export function formatDoctor(report: DoctorReport): string {
     ? ['Missing:', ...problems.map((problem) => `- ${problem}`)].join('\n')
     : 'All is well.'
   return `${table}\n\n${verdict}`
+}
+
+function describeTuning({ file, date, measured, changed }: TuningSummary): string {
+  if (date === null) return 'none: "colorizer tune" (npm run tune) measures which kernels are fastest here'
+  return `${file}, ${date.slice(0, 10)}: ${measured} convolutions measured, ${changed} by other kernels than usual`
 }
 
 function adapterRows(adapter: AdapterSummary, missing: readonly string[]): [string, string][] {

@@ -27,6 +27,7 @@ export {
   type OpenOptions,
   openGpu,
 } from './io/dawn.ts'
+export { choicesOf, type FoundTuning, openTunedGpu, readTuning, type Tuning } from './io/tuning.ts'
 export { Gpu, GpuError } from './kernels/gpu.ts'
 export type { ShaderLoader } from './kernels/shader.ts'
 
@@ -38,7 +39,16 @@ export { BindingLimitError, compile, type Plan } from './graph/compile.ts'
 export { Executor, Variables } from './graph/execute.ts'
 export { Graph, GraphError } from './graph/graph.ts'
 export { type AttrsOf, getOp, type OpName, ops } from './kernels/index.ts'
-export type { Dispatch, GradBuilder, Op, Spec, Tensor } from './kernels/op.ts'
+export type {
+  Candidate,
+  Choices,
+  Dispatch,
+  GradBuilder,
+  Op,
+  Spec,
+  Tensor,
+  Traits,
+} from './kernels/op.ts'
 
 // The network
 

@@ -3,8 +3,8 @@ import { inceptionResnetV2 } from '../bench/inception-resnet-v2.ts'
 import { bestPeaks, checkClock, copyRateAt, measurePeaks, type Peaks } from '../bench/peaks.ts'
 import { formatReport, type Report, rowOf, totalsOf } from '../bench/report.ts'
 import { loadBenchShader, run } from '../bench/run.ts'
-import { Timer } from '../bench/timer.ts'
 import { flopsOf, plansOf, type Work, workOf } from '../bench/workload.ts'
+import { Timer } from '../src/graph/timer.ts'
 import { openGpu } from '../src/io/dawn.ts'
 import { CONV_DEFAULTS, type ConvAttrs, convGeometry } from '../src/kernels/convGeometry.ts'
 import { allLayers, layersOf } from '../src/model/layers.ts'
@@ -149,6 +149,7 @@ describe('figures', () => {
       date: '2026-01-01T00:00:00.000Z',
       clock: 'wall',
       size: { width: 1, size: 224, batch: 1 },
+      tuned: 0,
       peaks,
       rows,
       totals,

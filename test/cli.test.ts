@@ -20,7 +20,7 @@ import { succeeded } from './kill.ts'
 import { type Ended, run } from './program.ts'
 import { refused } from './refused.ts'
 
-const COMMANDS = ['train', 'colorize', 'prepare', 'evaluate', 'golden', 'doctor', 'onnx', 'weights']
+const COMMANDS = ['train', 'colorize', 'prepare', 'evaluate', 'golden', 'doctor', 'onnx', 'weights', 'tune']
 const isRoot = process.getuid?.() === 0
 
 const folder = mkdtempSync(join(tmpdir(), 'colorizer-cli-'))

@@ -9,6 +9,7 @@ const nothing: DoctorReport = {
   memoryBytes: 8 * 2 ** 30,
   adapter: null,
   missingFeatures: [],
+  tuning: null,
   adapters: [],
   weights: [],
   problems: [],

@@ -3,12 +3,12 @@
 import { type Flags, wrong } from '../../src/commands/command.ts'
 import { EXIT, UserError } from '../../src/errors.ts'
 import { inputOf } from '../../src/io/classifier-input.ts'
-import { openGpu } from '../../src/io/dawn.ts'
 import { readPhoto } from '../../src/io/image.ts'
 import type { Input } from '../../src/io/onnx/import.ts'
 import { relayout } from '../../src/io/onnx/values.ts'
 import { findPhotos } from '../../src/io/photos.ts'
 import { uniform4 } from '../../src/io/random.ts'
+import { openTunedGpu } from '../../src/io/tuning.ts'
 import type { Gpu } from '../../src/kernels/gpu.ts'
 import { median } from '../../src/numbers.ts'
 import { Model, type Values } from '../model.ts'
@@ -187,7 +187,7 @@ differs by more than the tolerance, or the five likeliest classes differ.`,
     )
     installPeers()
     const { env } = await loadOnnxRuntime()
-    const gpu = await openGpu({ adapter: flags.text('adapter') })
+    const gpu = await openTunedGpu({ adapter: flags.text('adapter') }, terminal.warn)
     try {
       const rows: Row[] = []
       for (const model of models) {

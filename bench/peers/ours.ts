@@ -1,7 +1,7 @@
 import { adamHyper } from '../../src/autograd/adam.ts'
 import { compile } from '../../src/graph/compile.ts'
 import { Executor, Variables } from '../../src/graph/execute.ts'
-import { openGpu } from '../../src/io/dawn.ts'
+import { openTunedGpu } from '../../src/io/tuning.ts'
 import type { Gpu } from '../../src/kernels/gpu.ts'
 import { inferenceGraph, trainingGraph } from '../../src/model/training.ts'
 import { Model } from '../model.ts'
@@ -19,7 +19,7 @@ import {
 } from './work.ts'
 
 export async function openOurs(work: Work, adapter: string | undefined): Promise<Contender> {
-  const gpu = await openGpu({ adapter })
+  const gpu = await openTunedGpu({ adapter }, console.error)
   const opened = await (work.kind === 'onnx' ? openModel(gpu, work) : openColorizer(gpu, work))
   return { title: gpu.adapterName, ...opened }
 }

@@ -4,13 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { type Coloured, colorizeFile, colorizePhoto, type Painter, planOutputs } from '../colorize.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { openClassifier } from '../io/classify.ts'
-import { openGpu } from '../io/dawn.ts'
 import { encode, readPhoto } from '../io/image.ts'
 import { findEach } from '../io/photos.ts'
 import { expectTrained, readWeights } from '../io/weights.ts'
 import { predictorOf } from '../predict.ts'
 import { bar } from '../terminal.ts'
 import { newestRun, weightsOf } from '../train.ts'
+import { openAdapter } from './adapter.ts'
 import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 
@@ -67,7 +67,7 @@ async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>
   const weights = await readWeights(path)
   expectTrained(path, weights)
   const chosen = await classifierFor(path, weights.metadata, call)
-  const gpu = await openGpu({ adapter: flags.text('adapter') })
+  const gpu = await openAdapter(call)
   try {
     const classifier = chosen && (await openClassifier(gpu, chosen.file, { fit: chosen.origin.fit }))
     return await work({ predictor: predictorOf(gpu, weights), classifier })

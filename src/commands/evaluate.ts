@@ -5,7 +5,7 @@ import { EXIT, UserError } from '../errors.ts'
 import { BASELINES, type Colourist, type Each, type Evaluated, evaluate, type Failure } from '../evaluate.ts'
 import { evaluationJson, evaluationText, reportSheet } from '../evaluation.ts'
 import { type Classifier, findClassifier, openClassifier } from '../io/classify.ts'
-import { adapterSummary, openGpu } from '../io/dawn.ts'
+import { adapterSummary } from '../io/dawn.ts'
 import type { Photo } from '../io/image.ts'
 import { findEach, type PhotoPath } from '../io/photos.ts'
 import { makeFolder, saveFile } from '../io/save.ts'
@@ -14,6 +14,7 @@ import type { Gpu } from '../kernels/gpu.ts'
 import { type ClassVectorOrigin, sameOrigin } from '../model/classifier.ts'
 import { predictorOf } from '../predict.ts'
 import type { Terminal } from '../terminal.ts'
+import { openAdapter } from './adapter.ts'
 import { type ChosenClassifier, CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
 import { defaultWeights, SHIPPED } from './colorize.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
@@ -90,7 +91,7 @@ async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup)
   const own = await readNetwork(flags.text('weights') ?? (await defaultWeights()), call)
   const shipped = (await isAnotherThanShipped(own.path)) ? await readNetwork(SHIPPED, call) : null
   const judgeFile = (await findClassifier(JUDGE))!
-  const gpu = await openGpu({ adapter: flags.text('adapter') })
+  const gpu = await openAdapter(call)
   try {
     const judge = await openClassifier(gpu, judgeFile)
     const classVector = classVectorsBy(await openChosen(gpu, own.chosen ?? shipped?.chosen ?? null, judge))

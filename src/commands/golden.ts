@@ -1,6 +1,6 @@
 import { EXIT } from '../errors.ts'
 import { type GoldenReport, replayGolden } from '../golden.ts'
-import { openGpu } from '../io/dawn.ts'
+import { openAdapter } from './adapter.ts'
 import { type Command, wrong } from './command.ts'
 
 export const goldenCommand: Command = {
@@ -9,9 +9,10 @@ export const goldenCommand: Command = {
   options: {},
   examples: ['colorizer golden test/golden/*.safetensors'],
 
-  async run({ positionals, flags, terminal, interrupted }) {
+  async run(call) {
+    const { positionals, terminal, interrupted } = call
     if (positionals.length === 0) throw wrong('golden needs at least one FILE.safetensors')
-    const gpu = await openGpu({ adapter: flags.text('adapter') })
+    const gpu = await openAdapter(call)
     try {
       const reports: GoldenReport[] = []
       for (const file of positionals) {

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { EXIT } from '../errors.ts'
-import { openGpu } from '../io/dawn.ts'
 import { readModel, readTensorFile } from '../io/onnx/model.ts'
 import { encodeTensor, type HostTensor, quote } from '../io/onnx/tensors.ts'
 import { makeFolder, saveFile } from '../io/save.ts'
@@ -8,6 +7,7 @@ import type { Gpu } from '../kernels/gpu.ts'
 import { describeModel, type ModelInfo, runModel } from '../onnx.ts'
 import { testFolder, testFolders, type Verdict } from '../onnx-test.ts'
 import { bar } from '../terminal.ts'
+import { openAdapter } from './adapter.ts'
 import { type Call, type Command, type Result, wrong } from './command.ts'
 
 /** Nodes that `info` lists one by one. */
@@ -117,7 +117,8 @@ function format(found: ModelInfo): string {
   ].join('\n')
 }
 
-async function run({ flags }: Call, operands: readonly string[]): Promise<Result> {
+async function run(call: Call, operands: readonly string[]): Promise<Result> {
+  const { flags } = call
   // --input a=1.pb b=2.pb: what follows the first one is no model either
   const more = operands.slice(1)
   const file = oneFile('run', more.every((text) => text.includes('=')) ? operands.slice(0, 1) : operands)
@@ -128,7 +129,7 @@ async function run({ flags }: Call, operands: readonly string[]): Promise<Result
   expectNames('input', paths, model.inputs)
   const inputs = new Map<string, HostTensor>()
   for (const [name, path] of paths) inputs.set(name, await readTensorFile(path))
-  const outputs = await withGpu(flags.text('adapter'), (gpu) => runModel(gpu, model, inputs))
+  const outputs = await withGpu(call, (gpu) => runModel(gpu, model, inputs))
   await makeFolder(out)
   const written: { name: string; shape: readonly number[]; type: string; file: string }[] = []
   for (const [i, [name, tensor]] of [...outputs].entries()) {
@@ -142,12 +143,13 @@ async function run({ flags }: Call, operands: readonly string[]): Promise<Result
   return { json: { outputs: written }, text, code: EXIT.ok }
 }
 
-async function test({ flags, terminal, interrupted }: Call, operands: readonly string[]): Promise<Result> {
+async function test(call: Call, operands: readonly string[]): Promise<Result> {
+  const { terminal, interrupted } = call
   if (operands.length === 0)
     throw wrong('onnx test needs DIR: a folder with model.onnx and test_data_set_0, or of such')
   const folders: string[] = []
   for (const operand of operands) folders.push(...(await testFolders(operand)))
-  const verdicts = await withGpu(flags.text('adapter'), async (gpu) => {
+  const verdicts = await withGpu(call, async (gpu) => {
     const found: Verdict[] = []
     for (const [i, folder] of folders.entries()) {
       if (interrupted.aborted) break
@@ -176,14 +178,11 @@ async function test({ flags, terminal, interrupted }: Call, operands: readonly s
 }
 
 /** Opens the adapter when it is first needed: some models are all computed at import. */
-async function withGpu<T>(
-  adapter: string | undefined,
-  work: (gpu: () => Promise<Gpu>) => Promise<T>,
-): Promise<T> {
+async function withGpu<T>(call: Call, work: (gpu: () => Promise<Gpu>) => Promise<T>): Promise<T> {
   let gpu: Gpu | null = null
   try {
     return await work(async () => {
-      gpu ??= await openGpu({ adapter })
+      gpu ??= await openAdapter(call)
       return gpu
     })
   } finally {

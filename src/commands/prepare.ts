@@ -1,11 +1,11 @@
 import { EXIT } from '../errors.ts'
 import { type Classifier, openClassifier } from '../io/classify.ts'
-import { openGpu } from '../io/dawn.ts'
 import { findPhotos } from '../io/photos.ts'
 import { CLASSIFIER_BATCH, describeSkipped, prepareRecords } from '../prepare.ts'
 import { bar, duration } from '../terminal.ts'
+import { openAdapter } from './adapter.ts'
 import { CLASSIFIER_OPTIONS, chosenClassifier } from './classifier.ts'
-import { type Command, type Flags, wrong } from './command.ts'
+import { type Call, type Command, wrong } from './command.ts'
 
 export const prepareCommand: Command = {
   summary: 'photographs → TFRecord shards for `train --records`',
@@ -20,7 +20,8 @@ export const prepareCommand: Command = {
   },
   examples: ['colorizer prepare photos/ --out records/', 'colorizer train --records records/'],
 
-  async run({ positionals, flags, terminal, interrupted }) {
+  async run(call) {
+    const { positionals, flags, terminal, interrupted } = call
     const out = flags.text('out')
     if (positionals.length === 0) throw wrong('prepare needs PHOTOS: files, folders or globs')
     if (out === undefined) throw wrong('prepare needs --out DIR, the folder for the shards')
@@ -34,7 +35,7 @@ export const prepareCommand: Command = {
       onProgress: meter(terminal.progress),
     }
     const paths = (await findPhotos(positionals)).map(({ path }) => path)
-    const manifest = await withClassifier(flags, (classifier) =>
+    const manifest = await withClassifier(call, (classifier) =>
       prepareRecords(paths, { ...options, classifier }),
     )
     const { records, shards, skipped } = manifest
@@ -63,12 +64,12 @@ function meter(draw: (state: string) => void) {
 
 /** Gives `work` the classifier, or null when none is wanted: then no GPU is needed either. */
 async function withClassifier<T>(
-  flags: Flags,
+  call: Call,
   work: (classifier: Classifier | null) => Promise<T>,
 ): Promise<T> {
-  const chosen = await chosenClassifier(flags)
+  const chosen = await chosenClassifier(call.flags)
   if (!chosen) return work(null)
-  const gpu = await openGpu({ adapter: flags.text('adapter') })
+  const gpu = await openAdapter(call)
   try {
     const options = { fit: chosen.origin.fit, batch: CLASSIFIER_BATCH }
     return await work(await openClassifier(gpu, chosen.file, options))

@@ -6,7 +6,7 @@ import { Variables } from '../graph/execute.ts'
 import type { TrainingSettings } from '../io/checkpoint.ts'
 import { type ClassifierFile, openClassifier } from '../io/classify.ts'
 import { type ClassVectors, openPhotos, openRecords, type TrainingSource } from '../io/dataset.ts'
-import { adapterSummary, openGpu } from '../io/dawn.ts'
+import { adapterSummary } from '../io/dawn.ts'
 import { bestPath, checkpointPath, RunFolder, samplesPath } from '../io/run-folder.ts'
 import { saveFile } from '../io/save.ts'
 import { readWeights } from '../io/weights.ts'
@@ -29,6 +29,7 @@ import {
 } from '../train.ts'
 import { type Score, validate } from '../validate.ts'
 import { version } from '../version.ts'
+import { openAdapter } from './adapter.ts'
 import { type Call, type Command, type Flags, wrong } from './command.ts'
 import { findClassVectors, findData, refuseTwins, type TrainingData } from './training-data.ts'
 import { type Asked, askedOf, epochsOf, settingsOf, TRAIN_OPTIONS } from './training-options.ts'
@@ -48,7 +49,7 @@ export const trainCommand: Command = {
   async run(call) {
     const asked = askedOf(call.flags) // a wrong command line is told without waking the GPU
     const preciseTimestamps = call.flags.text('profile') !== undefined
-    const gpu = await openGpu({ adapter: call.flags.text('adapter'), preciseTimestamps })
+    const gpu = await openAdapter(call, { preciseTimestamps })
     try {
       return await trainOn(gpu, call, asked)
     } finally {
@@ -62,8 +63,10 @@ async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
   const adapter = adapterSummary(gpu)
   const data = await findData(positionals, flags)
   if (flags.text('val') !== undefined) await refuseTwins(data)
-  const { options, classifier } = await optionsOf(flags, asked, data, adapter.isSoftware)
+  const { options, classifier } = await optionsOf(flags, asked, data, gpu)
   const { settings, out, start } = options
+  if (useChoices(gpu, settings))
+    terminal.say('it goes on with the kernels that it began with, not with those of the tuning')
   const vectors = await openClassVectors(gpu, classifier, settings)
   const source = await open(data, settings, vectors, terminal)
   try {
@@ -142,7 +145,15 @@ async function openClassVectors(
   return new PhotoClassVectors(await openClassifier(gpu, file, { fit: classVectors.fit }))
 }
 
-async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, isSoftware: boolean) {
+/** Lets a training compute as it began, whatever was tuned since. Returns whether that makes a difference. */
+function useChoices(gpu: Gpu, { choices = {} }: TrainingSettings): boolean {
+  const tuned = gpu.choices
+  gpu.choices = new Map(Object.entries(choices))
+  const isSame = ([key, name]: [string, string]) => gpu.choices.get(key) === name
+  return tuned.size !== gpu.choices.size || ![...tuned].every(isSame)
+}
+
+async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {
   const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
   const start = await startOf(flags, out, { ...asked.settings, data: data.identity })
   const resumed = start.kind === 'resume' ? start.checkpoint.settings : undefined
@@ -150,7 +161,10 @@ async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, isSoftw
   const width = start.kind === 'weights' ? start.width : undefined
   const options: TrainOptions = {
     ...{ ...asked, start, out, epochs: epochsOf(asked, data) },
-    settings: resumed ?? settingsOf(asked, data, vectors.origin, isSoftware, width),
+    settings: resumed ?? {
+      ...settingsOf(asked, data, vectors.origin, adapterSummary(gpu).isSoftware, width),
+      ...(gpu.choices.size ? { choices: Object.fromEntries(gpu.choices) } : {}),
+    },
     profiler: flags.text('profile') === undefined ? undefined : new Profiler(),
   }
   return { options, classifier: vectors.file }

@@ -9,10 +9,10 @@ import {
   takeInventory,
 } from '../inventory.ts'
 import { cacheFolder, claimPart, inspect, type KnownFile, pathOf, readManifest, settle } from '../io/cache.ts'
-import { openGpu } from '../io/dawn.ts'
 import { download } from '../io/fetch.ts'
 import { importFile } from '../io/import-weights.ts'
 import { bar, duration } from '../terminal.ts'
+import { openAdapter } from './adapter.ts'
 import { type Call, type Command, type Result, wrong } from './command.ts'
 
 type Action = (call: Call, manifest: readonly KnownFile[]) => Promise<Result>
@@ -86,7 +86,7 @@ async function verify(call: Call, manifest: readonly KnownFile[]): Promise<Resul
 }
 
 async function withPhotographs(rows: readonly InventoryRow[], call: Call): Promise<InventoryRow[]> {
-  const gpu = await openGpu({ adapter: call.flags.text('adapter') })
+  const gpu = await openAdapter(call)
   try {
     const shown: InventoryRow[] = []
     for (const row of rows) {

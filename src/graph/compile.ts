@@ -1,5 +1,6 @@
 import { getOp, type OpName } from '../kernels/index.ts'
 import {
+  choiceKey,
   type Dispatch,
   elems,
   formatShape,
@@ -70,7 +71,8 @@ export const PARAMS_ALIGNMENT = 256
 /**
  * Compiles the part of `graph` that its outputs and variable updates need.
  * @param maxBindingBytes the adapter's `maxStorageBufferBindingSize`; a `BindingLimitError` names the layer above it
- * @param traits the adapter's, `Gpu.traits`; without them the plan runs on any adapter
+ * @param traits the adapter's, `Gpu.traits`; without them the plan runs on any adapter. The plan is a pure function of
+ *   all three
  */
 export function compile(graph: Graph, maxBindingBytes: number, traits: Traits = PORTABLE): Plan {
   const nodes = liveNodes(graph)
@@ -132,7 +134,11 @@ function dispatchesOf(graph: Graph, node: Node, aliases: Map<Tensor, Alias>, tra
       const { slice } = aliases.get(t)!
       return slice ? { ...graph.spec(t), slice } : graph.spec(t)
     })
-  return getOp(node.op as OpName).kernels(specs(node.inputs), specs(node.outputs), node.attrs, traits)
+  const op = getOp(node.op as OpName)
+  const work = [specs(node.inputs), specs(node.outputs), node.attrs, traits] as const
+  const wanted = traits.choices?.get(choiceKey(node.op, work[0], node.attrs))
+  const chosen = wanted && op.candidates?.(...work).find(({ name }) => name === wanted)
+  return chosen ? chosen.dispatches : op.kernels(...work)
 }
 
 function checkBindings(graph: Graph, nodes: readonly Node[], limit: number): void {

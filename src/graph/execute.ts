@@ -130,14 +130,19 @@ export class Executor {
     const { device } = this.gpu
     const encoder = device.createCommandEncoder()
     const pass = encoder.beginComputePass()
-    for (const prepared of this.#prepared) encode(pass, prepared)
+    this.encode(pass)
     pass.end()
     const staged = outputs.map((place) => this.#stage(encoder, place))
     device.queue.submit([encoder.finish()])
     return Promise.all(staged.map((staging) => this.#fetch(staging)))
   }
 
-  /** The same with every dispatch in a pass of its own, and when each of them ran. Slower: for profiles. */
+  /** Adds the whole plan to a pass, any number of times: for a plan whose inputs are variables. */
+  encode(pass: GPUComputePassEncoder): void {
+    for (const prepared of this.#prepared) encode(pass, prepared)
+  }
+
+  /** The same as `run` with every dispatch in a pass of its own, and when each of them ran. Slower: for profiles. */
   async runTimed(read: readonly string[] = []): Promise<{ results: Float32Array[]; spans: GpuSpan[] }> {
     const outputs = read.map((name) => this.#output(name))
     this.#useInputs()

@@ -31,6 +31,8 @@ export interface TrainingSettings {
   readonly classDropout: number
   /** Identifies the training pictures and their order. */
   readonly data: string
+  /** The kernels that it computes with instead of the usual ones, `Choices`: others would round otherwise. */
+  readonly choices?: Readonly<Record<string, string>>
 }
 
 /** Everything that a training needs to continue to the same bits as if it had never stopped. */
@@ -196,12 +198,17 @@ const NUMBERS = [
 function isSettings(value: unknown): value is TrainingSettings {
   if (typeof value !== 'object' || value === null) return false
   const settings = value as Partial<TrainingSettings>
-  const { schedule, fit, classVectors, data } = settings
+  const { schedule, fit, classVectors, data, choices = {} } = settings
   const areVectors = classVectors === null || isOrigin(classVectors)
   const areChoices = SCHEDULES.includes(schedule as Schedule) && (fit === 'crop' || fit === 'pad')
   const areNumbers = NUMBERS.every((name) => Number.isFinite(settings[name]))
-  return areNumbers && areChoices && areVectors && typeof data === 'string'
+  return areNumbers && areChoices && areVectors && typeof data === 'string' && areNames(choices)
 }
+
+const areNames = (value: unknown) =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every((name) => typeof name === 'string')
 
 function isValidations(value: unknown): value is Validation[] {
   const isOne = ({ step, abMse }: Partial<Validation>) => Number.isFinite(step) && Number.isFinite(abMse)

@@ -118,8 +118,7 @@ export async function openClassifier(
   file: ClassifierFile,
   { fit = 'stretch', batch = 1 }: ClassifierOptions = {},
 ): Promise<Classifier> {
-  const model = await readModel(file.path)
-  const { graph, input } = withProbabilities(model, importOnnx(model, importOptions(model, file.name, batch)))
+  const { graph, input } = await classifierGraph(file, batch)
   const executor = await executorOf(gpu, file.path, graph)
   const [count, size] = [input.shape[0]!, input.shape[2]!]
   const pixelsEach = size * size * 3
@@ -149,6 +148,13 @@ export async function openClassifier(
     },
     destroy: () => executor.destroy(),
   }
+}
+
+/** What a classifier computes, ready to be compiled, and its one input. Throws as `openClassifier`. */
+export async function classifierGraph(file: Pick<ClassifierFile, 'name' | 'path'>, batch = 1) {
+  const model = await readModel(file.path)
+  const { graph, input } = withProbabilities(model, importOnnx(model, importOptions(model, file.name, batch)))
+  return { graph: rewriteForInference(graph), input }
 }
 
 /** Names of the classes in order, each the first of its synonyms. */
@@ -200,11 +206,7 @@ const reshaped = (graph: Graph, tensor: Tensor, shape: readonly number[]) =>
 
 async function executorOf(gpu: Gpu, path: string, graph: Graph): Promise<Executor> {
   try {
-    const plan = compile(
-      rewriteForInference(graph),
-      gpu.device.limits.maxStorageBufferBindingSize,
-      gpu.traits,
-    )
+    const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
     return await Executor.create(gpu, plan, new Variables(gpu))
   } catch (error) {
     if (!(error instanceof BindingLimitError)) throw error

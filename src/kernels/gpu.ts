@@ -1,4 +1,4 @@
-import type { Traits } from './op.ts'
+import type { Choices, Traits } from './op.ts'
 import { BufferPool } from './pool.ts'
 import { pipelineKey, type Shader, type ShaderLoader, specialize } from './shader.ts'
 
@@ -28,6 +28,8 @@ export class Gpu {
   #destroyed = false
   /** Pipelines, bind groups and query sets made so far; with `pool.created` what the leak tests count. */
   objectsCreated = 0
+  /** What plans for this device take where something else than the operators' first candidates measured faster. */
+  choices: Choices = new Map()
 
   private constructor(
     readonly adapter: GPUAdapter,
@@ -77,7 +79,7 @@ export class Gpu {
   get traits(): Traits {
     const { subgroupMinSize, subgroupMaxSize } = this.adapter.info
     const isFixed = this.has('subgroups') && subgroupMinSize === subgroupMaxSize
-    return { subgroupLanes: isFixed ? (subgroupMinSize ?? null) : null }
+    return { subgroupLanes: isFixed ? (subgroupMinSize ?? null) : null, choices: this.choices }
   }
 
   has(feature: GPUFeatureName): boolean {

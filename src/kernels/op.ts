@@ -45,7 +45,12 @@ export interface Dispatch {
 export interface Traits {
   /** Lanes of the adapter's subgroups, where it has them in one fixed size. */
   readonly subgroupLanes: number | null
+  /** Which candidates to take, where it is not to be the operator's first. */
+  readonly choices?: Choices
 }
+
+/** Names of candidates by `choiceKey`: what measured fastest on an adapter. */
+export type Choices = ReadonlyMap<string, string>
 
 /** Kernels that run on any adapter. */
 export const PORTABLE: Traits = { subgroupLanes: null }
@@ -104,6 +109,12 @@ export class ShapeError extends Error {
 export const formatShape = (shape: readonly number[]) => `[${shape.join('×')}]`
 export const elems = (spec: Spec) => spec.shape.reduce((a, b) => a * b, 1)
 export const ceilDiv = (a: number, b: number) => Math.ceil(a / b)
+
+/** Names a piece of work, wherever it stands: "conv2d [1×28×28×256] [3×3×256×512] [512] activation=relu …". */
+export function choiceKey(op: string, inputs: readonly Spec[], attrs: object): string {
+  const named = Object.entries(attrs).map(([name, value]) => `${name}=${value}`)
+  return [op, ...inputs.map(({ shape }) => formatShape(shape)), ...named.sort()].join(' ')
+}
 
 export const input = (index: number): Ref => ({ from: 'input', index })
 export const output = (index: number): Ref => ({ from: 'output', index })

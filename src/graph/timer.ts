@@ -1,16 +1,22 @@
-import type { Gpu } from '../src/kernels/gpu.ts'
-import { median } from '../src/numbers.ts'
-import type { Runnable } from './run.ts'
+import type { Gpu } from '../kernels/gpu.ts'
+import { median } from '../numbers.ts'
 
 export type Clock = 'gpu' | 'wall'
 
-/** Runs as many dispatches in one pass as take about this long, so that no clock's ticks and no submit's cost show. */
+/** Work that can be done any number of times in a pass. */
+export interface Repeatable {
+  encode(pass: GPUComputePassEncoder): void
+}
+
+/** As much work in one pass as takes about this long, so that no clock's ticks and no submit's cost show. */
 const PASS_MS = 20
 const MAX_REPEATS = 2000
 const MIN_PASSES = 3
 const MAX_PASSES = 50
+/** Long enough for two clocks to be compared. */
+const CHECK_MS = 150
 
-/** Times dispatches by the GPU's own clock where there is one that can be trusted, else from submit to idle. */
+/** Times work by the GPU's own clock where there is one that can be trusted, else from submit to idle. */
 export class Timer {
   clock: Clock
   readonly #querySet: GPUQuerySet | null
@@ -25,28 +31,45 @@ export class Timer {
     this.#resolved = has ? device.createBuffer({ size: 16, usage, label: 'timestamps' }) : null
   }
 
-  /** The median milliseconds of one dispatch, of passes that together take about `seconds`. */
-  async median(work: Runnable, seconds: number): Promise<number> {
-    const once = (await this.pass(work, 1))[this.clock]
-    const repeats = Math.min(MAX_REPEATS, Math.max(1, Math.ceil(PASS_MS / Math.max(once, 1e-3))))
+  /** Goes on with the GPU's clock only if it says the same of `work`, repeated for long enough, as the wall. */
+  async check(work: Repeatable): Promise<void> {
+    if (this.clock === 'wall') return
+    let times = await this.pass(work, 1)
+    for (let repeats = 2; times.wall < CHECK_MS && repeats <= MAX_REPEATS; repeats *= 2) {
+      times = await this.pass(work, repeats)
+    }
+    const { gpu, wall } = times
+    if (!(gpu > wall / 2 && gpu < wall * 1.1)) this.clock = 'wall'
+  }
+
+  /** The median milliseconds of doing it once, of passes that together take about `seconds`. */
+  async median(work: Repeatable, seconds: number): Promise<number> {
+    const repeats = repeatsFor(await this.once(work))
     const samples: number[] = []
     const end = performance.now() + seconds * 1000
     while (samples.length < MIN_PASSES || (performance.now() < end && samples.length < MAX_PASSES)) {
-      samples.push((await this.pass(work, repeats))[this.clock] / repeats)
+      samples.push(await this.mean(work, repeats))
     }
     return median(samples)
   }
 
-  /** Milliseconds of one pass of `repeats` dispatches by both clocks; `gpu` is NaN without timestamps. */
-  async pass({ pipeline, bindGroup, workgroups }: Runnable, repeats: number): Promise<Record<Clock, number>> {
+  once(work: Repeatable): Promise<number> {
+    return this.mean(work, 1)
+  }
+
+  /** Milliseconds of doing it once, of one pass that does it `repeats` times. */
+  async mean(work: Repeatable, repeats: number): Promise<number> {
+    return (await this.pass(work, repeats))[this.clock] / repeats
+  }
+
+  /** Milliseconds of one pass by both clocks; `gpu` is NaN without timestamps. */
+  async pass(work: Repeatable, repeats: number): Promise<Record<Clock, number>> {
     const { device } = this.gpu
     const encoder = device.createCommandEncoder()
     const querySet = this.#querySet
     const timestampWrites = querySet && { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 }
     const pass = encoder.beginComputePass(timestampWrites ? { timestampWrites } : {})
-    pass.setPipeline(pipeline)
-    pass.setBindGroup(0, bindGroup)
-    for (let i = 0; i < repeats; i++) pass.dispatchWorkgroups(...workgroups)
+    for (let i = 0; i < repeats; i++) work.encode(pass)
     pass.end()
     if (querySet) encoder.resolveQuerySet(querySet, 0, 2, this.#resolved!, 0)
     const commands = encoder.finish()
@@ -64,6 +87,10 @@ export class Timer {
     this.#resolved?.destroy()
   }
 }
+
+/** How often work of `milliseconds` is to be done in one pass. */
+export const repeatsFor = (milliseconds: number) =>
+  Math.min(MAX_REPEATS, Math.max(1, Math.ceil(PASS_MS / Math.max(milliseconds, 1e-3))))
 
 /** Something larger is run once and then at most so often, and for about so long. */
 const WHOLE_RUNS = 5

@@ -1,0 +1,82 @@
+import { type Convolution, candidatesOf, formatConvolution } from '../src/graph/convolutions.ts'
+import type { Traits } from '../src/kernels/op.ts'
+import type { Peaks } from './peaks.ts'
+import { alignColumns, formatHead, type Head, percent, short } from './report.ts'
+
+export const KINDS = { conv2d: 'forward', conv2dGradInput: 'dx', conv2dGradWeight: 'dw' } as const
+export type Kind = (typeof KINDS)[keyof typeof KINDS]
+
+/** A convolution of the network, or one of its gradients, all of its kernels together, against its floor. */
+export interface RooflineRow {
+  readonly kind: Kind
+  /** The layers that compute it. */
+  readonly layers: readonly string[]
+  readonly shape: string
+  /** The candidate that computes it. */
+  readonly kernel: string
+  /** Of the direct convolution. */
+  readonly flops: number
+  /** Inputs, weights and outputs, each once. */
+  readonly bytes: number
+  /** What flops or bytes, whichever is more, take at the adapter's best rates. */
+  readonly floor: number
+  /** Median milliseconds. */
+  readonly milliseconds: number
+  /** floor / milliseconds: above 1 where an algorithm needs fewer operations than the direct one. */
+  readonly share: number
+}
+
+export interface Roofline extends Head {
+  /** The adapter's multiply-adds, and its fastest copy: GFLOP/s and GB/s. */
+  readonly gflops: number
+  readonly gbPerSecond: number
+  readonly rows: readonly RooflineRow[]
+}
+
+/** @param times median milliseconds of each convolution */
+export function rooflineOf(
+  convolutions: readonly Convolution[],
+  times: readonly number[],
+  peaks: Peaks,
+  traits: Traits,
+): Omit<Roofline, keyof Head> {
+  const { gflops } = peaks
+  const gbPerSecond = Math.max(...peaks.copies.map((copy) => copy.gbPerSecond))
+  const rows = convolutions.map((convolution, i): RooflineRow => {
+    const { op, key, layers, geometry, channelsPerGroup, flops, bytes } = convolution
+    const milliseconds = times[i]!
+    const floor = Math.max(flops / gflops, bytes / gbPerSecond) / 1e6
+    return {
+      kind: KINDS[op as keyof typeof KINDS],
+      layers: [...new Set(layers.map((layer) => layer.replace(/\.grad$/, '')))],
+      shape: formatConvolution(geometry, channelsPerGroup),
+      kernel: traits.choices?.get(key) ?? candidatesOf(convolution, traits)[0]!.name,
+      ...{ flops, bytes, floor, milliseconds },
+      share: floor / milliseconds,
+    }
+  })
+  return { gflops, gbPerSecond, rows }
+}
+
+const HEADINGS = ['convolution', 'kernel', 'of', 'GFLOP', 'MB', 'floor ms', 'ms', 'GFLOP/s', 'share']
+const TEXT_COLUMNS = 3
+
+export function formatRoofline(roofline: Roofline): string {
+  const { gflops, gbPerSecond, rows } = roofline
+  const cells = rows.map(({ kind, layers, kernel, shape, flops, bytes, floor, milliseconds, share }) => [
+    `${kind} ${layers[0]}${layers.length > 1 ? ` +${layers.length - 1}` : ''}`,
+    kernel,
+    shape,
+    ...[flops / 1e9, bytes / 1e6, floor, milliseconds, flops / 1e6 / milliseconds].map(short),
+    percent(share),
+  ])
+  const total = (of: 'floor' | 'milliseconds') => rows.reduce((sum, row) => sum + row[of], 0)
+  return [
+    ...formatHead(roofline),
+    `peaks: ${short(gflops)} GFLOP/s multiply-add; copy ${short(gbPerSecond)} GB/s`,
+    '',
+    ...alignColumns([HEADINGS, ...cells], TEXT_COLUMNS),
+    '',
+    `all of them once: ${short(total('milliseconds'))} ms, the floor is ${short(total('floor'))} ms`,
+  ].join('\n')
+}
