@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { colorizeCommand } from './commands/colorize.ts'
 import { COMMON_OPTIONS, type Command, formatOptions, parse } from './commands/command.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -13,6 +12,7 @@ import { EXIT, type ExitCode, UserError } from './errors.ts'
 import { GraphError } from './graph/graph.ts'
 import { GpuError } from './kernels/gpu.ts'
 import { openTerminal } from './terminal.ts'
+import { version } from './version.ts'
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   colorize: colorizeCommand,
@@ -58,9 +58,9 @@ function interruption(say: (line: string) => void): AbortSignal {
   let first = Number.NEGATIVE_INFINITY
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (Date.now() - first < SAME_SIGNAL_MS) return
+      if (performance.now() - first < SAME_SIGNAL_MS) return
       if (controller.signal.aborted) process.exit(EXIT.interrupted)
-      first = Date.now()
+      first = performance.now()
       say('stopping after the work in hand; once more to stop at once')
       controller.abort()
     })
@@ -93,10 +93,6 @@ Examples:
 ${examples.map((example) => `  ${example}`).join('\n')}
 
 ${EXIT_CODES}`
-}
-
-function version(): string {
-  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }
 
 function print(text: string): ExitCode {

@@ -1,25 +1,28 @@
-import { join } from 'node:path'
 import type { Checkpoint } from './io/checkpoint.ts'
 import type { ClassVectors } from './io/dataset.ts'
-import { readPhoto } from './io/image.ts'
+import type { EncodedPicture } from './io/events.ts'
+import { photoSize, readPhoto } from './io/image.ts'
 import { linePlot } from './io/plot.ts'
+import { lossCurvePath, samplesPath } from './io/run-folder.ts'
 import { saveFile } from './io/save.ts'
 import { contactSheet, type SheetRow } from './io/sheet.ts'
 import { grayOf, type Predictor, paint } from './predict.ts'
 
+/** Longest side of a picture in the sheet that goes into the log, of which there may be hundreds. */
+const LOGGED_CELL = 96
 /** Rows of the contact sheet. */
 const MAX_ROWS = 8
 /** Steps over which the loss curve is smoothed, as a share of all. */
 const SMOOTHING = 1 / 50
 
-/** Writes `samples.png`: held-out photographs grey | ours | original (the report's figure 6). Returns its path. */
+/** Writes `samples.png`: held-out photographs grey | ours | original (the report's figure 6). Returns a small one for the log. */
 export async function writeSamples(
   out: string,
   predictor: Predictor,
   paths: readonly string[],
   saturation: number,
   vectors?: ClassVectors,
-): Promise<string> {
+): Promise<EncodedPicture> {
   const rows: SheetRow[] = []
   for (const path of spread(paths, MAX_ROWS)) {
     const original = await readPhoto(path)
@@ -27,9 +30,9 @@ export async function writeSamples(
     const ab = await predictor.predict(original, features)
     rows.push({ gray: grayOf(original), ours: paint(original, ab, saturation), original })
   }
-  const file = join(out, 'samples.png')
-  await saveFile(file, await contactSheet(rows))
-  return file
+  await saveFile(samplesPath(out), await contactSheet(rows))
+  const png = await contactSheet(rows, { cell: LOGGED_CELL })
+  return { png, ...(await photoSize(png, 'the contact sheet')) }
 }
 
 /** Writes `loss.png`: the loss of every step, smoothed, the validations and the grey level. Returns its path. */
@@ -54,7 +57,7 @@ export async function writeLossCurve(
     },
   ]
   const labels = { title: 'training loss', xLabel: 'step', yLabel: 'ab error' }
-  const file = join(out, 'loss.png')
+  const file = lossCurvePath(out)
   await saveFile(file, await linePlot(series, labels))
   return file
 }

@@ -1,9 +1,17 @@
-import { join } from 'node:path'
 import { EXIT, UserError } from './errors.ts'
 import type { Variables } from './graph/execute.ts'
-import { type Checkpoint, type TrainingSettings, type Validation, writeCheckpoint } from './io/checkpoint.ts'
+import {
+  type Checkpoint,
+  type TrainingSettings,
+  type Validation,
+  writeBest,
+  writeCheckpoint,
+} from './io/checkpoint.ts'
 import type { Batch } from './io/dataset.ts'
+import type { EncodedPicture } from './io/events.ts'
 import { STREAM, uniform4 } from './io/random.ts'
+import { bestPath, checkpointPath, type RunFolder } from './io/run-folder.ts'
+import type { Weights } from './io/weights.ts'
 import type { Gpu } from './kernels/gpu.ts'
 import { type Arena, initialParameters, initialStatistics, layoutOf } from './model/layout.ts'
 import type { Profiler } from './profile.ts'
@@ -13,8 +21,10 @@ export interface TrainOptions {
   /** Training ends at whichever of the two comes first. */
   readonly epochs: number
   readonly steps: number
-  /** Folder of the checkpoint and the pictures. */
+  /** Folder of the checkpoint and of the best weights. */
   readonly out: string
+  /** Is told how training goes. */
+  readonly log?: Pick<RunFolder, 'logStep' | 'logValidation'> | undefined
   readonly checkpointEvery: number
   readonly validateEvery: number
   /** Looks on and notes where the time goes. */
@@ -28,7 +38,11 @@ export type Start =
   | { readonly kind: 'weights'; readonly parameters: Float32Array; readonly statistics: Float32Array }
   | { readonly kind: 'resume'; readonly checkpoint: Checkpoint }
 
-export const checkpointPath = (out: string) => join(out, 'checkpoint.safetensors')
+/** How well the weights colour the validation pictures. */
+export interface Measured {
+  readonly abMse: number
+  readonly samples?: EncodedPicture
+}
 
 /** The training so far: where it stands in the data, its history, and its weights on the GPU. */
 export class Run {
@@ -43,7 +57,7 @@ export class Run {
     private readonly gpu: Gpu,
     private readonly variables: Variables,
     private readonly options: TrainOptions,
-    private readonly measure: () => Promise<number | null>,
+    private readonly measure: () => Promise<Measured | null>,
   ) {
     const initial = initialState(options)
     ;({ step: this.step, epoch: this.epoch, position: this.position } = initial)
@@ -85,32 +99,56 @@ export class Run {
     this.losses.push(loss)
   }
 
-  /** Adds the validation of this step to the history, once. */
+  /**
+   * Adds the validation of this step to the history, once, and keeps the weights when no earlier ones were as good. A
+   * training that was killed between that and its next checkpoint comes by here again, and writes the same bytes.
+   */
   async validate(): Promise<void> {
     if (this.validations.at(-1)?.step === this.step) return
-    const abMse = await this.measure()
-    if (abMse !== null) this.validations.push({ step: this.step, abMse })
+    const measured = await this.measure()
+    if (!measured) return
+    const { abMse, samples } = measured
+    if (!Number.isFinite(abMse)) throw stopped(`the validation error became ${abMse} at step ${this.step}`)
+    const { step } = this
+    const isBest = this.validations.every((earlier) => abMse < earlier.abMse)
+    if (isBest) {
+      const { settings, out } = this.options
+      await writeBest(bestPath(out), { weights: await this.#weights(), step, abMse, settings })
+    }
+    this.validations.push({ step, abMse })
+    this.options.log?.logValidation({ step, val: abMse, isBest }, samples)
   }
 
   async save(): Promise<Checkpoint> {
     await this.gpu.idle()
-    const [raw, average, statistics, m, v] = (await Promise.all(
-      ['parameters', 'average', 'statistics', 'adam.m', 'adam.v'].map((name) => this.variables.get(name)),
-    )) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array]
+    const weights = await this.#weights()
+    const { parameters } = layoutOf(weights.architecture)
+    const raw = await this.#finite(parameters, 'parameters')
+    const m = await this.#finite(parameters, 'adam.m')
+    const v = await this.#finite(parameters, 'adam.v')
     const { settings, out } = this.options
     const { step, epoch, position, validations } = this
-    const architecture = { width: settings.width, classes: settings.classes }
-    const layout = layoutOf(architecture)
-    const wild =
-      [raw, average, m, v].map((flat) => firstWild(layout.parameters, flat)).find(Boolean) ??
-      firstWild(layout.statistics, statistics)
-    // the loss of this step came before its update, so it does not tell whether that went well
-    if (wild) throw stopped(`${wild.name} is ${wild.value} after step ${step}`)
-    const weights = { architecture, parameters: average, statistics }
     const losses = Float32Array.from(this.losses)
     const checkpoint = { weights, raw, m, v, step, epoch, position, settings, losses, validations }
     await writeCheckpoint(checkpointPath(out), checkpoint)
     return checkpoint
+  }
+
+  /** What training is for. */
+  async #weights(): Promise<Weights> {
+    const { width, classes } = this.options.settings
+    const architecture = { width, classes }
+    const layout = layoutOf(architecture)
+    const parameters = await this.#finite(layout.parameters, 'average')
+    return { architecture, parameters, statistics: await this.#finite(layout.statistics, 'statistics') }
+  }
+
+  /** A variable from the GPU. The loss of a step comes before its update, so it does not tell whether that went well. */
+  async #finite(arena: Arena, variable: string): Promise<Float32Array> {
+    const flat = await this.variables.get(variable)
+    const wild = firstWild(arena, flat)
+    if (wild) throw stopped(`${wild.name} is ${wild.value} after step ${this.step}`)
+    return flat
   }
 }
 

@@ -19,7 +19,7 @@ const PLAIN_INTERVAL_MS = 10_000
 
 export function openTerminal(quiet: boolean, stream: NodeJS.WriteStream = process.stderr): Screen {
   let drawn = 0
-  let lastPlain = 0
+  let lastPlain = Number.NEGATIVE_INFINITY
   const clear = () => {
     if (drawn) stream.write(`\r${' '.repeat(drawn)}\r`)
     drawn = 0
@@ -41,8 +41,8 @@ export function openTerminal(quiet: boolean, stream: NodeJS.WriteStream = proces
         const line = state.slice(0, (stream.columns || 80) - 1)
         stream.write(line)
         drawn = line.length
-      } else if (Date.now() - lastPlain >= PLAIN_INTERVAL_MS) {
-        lastPlain = Date.now()
+      } else if (performance.now() - lastPlain >= PLAIN_INTERVAL_MS) {
+        lastPlain = performance.now() // the machine's clock may be set meanwhile
         stream.write(`${state}\n`)
       }
     },

@@ -8,18 +8,20 @@ import { Executor, type Variables } from './graph/execute.ts'
 import { GraphError } from './graph/graph.ts'
 import { type Checkpoint, readCheckpoint, type TrainingSettings } from './io/checkpoint.ts'
 import type { Batch, TrainingSource } from './io/dataset.ts'
-import { removeParts } from './io/files.ts'
+import { bestPath, checkpointPath } from './io/run-folder.ts'
 import { makeFolder } from './io/save.ts'
 import type { Gpu } from './kernels/gpu.ts'
 import { trainingGraph } from './model/training.ts'
-import { checkpointPath, isDebugging, Run, stopped, type TrainOptions } from './run.ts'
+import { isDebugging, type Measured, Run, stopped, type TrainOptions } from './run.ts'
 import { averagingRate, rateAt } from './schedule.ts'
 import { bar, duration, type Terminal } from './terminal.ts'
 
 /** Steps that may be on the GPU while the host prepares the next. */
 const STEPS_IN_FLIGHT = 2
+/** Steps from one line of the log to the next. */
+const LOG_EVERY = 10
 
-export { checkpointPath, type Start, type TrainOptions } from './run.ts'
+export type { Measured, Start, TrainOptions } from './run.ts'
 
 export interface Training {
   readonly checkpoint: Checkpoint
@@ -39,9 +41,13 @@ export async function newestRun(): Promise<string | null> {
   return newest === undefined ? null : join(RUNS, newest)
 }
 
+/** The weights of a training to colour with: those that did best on its validation pictures, if it had any. */
+export const weightsOf = (run: string) => (existsSync(bestPath(run)) ? bestPath(run) : checkpointPath(run))
+
 /**
  * Trains until `epochs` or `steps` are done or `signal` is raised, and leaves a checkpoint either way.
- * @param validate the mean ab error over the validation pictures with the weights in `variables`
+ * @param validate looks at the validation pictures with the weights in `variables`; null: there are none, or `signal` was
+ *   raised before it had seen all of them
  * @throws UserError when the batch does not fit the adapter, the disk is full, or the loss stops being a number; the
  *   last good checkpoint stays
  */
@@ -50,7 +56,7 @@ export async function train(
   source: TrainingSource,
   variables: Variables,
   options: TrainOptions,
-  validate: () => Promise<number | null>,
+  validate: () => Promise<Measured | null>,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<Training> {
@@ -58,7 +64,6 @@ export async function train(
   const run = new Run(gpu, variables, options, validate)
   run.load()
   await makeFolder(options.out)
-  await removeParts(checkpointPath(options.out))
   const executor = await Executor.create(gpu, plan, variables)
   try {
     const meter = new Meter(run.step, options.settings.batch)
@@ -87,9 +92,19 @@ async function takeSteps(
   const inFlight: Submitted[] = []
   const settle = async (left: number) => {
     while (inFlight.length > left) {
-      const { step, loss } = inFlight.shift()!
+      const { step, epoch, learningRate, loss } = inFlight.shift()!
       run.record(step, await loss)
       terminal.progress(describe(run, source, options, meter))
+      if (step % LOG_EVERY === 0 && options.log) {
+        const mean = meanOf(run.losses.slice(-LOG_EVERY))
+        options.log.logStep({
+          step,
+          epoch: epoch + 1,
+          loss: mean,
+          learningRate,
+          imagesPerSecond: meter.lap(step),
+        })
+      }
     }
   }
   try {
@@ -108,6 +123,7 @@ async function takeSteps(
       if (ending || run.isValidationDue || run.isCheckpointDue) await settle(0)
       if (ending) return
       if (run.isValidationDue) await meter.pause(() => run.validate())
+      if (signal.aborted) return
       if (run.isCheckpointDue) await meter.pause(() => run.save())
       idleSince = performance.now()
     }
@@ -119,8 +135,12 @@ async function takeSteps(
 const stepsOf = ({ batchesPerEpoch }: TrainingSource, { steps, epochs }: TrainOptions) =>
   Math.min(steps, epochs * batchesPerEpoch)
 
+const meanOf = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length
+
 interface Submitted {
   readonly step: number
+  readonly epoch: number
+  readonly learningRate: number
   readonly loss: Promise<number>
 }
 
@@ -132,12 +152,13 @@ function submit(
   total: number,
   { settings, profiler }: TrainOptions,
 ): Submitted {
+  const { epoch } = batch
+  const learningRate = rateAt(settings, { step: run.step, epoch, total })
   const upload = () => {
     executor.upload('L', batch.L)
     executor.upload('ab', batch.ab)
     executor.upload('features', batch.features)
-    const rate = rateAt(settings, { step: run.step, epoch: batch.epoch, total })
-    executor.upload('adam.hyper', adamHyper(rate, run.step + 1))
+    executor.upload('adam.hyper', adamHyper(learningRate, run.step + 1))
     executor.upload('average.rate', Float32Array.of(averagingRate(settings.averaging, run.step)))
   }
   if (profiler) profiler.host('upload', upload)
@@ -153,7 +174,7 @@ function submit(
     },
   )
   loss.catch(() => {}) // reported when it is settled
-  return { step, loss }
+  return { step, epoch, learningRate, loss }
 }
 
 /** The compiled step. Throws a `UserError` that says the largest batch that fits, when this one doesn't. */
@@ -193,13 +214,16 @@ function compileStep(gpu: Gpu, { width, classes, batch, size }: TrainingSettings
 class Meter {
   readonly #started = performance.now()
   #paused = 0
+  #lap: { readonly step: number; readonly seconds: number }
   #sum = 0
   #count = 0
 
   constructor(
     private readonly firstStep: number,
     private readonly batch: number,
-  ) {}
+  ) {
+    this.#lap = { step: firstStep, seconds: 0 }
+  }
 
   add({ ab }: Batch): void {
     for (const value of ab) this.#sum += value * value
@@ -214,19 +238,28 @@ class Meter {
   }
 
   read(step: number): { imagesPerSecond: number; grayLoss: number } {
-    const seconds = (performance.now() - this.#started - this.#paused) / 1000
     return {
-      imagesPerSecond: ((step - this.firstStep) * this.batch) / seconds,
+      imagesPerSecond: ((step - this.firstStep) * this.batch) / this.#seconds,
       grayLoss: this.#count ? this.#sum / this.#count : 0,
     }
+  }
+
+  /** Images a second since the last call. */
+  lap(step: number): number {
+    const last = this.#lap
+    this.#lap = { step, seconds: this.#seconds }
+    return ((step - last.step) * this.batch) / (this.#lap.seconds - last.seconds)
+  }
+
+  get #seconds(): number {
+    return (performance.now() - this.#started - this.#paused) / 1000
   }
 }
 
 function describe(run: Run, source: TrainingSource, options: TrainOptions, meter: Meter): string {
   const { batch } = options.settings
   const total = stepsOf(source, options)
-  const recent = run.losses.slice(-20)
-  const loss = recent.reduce((a, b) => a + b, 0) / recent.length
+  const loss = meanOf(run.losses.slice(-20))
   const { imagesPerSecond, grayLoss } = meter.read(run.step)
   const eta = duration(((total - run.step) * batch) / imagesPerSecond)
   return `step ${run.step} of ${total} ${bar(run.step / total)} · loss ${loss.toFixed(1)} (grey ${grayLoss.toFixed(1)}) · ${imagesPerSecond.toFixed(1)} images/s · ${eta} left`

@@ -12,16 +12,19 @@ export interface Score {
 
 /**
  * Colours every photograph, with its class vector where there are any, and compares it with its own colours.
+ * Null when `signal` is raised before all of them have been seen.
  * @throws UserError when a photograph cannot be read
  */
 export async function validate(
   predictor: Predictor,
   paths: readonly string[],
   vectors?: ClassVectors,
-): Promise<Score> {
+  signal?: AbortSignal,
+): Promise<Score | null> {
   let [abMse, grayMse] = [0, 0]
   let i = 0
   for (const reading of readAhead(paths)) {
+    if (signal?.aborted) return null
     const photo = await reading
     const features = (await vectors?.of(paths[i++]!)) ?? undefined
     abMse += abError(photo, await predictor.predict(photo, features)) / paths.length

@@ -40,6 +40,7 @@ const brightness = (name: string, dark: number) => {
 const mine = brightness('mine.onnx', 2)
 const other = brightness('other.onnx', 3)
 const PHOTOS = ['cat', 'bee', 'sky', 'wine'].map((name) => `samples/photos/${name}.jpg`)
+const OTHER = 'samples/photos/polar-bear.jpg'
 const OPTIONS = '--size 16 --batch 2 --width 0.05 --quiet --json'.split(' ')
 
 const json = ({ stdout }: Ended) => JSON.parse(stdout.toString())
@@ -121,8 +122,8 @@ describe('commands with a classifier', () => {
     const sentence =
       /have class vectors of mine\.onnx \(stretch\), not of other\.onnx \(stretch\): prepare them again/
     await refusal(4, sentence, [...train, '--classifier', other])
-    await refusal(4, /mine\.onnx, which is not here/, [...train, '--val', PHOTOS[0]!]) // who shows it the photograph?
-    succeeded(await run([...train, '--steps', '1', '--val', PHOTOS[0]!, '--classifier', mine]))
+    await refusal(4, /mine\.onnx, which is not here/, [...train, '--val', OTHER]) // who shows it the photograph?
+    succeeded(await run([...train, '--steps', '1', '--val', OTHER, '--classifier', mine]))
   })
 
   it('colour with it, say what it saw, and tell when it is another one than in training', async () => {

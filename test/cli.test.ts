@@ -6,7 +6,6 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,38 +16,25 @@ import { type Photo, readPhoto } from '../src/io/image.ts'
 import { lightness } from '../src/io/lab.ts'
 import { findPhotos } from '../src/io/photos.ts'
 import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts'
-import { onFullDisk } from './full-disk.ts'
-import { killAndResume, stepOf, succeeded, trainThrough } from './kill.ts'
-import { appears, type Ended, run, start } from './program.ts'
+import { succeeded } from './kill.ts'
+import { type Ended, run } from './program.ts'
+import { refused } from './refused.ts'
 
 const COMMANDS = ['train', 'colorize', 'prepare', 'evaluate', 'golden', 'doctor', 'onnx', 'weights', 'tune']
-const STEPS = 40
-const TRAIN =
-  'samples/photos --classifier none --size 16 --batch 2 --width 0.05 --seed 3 --checkpoint-every 7 --validate-every 15'.split(
-    ' ',
-  )
-const TO_THE_END = [...TRAIN, '--steps', String(STEPS)]
 const isRoot = process.getuid?.() === 0
 
 const folder = mkdtempSync(join(tmpdir(), 'colorizer-cli-'))
 const inFolder = (...names: string[]) => join(folder, ...names)
-const reference = inFolder('reference')
-const weights = join(reference, 'checkpoint.safetensors')
-let trained: Ended & { span: number }
+const weights = inFolder('reference', 'checkpoint.safetensors')
 beforeAll(async () => {
-  trained = await trainThrough(reference, [...TO_THE_END, '--json'])
+  const few = 'samples/photos --classifier none --size 16 --batch 2 --width 0.05 --steps 40 --seed 3'.split(
+    ' ',
+  )
+  succeeded(await run(['train', ...few, '--out', inFolder('reference')]))
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const json = ({ stdout }: Ended) => JSON.parse(stdout.toString())
-const checkpointIn = (out: string) => readFileSync(join(out, 'checkpoint.safetensors'))
-
-/** That the program refused with `code` and one clear sentence on stderr, and said nothing on stdout. */
-function refused({ code, stdout, stderr }: Ended, wanted: number, sentence: RegExp): void {
-  expect(stderr).toMatch(/^colorizer: .+\n$/)
-  expect(stderr).toMatch(sentence)
-  expect({ code, stdout: stdout.toString() }).toEqual({ code: wanted, stdout: '' })
-}
 
 describe('the command line', () => {
   it.each(COMMANDS)('%s has --help and --version', async (name) => {
@@ -85,134 +71,6 @@ describe('the command line', () => {
     ['colorize photo.jpg - -o out', /stdin goes to stdout/],
   ])('%s is a wrong command line', async (line, sentence) => {
     refused(await run(line.split(' ')), 2, sentence)
-  })
-})
-
-describe('train', () => {
-  it('prints one JSON document with what scripts rely on, and progress on stderr only', () => {
-    const result = json(trained)
-    expect(result).toMatchObject({
-      steps: STEPS,
-      epochs: 2,
-      checkpoint: weights,
-      adapter: expect.stringMatching(/\w/),
-    })
-    expect(result.loss).toHaveLength(STEPS)
-    expect(result.loss.every(Number.isFinite)).toBe(true)
-    expect(result.val.map(({ step }: { step: number }) => step)).toEqual([15, 30, 40])
-    expect(result.imagesPerSecond).toBeGreaterThan(0)
-    expect(trained.stderr).toMatch(/^step \d+ of 40 .* loss .* images\/s .* left$/m)
-    for (const file of [result.checkpoint, ...result.pictures]) expect(statSync(file).size).toBeGreaterThan(0)
-    expect(readdirSync(reference).sort()).toEqual(['checkpoint.safetensors', 'loss.png', 'samples.png'])
-  })
-
-  it('does not touch a training that is there, unless it is told to resume it with the same settings', async () => {
-    const before = checkpointIn(reference)
-    refused(await run(['train', ...TRAIN, '--out', reference]), 2, /already holds a training: add --resume/)
-    const otherSize = ['train', '--size', '24', '--out', reference, '--resume']
-    refused(await run([...otherSize, 'samples/photos']), 2, /was trained with size 16, not 24/)
-    const otherPhotos = ['train', 'samples/gray', '--out', reference, '--resume']
-    refused(await run(otherPhotos), 2, /was trained with other training pictures/)
-    expect(checkpointIn(reference).equals(before)).toBe(true)
-  })
-
-  it('ends in the same bytes when it is killed at a random moment and resumed', async () => {
-    const killed = await killAndResume(folder, TO_THE_END, reference, trained.span, Date.now() % 1e6)
-    expect(killed.step).toBeLessThan(STEPS)
-    expect(killed.sameBytes).toBe(true)
-  })
-
-  it('saves after Ctrl-C and SIGTERM, exits 130, and resumes to the same bytes', async () => {
-    const out = inFolder('interrupted')
-    const steps: number[] = []
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      const training = start([
-        'train',
-        ...TO_THE_END,
-        '--out',
-        out,
-        ...(steps.length ? ['--resume'] : []),
-        '--json',
-      ])
-      if (steps.length) await new Promise((resolve) => training.child.stderr!.once('data', resolve))
-      else await appears(join(out, 'checkpoint.safetensors'), training)
-      training.child.kill(signal)
-      const ended = await training.ended
-      expect(ended.code).toBe(130)
-      expect(ended.stderr).toContain('stopping after the work in hand')
-      expect(json(ended).steps).toBe(await stepOf(out))
-      steps.push(await stepOf(out))
-    }
-    expect(steps[0]).toBeLessThan(STEPS)
-    expect(steps[1]).toBeGreaterThan(steps[0]!)
-    expect(steps[1]).toBeLessThan(STEPS)
-    const env = { ...process.env, DEBUG: '1' } // node by node it gives the same bits, too
-    succeeded(await run(['train', ...TO_THE_END, '--out', out, '--resume'], { env }))
-    expect(checkpointIn(out).equals(checkpointIn(reference))).toBe(true)
-    expect(readdirSync(out).filter((name) => name.includes('part'))).toEqual([])
-  })
-
-  it('keeps the old checkpoint whole when the disk is full', async () => {
-    const { command, out, after } = await onFullDisk(folder, weights)
-    const more = ['train', ...TRAIN, '--steps', '45', '--out', out, '--resume']
-    refused(
-      await run([...more, '--quiet'], { command }),
-      1,
-      /cannot write .*checkpoint\.safetensors: the disk is full/,
-    )
-    expect(readdirSync(after)).toEqual(['checkpoint.safetensors'])
-    expect(checkpointIn(after).equals(checkpointIn(reference))).toBe(true)
-  })
-
-  it('stops when the loss is no number, says at which step and, with DEBUG=1, which layer it began in', async () => {
-    const out = inFolder('diverged')
-    mkdirSync(out)
-    const { tensors, metadata } = await readSafetensors(weights)
-    tensors.get('raw/decoder.conv4.bias')!.data.fill(3e38)
-    const last = tensors.get('raw/decoder.conv5.weight')!.data
-    for (let i = 0; i < last.length; i++) last[i] = i % 2 ? 10 : -10 // ∞ − ∞
-    await writeSafetensors(join(out, 'checkpoint.safetensors'), tensors, metadata)
-    const before = checkpointIn(out)
-    const resume = ['train', ...TRAIN, '--steps', '50', '--quiet', '--out', out, '--resume']
-    // where max(NaN, 0) is 0 it does not reach the loss; then the weights tell, before they are saved
-    const message =
-      /(the loss became NaN at step 41|\S+ is NaN after step 42): training stopped, the last good checkpoint is kept/
-    refused(await run(resume), 1, message)
-    const checked = await run(resume, { env: { ...process.env, DEBUG: '1' } })
-    refused(
-      checked,
-      1,
-      /step 41, layer decoder\.conv5: conv2d .* is the first to give -?(Infinity|NaN), at element/,
-    )
-    expect(readdirSync(out)).toEqual(['checkpoint.safetensors'])
-    expect(checkpointIn(out).equals(before)).toBe(true)
-  })
-
-  it('profiles some steps, and trains to the same bytes all the same', async () => {
-    const [plain, profiled] = [inFolder('unprofiled'), inFolder('profiled')]
-    const few = ['train', ...TRAIN, '--steps', '24', '--out']
-    const trace = inFolder('trace.json')
-    succeeded(await run([...few, plain, '--quiet']))
-    const ended = await run([...few, profiled, '--profile', trace])
-    succeeded(ended)
-    expect(ended.stderr).toMatch(/^host, median ms of 10 steps$/m)
-    expect(ended.stderr).toMatch(/^ {2}encode and submit +[\d.]+$/m)
-    expect(ended.stderr).toMatch(/^kernels, mean ms of 10 steps: [\d.]+ in all$/m)
-    expect(JSON.parse(readFileSync(trace, 'utf8')).traceEvents.length).toBeGreaterThan(1000)
-    expect(checkpointIn(profiled).equals(checkpointIn(plain))).toBe(true)
-  })
-
-  it('trains on records, and refuses those that are not there', async () => {
-    const records = inFolder('records')
-    const four = ['cat', 'bee', 'sky', 'wine'].map((name) => `samples/photos/${name}.jpg`)
-    const prepared = await run(['prepare', ...four, '--classifier', 'none', '--out', records, '--json'])
-    succeeded(prepared)
-    expect(json(prepared)).toMatchObject({ records: 4 })
-    const options = ['--size', '16', '--batch', '2', '--width', '0.05', '--steps', '2', '--quiet', '--json']
-    const ended = await run(['train', '--records', records, ...options, '--out', inFolder('from-records')])
-    expect(ended).toMatchObject({ code: 0, stderr: '' })
-    expect(json(ended)).toMatchObject({ steps: 2, epochs: 1 })
-    refused(await run(['train', '--records', inFolder('none'), '--quiet']), 4, /none: no such file or folder/)
   })
 })
 

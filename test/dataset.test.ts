@@ -106,6 +106,29 @@ describe('openPhotos', () => {
     expect((await taken(1, { seed: 5 }))[0]!.L).not.toEqual(one[0]!.L)
   })
 
+  it('changes the lightness of each sample in its own way, and its colours not at all', async () => {
+    const lightnessJitter = 0.2
+    const plain = await taken(4)
+    const [one, many] = await Promise.all([
+      taken(4, { lightnessJitter }),
+      taken(4, { lightnessJitter, workers: 3, ahead: 5 }),
+    ])
+    expect(many).toEqual(one)
+    expect(await taken(2, { lightnessJitter }, paths, one[1]!)).toEqual(one.slice(2))
+    expect(one.map(({ ab }) => ab)).toEqual(plain.map(({ ab }) => ab))
+    const ofSamples = one.flatMap(({ L }, i) => {
+      const changes = L.map((value, at) => value - plain[i]!.L[at]!)
+      // a fifth of the contrast, and two bytes at the ends of their range
+      for (const [at, change] of changes.entries())
+        expect(Math.abs(change)).toBeLessThan(0.2 * Math.abs(plain[i]!.L[at]!) + 0.05 * Math.sqrt(6) + 1e-6)
+      return [0, 256, 512].map((from) => changes.slice(from, from + 256).join())
+    })
+    expect(new Set(ofSamples).size).toBe(12)
+    const twice = [paths[1]!, paths[1]!]
+    const oneByOne = await taken(4, { lightnessJitter, augment: false, batch: 1 }, twice)
+    expect(new Set(oneByOne.map(({ L }) => L.join())).size).toBe(4) // two places in each of two epochs
+  })
+
   it('visits every sample once an epoch, in another order each time, and drops the partial batch', async () => {
     const batches = await taken(4, { classVectors: naming })
     expect(batches.map(({ epoch, position, lastOfEpoch }) => [epoch, position, lastOfEpoch])).toEqual([

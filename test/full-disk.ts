@@ -11,13 +11,19 @@ export interface FullDisk {
   readonly after: string
 }
 
-const FULL_DISK = `
+const fullDisk = (freeBytes: number) => `
 import fs from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 const { open } = fs
+let room = ${freeBytes}
 fs.open = async (path, flags) => {
   const file = await open(path, flags)
-  if (flags === 'w') file.write = async () => { throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }) }
+  const { write } = file
+  if (flags === 'w') file.write = async (bytes, ...more) => {
+    room -= bytes.length
+    if (room < 0) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+    return write.call(file, bytes, ...more)
+  }
   return file
 }
 syncBuiltinESMExports()
@@ -31,7 +37,8 @@ export async function onFullDisk(folder: string, checkpoint: string): Promise<Fu
   const [out, after] = [join(folder, 'disk'), join(folder, 'after')]
   mkdirSync(out)
   mkdirSync(after)
-  const kilobytes = Math.ceil((statSync(checkpoint).size * 1.5) / 1024)
+  const { size } = statSync(checkpoint)
+  const kilobytes = Math.ceil((size * 1.5) / 1024)
   const mount = `mount -t tmpfs -o size=${kilobytes}k none ${out}`
   const script = `${mount} && cp ${checkpoint} ${out} && "$@"; code=$?; cp -r ${out}/. ${after}; exit $code`
   const mounts = await run([], { command: ['unshare', '-rm', 'sh', '-c', mount] }).catch(() => ({ code: 1 }))
@@ -40,7 +47,7 @@ export async function onFullDisk(folder: string, checkpoint: string): Promise<Fu
   console.warn('no file system can be mounted here: the full disk is simulated')
   cpSync(checkpoint, join(after, 'checkpoint.safetensors'))
   const failing = join(folder, 'full-disk.mjs')
-  writeFileSync(failing, FULL_DISK)
+  writeFileSync(failing, fullDisk(size / 2))
   const [node, ...rest] = PROGRAM
   return { command: [node!, '--import', failing, ...rest], out: after, after }
 }

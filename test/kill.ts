@@ -1,6 +1,6 @@
 /**
- * Kills a training with SIGKILL at a random moment, resumes it, and holds its last checkpoint against that of a training
- * never stopped: they must be the same bytes. By hand, with the options of `colorizer train` and a seed of the moment:
+ * Kills a training with SIGKILL at a random moment, resumes it, and holds its checkpoint and its best weights against those
+ * of a training never stopped: they must be the same bytes. By hand, with the options of `colorizer train` and a seed of the moment:
  *
  *   npm run --silent train:webgpu -- --help          (sets the machine up)
  *   node --import tsx test/kill.ts --moment 1 --size 64 --steps 200 --width 0.25 --batch 4
@@ -11,8 +11,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { uniform4 } from '../src/io/random.ts'
+import { bestPath, checkpointPath } from '../src/io/run-folder.ts'
 import { readSafetensors } from '../src/io/safetensors.ts'
-import { checkpointPath } from '../src/train.ts'
 import { appears, type Ended, run, start } from './program.ts'
 
 const TRIES = 5
@@ -21,6 +21,8 @@ export interface Killed {
   /** Steps in the checkpoint that the killed training left. */
   readonly step: number
   readonly sameBytes: boolean
+  /** Its folder. */
+  readonly out: string
 }
 
 /**
@@ -53,7 +55,10 @@ export async function killAndResume(
     succeeded(await run(['train', ...options, '--out', out, '--resume']))
     return {
       step,
-      sameBytes: readFileSync(checkpointPath(out)).equals(readFileSync(checkpointPath(reference))),
+      sameBytes: [checkpointPath, bestPath].every((path) =>
+        readFileSync(path(out)).equals(readFileSync(path(reference))),
+      ),
+      out,
     }
   }
   throw new Error(`each of ${TRIES} trainings ended before it was killed`)

@@ -8,24 +8,13 @@ import { lightness, srgbToLab } from '../src/io/lab.ts'
 import { STREAM, uniform4 } from '../src/io/random.ts'
 import { decodeRecord, encodeRecord, type PhotoRecord, photoOf, pictureOf } from '../src/io/records.ts'
 import { crc32c, frameOf, indexRecords, readRecordAt, readRecords } from '../src/io/tfrecord.ts'
+import { maskedByHand } from './events.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tfrecord-'))
 const path = join(folder, 'some.tfrecord')
 afterAll(() => rmSync(folder, { recursive: true }))
 
 // ---- the format by hand, from its specification and with nothing from src/ ----
-
-/** CRC-32C bit by bit (RFC 3720: polynomial 0x1edc6f41, reflected), masked as TFRecord stores it. */
-function maskedByHand(bytes: Uint8Array): number {
-  let crc = 0xffffffff
-  for (const byte of bytes)
-    for (let bit = 0; bit < 8; bit++) {
-      const feedback = (crc ^ (byte >> bit)) & 1
-      crc = (crc >>> 1) ^ (feedback ? 0x82f63b78 : 0)
-    }
-  crc = ~crc >>> 0
-  return Number((BigInt(crc >>> 15) + (BigInt(crc) << 17n) + 0xa282ead8n) & 0xffffffffn)
-}
 
 function recordByHand(data: Uint8Array): Buffer {
   const length = Buffer.alloc(8)

@@ -7,12 +7,14 @@ import { type Checkpoint, readCheckpoint, type TrainingSettings } from '../src/i
 import { openPhotos, type TrainingSource } from '../src/io/dataset.ts'
 import { openGpu } from '../src/io/dawn.ts'
 import { findPhotos } from '../src/io/photos.ts'
-import type { Weights } from '../src/io/weights.ts'
+import { bestPath, checkpointPath } from '../src/io/run-folder.ts'
+import { readSafetensors } from '../src/io/safetensors.ts'
+import { readWeights, type Weights } from '../src/io/weights.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import { elems } from '../src/kernels/op.ts'
 import { layoutOf } from '../src/model/layout.ts'
 import type { Terminal } from '../src/terminal.ts'
-import { checkpointPath, resumable, type TrainOptions, train } from '../src/train.ts'
+import { type Measured, resumable, type TrainOptions, train } from '../src/train.ts'
 
 const NETWORK = { size: 16, width: 0.1, classes: 5 }
 const SOURCE = {
@@ -26,11 +28,12 @@ const SOURCE = {
 const SETTINGS: TrainingSettings = {
   ...{ ...NETWORK, seed: 3, batch: 2, learningRate: 1e-3, fit: 'crop' as const },
   ...{ schedule: 'steps' as const, warmup: 0, averaging: 0.9 },
-  ...{ classVectors: null, classDropout: 0, data: 'test' },
+  ...{ classVectors: null, classDropout: 0, lightnessJitter: 0, data: 'test' },
 }
 const silent: Terminal = { say: () => {}, warn: () => {}, progress: () => {} }
 const never = new AbortController().signal
-const noValidation = async () => null
+type Validate = () => Promise<Measured | null>
+const noValidation: Validate = async () => null
 
 let gpu: Gpu
 let photos: string[]
@@ -51,16 +54,22 @@ function optionsFor(change: Partial<TrainOptions> = {}): TrainOptions {
   return { settings: SETTINGS, steps: 12, out: join(folder, 'run'), start, ...endless, ...change }
 }
 
-async function run(options: TrainOptions, paths = photos.slice(0, 5), signal = never, augment = true) {
+async function run(
+  options: TrainOptions,
+  paths = photos.slice(0, 5),
+  signal = never,
+  augment = true,
+  validate: Validate = noValidation,
+) {
   const { size, batch, seed, classes } = options.settings
   const source = await openPhotos(paths, { size, batch, seed, classes, augment, fit: 'crop' })
-  return runOn(source, options, signal)
+  return runOn(source, options, signal, validate)
 }
 
-async function runOn(source: TrainingSource, options: TrainOptions, signal = never) {
+async function runOn(source: TrainingSource, options: TrainOptions, signal = never, validate = noValidation) {
   const variables = new Variables(gpu)
   try {
-    return await train(gpu, source, variables, options, noValidation, silent, signal)
+    return await train(gpu, source, variables, options, validate, silent, signal)
   } finally {
     await source.close()
     variables.destroy()
@@ -181,6 +190,42 @@ describe('training', () => {
     const message =
       /batch 100000 at 64 px is too large: layer .* needs .* MiB, .* binds at most .* MiB at once; the largest batch that fits is \d+/
     await expect(run(optionsFor({ settings }))).rejects.toThrow(message)
+  })
+
+  it('keeps the weights of the lowest validation error, whatever was in hand when it was stopped', async () => {
+    const errors: Record<number, number> = { 4: 9, 8: 7, 12: 8 }
+    const validating = (out: string, stopAt = Number.NaN) => {
+      const controller = new AbortController()
+      let next = 0
+      const measure = async () => {
+        next += 4
+        if (next === stopAt) controller.abort()
+        return controller.signal.aborted ? null : { abMse: errors[next]! }
+      }
+      return { out: join(folder, out), measure, signal: controller.signal, skip: (n: number) => (next = n) }
+    }
+    const whole = validating('whole')
+    await run(optionsFor({ out: whole.out, validateEvery: 4 }), undefined, never, true, whole.measure)
+    const best = await readSafetensors(bestPath(whole.out))
+    expect(best.metadata).toMatchObject({ step: '8', abMse: '7', settings: JSON.stringify(SETTINGS) })
+    const { checkpoint } = await run(optionsFor({ steps: 8, out: join(folder, 'eight') }))
+    const { parameters } = (await readWeights(bestPath(whole.out))) satisfies Weights
+    for (const i of ownIndices(checkpoint.weights))
+      expect(parameters[i]).toBe(checkpoint.weights.parameters[i])
+
+    for (const stopAt of [4, 8, 12]) {
+      const first = validating(`stopped-${stopAt}`, stopAt)
+      const options = optionsFor({ out: first.out, validateEvery: 4 })
+      const stopped = await run(options, undefined, first.signal, true, first.measure)
+      expect(stopped).toMatchObject({ interrupted: true, checkpoint: { step: stopAt } })
+      expect(stopped.checkpoint.validations.map(({ step }) => step)).toEqual([4, 8].filter((n) => n < stopAt))
+      const second = validating(`stopped-${stopAt}`)
+      second.skip(stopAt - 4)
+      const start = { kind: 'resume', checkpoint: await resumable(first.out, SETTINGS) } as const
+      await run({ ...options, start }, undefined, never, true, second.measure)
+      for (const path of [checkpointPath, bestPath])
+        expect((await readFile(path(first.out))).equals(await readFile(path(whole.out)))).toBe(true)
+    }
   })
 
   it('refuses to resume with other settings', async () => {

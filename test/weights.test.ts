@@ -159,7 +159,11 @@ const checkpoint: Checkpoint = {
   position: 6,
   settings: {
     ...{ ...NETWORK, seed: 5, batch: 3, size: 16, learningRate: 1e-3, fit: 'pad', data: 'ab12' },
-    ...{ classVectors: { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' }, classDropout: 0.25 },
+    ...{
+      classVectors: { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' },
+      classDropout: 0.25,
+      lightnessJitter: 0.1,
+    },
     ...{ schedule: 'cosine', warmup: 5, averaging: 0.99 },
   },
   losses: new Float32Array([220.5, 1 / 3]),
@@ -195,7 +199,7 @@ describe('checkpoints', () => {
     [
       'another version',
       meta({ version: '2' }),
-      /a checkpoint of version 2, this program writes and reads version 3/,
+      /a checkpoint of version 2, this program writes and reads version 4/,
     ],
     ['weights alone', meta({ format: 'pt' }), /is not a checkpoint of this program/],
     [

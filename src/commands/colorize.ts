@@ -9,7 +9,7 @@ import { findEach } from '../io/photos.ts'
 import { expectTrained, readWeights } from '../io/weights.ts'
 import { predictorOf } from '../predict.ts'
 import { bar } from '../terminal.ts'
-import { checkpointPath, newestRun } from '../train.ts'
+import { newestRun, weightsOf } from '../train.ts'
 import { openAdapter } from './adapter.ts'
 import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
@@ -31,7 +31,7 @@ export const colorizeCommand: Command = {
     },
     weights: {
       value: 'FILE',
-      help: 'weights or a checkpoint (default: the shipped ones, else the newest below runs/)',
+      help: 'weights or a checkpoint (default: the shipped ones, else the best of the newest training below runs/)',
     },
     ...CLASSIFIER_OPTIONS,
     saturation: { value: 'F', help: `multiplies a* and b* (default ${SATURATION}); 0 is grey` },
@@ -79,7 +79,7 @@ async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>
 export async function defaultWeights(): Promise<string> {
   if (existsSync(SHIPPED)) return SHIPPED
   const run = await newestRun()
-  if (run !== null) return checkpointPath(run)
+  if (run !== null) return weightsOf(run)
   throw new UserError(
     'there are no weights yet: train some (colorizer train; in a clone npm run train:webgpu) or name a file with --weights',
     EXIT.badWeightsOrRecords,

@@ -28,7 +28,7 @@ export const evaluateCommand: Command = {
   options: {
     weights: {
       value: 'FILE',
-      help: 'weights or a checkpoint (default: the shipped ones, else the newest below runs/)',
+      help: 'weights or a checkpoint (default: the shipped ones, else the best of the newest training below runs/)',
     },
     ...CLASSIFIER_OPTIONS,
     saturation: {

@@ -7,6 +7,7 @@ import type { TrainingSettings } from '../io/checkpoint.ts'
 import { type ClassifierFile, openClassifier } from '../io/classify.ts'
 import { type ClassVectors, openPhotos, openRecords, type TrainingSource } from '../io/dataset.ts'
 import { adapterSummary } from '../io/dawn.ts'
+import { bestPath, checkpointPath, RunFolder, samplesPath } from '../io/run-folder.ts'
 import { saveFile } from '../io/save.ts'
 import { readWeights } from '../io/weights.ts'
 import type { Gpu } from '../kernels/gpu.ts'
@@ -14,11 +15,10 @@ import { CLASSES } from '../model/classifier.ts'
 import { Predictor } from '../predict.ts'
 import { Profiler } from '../profile.ts'
 import { writeLossCurve, writeSamples } from '../report.ts'
-import { SCHEDULES } from '../schedule.ts'
 import type { Terminal } from '../terminal.ts'
 import {
   type AskedSettings,
-  checkpointPath,
+  type Measured,
   newestRun,
   RUNS,
   resumable,
@@ -28,82 +28,18 @@ import {
   train,
 } from '../train.ts'
 import { type Score, validate } from '../validate.ts'
+import { version } from '../version.ts'
 import { openAdapter } from './adapter.ts'
-import { CLASSIFIER_OPTIONS } from './classifier.ts'
 import { type Call, type Command, type Flags, wrong } from './command.ts'
-import { findClassVectors, findData, type TrainingData } from './training-data.ts'
+import { findClassVectors, findData, refuseTwins, type TrainingData } from './training-data.ts'
+import { type Asked, askedOf, epochsOf, settingsOf, TRAIN_OPTIONS } from './training-options.ts'
 
 const SATURATION = 1.2
-/** The report's length of training, and the one for the sample photographs: minutes on a software adapter. */
-const EPOCHS = { photos: 400, samples: 100 }
-/**
- * What can be trained in reasonable time: `lite` on a CPU, the report's settings on a GPU. The sample photographs are
- * a demonstration; small batches give them the some hundred steps that batch norm's running averages need to settle.
- */
-const SCALE = {
-  samples: { size: 64, batch: 4, width: 0.25 },
-  software: { size: 96, batch: 8, width: 0.25 },
-  gpu: { size: 224, batch: 32, width: 1 },
-}
-const LEARNING_RATE = 1e-3
-const WARM_UP = 50
-const AVERAGING = 0.999
-/** The share of samples that the network sees without a class vector, so that it also colours without one. */
-const CLASS_DROPOUT = 0.3
 
 export const trainCommand: Command = {
   summary: 'trains the network, on the sample photographs unless told otherwise',
   positionals: '[PHOTOS…]',
-  options: {
-    records: { value: 'DIR', help: 'train on TFRecord shards that `prepare` wrote' },
-    val: { value: 'PATH', help: 'photographs to validate on (default: every eighth is held out)' },
-    epochs: {
-      value: 'N',
-      help: `epochs to train (default ${EPOCHS.photos}; ${EPOCHS.samples} on the sample photographs)`,
-    },
-    steps: { value: 'N', help: 'steps to train, if that ends sooner' },
-    batch: {
-      value: 'N',
-      help: 'pictures a step (default 32; 8 on a software adapter; 4 for the sample photographs)',
-    },
-    size: {
-      value: 'PX',
-      help: 'side of the training pictures, a multiple of 8 (default 224; 96 on a software adapter; 64 for the samples)',
-    },
-    width: {
-      value: 'F',
-      help: 'scales the channel counts (default 1; 0.25, "lite", on a software adapter and for the samples)',
-    },
-    lr: { value: 'F', help: `Adam's learning rate at its highest (default ${LEARNING_RATE})` },
-    schedule: {
-      value: 'cosine|steps',
-      help: 'the learning rate falls to zero, or tenfold at epochs 100, 150, 200 and 300 (default cosine)',
-    },
-    warmup: { value: 'N', help: `steps over which the learning rate rises (default ${WARM_UP})` },
-    averaging: {
-      value: 'F',
-      help: `decay of the running average of the weights, which is what is kept (default ${AVERAGING}; 0: the last weights)`,
-    },
-    seed: { value: 'N', help: 'of the weights, the order and the augmentation (default 0)' },
-    fit: {
-      value: 'crop|pad',
-      help: 'crop pictures to fill the square, or pad them with white as the report did (default crop)',
-    },
-    ...CLASSIFIER_OPTIONS,
-    'class-dropout': {
-      value: 'F',
-      help: `share of the samples shown without their class vector (default ${CLASS_DROPOUT})`,
-    },
-    profile: {
-      value: 'FILE',
-      help: "times the host's work and every kernel for some steps: a table, and FILE for Chrome's trace viewer",
-    },
-    out: { value: 'DIR', help: `folder of checkpoint and pictures (default ${RUNS}/<date and time>)` },
-    init: { value: 'FILE', help: 'begin with these weights' },
-    resume: { help: 'continue the training in --out (default: the newest below runs/) to the same bits' },
-    'checkpoint-every': { value: 'N', help: 'steps between checkpoints (default 100)' },
-    'validate-every': { value: 'N', help: 'steps between validations (default 250)' },
-  },
+  options: TRAIN_OPTIONS,
   examples: [
     'colorizer train',
     'colorizer train photos/ --val holiday/ --epochs 50 --out runs/mine',
@@ -122,44 +58,78 @@ export const trainCommand: Command = {
   },
 }
 
-async function trainOn(gpu: Gpu, { positionals, flags, terminal, interrupted }: Call, asked: Asked) {
+async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
+  const { positionals, flags, terminal } = call
   const adapter = adapterSummary(gpu)
   const data = await findData(positionals, flags)
-  const { options, architecture, classifier } = await optionsOf(flags, asked, data, gpu)
-  const { settings, out, profiler } = options
+  if (flags.text('val') !== undefined) await refuseTwins(data)
+  const { options, classifier } = await optionsOf(flags, asked, data, gpu)
+  const { settings, out, start } = options
   useChoices(gpu, settings, terminal)
   const vectors = await openClassVectors(gpu, classifier, settings)
   const source = await open(data, settings, vectors, terminal)
-  terminal.say(
-    `training on ${source.length} pictures, ${data.val.length} held out: ${describeSettings(settings)}, ${adapter.name} → ${out}`,
-  )
+  try {
+    const checkpoint = start.kind === 'resume' ? start.checkpoint : null
+    const folder = await RunFolder.open(out, checkpoint, about(call, adapter.name, options))
+    try {
+      terminal.say(
+        `training on ${source.length} pictures, ${data.val.length} held out: ${describeSettings(settings)}, ${adapter.name} → ${out}`,
+      )
+      const { training, score } = await trainIn({ ...options, log: folder }, gpu, source, data, vectors, call)
+      const pictures = [await writeLossCurve(out, training.checkpoint, training.grayLoss)]
+      if (existsSync(samplesPath(out))) pictures.push(samplesPath(out))
+      return {
+        json: summary(training, adapter.name, out, pictures),
+        text: describe(training, score, out, pictures),
+        code: training.interrupted ? EXIT.interrupted : EXIT.ok,
+      }
+    } finally {
+      await folder.close()
+    }
+  } finally {
+    await source.close()
+  }
+}
+
+/** What the run folder's settings.json says. */
+function about({ positionals, flags }: Call, adapter: string, options: TrainOptions) {
+  const { settings, epochs, steps, checkpointEvery, validateEvery } = options
+  const asked = { photos: positionals, records: flags.text('records'), val: flags.text('val') }
+  const limits = { epochs, ...(Number.isFinite(steps) ? { steps } : {}), checkpointEvery, validateEvery }
+  return { version: version(), adapter, data: asked, ...limits, settings }
+}
+
+async function trainIn(
+  options: TrainOptions,
+  gpu: Gpu,
+  source: TrainingSource,
+  { val }: TrainingData,
+  vectors: ClassVectors | undefined,
+  { flags, terminal, interrupted }: Call,
+): Promise<{ training: Training; score: Score | null }> {
+  const { settings, out, profiler } = options
+  const architecture = { width: settings.width, classes: settings.classes }
   const variables = new Variables(gpu)
   // what is validated and shown is what is kept: the average
   const kept = { buffer: (name: string) => variables.buffer(name === 'parameters' ? 'average' : name) }
   const predictor = new Predictor(gpu, architecture, kept, settings.size)
+  let score: Score | null = null
+  const measure = async (): Promise<Measured | null> => {
+    if (val.length === 0) return null
+    terminal.progress(`validating on ${val.length} pictures`)
+    const found = await validate(predictor, val, vectors, interrupted)
+    if (!found) return null
+    score = found
+    return { abMse: found.abMse, samples: await writeSamples(out, predictor, val, SATURATION, vectors) }
+  }
   try {
-    let score: Score | null = null
-    const check = async () => {
-      if (data.val.length === 0) return null
-      terminal.progress(`validating on ${data.val.length} pictures`)
-      score = await validate(predictor, data.val, vectors)
-      return score.abMse
-    }
-    const training = await train(gpu, source, variables, options, check, terminal, interrupted)
-    const pictures = [await writeLossCurve(out, training.checkpoint, training.grayLoss)]
-    if (data.val.length && !training.interrupted)
-      pictures.push(await writeSamples(out, predictor, data.val, SATURATION, vectors))
+    const training = await train(gpu, source, variables, options, measure, terminal, interrupted)
     if (profiler) {
       await saveFile(flags.text('profile')!, Buffer.from(profiler.trace()))
       terminal.say(profiler.table())
     }
-    return {
-      json: summary(training, adapter.name, out, pictures),
-      text: describe(training, score, out, pictures),
-      code: training.interrupted ? EXIT.interrupted : EXIT.ok,
-    }
+    return { training, score }
   } finally {
-    await source.close()
     predictor.destroy()
     variables.destroy()
   }
@@ -172,30 +142,6 @@ async function openClassVectors(
 ): Promise<PhotoClassVectors | undefined> {
   if (!file || !classVectors) return undefined
   return new PhotoClassVectors(await openClassifier(gpu, file, { fit: classVectors.fit }))
-}
-
-type Asked = ReturnType<typeof askedOf>
-
-/** What the command line asks for, checked. */
-function askedOf(flags: Flags) {
-  return {
-    settings: {
-      seed: flags.integer('seed', { min: 0 }),
-      batch: flags.integer('batch'),
-      size: flags.integer('size', { min: 8, multipleOf: 8 }),
-      width: flags.number('width', { exclusive: true }),
-      learningRate: flags.number('lr', { exclusive: true }),
-      schedule: flags.choice('schedule', SCHEDULES),
-      warmup: flags.integer('warmup', { min: 0 }),
-      averaging: flags.number('averaging', { max: 1 }),
-      fit: flags.choice('fit', ['crop', 'pad']),
-      classDropout: flags.number('class-dropout', { max: 1 }),
-    },
-    epochs: flags.integer('epochs'),
-    steps: flags.integer('steps') ?? Number.POSITIVE_INFINITY,
-    checkpointEvery: flags.integer('checkpoint-every') ?? 100,
-    validateEvery: flags.integer('validate-every') ?? 250,
-  }
 }
 
 /** Lets a training compute as it began, whatever was tuned since. */
@@ -211,38 +157,20 @@ const describeSettings = ({ width, size, batch, seed, classVectors }: TrainingSe
   `width ${width}, ${size} px, batch ${batch}, seed ${seed}, class vectors of ${classVectors?.classifier ?? 'no classifier'}`
 
 async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {
-  const { seed, batch, size, width, learningRate, schedule, warmup, averaging, fit, classDropout } =
-    asked.settings
-  const scale =
-    data.kind === 'samples' ? SCALE.samples : adapterSummary(gpu).isSoftware ? SCALE.software : SCALE.gpu
   const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
   const start = await startOf(flags, out, { ...asked.settings, data: data.identity })
-  const resumed = start.kind === 'resume' ? start.checkpoint.settings.classVectors : undefined
-  const classVectors = await findClassVectors(flags, data, resumed)
-  const settings: TrainingSettings =
-    start.kind === 'resume'
-      ? start.checkpoint.settings
-      : {
-          seed: seed ?? 0,
-          batch: batch ?? scale.batch,
-          size: size ?? scale.size,
-          width: width ?? (start.kind === 'weights' ? start.width : scale.width),
-          learningRate: learningRate ?? LEARNING_RATE,
-          schedule: schedule ?? 'cosine',
-          warmup: warmup ?? WARM_UP,
-          averaging: averaging ?? AVERAGING,
-          fit: fit ?? 'crop',
-          classes: CLASSES,
-          classVectors: classVectors.origin,
-          classDropout: classDropout ?? CLASS_DROPOUT,
-          data: data.identity,
-          ...(gpu.choices.size ? { choices: Object.fromEntries(gpu.choices) } : {}),
-        }
-  const epochs = asked.epochs ?? (data.kind === 'samples' ? EPOCHS.samples : EPOCHS.photos)
-  const profiler = flags.text('profile') === undefined ? undefined : new Profiler()
-  const options: TrainOptions = { ...asked, settings, start, out, epochs, profiler }
-  const architecture = { width: settings.width, classes: settings.classes }
-  return { options, architecture, classifier: classVectors.file }
+  const resumed = start.kind === 'resume' ? start.checkpoint.settings : undefined
+  const vectors = await findClassVectors(flags, data, resumed?.classVectors, asked.classifierFit)
+  const width = start.kind === 'weights' ? start.width : undefined
+  const options: TrainOptions = {
+    ...{ ...asked, start, out, epochs: epochsOf(asked, data) },
+    settings: resumed ?? {
+      ...settingsOf(asked, data, vectors.origin, adapterSummary(gpu).isSoftware, width),
+      ...(gpu.choices.size ? { choices: Object.fromEntries(gpu.choices) } : {}),
+    },
+    profiler: flags.text('profile') === undefined ? undefined : new Profiler(),
+  }
+  return { options, classifier: vectors.file }
 }
 
 /** Where training starts. Throws rather than let a fresh training overwrite another one's checkpoint. */
@@ -282,9 +210,9 @@ function open(
   vectors: ClassVectors | undefined,
   terminal: Terminal,
 ): Promise<TrainingSource> {
-  const { size, batch, seed, classes, fit } = settings
+  const { size, batch, seed, classes, fit, lightnessJitter } = settings
   const options = {
-    ...{ size, batch, seed, classes, augment: fit === 'crop', fit },
+    ...{ size, batch, seed, classes, augment: fit === 'crop', fit, lightnessJitter },
     classVectors: vectors,
     classDropout: settings.classVectors ? settings.classDropout : 1,
     onUndecodable: terminal.warn,
@@ -318,9 +246,13 @@ function summary(
     imagesPerSecond,
     adapter,
     checkpoint: checkpointPath(out),
+    best: bestIn(out),
     pictures,
   }
 }
+
+/** The weights that did best on the validation pictures; null where there were none. */
+const bestIn = (out: string) => (existsSync(bestPath(out)) ? bestPath(out) : null)
 
 function describe(training: Training, score: Score | null, out: string, pictures: string[]): string {
   const { checkpoint, imagesPerSecond, grayLoss, interrupted } = training
@@ -332,7 +264,8 @@ function describe(training: Training, score: Score | null, out: string, pictures
     `training loss ${mean.toFixed(1)} (all grey: ${grayLoss.toFixed(1)})`,
   ]
   if (score) lines.push(`held-out ab error ${score.abMse.toFixed(1)} (all grey: ${score.grayMse.toFixed(1)})`)
-  lines.push(...[checkpointPath(out), ...pictures].map((file) => relative('.', file)))
+  const files = [checkpointPath(out), bestIn(out) ?? [], pictures].flat()
+  lines.push(...files.map((file) => relative('.', file)))
   if (interrupted) lines.push(`continue with --out ${relative('.', out)} --resume`)
   return lines.join('\n')
 }

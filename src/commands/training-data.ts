@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { EXIT, UserError } from '../errors.ts'
 import { type ClassifierFile, findOrigin } from '../io/classify.ts'
 import { findPhotos } from '../io/photos.ts'
-import { isShard, originOfRecords } from '../io/shards.ts'
-import { type ClassVectorOrigin, sameOrigin } from '../model/classifier.ts'
+import { isShard, originOfRecords, readSources } from '../io/shards.ts'
+import { findTwins, findTwinsOf } from '../io/twins.ts'
+import { type ClassVectorOrigin, type Fit, sameOrigin } from '../model/classifier.ts'
 import { chosenClassifier } from './classifier.ts'
 import { type Flags, wrong } from './command.ts'
 
@@ -45,6 +46,17 @@ export async function findData(positionals: readonly string[], flags: Flags): Pr
   }
 }
 
+/** Throws a `UserError` when pictures are both trained and validated on. Of records only those know that name their sources. */
+export async function refuseTwins({ kind, train, val }: TrainingData): Promise<void> {
+  const twins =
+    kind === 'records' ? await findTwinsOf(val, await readSources(train[0]!)) : await findTwins(val, train)
+  const [first] = twins
+  if (!first) return
+  throw wrong(
+    `${twins.length} of the ${val.length} pictures to validate on are also trained on, first ${first.val}, which is the same file as ${first.train}: take them out of --val`,
+  )
+}
+
 /** Names and sizes of the shards, which tell one set from another. */
 async function shardsOf(folder: string): Promise<string[]> {
   const names = (await readdir(folder).catch(() => [])).filter(isShard).sort()
@@ -62,16 +74,18 @@ export interface ClassVectorSource {
 
 /**
  * @param resumed where the class vectors of the training that is continued come from; undefined for a fresh one
+ * @param usualFit how pictures come into the classifier's square where neither options nor records say it
  * @throws UserError when the options ask for another classifier than the records or the resumed training have
  */
 export async function findClassVectors(
   flags: Flags,
   { kind, train, val }: TrainingData,
   resumed: ClassVectorOrigin | null | undefined,
+  usualFit?: Fit,
 ): Promise<ClassVectorSource> {
   const isAsked = ['classifier', 'classifier-fit'].some((name) => flags.text(name) !== undefined)
   const chosen =
-    isAsked || (kind !== 'records' && resumed === undefined) ? await chosenClassifier(flags) : null
+    isAsked || (kind !== 'records' && resumed === undefined) ? await chosenClassifier(flags, usualFit) : null
   const isShown = kind !== 'records' || val.length > 0
   if (resumed !== undefined) {
     if (isAsked && !sameOrigin(chosen?.origin ?? null, resumed)) {

@@ -6,7 +6,7 @@ import { readSafetensors, writeSafetensors } from './safetensors.ts'
 import { type Weights, weightsFrom, weightTensors } from './weights.ts'
 
 /** Raised whenever an old checkpoint would not continue to the same bits. */
-const VERSION = '3'
+const VERSION = '4'
 const FORMAT = 'webgpu-colorizer checkpoint'
 
 /** What makes two trainings the same; a resumed one must not change it. */
@@ -23,6 +23,8 @@ export interface TrainingSettings {
   /** Decay of the running average of the weights; 0 keeps the last ones. */
   readonly averaging: number
   readonly fit: 'crop' | 'pad'
+  /** How much the lightness that the network sees is changed at random, see `jitterLightness`. */
+  readonly lightnessJitter: number
   /** Where the class vectors come from; null when the network was trained without any. */
   readonly classVectors: ClassVectorOrigin | null
   /** The share of samples that were shown without their class vector. */
@@ -66,8 +68,7 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
     ...prefixed('adam.v/', unpackArena(parameters, v)),
     ['history.loss', { shape: [losses.length], data: losses }] as const,
   ])
-  const writable = new Map([...tensors].map(([name, { shape, data }]) => [name, { shape: [...shape], data }]))
-  await writeSafetensors(path, writable, {
+  await writeSafetensors(path, tensors, {
     format: FORMAT,
     version: VERSION,
     step: String(step),
@@ -76,6 +77,22 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
     rng: JSON.stringify({ generator: 'philox4x32-10', seed: settings.seed, epoch, position }),
     settings: JSON.stringify(settings),
     validations: JSON.stringify(validations),
+  })
+}
+
+/** What is known of the weights with the lowest validation error. */
+export interface Best extends Validation {
+  readonly weights: Weights
+  readonly settings: TrainingSettings
+}
+
+/** Writes weights without what a training needs to go on, atomically. Throws as `writeCheckpoint`. */
+export async function writeBest(path: string, { weights, step, abMse, settings }: Best): Promise<void> {
+  await writeSafetensors(path, weightTensors(weights), {
+    format: 'webgpu-colorizer weights',
+    step: String(step),
+    abMse: String(abMse),
+    settings: JSON.stringify(settings),
   })
 }
 
@@ -175,7 +192,7 @@ function parse<T>(
 
 const NUMBERS = [
   ...(['seed', 'batch', 'size', 'width', 'classes'] as const),
-  ...(['learningRate', 'warmup', 'averaging', 'classDropout'] as const),
+  ...(['learningRate', 'warmup', 'averaging', 'classDropout', 'lightnessJitter'] as const),
 ]
 
 function isSettings(value: unknown): value is TrainingSettings {

@@ -52,6 +52,8 @@ export interface SourceOptions {
   augment: boolean
   /** crop: the shorter side fills the square; pad: the longer one does, white around (the report's way) */
   fit: 'crop' | 'pad'
+  /** how much the lightness of a sample may change, see `jitterLightness`; 0 by default: not at all */
+  lightnessJitter?: number
   workers?: number
   /** batches decoded ahead at most, the one being waited for included */
   ahead?: number
@@ -160,7 +162,16 @@ function batchStart({ epoch, position }: Place, length: number, batch: number): 
 
 function batchLoader(
   set: SampleSet,
-  { size, batch, seed, classes, augment, fit, classDropout = 0 }: SourceOptions,
+  {
+    size,
+    batch,
+    seed,
+    classes,
+    augment,
+    fit,
+    classDropout = 0,
+    lightnessJitter: strength = 0,
+  }: SourceOptions,
   pool: WorkerPool<BatchTask, DecodedBatch>,
 ): (place: Place) => Promise<Batch> {
   const undecodable = new Set<number>()
@@ -185,7 +196,13 @@ function batchLoader(
     const order = orderOf(epoch)
     const decode = (indices: number[], first: number) => {
       const draws = (n: number) => (augment ? uniform4(seed, STREAM.augment, position + n, epoch) : null)
-      const samples = indices.map((index, n) => ({ source: set.at(index), draws: draws(first + n) }))
+      const jitter = (n: number) =>
+        strength ? { strength, draws: uniform4(seed, STREAM.lightness, position + n, epoch) } : null
+      const samples = indices.map((index, n) => ({
+        source: set.at(index),
+        draws: draws(first + n),
+        jitter: jitter(first + n),
+      }))
       return pool.run({ samples, size, fit })
     }
     const chosen = Array.from({ length: batch }, (_, n) => sampleAt(order, position + n))

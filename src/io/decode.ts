@@ -11,6 +11,7 @@ import {
   readPhotoFile,
 } from './image.ts'
 import { srgbToLab } from './lab.ts'
+import { jitterLightness, type LightnessJitter } from './lightness-jitter.ts'
 import { decodeRecord, photoOf } from './records.ts'
 import type { RecordSource } from './shards.ts'
 import { readRecordAt } from './tfrecord.ts'
@@ -25,6 +26,8 @@ export interface SampleTask {
   source: SampleSource
   /** null: no augmentation, the centre of the picture */
   draws: Draws | null
+  /** null: the picture's own lightness */
+  jitter: LightnessJitter | null
 }
 
 export interface BatchTask {
@@ -69,6 +72,7 @@ export async function decodeBatch({ samples, size, fit }: BatchTask): Promise<De
       const lightness = L.subarray(n * pixels, (n + 1) * pixels)
       srgbToLab(photo.rgb, { L: lightness, ab: ab.subarray(2 * n * pixels, 2 * (n + 1) * pixels) })
       for (let i = 0; i < pixels; i++) lightness[i] = lightness[i]! / 50 - 1
+      if (sample.jitter) jitterLightness(lightness, sample.jitter)
       embeddings[n] = embedding
     } catch (error) {
       if (!(error instanceof UserError)) throw error

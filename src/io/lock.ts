@@ -2,6 +2,9 @@ import { open, readFile, rm } from 'node:fs/promises'
 import { UserError } from '../errors.ts'
 import { codeOf, fileTrouble } from './trouble.ts'
 
+/** The locks of this very process. */
+const held = new Set<string>()
+
 /**
  * Takes the lock file `path`, which holds the number of this process; the result gives it back. That of a process which
  * has ended is taken over.
@@ -13,12 +16,17 @@ export async function lock(path: string, what: string): Promise<() => Promise<vo
       const file = await open(path, 'wx')
       await file.writeFile(`${process.pid}\n`)
       await file.close()
-      return () => rm(path, { force: true })
+      held.add(path)
+      return async () => {
+        held.delete(path)
+        await rm(path, { force: true })
+      }
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw fileTrouble('write', path, error)
     }
     const owner = Number(await readFile(path, 'utf8').catch(() => ''))
-    if (isRunning(owner)) {
+    // in a container that was started anew, a process often has the number of the one before it
+    if (owner === process.pid ? held.has(path) : isRunning(owner)) {
       throw new UserError(`process ${owner} is at work on ${what}; wait for it, or choose another folder`)
     }
     await rm(path, { force: true })

@@ -6,7 +6,14 @@
  */
 
 /** What a number is drawn for; draws of one stream never coincide with those of another. */
-export const STREAM = { shuffle: 1, augment: 2, weights: 3, dropClassVector: 4, bootstrap: 5 } as const
+export const STREAM = {
+  shuffle: 1,
+  augment: 2,
+  weights: 3,
+  dropClassVector: 4,
+  bootstrap: 5,
+  lightness: 6,
+} as const
 
 const [MULTIPLY_0, MULTIPLY_1] = [0xd2511f53, 0xcd9e8d57]
 const [WEYL_0, WEYL_1] = [0x9e3779b9, 0xbb67ae85]

@@ -17,11 +17,11 @@ import { sha256File } from './fetch.ts'
 import type { AbEncoding } from './records.ts'
 import { SKIPS, type Skip } from './sample.ts'
 import { makeFolder, saveFile } from './save.ts'
-import { isShard, MANIFEST, SET_VERSION, shardName, UNFINISHED } from './shards.ts'
+import { isShard, MANIFEST, SET_VERSION, SOURCES, shardName, UNFINISHED } from './shards.ts'
 import { frameOf } from './tfrecord.ts'
 import { codeOf, fileTrouble } from './trouble.ts'
 
-const [JOURNAL, SOURCES, SKIPPED] = ['journal.jsonl', 'sources.txt', 'skipped.txt'] as const
+const [JOURNAL, SKIPPED] = ['journal.jsonl', 'skipped.txt'] as const
 
 export interface SetSettings {
   /** Photographs a shard. */

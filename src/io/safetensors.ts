@@ -37,7 +37,7 @@ const TYPES: Record<string, { bytes: number; get?: (data: DataView, at: number) 
 }
 
 export interface Tensor {
-  shape: number[]
+  readonly shape: readonly number[]
   data: Float32Array
 }
 
@@ -49,7 +49,7 @@ export interface Safetensors {
 interface Entry {
   name: string
   dtype: string
-  shape: number[]
+  shape: readonly number[]
   begin: number
   end: number
 }
@@ -241,7 +241,7 @@ function halfToFloat(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
-function elemsOf(shape: number[]): number {
+function elemsOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)
 }
 

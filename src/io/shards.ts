@@ -5,13 +5,15 @@ import { EXIT, UserError } from '../errors.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
 import { decodeRecord } from './records.ts'
 import { indexRecords, type RecordPlace, readRecords } from './tfrecord.ts'
-import { fileTrouble } from './trouble.ts'
+import { codeOf, fileTrouble } from './trouble.ts'
 
 const NAME = /^photos-(\d{5,})-of-(\d{5,})\.tfrecord$/
 
 /** The folder, below a set's own, of one that is being written. */
 export const UNFINISHED = 'unfinished'
 export const MANIFEST = 'manifest.json'
+/** For each record, a line each, the SHA-256 of the photograph's file, two spaces, and its path. */
+export const SOURCES = 'sources.txt'
 /** Raised whenever records of an older version would not be read as they are meant. */
 export const SET_VERSION = 1
 
@@ -50,6 +52,15 @@ export async function originOfRecords(folder: string): Promise<ClassVectorOrigin
     for await (const data of readRecords(shard)) return decodeRecord(data, `${shard}, record 0`).origin
   }
   return null
+}
+
+/** Paths of the photographs of which the records in `folder` were made, by the checksums of their files; none if it does not say. */
+export async function readSources(folder: string): Promise<Map<string, string>> {
+  const text = await readFile(join(folder, SOURCES), 'utf8').catch((error) => {
+    if (codeOf(error) === 'ENOENT') return ''
+    throw fileTrouble('read', join(folder, SOURCES), error, EXIT.badWeightsOrRecords)
+  })
+  return new Map([...text.matchAll(/^([0-9a-f]{64}) {2}(.+)$/gm)].map(([, sha256, path]) => [sha256!, path!]))
 }
 
 async function shardNames(folder: string): Promise<string[]> {

@@ -1,0 +1,173 @@
+/** What `train` can be told, and what it does when it is told nothing. */
+import type { TrainingSettings } from '../io/checkpoint.ts'
+import { CLASSES, type ClassVectorOrigin, type Fit } from '../model/classifier.ts'
+import { SCHEDULES } from '../schedule.ts'
+import { type AskedSettings, RUNS } from '../train.ts'
+import { CLASSIFIER_OPTIONS } from './classifier.ts'
+import type { Flags, Option } from './command.ts'
+import type { TrainingData } from './training-data.ts'
+
+/** The report's length of training, and the one for the sample photographs: minutes on a software adapter. */
+const EPOCHS = { photos: 400, samples: 100 }
+/**
+ * What can be trained in reasonable time: `lite` on a CPU, the report's settings on a GPU. The sample photographs are
+ * a demonstration; small batches give them the some hundred steps that batch norm's running averages need to settle.
+ */
+const SCALE = {
+  samples: { size: 64, batch: 4, width: 0.25 },
+  software: { size: 96, batch: 8, width: 0.25 },
+  gpu: { size: 224, batch: 32, width: 1 },
+}
+/** What is the same everywhere. A share of the samples lacks its class vector, so that the network colours without, too. */
+const DEFAULTS: Omit<TrainingSettings, 'size' | 'batch' | 'width' | 'classes' | 'classVectors' | 'data'> = {
+  ...{ seed: 0, learningRate: 1e-3, schedule: 'cosine', warmup: 50, averaging: 0.999 },
+  ...{ fit: 'crop', classDropout: 0.3, lightnessJitter: 0.1 },
+}
+const EVERY = { checkpoint: 100, validation: 250 }
+
+interface Preset {
+  /** All of them: what is not said here would change when a default does. */
+  readonly settings: Omit<TrainingSettings, 'seed' | 'classes' | 'classVectors' | 'data'>
+  readonly epochs: number
+  readonly classifierFit: Fit
+}
+
+const PRESET_NAMES = ['report'] as const
+const PRESETS: Readonly<Record<(typeof PRESET_NAMES)[number], Preset>> = {
+  /** Zhao 2019, with the classifier's input scaled once. Pictures that are padded are not augmented. */
+  report: {
+    settings: {
+      ...{ width: 1, size: 224, batch: 32, fit: 'pad', lightnessJitter: 0 },
+      ...{ learningRate: 1e-3, schedule: 'steps', warmup: 0, averaging: 0, classDropout: 0 },
+    },
+    epochs: 400,
+    classifierFit: 'pad',
+  },
+}
+
+export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
+  records: { value: 'DIR', help: 'train on TFRecord shards that `prepare` wrote' },
+  val: {
+    value: 'PATH',
+    help: 'photographs to validate on, none of which may be trained on (default: every eighth is held out)',
+  },
+  preset: {
+    value: 'report',
+    help: 'everything as in the report: width 1, 224 px padded with white, batch 32, 1e-3 falling by steps, 400 epochs, no warm-up, averaging, augmentation or missing class vectors; options beside it count',
+  },
+  epochs: {
+    value: 'N',
+    help: `epochs to train (default ${EPOCHS.photos}; ${EPOCHS.samples} on the sample photographs)`,
+  },
+  steps: { value: 'N', help: 'steps to train, if that ends sooner' },
+  batch: {
+    value: 'N',
+    help: 'pictures a step (default 32; 8 on a software adapter; 4 for the sample photographs)',
+  },
+  size: {
+    value: 'PX',
+    help: 'side of the training pictures, a multiple of 8 (default 224; 96 on a software adapter; 64 for the samples)',
+  },
+  width: {
+    value: 'F',
+    help: 'scales the channel counts (default 1; 0.25, "lite", on a software adapter and for the samples)',
+  },
+  lr: { value: 'F', help: `Adam's learning rate at its highest (default ${DEFAULTS.learningRate})` },
+  schedule: {
+    value: 'cosine|steps',
+    help: `the learning rate falls to zero, or tenfold at epochs 100, 150, 200 and 300 (default ${DEFAULTS.schedule})`,
+  },
+  warmup: { value: 'N', help: `steps over which the learning rate rises (default ${DEFAULTS.warmup})` },
+  averaging: {
+    value: 'F',
+    help: `decay of the running average of the weights, which is what is kept (default ${DEFAULTS.averaging}; 0: the last weights)`,
+  },
+  seed: { value: 'N', help: `of the weights, the order and the augmentation (default ${DEFAULTS.seed})` },
+  fit: {
+    value: 'crop|pad',
+    help: `crop pictures to fill the square, or pad them with white as the report did (default ${DEFAULTS.fit})`,
+  },
+  'lightness-jitter': {
+    value: 'F',
+    help: `changes what the network sees as age does: contrast by up to this share, and grain (default ${DEFAULTS.lightnessJitter}; 0: nothing)`,
+  },
+  ...CLASSIFIER_OPTIONS,
+  'class-dropout': {
+    value: 'F',
+    help: `share of the samples shown without their class vector (default ${DEFAULTS.classDropout})`,
+  },
+  profile: {
+    value: 'FILE',
+    help: "times the host's work and every kernel for some steps: a table, and FILE for Chrome's trace viewer",
+  },
+  out: { value: 'DIR', help: `folder of the training (default ${RUNS}/<date and time>)` },
+  init: { value: 'FILE', help: 'begin with these weights' },
+  resume: { help: 'continue the training in --out (default: the newest below runs/) to the same bits' },
+  'checkpoint-every': { value: 'N', help: `steps between checkpoints (default ${EVERY.checkpoint})` },
+  'validate-every': { value: 'N', help: `steps between validations (default ${EVERY.validation})` },
+}
+
+/** What the command line asks for. */
+export interface Asked {
+  readonly settings: AskedSettings
+  readonly epochs: number | undefined
+  readonly steps: number
+  readonly checkpointEvery: number
+  readonly validateEvery: number
+  /** Where the classifier's options say nothing. */
+  readonly classifierFit: Fit | undefined
+}
+
+/** The options, checked; a preset is as if all that it stands for had been asked for. */
+export function askedOf(flags: Flags): Asked {
+  const name = flags.choice('preset', PRESET_NAMES)
+  const preset = name && PRESETS[name]
+  const settings = {
+    seed: flags.integer('seed', { min: 0 }),
+    batch: flags.integer('batch'),
+    size: flags.integer('size', { min: 8, multipleOf: 8 }),
+    width: flags.number('width', { exclusive: true }),
+    learningRate: flags.number('lr', { exclusive: true }),
+    schedule: flags.choice('schedule', SCHEDULES),
+    warmup: flags.integer('warmup', { min: 0 }),
+    averaging: flags.number('averaging', { max: 1 }),
+    fit: flags.choice('fit', ['crop', 'pad']),
+    lightnessJitter: flags.number('lightness-jitter', { max: 1 }),
+    classDropout: flags.number('class-dropout', { max: 1 }),
+  }
+  return {
+    settings: { ...preset?.settings, ...given(settings) },
+    epochs: flags.integer('epochs') ?? preset?.epochs,
+    steps: flags.integer('steps') ?? Number.POSITIVE_INFINITY,
+    checkpointEvery: flags.integer('checkpoint-every') ?? EVERY.checkpoint,
+    validateEvery: flags.integer('validate-every') ?? EVERY.validation,
+    classifierFit: preset?.classifierFit,
+  }
+}
+
+export const epochsOf = ({ epochs }: Asked, { kind }: TrainingData) =>
+  epochs ?? (kind === 'samples' ? EPOCHS.samples : EPOCHS.photos)
+
+/**
+ * The settings of a fresh training.
+ * @param width that of the weights it begins with, if there are any
+ */
+export function settingsOf(
+  { settings }: Asked,
+  data: TrainingData,
+  classVectors: ClassVectorOrigin | null,
+  isSoftware: boolean,
+  width: number | undefined,
+): TrainingSettings {
+  const scale = data.kind === 'samples' ? SCALE.samples : isSoftware ? SCALE.software : SCALE.gpu
+  return {
+    ...{ ...DEFAULTS, ...scale, ...given({ width }), ...given(settings) },
+    ...{ classes: CLASSES, classVectors, data: data.identity },
+  }
+}
+
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** Without what is undefined, which would hide a default. */
+const given = <T extends object>(values: T) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Given<T>

@@ -1,0 +1,174 @@
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Checkpoint } from '../src/io/checkpoint.ts'
+import { RunFolder } from '../src/io/run-folder.ts'
+import { findTwins, findTwinsOf } from '../src/io/twins.ts'
+import { readEvents } from './events.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'run-folder-'))
+const out = join(folder, 'run')
+afterAll(() => rmSync(folder, { recursive: true }))
+beforeEach(() => rmSync(out, { recursive: true, force: true }))
+
+/** What a folder looks at of a checkpoint. */
+const checkpointAt = (step: number, ...validated: number[]) =>
+  ({ step, validations: validated.map((step) => ({ step, abMse: 1 })) }) as unknown as Checkpoint
+const step = (n: number) => ({ step: n, epoch: 1, loss: 100 - n, learningRate: 0.5, imagesPerSecond: 8 })
+const validation = (n: number, isBest = true) => ({ step: n, val: 200 - n, isBest })
+const linesIn = () =>
+  readFileSync(join(out, 'log.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+const events = () =>
+  readdirSync(out)
+    .filter((name) => name.includes('tfevents'))
+    .sort()
+    .map((name) => readEvents(join(out, name)))
+
+async function logged(checkpoint: Checkpoint | null, work: (run: RunFolder) => void) {
+  const run = await RunFolder.open(out, checkpoint, { seed: 3 })
+  work(run)
+  await run.close()
+}
+
+describe('a run folder', () => {
+  it('has settings, and a line for each step and validation that is logged', async () => {
+    await logged(null, (run) => {
+      run.logStep(step(10))
+      run.logValidation(validation(15))
+    })
+    expect(JSON.parse(readFileSync(join(out, 'settings.json'), 'utf8'))).toEqual({ seed: 3 })
+    const lines = linesIn()
+    expect(lines).toMatchObject([step(10), validation(15)])
+    for (const { seconds, time } of lines) {
+      expect(seconds).toBeGreaterThanOrEqual(0)
+      expect(Math.abs(Date.parse(time) - Date.now())).toBeLessThan(60_000)
+    }
+    expect(existsSync(join(out, 'train.lock'))).toBe(false)
+  })
+
+  it('has the same as events that TensorBoard reads, with pictures', async () => {
+    const png = await sharp({ create: { width: 5, height: 3, channels: 3, background: '#123' } })
+      .png()
+      .toBuffer()
+    await logged(null, (run) => {
+      run.logStep(step(10))
+      run.logValidation(validation(300), { png, width: 5, height: 3 })
+    })
+    const [file, ...others] = events()
+    expect(others).toEqual([])
+    expect(file).toMatchObject([
+      { version: 'brain.Event:2', isStart: false },
+      { isStart: true, step: 1 },
+      { step: 10, scalars: { 'train/loss': 90, 'train/learning rate': 0.5, 'train/images per second': 8 } },
+      { step: 300, scalars: { 'val/ab error': -100 } },
+      { step: 300, images: { 'val/samples': { width: 5, height: 3, colorspace: 3 } } },
+    ])
+    expect(file![4]!.images['val/samples']!.png.equals(png)).toBe(true)
+    for (const { wallTime } of file!) expect(Math.abs(wallTime - Date.now() / 1000)).toBeLessThan(60)
+  })
+
+  it('is continued from a checkpoint without lines of what came after it, or half of one', async () => {
+    await logged(null, (run) => {
+      for (const n of [10, 20]) run.logStep(step(n))
+      for (const n of [20, 25]) run.logValidation(validation(n))
+      run.logStep(step(30))
+    })
+    appendFileSync(join(out, 'log.jsonl'), '{"step":4')
+    await logged(checkpointAt(25, 20), (run) => run.logStep(step(30))) // stopped before it had validated step 25
+    expect(linesIn()).toMatchObject([step(10), step(20), validation(20), step(30)])
+    const seconds = linesIn().map((line) => line.seconds)
+    expect(seconds).toEqual(seconds.toSorted((a, b) => a - b))
+    expect(
+      events()
+        .flat()
+        .filter(({ isStart }) => isStart),
+    ).toMatchObject([{ step: 1 }, { step: 26 }])
+  })
+
+  it('is cleared of what a training without a checkpoint left when another begins in it', async () => {
+    await logged(null, (run) => run.logStep(step(10)))
+    for (const name of ['best.safetensors', 'checkpoint.safetensors.1234.part', 'best.safetensors.1234.part'])
+      writeFileSync(join(out, name), '')
+    await logged(null, (run) => run.logStep(step(20)))
+    expect(linesIn()).toMatchObject([step(20)])
+    expect(events()).toHaveLength(1)
+    expect(readdirSync(out).filter((name) => /best|part/.test(name))).toEqual([])
+  })
+
+  it('belongs to one process at a time, but not to one that is gone', async () => {
+    const run = await RunFolder.open(out, null, {})
+    const taken = /^process \d+ is at work on .*run; wait for it, or choose another folder$/
+    await expect(RunFolder.open(out, null, {})).rejects.toThrow(taken)
+    run.logStep(step(10))
+    await run.close()
+    expect(linesIn()).toHaveLength(1)
+    writeFileSync(join(out, 'train.lock'), '999999999\n')
+    await logged(null, () => {})
+    writeFileSync(join(out, 'train.lock'), `${process.pid}\n`) // of a process before this one, with its number
+    await logged(null, () => {})
+  })
+
+  it('keeps its times when the clock is set back', async () => {
+    const clock = vi.spyOn(Date, 'now')
+    await logged(null, (run) => {
+      run.logStep(step(10))
+      clock.mockReturnValue(0)
+      run.logStep(step(20))
+    })
+    clock.mockRestore()
+    const [before, after] = linesIn()
+    expect(Date.parse(after.time)).toBeGreaterThanOrEqual(Date.parse(before.time))
+    expect(after.seconds - before.seconds).toBeGreaterThanOrEqual(0)
+    expect(after.seconds - before.seconds).toBeLessThan(60)
+  })
+})
+
+describe('pictures that are both trained and validated on', () => {
+  const files = join(folder, 'pictures')
+  const path = (name: string) => join(files, name)
+  beforeEach(() => {
+    mkdirSync(files, { recursive: true })
+    for (const [name, text] of Object.entries({
+      a: 'one',
+      b: 'two',
+      c: 'three',
+      d: 'one',
+      e: 'six',
+      f: 'two',
+    }))
+      writeFileSync(path(name), text)
+  })
+
+  it('are found by what is in them, whatever they are called', async () => {
+    const [val, train] = [['d', 'e', 'f', 'missing'].map(path), ['a', 'b', 'c', 'gone'].map(path)]
+    const twins = [
+      { val: path('d'), train: path('a') },
+      { val: path('f'), train: path('b') },
+    ]
+    expect(await findTwins(val, train)).toEqual(twins)
+    expect(await findTwins([path('e')], train)).toEqual([])
+    expect(await findTwins([path('a')], train)).toEqual([{ val: path('a'), train: path('a') }])
+  })
+
+  it('are found by the checksums of the photographs that records were made of', async () => {
+    const sha256OfOne = '7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed'
+    const sources = new Map([[sha256OfOne, 'somewhere/one.jpg']])
+    expect(await findTwinsOf([path('b'), path('d')], sources)).toEqual([
+      { val: path('d'), train: 'somewhere/one.jpg' },
+    ])
+  })
+})
