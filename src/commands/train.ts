@@ -65,8 +65,7 @@ async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
   if (flags.text('val') !== undefined) await refuseTwins(data)
   const { options, classifier } = await optionsOf(flags, asked, data, gpu)
   const { settings, out, start } = options
-  if (useChoices(gpu, settings))
-    terminal.say('it goes on with the kernels that it began with, not with those of the tuning')
+  useChoices(gpu, settings, terminal)
   const vectors = await openClassVectors(gpu, classifier, settings)
   const source = await open(data, settings, vectors, terminal)
   try {
@@ -74,7 +73,7 @@ async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
     const folder = await RunFolder.open(out, checkpoint, about(call, adapter.name, options))
     try {
       terminal.say(
-        `training on ${source.length} pictures, ${data.val.length} held out: width ${settings.width}, ${settings.size} px, batch ${settings.batch}, seed ${settings.seed}, class vectors of ${settings.classVectors?.classifier ?? 'no classifier'}, ${adapter.name} → ${out}`,
+        `training on ${source.length} pictures, ${data.val.length} held out: ${describeSettings(settings)}, ${adapter.name} → ${out}`,
       )
       const { training, score } = await trainIn({ ...options, log: folder }, gpu, source, data, vectors, call)
       const pictures = [await writeLossCurve(out, training.checkpoint, training.grayLoss)]
@@ -145,13 +144,17 @@ async function openClassVectors(
   return new PhotoClassVectors(await openClassifier(gpu, file, { fit: classVectors.fit }))
 }
 
-/** Lets a training compute as it began, whatever was tuned since. Returns whether that makes a difference. */
-function useChoices(gpu: Gpu, { choices = {} }: TrainingSettings): boolean {
+/** Lets a training compute as it began, whatever was tuned since. */
+function useChoices(gpu: Gpu, { choices = {} }: TrainingSettings, terminal: Terminal): void {
   const tuned = gpu.choices
   gpu.choices = new Map(Object.entries(choices))
   const isSame = ([key, name]: [string, string]) => gpu.choices.get(key) === name
-  return tuned.size !== gpu.choices.size || ![...tuned].every(isSame)
+  if (tuned.size !== gpu.choices.size || ![...tuned].every(isSame))
+    terminal.say('it goes on with the kernels that it began with, not with those of the tuning')
 }
+
+const describeSettings = ({ width, size, batch, seed, classVectors }: TrainingSettings) =>
+  `width ${width}, ${size} px, batch ${batch}, seed ${seed}, class vectors of ${classVectors?.classifier ?? 'no classifier'}`
 
 async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {
   const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
