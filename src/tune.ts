@@ -35,9 +35,9 @@ export async function tune(
   const ordered = inOrder(convolutions)
   const measured = new Map<string, Measured>()
   const track = { gpu, timer: new Timer(gpu), speeds: new Speeds() }
-  const end = performance.now() + seconds * 1000
   try {
     if (ordered.length) await alone(gpu, ordered[0]!, (work) => track.timer.check(work))
+    const end = performance.now() + seconds * 1000 // however short, there is time for one
     for (const [i, convolution] of ordered.entries()) {
       const left = end - performance.now()
       if (signal.aborted || left <= 0) break
