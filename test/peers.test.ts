@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { relativeError, sameTop5 } from '../bench/peers/agreement.ts'
+import { relativeError, sameTop5, stepError } from '../bench/peers/agreement.ts'
 import { colorizerInputs, colorizerWeights, parameterCount, peersOf, worksOf } from '../bench/peers/work.ts'
 
 describe('agreement', () => {
@@ -21,6 +21,12 @@ describe('agreement', () => {
     ],
   ])('is none with a value that is no number: %s', (_where, ours, peer) => {
     expect(relativeError(ours, peer)).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('of a step is that of what it changes', () => {
+    expect(stepError(Float32Array.of(100, 76), Float32Array.of(100, 80))).toBeCloseTo(0.2, 6)
+    expect(stepError(Float32Array.of(100, 100), Float32Array.of(100, 80))).toBe(1)
+    expect(stepError(Float32Array.of(100, Number.NaN), Float32Array.of(100, 80))).toBeNaN()
   })
 
   it('of classes is in their order', () => {

@@ -13,6 +13,12 @@ export function relativeError(ours: Float32Array, peer: Float32Array): number {
   return difference === 0 ? 0 : difference / largest
 }
 
+/** Of two consecutive losses each: by how much the steps between them differ, relative to the peer's. */
+export function stepError(ours: Float32Array, peer: Float32Array): number {
+  const [step, wanted] = [ours[1]! - ours[0]!, peer[1]! - peer[0]!]
+  return Math.abs(step - wanted) / Math.abs(wanted)
+}
+
 /** Whether the five largest of both are the same, in the same order. */
 export function sameTop5(ours: Float32Array, peer: Float32Array): boolean {
   const order = (values: Float32Array) => topClasses(values).map(({ index }) => index)
