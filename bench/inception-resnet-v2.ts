@@ -216,6 +216,3 @@ const described = (name: string, dims: readonly number[]): proto.onnx.IValueInfo
   const dim = [{ dimParam: 'N' }, ...dims.map((dimValue) => ({ dimValue }))]
   return { name, type: { tensorType: { elemType: FLOAT, shape: { dim } } } }
 }
-
-export const encodeModel = (model: proto.onnx.IModelProto): Uint8Array =>
-  onnx.ModelProto.encode(model).finish()

@@ -5,6 +5,7 @@ import { type PhotoPath, readAhead } from './io/photos.ts'
 import { bootstrap, type Interval } from './metrics/bootstrap.ts'
 import { type Figures, measure } from './metrics/measure.ts'
 import { topClasses } from './model/classifier.ts'
+import { mean } from './numbers.ts'
 import { GRAY, oneColour, type SmallAb } from './predict.ts'
 import { bar, type Terminal } from './terminal.ts'
 
@@ -116,8 +117,6 @@ export function summarise(scores: readonly Scores[]): Summary {
     Object.fromEntries(names.map((name, i) => [name, values[i]!])) as { [S in keyof Scores]: T }
   return { means: named(columns.map(mean)), intervals: named(bootstrap(columns)) }
 }
-
-const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length
 
 /** How much lower or higher the ab error is than with the shipped weights, over the same pictures. */
 export function differenceToShipped(

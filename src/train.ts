@@ -12,6 +12,7 @@ import { bestPath, checkpointPath } from './io/run-folder.ts'
 import { makeFolder } from './io/save.ts'
 import type { Gpu } from './kernels/gpu.ts'
 import { trainingGraph } from './model/training.ts'
+import { mean } from './numbers.ts'
 import { isDebugging, type Measured, Run, stopped, type TrainOptions } from './run.ts'
 import { averagingRate, rateAt } from './schedule.ts'
 import { bar, duration, type Terminal } from './terminal.ts'
@@ -96,11 +97,10 @@ async function takeSteps(
       run.record(step, await loss)
       terminal.progress(describe(run, source, options, meter))
       if (step % LOG_EVERY === 0 && options.log) {
-        const mean = meanOf(run.losses.slice(-LOG_EVERY))
         options.log.logStep({
           step,
           epoch: epoch + 1,
-          loss: mean,
+          loss: mean(run.losses.slice(-LOG_EVERY)),
           learningRate,
           imagesPerSecond: meter.lap(step),
         })
@@ -134,8 +134,6 @@ async function takeSteps(
 
 const stepsOf = ({ batchesPerEpoch }: TrainingSource, { steps, epochs }: TrainOptions) =>
   Math.min(steps, epochs * batchesPerEpoch)
-
-const meanOf = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length
 
 interface Submitted {
   readonly step: number
@@ -259,7 +257,7 @@ class Meter {
 function describe(run: Run, source: TrainingSource, options: TrainOptions, meter: Meter): string {
   const { batch } = options.settings
   const total = stepsOf(source, options)
-  const loss = meanOf(run.losses.slice(-20))
+  const loss = mean(run.losses.slice(-20))
   const { imagesPerSecond, grayLoss } = meter.read(run.step)
   const eta = duration(((total - run.step) * batch) / imagesPerSecond)
   return `step ${run.step} of ${total} ${bar(run.step / total)} · loss ${loss.toFixed(1)} (grey ${grayLoss.toFixed(1)}) · ${imagesPerSecond.toFixed(1)} images/s · ${eta} left`

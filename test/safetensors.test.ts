@@ -1,5 +1,4 @@
 import {
-  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -186,8 +185,7 @@ describe('writing', () => {
     expect(readFileSync(path)).toEqual(old)
   })
 
-  it('a full disk is one clear sentence', async () => {
-    if (!existsSync('/dev/full')) return
+  it('a path that leads nowhere is one clear sentence', async () => {
     await expect(writeSafetensors('/dev/null/x', tensors)).rejects.toThrow(
       /cannot write \/dev\/null\/x: a part/,
     )

@@ -21,12 +21,12 @@ const g = convGeometry('conv2d', { shape: [3, 9, 7, 12] }, { shape: [3, 3, 12, 2
 const partsOf = (dispatches: Dispatch[]) =>
   dispatches.filter(({ shader }) => shader === 'winograd_input').map(({ params }) => params.tiles)
 
-it.each([
+it.for<[number, number[]]>([
   [1e6, [18]],
   [36 * 20 * 7, [6, 6, 6]],
   [36 * 20 * 5, [5, 5, 5, 3]],
   [1, Array(18).fill(1)],
-])('tiles are taken in parts of at most %i elements', async (partElems, parts) => {
+])('tiles are taken in parts of at most %i elements', async ([partElems, parts], { skip }) => {
   const forward = winogradConvolution(
     g,
     {
@@ -38,10 +38,10 @@ it.each([
   )
   const backward = winogradGradWeight(g, partElems)
   expect([partsOf(forward), partsOf(backward)]).toEqual([parts, parts])
-  for (const row of [
+  const rows = [
     rowBy('conv2d', '3×9×7×12 3×3×12×20 20', forward),
     rowBy('conv2dGradWeight', '3×9×7×12 3×9×7×20', backward),
-  ]) {
-    if (runsOn(gpu(), row)) expect((await verify(gpu(), row)).problems).toEqual([])
-  }
+  ]
+  skip(!rows.every((row) => runsOn(gpu(), row)), 'the adapter has no subgroups of 8 lanes')
+  for (const row of rows) expect((await verify(gpu(), row)).problems).toEqual([])
 })

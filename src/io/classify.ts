@@ -157,11 +157,15 @@ export async function classifierGraph(file: Pick<ClassifierFile, 'name' | 'path'
   return { graph: rewriteForInference(graph), input }
 }
 
-/** Names of the classes in order, each the first of its synonyms. */
-export function classNames(): string[] {
+let names: readonly string[] | undefined
+
+/** Names of the classes in order, each the first of its synonyms; read from the disk once. */
+export function classNames(): readonly string[] {
+  if (names) return names
   const path = fileURLToPath(new URL('../../weights/classes.txt', import.meta.url))
   const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
-  return lines.map((line) => line.split(',')[0]!)
+  names = lines.map((line) => line.split(',')[0]!)
+  return names
 }
 
 /** The batch, and the size of the square where the model leaves it open. */
