@@ -160,12 +160,11 @@ async function wholePlans(
   { width }: Size,
   terminal: Terminal,
 ): Promise<Totals> {
-  const layout = layoutOf({ width, classes: CLASSES })
+  const architecture = { width, classes: CLASSES }
+  const layout = layoutOf(architecture)
   const variables = new Variables(gpu)
-  variables.set(
-    'parameters',
-    initialParameters(layout.parameters, (i) => (i * 0.6180339887) % 1),
-  )
+  const parameters = initialParameters(architecture, (i) => (i * 0.6180339887) % 1)
+  variables.set('parameters', parameters)
   variables.set('statistics', initialStatistics(layout.statistics))
   for (const name of ['adam.m', 'adam.v']) variables.set(name, new Float32Array(layout.parameters.length))
   const measure = async (plan: keyof Totals) => {

@@ -13,6 +13,7 @@ import { STREAM, uniform4 } from './io/random.ts'
 import { bestPath, checkpointPath, type RunFolder } from './io/run-folder.ts'
 import type { Weights } from './io/weights.ts'
 import type { Gpu } from './kernels/gpu.ts'
+import { architectureIn } from './model/layers.ts'
 import { type Arena, initialParameters, initialStatistics, layoutOf } from './model/layout.ts'
 import type { Profiler } from './profile.ts'
 
@@ -136,8 +137,7 @@ export class Run {
 
   /** What training is for. */
   async #weights(): Promise<Weights> {
-    const { width, classes } = this.options.settings
-    const architecture = { width, classes }
+    const architecture = architectureIn(this.options.settings)
     const layout = layoutOf(architecture)
     const parameters = await this.#finite(layout.parameters, 'average')
     return { architecture, parameters, statistics: await this.#finite(layout.statistics, 'statistics') }
@@ -189,7 +189,7 @@ function initialState({ settings, start }: TrainOptions): State {
   const uniform = (index: number) => uniform4(settings.seed, STREAM.weights, index)[0]
   const zeros = () => new Float32Array(layout.parameters.length)
   const begun = start.kind === 'weights' ? start : null
-  const parameters = begun?.parameters ?? initialParameters(layout.parameters, uniform)
+  const parameters = begun?.parameters ?? initialParameters(settings, uniform)
   return {
     raw: parameters,
     average: parameters,

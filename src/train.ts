@@ -176,11 +176,12 @@ function submit(
 }
 
 /** The compiled step. Throws a `UserError` that says the largest batch that fits, when this one doesn't. */
-function compileStep(gpu: Gpu, { width, classes, batch, size }: TrainingSettings): Plan {
+function compileStep(gpu: Gpu, settings: TrainingSettings): Plan {
+  const { batch, size } = settings
   const limit = gpu.device.limits.maxStorageBufferBindingSize
   const plan = (n: number) =>
     compile(
-      trainingGraph({ width, classes }, { batch: n, height: size, width: size }, { average: true }),
+      trainingGraph(settings, { batch: n, height: size, width: size }, { average: true }),
       limit,
       gpu.traits,
     )

@@ -35,7 +35,7 @@ beforeAll(async () => {
   const architecture = { width: 0.05, classes: CLASSES }
   const layout = layoutOf(architecture)
   const random = seeded('evaluate')
-  const parameters = initialParameters(layout.parameters, random)
+  const parameters = initialParameters(architecture, random)
   const last = layout.parameters.tensors.find(({ name }) => name === 'decoder.conv5.weight')!
   for (let i = 0; i < last.shape.reduce((a, b) => a * b, 1); i++)
     parameters[last.offset + i] = 200 * random() - 100 // they start at zero

@@ -57,6 +57,24 @@ describe('the network', () => {
     expect(Math.max(...runReference(graph, values).get(ab)!.map(Math.abs))).toBe(0)
   })
 
+  it('sees the squares of the class probabilities where its weights were trained so', () => {
+    const values = randomValues(initial())
+    const paint = (squaredClasses: boolean, features: Float64Array) => {
+      const graph = new Graph()
+      const { ab } = buildColorizer(graph, { ...architecture, squaredClasses }, size, 'train')
+      graph.output('ab', ab)
+      return runReference(graph, new Map([...values, ['features', features]])).get(ab)!
+    }
+    const last = layoutOf(architecture).parameters.tensors.find(
+      ({ name }) => name === 'decoder.conv5.weight',
+    )!
+    values.get('parameters')!.fill(0.1, last.offset, last.offset + elems(last)) // it would paint grey
+    const features = values.get('features')!
+    const squares = features.map((p) => p * p)
+    expect(paint(true, features)).toEqual(paint(false, squares))
+    expect(paint(true, features)).not.toEqual(paint(false, features))
+  })
+
   it('fuses as the plain layer does: relu(conv(tileConcat(x, v))), forward and gradients', () => {
     const random = seeded('fusion')
     const split = new Graph()
@@ -122,8 +140,22 @@ describe('arenas', () => {
   it('come back from files bit for bit', () => {
     const { parameters } = layoutOf(architecture)
     const random = seeded('arena')
-    const flat = initialParameters(parameters, random)
+    const flat = initialParameters(architecture, random)
     expect(packArena(parameters, unpackArena(parameters, flat))).toEqual(flat)
+  })
+
+  it('begin with zeros where the fusion layer meets the class vector, and at the last layer', () => {
+    const weights = unpackArena(
+      layoutOf(architecture).parameters,
+      initialParameters(architecture, () => 0.75),
+    )
+    const { shape, data } = weights.get('fusion.conv.weight')!
+    const images = shape[1]! - architecture.classes
+    data.forEach((value, i) => {
+      if (i % shape[1]! < images) expect(value).toBeGreaterThan(0)
+      else expect(value).toBe(0)
+    })
+    expect(new Set(weights.get('decoder.conv5.weight')!.data)).toEqual(new Set([0]))
   })
 
   it('hold convolutions as [K,C,R,S] in files and [R,S,C,K] in memory', () => {
@@ -142,10 +174,11 @@ describe('arenas', () => {
 
 function initial() {
   const layout = layoutOf(architecture)
-  return {
-    parameters: initialParameters(layout.parameters, seeded('weights')),
-    statistics: initialStatistics(layout.statistics),
-  }
+  const random = seeded('weights')
+  const parameters = initialParameters(architecture, random)
+  const fusion = layout.parameters.tensors.find(({ name }) => name === 'fusion.conv.weight')!
+  for (let i = 0; i < elems(fusion); i++) parameters[fusion.offset + i] ||= random() - 0.5 // the class vector's rows are zero
+  return { parameters, statistics: initialStatistics(layout.statistics) }
 }
 
 function randomValues({ parameters, statistics }: ReturnType<typeof initial>): Map<string, Float64Array> {

@@ -16,7 +16,7 @@ import { layoutOf } from '../src/model/layout.ts'
 import type { Terminal } from '../src/terminal.ts'
 import { type Measured, resumable, type TrainOptions, train } from '../src/train.ts'
 
-const NETWORK = { size: 16, width: 0.1, classes: 5 }
+const NETWORK = { size: 16, width: 0.1, classes: 5, squaredClasses: true }
 const SOURCE = {
   size: NETWORK.size,
   batch: 2,

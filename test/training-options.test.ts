@@ -10,7 +10,7 @@ const settings = (line: string, isSoftware = true, width?: number) =>
 /** What Zhao 2019 says of its training, and what was not in it. */
 const REPORT = {
   ...{ width: 1, size: 224, batch: 32, fit: 'pad', learningRate: 1e-3, schedule: 'steps' },
-  ...{ warmup: 0, averaging: 0, classDropout: 0, lightnessJitter: 0 },
+  ...{ warmup: 0, averaging: 0, classDropout: 0, squaredClasses: false, lightnessJitter: 0 },
 }
 
 describe('the options of train', () => {

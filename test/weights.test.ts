@@ -8,7 +8,7 @@ import { expectTrained, readWeights, type Weights, weightTensors } from '../src/
 import { scaledChannels } from '../src/model/layers.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
 
-const NETWORK = { classes: 3, width: 0.05 }
+const NETWORK = { classes: 3, width: 0.05, squaredClasses: true }
 const LAYOUT = layoutOf(NETWORK)
 const folder = mkdtempSync(join(tmpdir(), 'colorizer-weights-'))
 const path = join(folder, 'w.safetensors')
@@ -142,7 +142,7 @@ describe('weight files', () => {
   })
 
   it('that were never trained cannot colour', () => {
-    const parameters = initialParameters(LAYOUT.parameters, () => 0.7)
+    const parameters = initialParameters(NETWORK, () => 0.7)
     const untrained = { ...weights, parameters, statistics: initialStatistics(LAYOUT.statistics) }
     expect(() => expectTrained(path, untrained)).toThrow(/untrained network, which cannot colour/)
     expect(() => expectTrained(path, weights)).not.toThrow()
@@ -199,7 +199,7 @@ describe('checkpoints', () => {
     [
       'another version',
       meta({ version: '2' }),
-      /a checkpoint of version 2, this program writes and reads version 4/,
+      /a checkpoint of version 2, this program writes and reads version 5/,
     ],
     ['weights alone', meta({ format: 'pt' }), /is not a checkpoint of this program/],
     [

@@ -47,14 +47,18 @@ const STREAMS = { parameters: 101, L: 102, features: 103, ab: 104, model: 105 } 
 const noise = (stream: keyof typeof STREAMS, length: number, from: number, to: number) =>
   Float32Array.from({ length }, (_, i) => from + (to - from) * uniform4(SEED, STREAMS[stream], i)[0])
 
-/** Weights of the colouriser that every contender starts from; the last layer is not zero, so that outputs tell. */
+/** Weights of the colouriser that every contender starts from; none of them is zero, so that outputs tell. */
 export function colorizerWeights() {
   const layout = layoutOf(ARCHITECTURE)
   const uniform = (i: number) => uniform4(SEED, STREAMS.parameters, i)[0]
-  const parameters = initialParameters(layout.parameters, uniform)
-  const last = layout.parameters.tensors.find(({ name }) => name === 'decoder.conv5.weight')!
-  const size = last.shape.reduce((a, b) => a * b, 1)
-  for (let i = 0; i < size; i++) parameters[last.offset + i] = 0.2 * uniform(last.offset + i) - 0.1
+  const parameters = initialParameters(ARCHITECTURE, uniform)
+  for (const { name, shape, offset } of layout.parameters.tensors.filter(({ name }) =>
+    name.endsWith('.weight'),
+  )) {
+    const end = offset + shape.reduce((a, b) => a * b, 1)
+    const scale = name === 'decoder.conv5.weight' ? 0.2 : 0.1
+    for (let i = offset; i < end; i++) parameters[i] ||= scale * (uniform(i) - 0.5)
+  }
   return { layout, parameters, statistics: initialStatistics(layout.statistics) }
 }
 

@@ -1,6 +1,7 @@
 /** The options by which commands choose the classifier whose class vectors the network sees. */
-import { trainingOf } from '../io/checkpoint.ts'
+
 import { type ClassifierFile, findClassifier } from '../io/classify.ts'
+import { trainingOf } from '../io/weights.ts'
 import { type ClassVectorOrigin, FITS, type Fit, sameOrigin } from '../model/classifier.ts'
 import type { Call, Flags, Option } from './command.ts'
 

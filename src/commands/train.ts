@@ -12,6 +12,7 @@ import { saveFile } from '../io/save.ts'
 import { readWeights } from '../io/weights.ts'
 import type { Gpu } from '../kernels/gpu.ts'
 import { CLASSES } from '../model/classifier.ts'
+import { architectureIn } from '../model/layers.ts'
 import { Predictor } from '../predict.ts'
 import { Profiler } from '../profile.ts'
 import { writeLossCurve, writeSamples } from '../report.ts'
@@ -108,7 +109,7 @@ async function trainIn(
   { flags, terminal, interrupted }: Call,
 ): Promise<{ training: Training; score: Score | null }> {
   const { settings, out, profiler } = options
-  const architecture = { width: settings.width, classes: settings.classes }
+  const architecture = architectureIn(settings)
   const variables = new Variables(gpu)
   // what is validated and shown is what is kept: the average
   const kept = { buffer: (name: string) => variables.buffer(name === 'parameters' ? 'average' : name) }

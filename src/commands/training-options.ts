@@ -21,7 +21,7 @@ const SCALE = {
 /** What is the same everywhere. A share of the samples lacks its class vector, so that the network colours without, too. */
 const DEFAULTS: Omit<TrainingSettings, 'size' | 'batch' | 'width' | 'classes' | 'classVectors' | 'data'> = {
   ...{ seed: 0, learningRate: 1e-3, schedule: 'cosine', warmup: 50, averaging: 0.999 },
-  ...{ fit: 'crop', classDropout: 0.3, lightnessJitter: 0.1 },
+  ...{ fit: 'crop', squaredClasses: true, classDropout: 0.3, lightnessJitter: 0.1 },
 }
 const EVERY = { checkpoint: 100, validation: 250 }
 
@@ -38,7 +38,8 @@ const PRESETS: Readonly<Record<(typeof PRESET_NAMES)[number], Preset>> = {
   report: {
     settings: {
       ...{ width: 1, size: 224, batch: 32, fit: 'pad', lightnessJitter: 0 },
-      ...{ learningRate: 1e-3, schedule: 'steps', warmup: 0, averaging: 0, classDropout: 0 },
+      ...{ learningRate: 1e-3, schedule: 'steps', warmup: 0, averaging: 0 },
+      ...{ squaredClasses: false, classDropout: 0 },
     },
     epochs: 400,
     classifierFit: 'pad',
@@ -96,6 +97,10 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
     value: 'F',
     help: `share of the samples shown without their class vector (default ${DEFAULTS.classDropout})`,
   },
+  'class-power': {
+    value: '1|2',
+    help: 'the network sees the class probabilities or their squares, so that unsure ones hardly count (default 2)',
+  },
   profile: {
     value: 'FILE',
     help: "times the host's work and every kernel for some steps: a table, and FILE for Chrome's trace viewer",
@@ -133,6 +138,7 @@ export function askedOf(flags: Flags): Asked {
     averaging: flags.number('averaging', { max: 1 }),
     fit: flags.choice('fit', ['crop', 'pad']),
     lightnessJitter: flags.number('lightness-jitter', { max: 1 }),
+    squaredClasses: squared(flags.choice('class-power', ['1', '2'])),
     classDropout: flags.number('class-dropout', { max: 1 }),
   }
   return {
@@ -144,6 +150,8 @@ export function askedOf(flags: Flags): Asked {
     classifierFit: preset?.classifierFit,
   }
 }
+
+const squared = (power: '1' | '2' | undefined) => power && power === '2'
 
 export const epochsOf = ({ epochs }: Asked, { kind }: TrainingData) =>
   epochs ?? (kind === 'samples' ? EPOCHS.samples : EPOCHS.photos)

@@ -1,21 +1,20 @@
 import { EXIT, UserError } from '../errors.ts'
 import { type ClassVectorOrigin, isOrigin } from '../model/classifier.ts'
+import type { Architecture } from '../model/layers.ts'
 import { layoutOf, type NamedTensor, packArena, unpackArena } from '../model/layout.ts'
 import { SCHEDULES, type Schedule } from '../schedule.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
 import { type Weights, weightsFrom, weightTensors } from './weights.ts'
 
 /** Raised whenever an old checkpoint would not continue to the same bits. */
-const VERSION = '4'
+const VERSION = '5'
 const FORMAT = 'webgpu-colorizer checkpoint'
 
 /** What makes two trainings the same; a resumed one must not change it. */
-export interface TrainingSettings {
+export interface TrainingSettings extends Required<Architecture> {
   readonly seed: number
   readonly batch: number
   readonly size: number
-  readonly width: number
-  readonly classes: number
   readonly learningRate: number
   readonly schedule: Schedule
   /** Steps over which the learning rate rises. */
@@ -96,21 +95,6 @@ export async function writeBest(path: string, { weights, step, abMse, settings }
   })
 }
 
-/** What the metadata of a weight file say of its training, whichever version wrote it; undefined: they do not say. */
-export function trainingOf({
-  settings,
-}: Record<string, string>): Partial<Pick<TrainingSettings, 'size' | 'classVectors'>> {
-  try {
-    const { size, classVectors } = JSON.parse(settings ?? '{}')
-    return {
-      ...(Number.isInteger(size) && size >= 8 ? { size } : {}),
-      ...(classVectors === null || isOrigin(classVectors) ? { classVectors } : {}),
-    }
-  } catch {
-    return {}
-  }
-}
-
 /** Reads a checkpoint. Throws a `UserError` (exit code 4) when it is none, of another version, or damaged. */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
   const { tensors, metadata } = await readSafetensors(path)
@@ -121,9 +105,9 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
       `is a checkpoint of version ${metadata.version}, this program writes and reads version ${VERSION}`,
     )
   }
-  const weights = weightsFrom(path, tensors)
-  const { parameters } = layoutOf(weights.architecture)
   const settings = parse(path, metadata, 'settings', isSettings)
+  const weights = weightsFrom(path, tensors, settings)
+  const { parameters } = layoutOf(weights.architecture)
   const ofSettings = layoutOf(settings).parameters.tensors
   if (!ofSettings.every(({ name, fileShape }) => tensors.get(name)!.shape.join() === fileShape.join()))
     throw bad(
@@ -198,8 +182,8 @@ const NUMBERS = [
 function isSettings(value: unknown): value is TrainingSettings {
   if (typeof value !== 'object' || value === null) return false
   const settings = value as Partial<TrainingSettings>
-  const { schedule, fit, classVectors, data, choices = {} } = settings
-  const areVectors = classVectors === null || isOrigin(classVectors)
+  const { schedule, fit, classVectors, squaredClasses, data, choices = {} } = settings
+  const areVectors = (classVectors === null || isOrigin(classVectors)) && typeof squaredClasses === 'boolean'
   const areChoices = SCHEDULES.includes(schedule as Schedule) && (fit === 'crop' || fit === 'pad')
   const areNumbers = NUMBERS.every((name) => Number.isFinite(settings[name]))
   return areNumbers && areChoices && areVectors && typeof data === 'string' && areNames(choices)

@@ -1,4 +1,5 @@
 import { EXIT, UserError } from '../errors.ts'
+import { type ClassVectorOrigin, isOrigin } from '../model/classifier.ts'
 import { type Architecture, allLayers, architectureOf, layersOf, scaledChannels } from '../model/layers.ts'
 import { type Arena, layoutOf, type NamedTensor, packArena, unpackArena } from '../model/layout.ts'
 import { readSafetensors } from './safetensors.ts'
@@ -13,18 +14,46 @@ export interface Weights {
 /** What a checkpoint keeps to go on stands beside the network's own tensors, under the same names behind this. */
 const STATE = /^(raw|adam\.[mv])\//
 
+/** What a weight file may say of the training that it comes from. */
+export interface Training {
+  /** Side of the training pictures in pixels. */
+  readonly size: number
+  /** Where the class vectors came from; null when the network was trained without any. */
+  readonly classVectors: ClassVectorOrigin | null
+  readonly squaredClasses: boolean
+}
+
+/** What the metadata of a weight file say of its training, whichever version wrote it; undefined: they do not say. */
+export function trainingOf({ settings }: Record<string, string>): Partial<Training> {
+  try {
+    const { size, classVectors, squaredClasses } = JSON.parse(settings ?? '{}')
+    return {
+      ...(Number.isInteger(size) && size >= 8 ? { size } : {}),
+      ...(classVectors === null || isOrigin(classVectors) ? { classVectors } : {}),
+      ...(typeof squaredClasses === 'boolean' ? { squaredClasses } : {}),
+    }
+  } catch {
+    return {}
+  }
+}
+
 /**
- * Reads the weights of a weight file or a checkpoint. The architecture is recognised by the shapes.
+ * Reads the weights of a weight file or a checkpoint. The architecture is recognised by the shapes and the settings.
  * @throws UserError (exit code 4) naming file and tensor when one is missing, extra or misshapen, or not finite
  */
 export async function readWeights(path: string): Promise<Weights & { metadata: Record<string, string> }> {
   const { tensors, metadata } = await readSafetensors(path)
-  return { ...weightsFrom(path, tensors), metadata }
+  return { ...weightsFrom(path, tensors, trainingOf(metadata)), metadata }
 }
 
-export function weightsFrom(path: string, tensors: ReadonlyMap<string, NamedTensor>): Weights {
-  const architecture = architectureOf((name) => tensors.get(name)?.shape)
-  if (!architecture) throw notOurs(path, tensors)
+export function weightsFrom(
+  path: string,
+  tensors: ReadonlyMap<string, NamedTensor>,
+  { squaredClasses = false }: Partial<Training> = {},
+): Weights {
+  const shaped = architectureOf((name) => tensors.get(name)?.shape)
+  if (!shaped) throw notOurs(path, tensors)
+  const architecture = { ...shaped, squaredClasses }
   const { parameters, statistics } = layoutOf(architecture)
   checkTensors(path, [parameters, statistics], tensors)
   return {

@@ -61,7 +61,7 @@ export function buildColorizer(
     })
 
   const L = graph.input('L', [batch, height, width, 1])
-  const features = graph.input('features', [batch, 1, 1, architecture.classes])
+  const features = classVectorSeen(graph, architecture, batch)
   const encoded = layers.encoder.reduce(run, L)
   const fused = graph.scope(layers.fusion.name, () =>
     fuse(graph, parameters, encoded, features, layers.fusion),
@@ -73,6 +73,13 @@ export function buildColorizer(
     return graph.op('upsample', [halfSize], { factor: 2 })
   })
   return { ab, parameterArena, parameters, batchStatistics }
+}
+
+/** The class vector as the fusion layer sees it. */
+function classVectorSeen(graph: Graph, { classes, squaredClasses }: Architecture, batch: number): Tensor {
+  const features = graph.input('features', [batch, 1, 1, classes])
+  if (!squaredClasses) return features
+  return graph.scope('features', () => graph.op('binary', [features, features], { kind: 'mul' }))
 }
 
 /** The tensors of an arena as views of its flat variable. */

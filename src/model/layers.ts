@@ -10,7 +10,19 @@ export interface Architecture {
   readonly classes: number
   /** Scales every channel count but 1, 2 and the class count; 1 is the paper's network, `lite` is 0.25. */
   readonly width: number
+  /**
+   * The fusion layer sees the squares of the class probabilities, so that what the classifier is unsure of hardly counts.
+   * The tensors don't show it: weight files say it in their settings.
+   */
+  readonly squaredClasses?: boolean
 }
+
+/** The architecture that a training's settings hold among other things. */
+export const architectureIn = ({ classes, width, squaredClasses = false }: Architecture): Architecture => ({
+  classes,
+  width,
+  squaredClasses,
+})
 
 export interface ConvLayer {
   readonly name: string

@@ -110,10 +110,15 @@ function fromFile({ shape }: ArenaTensor, data: Float32Array): Float32Array {
 
 /**
  * Initial weights: Glorot uniform (Glorot and Bengio 2010, equation 16), biases 0, gamma 1, beta 0. The last layer
- * starts at zero, so that training starts from the grey picture.
+ * starts at zero, so that training starts from the grey picture, and so do the rows of the fusion layer that meet the class
+ * vector: a thousand random rows would be noise until each class has been seen often.
  * @param uniform a number in [0, 1) for the i-th element of the arena
  */
-export function initialParameters(arena: Arena, uniform: (index: number) => number): Float32Array {
+export function initialParameters(
+  architecture: Architecture,
+  uniform: (index: number) => number,
+): Float32Array {
+  const arena = layoutOf(architecture).parameters
   const flat = new Float32Array(arena.length)
   for (const { name, shape, offset } of arena.tensors) {
     const size = shape.reduce((a, b) => a * b, 1)
@@ -121,7 +126,8 @@ export function initialParameters(arena: Arena, uniform: (index: number) => numb
     if (!name.endsWith('.weight') || name === 'decoder.conv5.weight') continue
     const [R, S, C, K] = shape as [number, number, number, number]
     const limit = Math.sqrt(6 / (R * S * (C + K)))
-    for (let i = offset; i < offset + size; i++) flat[i] = (2 * uniform(i) - 1) * limit
+    const random = name === 'fusion.conv.weight' ? (C - architecture.classes) * K : size
+    for (let i = offset; i < offset + random; i++) flat[i] = (2 * uniform(i) - 1) * limit
   }
   return flat
 }
