@@ -1,3 +1,6 @@
+import { stat } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { identity } from '../colorize.ts'
 import { EXIT } from '../errors.ts'
 import {
   formatBytes,
@@ -9,7 +12,8 @@ import {
   takeInventory,
 } from '../inventory.ts'
 import { cacheFolder, claimPart, inspect, type KnownFile, pathOf, readManifest, settle } from '../io/cache.ts'
-import { download } from '../io/fetch.ts'
+import { exportWeights } from '../io/export-weights.ts'
+import { download, sha256File } from '../io/fetch.ts'
 import { importFile } from '../io/import-weights.ts'
 import { bar, duration } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'
@@ -22,28 +26,34 @@ const ACTIONS: Readonly<Record<string, { readonly args: number; readonly run: Ac
   fetch: { args: 1, run: fetchNamed },
   verify: { args: 0, run: verify },
   import: { args: 1, run: importOne },
+  export: { args: 2, run: exportOne },
 }
 
 /** Which action each option is for. */
-const OWNERS = { url: 'fetch', name: 'import', photos: 'verify' }
+const OWNERS = { url: 'fetch', name: 'import', photos: 'verify', 'class-strength': 'export' }
 
 export const weightsCommand: Command = weightsCommandOf(readManifest)
 
 /** The command over another table of known files: for tests. */
 export function weightsCommandOf(manifest: () => readonly KnownFile[]): Command {
   return {
-    summary: 'lists, fetches, checks and imports weights',
-    positionals: 'list | fetch NAME | verify | import FILE',
+    summary: 'lists, fetches, checks, imports and exports weights',
+    positionals: 'list | fetch NAME | verify | import FILE | export FILE OUT.safetensors',
     options: {
       url: { value: 'URL', help: 'fetch: from there instead of the public locations' },
       photos: { help: 'verify: also shows ten sample photographs to every classifier: is it a trained one?' },
       name: { value: 'NAME', help: "import: the name for a file of one's own, that --classifier then takes" },
+      'class-strength': {
+        value: 'F',
+        help: 'export: multiplies what the class vector does to the colours (default 1)',
+      },
     },
     examples: [
       'colorizer weights list',
       'colorizer weights fetch inception-resnet-v2',
       'colorizer weights import inception_resnet_v2_Opset16.onnx',
       'colorizer weights import mine.onnx --name mine',
+      'colorizer weights export runs/mine/best.safetensors mine.safetensors',
     ],
     async run(call) {
       const [name, ...rest] = call.positionals
@@ -53,7 +63,7 @@ export function weightsCommandOf(manifest: () => readonly KnownFile[]): Command 
       if (!action) throw wrong(`there is no "weights ${name}": choose one of ${choices}`)
       if (rest.length !== action.args) {
         throw wrong(
-          `weights ${name} takes ${action.args ? 'one argument' : 'no arguments'}, not ${rest.length}`,
+          `weights ${name} takes ${['no arguments', 'one argument', 'two arguments'][action.args]}, not ${rest.length}`,
         )
       }
       for (const [flag, owner] of Object.entries(OWNERS)) {
@@ -153,6 +163,21 @@ async function importOne({ positionals, flags }: Call, manifest: readonly KnownF
   const known = await importFile(file, flags.text('name'), manifest)
   const where = known.shipped ? 'comes with the package, nothing was copied' : `→ ${pathOf(known)}`
   return brought(known, `${file} is ${known.name} ${where}`)
+}
+
+async function exportOne({ positionals, flags }: Call): Promise<Result> {
+  const [from, to] = positionals as [string, string]
+  if (extname(to) !== '.safetensors') throw wrong(`weights export ${to}: its name must end in .safetensors`)
+  const own = await identity(from)
+  if (own !== null && own === (await identity(to)))
+    throw wrong(`weights export ${to} would overwrite what it reads`)
+  const values = await exportWeights(from, to, flags.number('class-strength'))
+  const [{ size }, sha256] = [await stat(to), await sha256File(to)]
+  return {
+    json: { file: to, values, bytes: size, sha256 },
+    text: `${from} → ${to}: ${values} values, ${formatBytes(size)}`,
+    code: EXIT.ok,
+  }
 }
 
 function brought(known: KnownFile, text: string): Result {

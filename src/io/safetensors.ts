@@ -8,6 +8,7 @@ import { constants } from 'node:buffer'
 import { type FileHandle, open } from 'node:fs/promises'
 import { EXIT, UserError } from '../errors.ts'
 import { writeFileAtomic } from './files.ts'
+import { floatToHalf, halfToFloat, LARGEST_HALF } from './half.ts'
 import { duplicateKey } from './json.ts'
 import { fileTrouble } from './trouble.ts'
 
@@ -85,14 +86,19 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
   }
 }
 
+/** How a tensor's values are written. */
+export type Precision = 'F32' | 'F16'
+
 /**
- * Writes float32 tensors in the map's order, atomically: `path` is the old file or the whole new one.
- * @throws UserError when a tensor's data does not fill its shape, or when the file system refuses (disk full …).
+ * Writes tensors in the map's order, atomically: `path` is the old file or the whole new one.
+ * @param precisionOf float32 for every tensor unless told otherwise; float16 rounds to the nearest
+ * @throws UserError when a value is too large for float16, or when the file system refuses (disk full …)
  */
 export async function writeSafetensors(
   path: string,
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Record<string, string> = {},
+  precisionOf: (name: string) => Precision = () => 'F32',
 ): Promise<void> {
   const header = new Map<string, unknown>()
   if (Object.keys(metadata).length) header.set(METADATA, metadata)
@@ -100,17 +106,27 @@ export async function writeSafetensors(
   for (const [name, { shape, data }] of tensors) {
     if (name === METADATA || elemsOf(shape) !== data.length)
       throw new Error(`tensor ${name} has ${data.length} elements, which do not fill its shape [${shape}]`)
-    header.set(name, { dtype: 'F32', shape, data_offsets: [at, at + data.byteLength] })
-    at += data.byteLength
+    const dtype = precisionOf(name)
+    if (dtype === 'F16' && data.some((value) => Math.abs(value) > LARGEST_HALF))
+      throw new UserError(
+        `cannot write ${path}: the tensor ${name} has values beyond float16's ${LARGEST_HALF}`,
+      )
+    const end = at + data.length * TYPES[dtype]!.bytes
+    header.set(name, { dtype, shape, data_offsets: [at, end] })
+    at = end
   }
+  const values = [...tensors].map(([name, { data }]) => ({ data, precision: precisionOf(name) }))
   try {
-    await writeFileAtomic(path, pieces(Object.fromEntries(header), tensors))
+    await writeFileAtomic(path, pieces(Object.fromEntries(header), values))
   } catch (error) {
     throw fileTrouble('write', path, error)
   }
 }
 
-function* pieces(header: object, tensors: ReadonlyMap<string, Tensor>): Generator<Uint8Array> {
+function* pieces(
+  header: object,
+  tensors: readonly { data: Float32Array; precision: Precision }[],
+): Generator<Uint8Array> {
   const json = Buffer.from(JSON.stringify(header))
   const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ') // the data then starts at a multiple of eight
   json.copy(padded)
@@ -118,7 +134,11 @@ function* pieces(header: object, tensors: ReadonlyMap<string, Tensor>): Generato
   littleEndian(length).setBigUint64(0, BigInt(padded.length), true)
   yield length
   yield padded
-  for (const { data } of tensors.values()) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  for (const { data, precision } of tensors) {
+    const { buffer, byteOffset, byteLength } =
+      precision === 'F16' ? Uint16Array.from(data, floatToHalf) : data
+    yield new Uint8Array(buffer, byteOffset, byteLength)
+  }
 }
 
 async function readHeader(file: FileHandle, path: string) {
@@ -229,16 +249,6 @@ function toFloat32({ name, dtype }: Entry, bytes: Uint8Array, path: string): Flo
   const data = new Float32Array(bytes.length / elemBytes)
   for (let i = 0; i < data.length; i++) data[i] = get(view, i * elemBytes)
   return data
-}
-
-/** IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits. */
-function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  if (exponent === 0) return sign * fraction * 2 ** -24
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
 function elemsOf(shape: readonly number[]): number {

@@ -1,0 +1,118 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { floatToHalf, halfToFloat } from '../src/io/half.ts'
+import { readSafetensors, type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
+import { readWeights, weightTensors } from '../src/io/weights.ts'
+import { initialStatistics, layoutOf } from '../src/model/layout.ts'
+import { seeded } from './harness.ts'
+import { run } from './program.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'colorizer-export-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const inFolder = (name: string) => join(folder, name)
+const NETWORK = { classes: 3, width: 0.05, squaredClasses: true }
+const from = inFolder('best.safetensors')
+const SETTINGS = JSON.stringify({ size: 64, classVectors: null, squaredClasses: true })
+
+beforeAll(async () => {
+  const layout = layoutOf(NETWORK)
+  const random = seeded('export')
+  const parameters = Float32Array.from({ length: layout.parameters.length }, () => 2 * random() - 1)
+  const statistics = initialStatistics(layout.statistics).fill(1e5) // more than float16 can hold
+  const tensors = weightTensors({ architecture: NETWORK, parameters, statistics }) as Map<string, Tensor>
+  await writeSafetensors(from, tensors, {
+    format: 'any',
+    step: '7',
+    abMse: '200',
+    settings: SETTINGS,
+    more: 'x',
+  })
+})
+
+describe('float16', () => {
+  it('comes back from all of its finite values', () => {
+    for (let bits = 0; bits < 0x10000; bits++) {
+      const value = halfToFloat(bits)
+      if (!Number.isNaN(value)) expect(floatToHalf(value)).toBe(bits)
+    }
+    expect(halfToFloat(floatToHalf(Number.NaN))).toBeNaN()
+  })
+
+  it('rounds to the nearest value, halfway to the even one', () => {
+    for (let bits = 0; bits < 0x7bff; bits++) {
+      const [low, high] = [halfToFloat(bits), halfToFloat(bits + 1)]
+      const middle = (low + high) / 2
+      expect(floatToHalf(middle)).toBe(bits % 2 ? bits + 1 : bits)
+      expect(floatToHalf(low + (high - low) * 0.499)).toBe(bits)
+      expect(floatToHalf(-(low + (high - low) * 0.501))).toBe(0x8000 + bits + 1)
+    }
+    expect([65519, 65520, -1e9].map(floatToHalf)).toEqual([0x7bff, 0x7c00, 0xfc00])
+  })
+})
+
+describe('weights export', () => {
+  const exported = async (...more: string[]) => {
+    const to = inFolder('out.safetensors')
+    const { code, stdout, stderr } = await run(['weights', 'export', from, to, '--json', ...more])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    return { to, said: JSON.parse(stdout.toString()) }
+  }
+
+  it('writes float16 weights that are read as the same network', async () => {
+    const { to, said } = await exported()
+    const [before, after] = [await readSafetensors(from), await readSafetensors(to)]
+    expect([...after.tensors.keys()].sort()).toEqual([...before.tensors.keys()].sort())
+    for (const [name, { data }] of before.tensors) {
+      const kept = /\.(mean|var)$/.test(name) ? data : data.map((value) => halfToFloat(floatToHalf(value)))
+      expect(after.tensors.get(name)!.data).toEqual(kept)
+    }
+    expect((await readWeights(to)).architecture).toMatchObject({ classes: 3, squaredClasses: true })
+    const { format: _, ...metadata } = after.metadata
+    expect(metadata).toEqual({ step: '7', abMse: '200', settings: SETTINGS })
+    const bytes = readFileSync(to).length
+    expect(said).toMatchObject({ file: to, bytes })
+    expect(bytes).toBeLessThan(0.6 * readFileSync(from).length)
+  })
+
+  it('weakens the class vector, and nothing else', async () => {
+    const { to } = await exported('--class-strength', '0.5')
+    const [before, after] = [await readSafetensors(from), await readSafetensors(to)]
+    const { shape, data } = before.tensors.get('fusion.conv.weight')!
+    const inputs = shape[1]!
+    const wanted = data.map((value, i) =>
+      halfToFloat(floatToHalf(i % inputs >= inputs - NETWORK.classes ? value / 2 : value)),
+    )
+    expect(after.tensors.get('fusion.conv.weight')!.data).toEqual(wanted)
+    expect(after.metadata.classStrength).toBe('0.5')
+    const name = 'encoder.conv2.weight'
+    expect(after.tensors.get(name)!.data).toEqual(
+      before.tensors.get(name)!.data.map((value) => halfToFloat(floatToHalf(value))),
+    )
+  })
+
+  it('refuses, and leaves everything as it was', async () => {
+    const bytes = readFileSync(from)
+    const refused = async (code: number, sentence: RegExp, ...args: string[]) => {
+      const ended = await run(['weights', 'export', ...args])
+      expect(ended.stderr).toMatch(sentence)
+      expect(ended.code).toBe(code)
+    }
+    await refused(2, /would overwrite what it reads/, from, from)
+    await refused(2, /must end in \.safetensors/, from, inFolder('out.bin'))
+    await refused(2, /takes two arguments, not 1/, from)
+    await refused(4, /no such file/, inFolder('none.safetensors'), inFolder('never.safetensors'))
+    const { tensors } = await readSafetensors(from)
+    tensors.get('decoder.conv5.bias')!.data[0] = 1e6
+    await writeSafetensors(inFolder('huge.safetensors'), tensors)
+    await refused(
+      1,
+      /decoder\.conv5\.bias has values beyond float16's 65504/,
+      inFolder('huge.safetensors'),
+      inFolder('never.safetensors'),
+    )
+    expect(() => readFileSync(inFolder('never.safetensors'))).toThrow(/ENOENT/)
+    expect(readFileSync(from)).toEqual(bytes)
+  })
+})
