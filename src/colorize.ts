@@ -5,7 +5,7 @@ import { type Classifier, classNames } from './io/classify.ts'
 import { type Photo, readPhoto, writeImage } from './io/image.ts'
 import type { PhotoPath } from './io/photos.ts'
 import { makeFolder, saveFile } from './io/save.ts'
-import { contactSheet } from './io/sheet.ts'
+import { contactSheet, type SheetRow } from './io/sheet.ts'
 import { topClasses } from './model/classifier.ts'
 import { grayOf, type Predictor, paint } from './predict.ts'
 
@@ -26,6 +26,8 @@ export interface ColorizeOptions {
   readonly saturation: number
   /** Also writes NAME.compare.png: grey | coloured. */
   readonly compare: boolean
+  /** Is shown every photograph that was coloured. */
+  readonly onColoured?: ((row: SheetRow) => Promise<void>) | undefined
 }
 
 export type Coloured =
@@ -62,7 +64,7 @@ export async function colorizeFile(
   painter: Painter,
   photo: PhotoPath,
   output: string | UserError,
-  { saturation, compare }: ColorizeOptions,
+  { saturation, compare, onColoured }: ColorizeOptions,
 ): Promise<Coloured> {
   const started = performance.now()
   try {
@@ -71,10 +73,9 @@ export async function colorizeFile(
     const { coloured, ...seen } = await colorizePhoto(painter, gray, saturation)
     await makeFolder(dirname(output))
     await writeImage(output, coloured)
-    if (compare) {
-      const sheet = await contactSheet([{ gray: grayOf(gray), ours: coloured }])
-      await saveFile(comparisonPath(output), sheet)
-    }
+    const row = { gray: grayOf(gray), ours: coloured }
+    if (compare) await saveFile(comparisonPath(output), await contactSheet([row]))
+    await onColoured?.({ ...row, caption: photo.relative })
     const { width, height } = coloured
     const milliseconds = Math.round(performance.now() - started)
     return { input: photo.path, output, width, height, milliseconds, ...seen }

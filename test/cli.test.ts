@@ -196,6 +196,27 @@ describe('colorize', () => {
     expect(ended.stdout.toString()).toBe(`coloured 3 of 3 → ${out}\n`)
   })
 
+  it('draws a contact sheet of what it coloured', async () => {
+    const [out, sheet] = [inFolder('drawn'), inFolder('sheets', 'sheet.png')]
+    const colorize = ['colorize', `${input}/*.png`, '-o', out, '--weights', weights, '--json', '--sheet']
+    const ended = await run([...colorize, sheet])
+    const { files, sheet: told } = JSON.parse(ended.stdout.toString())
+    expect(told).toBe(sheet)
+    const { width, height } = await sharp(sheet).metadata()
+    expect(width).toBe(8 + 2 * 168) // grey and ours, no original
+    const coloured = files.filter((file: object) => 'output' in file)
+    expect(coloured.length).toBeGreaterThan(1)
+    expect(height).toBeGreaterThan(26 + coloured.length * 24) // a caption under each
+    const refused = async (sentence: RegExp, ...args: string[]) => {
+      const { code, stderr } = await run([...colorize, ...args])
+      expect(stderr).toMatch(sentence)
+      expect(code).toBe(2)
+    }
+    await refused(/its name must end in \.png/, inFolder('sheet.jpg'))
+    await refused(/would overwrite that photograph/, join(input, 'a.png'))
+    await refused(/would overwrite a coloured picture/, join(out, 'a.png'))
+  })
+
   it('goes from stdin to stdout in the format that came in', async () => {
     const bytes = readFileSync(join(input, 'c.webp'))
     const { code, stdout } = await run(['colorize', '-', '-o', '-', '--weights', weights], { input: bytes })

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { type Coloured, colorizeFile, colorizePhoto, type Painter, planOutputs } from '../colorize.ts'
@@ -6,6 +7,8 @@ import { EXIT, UserError } from '../errors.ts'
 import { openClassifier } from '../io/classify.ts'
 import { encode, readPhoto } from '../io/image.ts'
 import { findEach } from '../io/photos.ts'
+import { saveFile } from '../io/save.ts'
+import { Sheet, type SheetRow } from '../io/sheet.ts'
 import { expectTrained, readWeights } from '../io/weights.ts'
 import { predictorOf } from '../predict.ts'
 import { bar } from '../terminal.ts'
@@ -13,12 +16,14 @@ import { newestRun, weightsOf } from '../train.ts'
 import { openAdapter } from './adapter.ts'
 import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
+import { checkPicture } from './picture.ts'
 
 /** The weights that come with the package, once there are some. */
 export const SHIPPED = fileURLToPath(new URL('../../weights/lite.safetensors', import.meta.url))
 /** The report multiplies a and b by this, since squared error paints too pale. */
 const SATURATION = 1.2
 const STDIO = '-'
+const SHEET_ROWS = 100
 
 export const colorizeCommand: Command = {
   summary: 'colours photographs: files, folders, globs, or - for stdin',
@@ -36,6 +41,10 @@ export const colorizeCommand: Command = {
     ...CLASSIFIER_OPTIONS,
     saturation: { value: 'F', help: `multiplies a* and b* (default ${SATURATION}); 0 is grey` },
     compare: { help: 'also writes NAME.compare.png, grey beside coloured' },
+    sheet: {
+      value: 'FILE.png',
+      help: `also writes a contact sheet, grey beside coloured, of the first ${SHEET_ROWS} photographs`,
+    },
   },
   examples: [
     'colorizer colorize photo.jpg -o out/',
@@ -53,6 +62,7 @@ export const colorizeCommand: Command = {
     if (piped && (positionals.length > 1 || positionals[0] !== STDIO || out !== STDIO || flags.on('json'))) {
       throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
     }
+    if (piped && flags.text('sheet') !== undefined) throw wrong('--sheet is for photographs in files')
     const saturation = flags.number('saturation') ?? SATURATION
     return withPainter<Result>(call, (painter) =>
       piped ? colorizePipe(painter, saturation) : colorizeFiles(painter, call, out, saturation),
@@ -90,8 +100,21 @@ async function colorizeFiles(painter: Painter, call: Call, out: string, saturati
   const { positionals, flags, terminal, interrupted } = call
   const { photos, failures } = await findEach(positionals)
   const results: Coloured[] = failures
-  const options = { out, saturation, compare: flags.on('compare') }
+  const file = flags.text('sheet')
+  if (file !== undefined) await checkPicture('sheet', file, photos)
+  const sheet = new Sheet(file === undefined ? 0 : SHEET_ROWS)
+  const options = {
+    out,
+    saturation,
+    compare: flags.on('compare'),
+    onColoured: (row: SheetRow) => sheet.add(row),
+  }
   const outputs = await planOutputs(photos, options)
+  if (
+    file !== undefined &&
+    outputs.some((output) => typeof output === 'string' && resolve(output) === resolve(file))
+  )
+    throw wrong(`--sheet ${file} would overwrite a coloured picture`)
   for (const [i, photo] of photos.entries()) {
     if (interrupted.aborted) break
     terminal.progress(`${bar(i / photos.length)} ${i + 1} of ${photos.length} · ${photo.relative}`)
@@ -100,9 +123,12 @@ async function colorizeFiles(painter: Painter, call: Call, out: string, saturati
   const failed = results.filter((result) => 'error' in result)
   for (const { error } of failed) terminal.warn(error)
   const done = results.length - failed.length
+  const drawn = file !== undefined && sheet.length > 0 ? file : null
+  if (drawn !== null) await saveFile(drawn, await sheet.draw())
+  const told = `coloured ${done} of ${results.length} → ${out}`
   return {
-    json: { files: results },
-    text: done || !failed.length ? `coloured ${done} of ${results.length} → ${out}` : '',
+    json: { files: results, ...(drawn === null ? {} : { sheet: drawn }) },
+    text: done || !failed.length ? [told, ...(drawn === null ? [] : [drawn])].join('\n') : '',
     code: exitCode(interrupted.aborted, failed.length),
   }
 }

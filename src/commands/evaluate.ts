@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { dirname, extname } from 'node:path'
 import { identity } from '../colorize.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { BASELINES, type Colourist, type Each, type Evaluated, evaluate, type Failure } from '../evaluate.ts'
@@ -8,7 +7,7 @@ import { type Classifier, findClassifier, openClassifier } from '../io/classify.
 import { adapterSummary } from '../io/dawn.ts'
 import type { Photo } from '../io/image.ts'
 import { findEach, type PhotoPath } from '../io/photos.ts'
-import { makeFolder, saveFile } from '../io/save.ts'
+import { saveFile } from '../io/save.ts'
 import { expectTrained, readWeights } from '../io/weights.ts'
 import type { Gpu } from '../kernels/gpu.ts'
 import { type ClassVectorOrigin, sameOrigin } from '../model/classifier.ts'
@@ -18,6 +17,7 @@ import { openAdapter } from './adapter.ts'
 import { type ChosenClassifier, CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
 import { defaultWeights, SHIPPED } from './colorize.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
+import { checkPicture } from './picture.ts'
 
 /** Judges agreement whatever --classifier says: it comes with the package, so that figures can be compared. */
 const JUDGE = 'mobilenet-v1'
@@ -54,7 +54,8 @@ export const evaluateCommand: Command = {
     const { photos, failures } = await findEach(positionals)
     for (const { error } of failures) terminal.warn(error)
     if (photos.length === 0) throw nothingReadable(failures)
-    await checkReport(flags.text('report'), photos)
+    const report = flags.text('report')
+    if (report !== undefined) await checkPicture('report', report, photos)
     return withSetup(call, saturation, (setup) => evaluateAll(call, photos, failures, setup))
   },
 }
@@ -63,17 +64,6 @@ const nothingReadable = ({ length }: readonly Failure[]) =>
   new UserError(
     `nothing could be evaluated: ${length === 1 ? 'the only input' : `all ${length} inputs`} failed`,
   )
-
-async function checkReport(report: string | undefined, photos: readonly PhotoPath[]): Promise<void> {
-  if (report === undefined) return
-  if (extname(report).toLowerCase() !== '.png') throw wrong(`--report ${report}: its name must end in .png`)
-  await makeFolder(dirname(report)) // told now, not after all the work
-  const existing = await identity(report)
-  if (existing === null) return
-  for (const { path } of photos) {
-    if ((await identity(path)) === existing) throw wrong(`--report ${report} would overwrite that photograph`)
-  }
-}
 
 interface Setup {
   readonly weights: string

@@ -61,6 +61,45 @@ export async function contactSheet(
     .toBuffer()
 }
 
+/** Collects rows for a contact sheet at the size that they have on it, so that any number of large pictures may come. */
+export class Sheet {
+  readonly #rows: SheetRow[] = []
+
+  /** @param most rows; of later ones nothing is kept */
+  constructor(private readonly most: number) {}
+
+  get length(): number {
+    return this.#rows.length
+  }
+
+  async add({ gray, ours, original, caption }: SheetRow): Promise<void> {
+    if (this.#rows.length >= this.most) return
+    this.#rows.push({
+      gray: await shrunk(gray),
+      ours: await shrunk(ours),
+      ...(original ? { original: await shrunk(original) } : {}),
+      ...(caption === undefined ? {} : { caption }),
+    })
+  }
+
+  /** A PNG, see `contactSheet`. */
+  draw(): Promise<Buffer> {
+    return contactSheet(this.#rows)
+  }
+}
+
+async function shrunk(photo: Photo): Promise<Photo> {
+  const { width, height } = fitted(photo, CELL)
+  return { width, height, rgb: await scaled(photo, width, height) }
+}
+
+function scaled({ rgb, width, height }: Photo, toWidth: number, toHeight: number): Promise<Buffer> {
+  return sharp(rgb, { raw: { width, height, channels: 3 }, limitInputPixels: false })
+    .resize(toWidth, toHeight, { fit: 'fill' })
+    .raw()
+    .toBuffer()
+}
+
 function fitted({ width, height }: Photo, cell: number): { width: number; height: number } {
   const scale = cell / Math.max(width, height)
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) }
@@ -73,12 +112,8 @@ async function overlay(
   place: { left: number; top: number; height: number },
 ): Promise<OverlayOptions> {
   const { width, height } = fitted(photo, cell)
-  const source = { width: photo.width, height: photo.height, channels: 3 } as const
-  const image = sharp(photo.rgb, { raw: source, limitInputPixels: false }).resize(width, height, {
-    fit: 'fill',
-  })
   return {
-    input: await image.raw().toBuffer(),
+    input: await scaled(photo, width, height),
     raw: { width, height, channels: 3 },
     left: place.left + ((cell - width) >> 1),
     top: place.top + ((place.height - height) >> 1),
