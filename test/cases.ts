@@ -69,6 +69,16 @@ const pieces: readonly (readonly [readonly number[], number, number, number])[] 
   [[2, 9, 12], 2, 6, 4],
 ]
 
+// N, H, W, and bins: one, less and more than a workgroup has lanes, no multiple of 4; more pixels than lanes
+const binned: readonly (readonly [readonly [number, number, number], number])[] = [
+  [[1, 1, 1], 1],
+  [[1, 1, 1], 7],
+  [[2, 3, 5], 4],
+  [[1, 7, 3], 65],
+  [[3, 5, 7], 33],
+  [[1, 2, 3], 141],
+]
+
 const cut = (shape: readonly number[], axis: number, size: number) =>
   shape.map((d, i) => (i === axis ? size : d))
 
@@ -153,6 +163,18 @@ export const cases: CaseTable = {
     },
   ],
   mseGrad: elementwise({}, (shape) => [[1], shape, shape]),
+  encodeBins: table(binned, ([x, Q]) => ({
+    inputs: [of('wide', x[0], x[1], x[2], 2), of('wide', Q, 2)],
+    attrs: { step: 16 },
+  })),
+  crossEntropy: table(binned, ([[N, H, W], Q]) => ({
+    inputs: [of('wide', N, H, W, Q), of('unit', N, H, W, Q), of('positive', N, H, W, 1)],
+    attrs: {},
+  })),
+  crossEntropyGrad: table(binned, ([[N, H, W], Q]) => ({
+    inputs: [[1], of('wide', N, H, W, Q), of('unit', N, H, W, Q), of('positive', N, H, W, 1)],
+    attrs: {},
+  })),
   lerp: elementwise({}, (shape) => [shape, shape, of('positive', 1)]),
   // params, grads, m, v, hyper (positive: learning rate and bias corrections)
   adam: [

@@ -39,13 +39,18 @@ export const NOT_DIFFERENTIABLE: readonly OpName[] = [
   'batchNorm',
   'batchNormGrad',
   'mseGrad',
+  'encodeBins',
+  'crossEntropyGrad',
   'lerp',
   'adam',
 ]
 
 /** Inputs and outputs that an operator does not differentiate, by design; the others all are. */
 // the target of a loss is data
-export const FIXED_INPUTS: Partial<Record<OpName, readonly number[]>> = { mse: [1] }
+export const FIXED_INPUTS: Partial<Record<OpName, readonly number[]>> = {
+  mse: [1],
+  crossEntropy: [1, 2],
+}
 // the batch's statistics only feed the running ones
 export const FIXED_OUTPUTS: Partial<Record<OpName, readonly number[]>> = { batchNormTrain: [1, 2] }
 

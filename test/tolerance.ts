@@ -74,6 +74,8 @@ const LENGTHS: Partial<Record<OpName, Length>> = {
   batchNormTrain: ([x]) => rows(x),
   batchNormGrad: ([x]) => rows(x),
   mse: ([prediction]) => elems(prediction!),
+  crossEntropy: ([logits]) => elems(logits!),
+  crossEntropyGrad: ([, logits]) => dim(logits, -1),
 }
 
 export const reductionLength = (op: OpName, inputs: readonly Spec[], attrs: object) =>

@@ -7,6 +7,8 @@ import { concat } from './concat.ts'
 import { conv2d } from './conv2d.ts'
 import { conv2dGradInput } from './conv2dGradInput.ts'
 import { conv2dGradWeight } from './conv2dGradWeight.ts'
+import { crossEntropy, crossEntropyGrad } from './crossEntropy.ts'
+import { encodeBins } from './encodeBins.ts'
 import { leakyRelu } from './leakyRelu.ts'
 import { lerp } from './lerp.ts'
 import { matmul } from './matmul.ts'
@@ -66,6 +68,9 @@ export const ops = {
   batchNormGrad,
   mse,
   mseGrad,
+  encodeBins,
+  crossEntropy,
+  crossEntropyGrad,
   lerp,
   adam,
 } as const
