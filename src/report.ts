@@ -6,6 +6,7 @@ import { linePlot } from './io/plot.ts'
 import { lossCurvePath, samplesPath } from './io/run-folder.ts'
 import { saveFile } from './io/save.ts'
 import { contactSheet, type SheetRow } from './io/sheet.ts'
+import { isSquaredError } from './model/losses.ts'
 import { grayOf, type Predictor, paint } from './predict.ts'
 
 /** Longest side of a picture in the sheet that goes into the log, of which there may be hundreds. */
@@ -35,16 +36,21 @@ export async function writeSamples(
   return { png, ...(await photoSize(png, 'the contact sheet')) }
 }
 
-/** Writes `loss.png`: the loss of every step, smoothed, the validations and the grey level. Returns its path. */
+/**
+ * Writes `loss.png`: the loss of every step, smoothed, and where it is the squared error also the validations and the grey
+ * level. Returns its path.
+ */
 export async function writeLossCurve(
   out: string,
-  { losses, validations }: Checkpoint,
+  { losses, validations, settings }: Checkpoint,
   grayLoss: number,
 ): Promise<string> {
   const raw = [...losses].map((loss, i) => [i + 1, loss] as const)
-  const series = [
+  const own = [
     { name: 'loss of a step', points: raw, style: 'faint' as const },
     { name: 'smoothed', points: smoothed(losses) },
+  ]
+  const squared = [
     {
       name: 'held out',
       points: validations.map(({ step, abMse }) => [step, abMse] as const),
@@ -56,9 +62,10 @@ export async function writeLossCurve(
       style: 'dashed' as const,
     },
   ]
-  const labels = { title: 'training loss', xLabel: 'step', yLabel: 'ab error' }
+  const isSquared = isSquaredError(settings)
+  const labels = { title: 'training loss', xLabel: 'step', yLabel: isSquared ? 'ab error' : 'loss' }
   const file = lossCurvePath(out)
-  await saveFile(file, await linePlot(series, labels))
+  await saveFile(file, await linePlot(isSquared ? [...own, ...squared] : own, labels))
   return file
 }
 

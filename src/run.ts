@@ -15,6 +15,7 @@ import type { Weights } from './io/weights.ts'
 import type { Gpu } from './kernels/gpu.ts'
 import { architectureIn } from './model/layers.ts'
 import { type Arena, initialParameters, initialStatistics, layoutOf } from './model/layout.ts'
+import type { Rarity } from './model/losses.ts'
 import type { Profiler } from './profile.ts'
 
 export interface TrainOptions {
@@ -28,6 +29,8 @@ export interface TrainOptions {
   readonly log?: Pick<RunFolder, 'logStep' | 'logValidation'> | undefined
   readonly checkpointEvery: number
   readonly validateEvery: number
+  /** For the losses that weigh colours by it. */
+  readonly rarity?: Rarity | undefined
   /** Looks on and notes where the time goes. */
   readonly profiler?: Profiler | undefined
   /** Where to start from: a checkpoint to continue, or weights to begin with. */

@@ -11,6 +11,7 @@ import type { Batch, TrainingSource } from './io/dataset.ts'
 import { bestPath, checkpointPath } from './io/run-folder.ts'
 import { makeFolder } from './io/save.ts'
 import type { Gpu } from './kernels/gpu.ts'
+import { isSquaredError } from './model/losses.ts'
 import { trainingGraph } from './model/training.ts'
 import { mean } from './numbers.ts'
 import { isDebugging, type Measured, Run, stopped, type TrainOptions } from './run.ts'
@@ -28,7 +29,7 @@ export interface Training {
   readonly checkpoint: Checkpoint
   readonly interrupted: boolean
   readonly imagesPerSecond: number
-  /** Mean a*² + b*² of the pictures of the first epoch: the loss of a network that leaves all grey. */
+  /** The squared error of a network that leaves all grey: that of the pictures that were shown. */
   readonly grayLoss: number
 }
 
@@ -61,7 +62,7 @@ export async function train(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<Training> {
-  const plan = compileStep(gpu, options.settings)
+  const plan = compileStep(gpu, options)
   const run = new Run(gpu, variables, options, validate)
   run.load()
   await makeFolder(options.out)
@@ -176,12 +177,12 @@ function submit(
 }
 
 /** The compiled step. Throws a `UserError` that says the largest batch that fits, when this one doesn't. */
-function compileStep(gpu: Gpu, settings: TrainingSettings): Plan {
-  const { batch, size } = settings
+function compileStep(gpu: Gpu, { settings, rarity }: TrainOptions): Plan {
+  const { batch, size, loss } = settings
   const limit = gpu.device.limits.maxStorageBufferBindingSize
   const plan = (n: number) =>
     compile(
-      trainingGraph(settings, { batch: n, height: size, width: size }, { average: true }),
+      trainingGraph(settings, { batch: n, height: size, width: size }, { average: true, loss, rarity }),
       limit,
       gpu.traits,
     )
@@ -260,8 +261,9 @@ function describe(run: Run, source: TrainingSource, options: TrainOptions, meter
   const total = stepsOf(source, options)
   const loss = mean(run.losses.slice(-20))
   const { imagesPerSecond, grayLoss } = meter.read(run.step)
+  const gray = isSquaredError(options.settings) ? ` (grey ${grayLoss.toPrecision(4)})` : ''
   const eta = duration(((total - run.step) * batch) / imagesPerSecond)
-  return `step ${run.step} of ${total} ${bar(run.step / total)} · loss ${loss.toFixed(1)} (grey ${grayLoss.toFixed(1)}) · ${imagesPerSecond.toFixed(1)} images/s · ${eta} left`
+  return `step ${run.step} of ${total} ${bar(run.step / total)} · loss ${loss.toPrecision(4)}${gray} · ${imagesPerSecond.toFixed(1)} images/s · ${eta} left`
 }
 
 /** Settings as a command line gives them: what it leaves out is undefined. */

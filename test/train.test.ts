@@ -16,7 +16,7 @@ import { layoutOf } from '../src/model/layout.ts'
 import type { Terminal } from '../src/terminal.ts'
 import { type Measured, resumable, type TrainOptions, train } from '../src/train.ts'
 
-const NETWORK = { size: 16, width: 0.1, classes: 5, squaredClasses: true }
+const NETWORK = { size: 16, width: 0.1, classes: 5, squaredClasses: true, head: 'ab' as const }
 const SOURCE = {
   size: NETWORK.size,
   batch: 2,
@@ -27,7 +27,7 @@ const SOURCE = {
 } as const
 const SETTINGS: TrainingSettings = {
   ...{ ...NETWORK, seed: 3, batch: 2, learningRate: 1e-3, fit: 'crop' as const },
-  ...{ schedule: 'steps' as const, warmup: 0, averaging: 0.9 },
+  ...{ loss: 'squared' as const, schedule: 'steps' as const, warmup: 0, averaging: 0.9 },
   ...{ classVectors: null, classDropout: 0, lightnessJitter: 0, data: 'test' },
 }
 const silent: Terminal = { say: () => {}, warn: () => {}, progress: () => {} }

@@ -1,16 +1,25 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from '../src/commands/command.ts'
 import { askedOf, epochsOf, settingsOf, TRAIN_OPTIONS } from '../src/commands/training-options.ts'
+import type { Architecture } from '../src/model/layers.ts'
 
 const DATA = { kind: 'photos', train: ['a.jpg'], val: [], identity: 'photos' } as const
 const of = (line: string) => askedOf(parse(line.split(' ').filter(Boolean), TRAIN_OPTIONS).flags)
-const settings = (line: string, isSoftware = true, width?: number) =>
-  settingsOf(of(line), DATA, null, isSoftware, width)
+const settings = (line: string, isSoftware = true, begun?: Architecture) =>
+  settingsOf(of(line), DATA, null, isSoftware, begun)
 
 /** What Zhao 2019 says of its training, and what was not in it. */
 const REPORT = {
   ...{ width: 1, size: 224, batch: 32, fit: 'pad', learningRate: 1e-3, schedule: 'steps' },
-  ...{ warmup: 0, averaging: 0, classDropout: 0, squaredClasses: false, lightnessJitter: 0 },
+  ...{
+    warmup: 0,
+    averaging: 0,
+    classDropout: 0,
+    squaredClasses: false,
+    head: 'ab',
+    loss: 'squared',
+    lightnessJitter: 0,
+  },
 }
 
 describe('the options of train', () => {
@@ -29,9 +38,15 @@ describe('the options of train', () => {
     expect(epochsOf(of('--preset report --epochs 2'), DATA)).toBe(2)
   })
 
-  it('have defaults that fit the adapter, and the width of the weights that training begins with', () => {
+  it('have defaults that fit the adapter, and the network of the weights that training begins with', () => {
+    const begun = { classes: 1000, width: 0.5, head: 'bins' } as const
     expect(settings('')).toMatchObject({ width: 0.25, size: 96, batch: 8, fit: 'crop', schedule: 'cosine' })
     expect(settings('', false)).toMatchObject({ width: 1, size: 224, batch: 32, lightnessJitter: 0.1 })
-    expect(settings('--size 64', false, 0.5)).toMatchObject({ width: 0.5, size: 64, batch: 32 })
+    expect(settings('--size 64', false, begun)).toMatchObject({
+      width: 0.5,
+      head: 'bins',
+      size: 64,
+      batch: 32,
+    })
   })
 })

@@ -8,7 +8,7 @@ import { expectTrained, readWeights, type Weights, weightTensors } from '../src/
 import { scaledChannels } from '../src/model/layers.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
 
-const NETWORK = { classes: 3, width: 0.05, squaredClasses: true }
+const NETWORK = { classes: 3, width: 0.05, squaredClasses: true, head: 'ab' as const }
 const LAYOUT = layoutOf(NETWORK)
 const folder = mkdtempSync(join(tmpdir(), 'colorizer-weights-'))
 const path = join(folder, 'w.safetensors')
@@ -164,7 +164,7 @@ const checkpoint: Checkpoint = {
       classDropout: 0.25,
       lightnessJitter: 0.1,
     },
-    ...{ schedule: 'cosine', warmup: 5, averaging: 0.99 },
+    ...{ loss: 'huber', schedule: 'cosine', warmup: 5, averaging: 0.99 },
   },
   losses: new Float32Array([220.5, 1 / 3]),
   validations: [{ step: 1, abMse: 225.6 }],

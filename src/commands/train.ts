@@ -12,9 +12,11 @@ import { saveFile } from '../io/save.ts'
 import { readWeights } from '../io/weights.ts'
 import type { Gpu } from '../kernels/gpu.ts'
 import { CLASSES } from '../model/classifier.ts'
-import { architectureIn } from '../model/layers.ts'
+import { type Architecture, architectureIn, layersOf } from '../model/layers.ts'
+import { isSquaredError } from '../model/losses.ts'
 import { Predictor } from '../predict.ts'
 import { Profiler } from '../profile.ts'
+import { countRarity } from '../rarity.ts'
 import { writeLossCurve, writeSamples } from '../report.ts'
 import type { Terminal } from '../terminal.ts'
 import {
@@ -76,7 +78,10 @@ async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
       terminal.say(
         `training on ${source.length} pictures, ${data.val.length} held out: ${describeSettings(settings)}, ${adapter.name} → ${out}`,
       )
-      const { training, score } = await trainIn({ ...options, log: folder }, gpu, source, data, vectors, call)
+      const isWeighted = settings.loss === 'rarity' || settings.head === 'bins'
+      const rarity = isWeighted ? await countRarity(gpu, source, settings) : undefined
+      const logged = { ...options, rarity, log: folder }
+      const { training, score } = await trainIn(logged, gpu, source, data, vectors, call)
       const pictures = [await writeLossCurve(out, training.checkpoint, training.grayLoss)]
       if (existsSync(samplesPath(out))) pictures.push(samplesPath(out))
       return {
@@ -154,19 +159,19 @@ function useChoices(gpu: Gpu, { choices = {} }: TrainingSettings, terminal: Term
     terminal.say('it goes on with the kernels that it began with, not with those of the tuning')
 }
 
-const describeSettings = ({ width, size, batch, seed, classVectors }: TrainingSettings) =>
-  `width ${width}, ${size} px, batch ${batch}, seed ${seed}, class vectors of ${classVectors?.classifier ?? 'no classifier'}`
+const describeSettings = ({ width, size, batch, seed, head, loss, classVectors }: TrainingSettings) =>
+  `width ${width}, ${size} px, batch ${batch}, seed ${seed}, ${head === 'ab' ? `${loss} loss` : 'head bins'}, class vectors of ${classVectors?.classifier ?? 'no classifier'}`
 
 async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {
   const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
   const start = await startOf(flags, out, { ...asked.settings, data: data.identity })
   const resumed = start.kind === 'resume' ? start.checkpoint.settings : undefined
   const vectors = await findClassVectors(flags, data, resumed?.classVectors, asked.classifierFit)
-  const width = start.kind === 'weights' ? start.width : undefined
+  const begun = start.kind === 'weights' ? start.architecture : undefined
   const options: TrainOptions = {
     ...{ ...asked, start, out, epochs: epochsOf(asked, data) },
     settings: resumed ?? {
-      ...settingsOf(asked, data, vectors.origin, adapterSummary(gpu).isSoftware, width),
+      ...settingsOf(asked, data, vectors.origin, adapterSummary(gpu).isSoftware, begun),
       ...(gpu.choices.size ? { choices: Object.fromEntries(gpu.choices) } : {}),
     },
     profiler: flags.text('profile') === undefined ? undefined : new Profiler(),
@@ -179,7 +184,9 @@ async function startOf(
   flags: Flags,
   out: string,
   asked: AskedSettings,
-): Promise<Exclude<Start, { kind: 'weights' }> | (Extract<Start, { kind: 'weights' }> & { width: number })> {
+): Promise<
+  Exclude<Start, { kind: 'weights' }> | (Extract<Start, { kind: 'weights' }> & { architecture: Architecture })
+> {
   const init = flags.text('init')
   if (flags.on('resume')) {
     if (init !== undefined) throw wrong('--init begins a training, --resume continues one; give one of them')
@@ -190,11 +197,10 @@ async function startOf(
   }
   if (init === undefined) return { kind: 'fresh' }
   const { architecture, parameters, statistics } = await readWeights(init)
-  if (asked.width !== undefined && asked.width !== architecture.width) {
-    throw new UserError(
-      `${init} has width ${architecture.width}, not ${asked.width}`,
-      EXIT.badWeightsOrRecords,
-    )
+  for (const key of ['width', 'head'] as const) {
+    const value = asked[key]
+    if (value === undefined || isSameNetwork(architecture, { ...architecture, [key]: value })) continue
+    throw new UserError(`${init} has ${key} ${architecture[key]}, not ${value}`, EXIT.badWeightsOrRecords)
   }
   if (architecture.classes !== CLASSES) {
     throw new UserError(
@@ -202,8 +208,12 @@ async function startOf(
       EXIT.badWeightsOrRecords,
     )
   }
-  return { kind: 'weights', parameters, statistics, width: architecture.width }
+  return { kind: 'weights', parameters, statistics, architecture }
 }
+
+/** Several widths round to the same channel counts. */
+const isSameNetwork = (...[a, b]: [Architecture, Architecture]) =>
+  JSON.stringify(layersOf(a)) === JSON.stringify(layersOf(b))
 
 function open(
   data: TrainingData,
@@ -262,7 +272,7 @@ function describe(training: Training, score: Score | null, out: string, pictures
   const mean = last.reduce((a, b) => a + b, 0) / Math.max(1, last.length)
   const lines = [
     `${interrupted ? 'interrupted after' : 'trained'} ${step} steps at ${imagesPerSecond.toFixed(1)} images/s`,
-    `training loss ${mean.toFixed(1)} (all grey: ${grayLoss.toFixed(1)})`,
+    `training loss ${mean.toPrecision(4)}${isSquaredError(checkpoint.settings) ? ` (all grey: ${grayLoss.toFixed(1)})` : ''}`,
   ]
   if (score) lines.push(`held-out ab error ${score.abMse.toFixed(1)} (all grey: ${score.grayMse.toFixed(1)})`)
   const files = [checkpointPath(out), bestIn(out) ?? [], pictures].flat()

@@ -1,10 +1,13 @@
 /** What `train` can be told, and what it does when it is told nothing. */
 import type { TrainingSettings } from '../io/checkpoint.ts'
+import { BINS } from '../model/bins.ts'
 import { CLASSES, type ClassVectorOrigin, type Fit } from '../model/classifier.ts'
+import { type Architecture, architectureIn, HEADS } from '../model/layers.ts'
+import { LOSSES } from '../model/losses.ts'
 import { SCHEDULES } from '../schedule.ts'
 import { type AskedSettings, RUNS } from '../train.ts'
 import { CLASSIFIER_OPTIONS } from './classifier.ts'
-import type { Flags, Option } from './command.ts'
+import { type Flags, type Option, wrong } from './command.ts'
 import type { TrainingData } from './training-data.ts'
 
 /** The report's length of training, and the one for the sample photographs: minutes on a software adapter. */
@@ -21,7 +24,14 @@ const SCALE = {
 /** What is the same everywhere. A share of the samples lacks its class vector, so that the network colours without, too. */
 const DEFAULTS: Omit<TrainingSettings, 'size' | 'batch' | 'width' | 'classes' | 'classVectors' | 'data'> = {
   ...{ seed: 0, learningRate: 1e-3, schedule: 'cosine', warmup: 50, averaging: 0.999 },
-  ...{ fit: 'crop', squaredClasses: true, classDropout: 0.3, lightnessJitter: 0.1 },
+  ...{
+    fit: 'crop',
+    head: 'ab',
+    loss: 'squared',
+    squaredClasses: true,
+    classDropout: 0.3,
+    lightnessJitter: 0.1,
+  },
 }
 const EVERY = { checkpoint: 100, validation: 250 }
 
@@ -39,7 +49,7 @@ const PRESETS: Readonly<Record<(typeof PRESET_NAMES)[number], Preset>> = {
     settings: {
       ...{ width: 1, size: 224, batch: 32, fit: 'pad', lightnessJitter: 0 },
       ...{ learningRate: 1e-3, schedule: 'steps', warmup: 0, averaging: 0 },
-      ...{ squaredClasses: false, classDropout: 0 },
+      ...{ head: 'ab', loss: 'squared', squaredClasses: false, classDropout: 0 },
     },
     epochs: 400,
     classifierFit: 'pad',
@@ -82,6 +92,14 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
   averaging: {
     value: 'F',
     help: `decay of the running average of the weights, which is what is kept (default ${DEFAULTS.averaging}; 0: the last weights)`,
+  },
+  head: {
+    value: 'ab|bins',
+    help: `the last layer gives a* and b*, or probabilities of ${BINS} colours, which paints stronger (default ${DEFAULTS.head})`,
+  },
+  loss: {
+    value: 'NAME',
+    help: `of --head ab: squared, huber (milder to large errors), or rarity (rare colours count more) (default ${DEFAULTS.loss})`,
   },
   seed: { value: 'N', help: `of the weights, the order and the augmentation (default ${DEFAULTS.seed})` },
   fit: {
@@ -137,10 +155,14 @@ export function askedOf(flags: Flags): Asked {
     warmup: flags.integer('warmup', { min: 0 }),
     averaging: flags.number('averaging', { max: 1 }),
     fit: flags.choice('fit', ['crop', 'pad']),
+    head: flags.choice('head', HEADS),
+    loss: flags.choice('loss', LOSSES),
     lightnessJitter: flags.number('lightness-jitter', { max: 1 }),
     squaredClasses: squared(flags.choice('class-power', ['1', '2'])),
     classDropout: flags.number('class-dropout', { max: 1 }),
   }
+  if (settings.head === 'bins' && settings.loss)
+    throw wrong('--loss is for --head ab: --head bins has its own')
   return {
     settings: { ...preset?.settings, ...given(settings) },
     epochs: flags.integer('epochs') ?? preset?.epochs,
@@ -158,18 +180,18 @@ export const epochsOf = ({ epochs }: Asked, { kind }: TrainingData) =>
 
 /**
  * The settings of a fresh training.
- * @param width that of the weights it begins with, if there are any
+ * @param begun the network of the weights it begins with, if there are any
  */
 export function settingsOf(
   { settings }: Asked,
   data: TrainingData,
   classVectors: ClassVectorOrigin | null,
   isSoftware: boolean,
-  width: number | undefined,
+  begun: Architecture | undefined,
 ): TrainingSettings {
   const scale = data.kind === 'samples' ? SCALE.samples : isSoftware ? SCALE.software : SCALE.gpu
   return {
-    ...{ ...DEFAULTS, ...scale, ...given({ width }), ...given(settings) },
+    ...{ ...DEFAULTS, ...scale, ...(begun && architectureIn(begun)), ...given(settings) },
     ...{ classes: CLASSES, classVectors, data: data.identity },
   }
 }

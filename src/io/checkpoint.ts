@@ -1,7 +1,8 @@
 import { EXIT, UserError } from '../errors.ts'
 import { type ClassVectorOrigin, isOrigin } from '../model/classifier.ts'
-import type { Architecture } from '../model/layers.ts'
+import { type Architecture, HEADS, type Head } from '../model/layers.ts'
 import { layoutOf, type NamedTensor, packArena, unpackArena } from '../model/layout.ts'
+import { LOSSES, type Loss } from '../model/losses.ts'
 import { SCHEDULES, type Schedule } from '../schedule.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
 import { type Weights, weightsFrom, weightTensors } from './weights.ts'
@@ -16,6 +17,7 @@ export interface TrainingSettings extends Required<Architecture> {
   readonly batch: number
   readonly size: number
   readonly learningRate: number
+  readonly loss: Loss
   readonly schedule: Schedule
   /** Steps over which the learning rate rises. */
   readonly warmup: number
@@ -182,9 +184,13 @@ const NUMBERS = [
 function isSettings(value: unknown): value is TrainingSettings {
   if (typeof value !== 'object' || value === null) return false
   const settings = value as Partial<TrainingSettings>
-  const { schedule, fit, classVectors, squaredClasses, data, choices = {} } = settings
+  const { schedule, loss, head, fit, classVectors, squaredClasses, data, choices = {} } = settings
   const areVectors = (classVectors === null || isOrigin(classVectors)) && typeof squaredClasses === 'boolean'
-  const areChoices = SCHEDULES.includes(schedule as Schedule) && (fit === 'crop' || fit === 'pad')
+  const areChoices =
+    SCHEDULES.includes(schedule as Schedule) &&
+    (fit === 'crop' || fit === 'pad') &&
+    LOSSES.includes(loss as Loss) &&
+    HEADS.includes(head as Head)
   const areNumbers = NUMBERS.every((name) => Number.isFinite(settings[name]))
   return areNumbers && areChoices && areVectors && typeof data === 'string' && areNames(choices)
 }

@@ -1,8 +1,10 @@
 import type { Graph } from '../graph/graph.ts'
 import { conv2dDefaults } from '../kernels/conv2d.ts'
 import type { Tensor } from '../kernels/op.ts'
+import { BIN_CENTRES } from './bins.ts'
 import { type Architecture, type ConvLayer, layersOf } from './layers.ts'
 import { type Arena, layoutOf } from './layout.ts'
+import { meanOverBins } from './losses.ts'
 
 /** Batch norm's ε and its momentum on the old value (Keras' defaults, which the report used). */
 const EPSILON = 1e-3
@@ -10,6 +12,12 @@ export const STATISTICS_RATE = 0.01
 
 /** Half the range of a* and b* that the network can paint. */
 const AB_RANGE = 128
+
+/**
+ * The head `bins` paints the mean of its bins by their probabilities at this temperature: between 1, the mean, which is pale,
+ * and 0, the likeliest, which is patchy (Zhang, Isola and Efros 2016, equation 5).
+ */
+const TEMPERATURE = 0.38
 
 export interface ImageSize {
   readonly batch: number
@@ -21,6 +29,8 @@ export interface ImageSize {
 export interface Network {
   /** Predicted a*, b* in ab units, [N,H,W,2]. */
   readonly ab: Tensor
+  /** Of the head `bins`, what the last layer says of each bin, [N,H/2,W/2,BINS]. */
+  readonly logits: Tensor | null
   /** The variable that holds all weights. */
   readonly parameterArena: Tensor
   /** The weights by name, as views of it. */
@@ -67,12 +77,21 @@ export function buildColorizer(
     fuse(graph, parameters, encoded, features, layers.fusion),
   )
   const decoded = layers.decoder.slice(0, -1).reduce(run, fused)
-  const ab = graph.scope('decoder.conv5', () => {
+  return graph.scope('decoder.conv5', () => {
     const raw = convolve(graph, parameters, decoded, layers.decoder.at(-1)!, 'none')
-    const halfSize = graph.op('scale', [graph.op('tanh', [raw], {})], { factor: AB_RANGE })
-    return graph.op('upsample', [halfSize], { factor: 2 })
+    const logits = architecture.head === 'bins' ? raw : null
+    const halfSize = logits === null ? coloursOf(graph, raw) : annealedMean(graph, logits)
+    const ab = graph.op('upsample', [halfSize], { factor: 2 })
+    return { ab, logits, parameterArena, parameters, batchStatistics }
   })
-  return { ab, parameterArena, parameters, batchStatistics }
+}
+
+const coloursOf = (graph: Graph, raw: Tensor) =>
+  graph.op('scale', [graph.op('tanh', [raw], {})], { factor: AB_RANGE })
+
+function annealedMean(graph: Graph, logits: Tensor): Tensor {
+  const sharpened = graph.op('scale', [logits], { factor: 1 / TEMPERATURE })
+  return meanOverBins(graph, graph.op('softmax', [sharpened], {}), BIN_CENTRES)
 }
 
 /** The class vector as the fusion layer sees it. */

@@ -5,6 +5,12 @@
  * where and why this differs.
  */
 
+import { BINS } from './bins.ts'
+
+/** What the last layer says of a pixel: its colour, or how likely each of some colours is. */
+export const HEADS = ['ab', 'bins'] as const
+export type Head = (typeof HEADS)[number]
+
 export interface Architecture {
   /** Length of the class vector. */
   readonly classes: number
@@ -15,14 +21,17 @@ export interface Architecture {
    * The tensors don't show it: weight files say it in their settings.
    */
   readonly squaredClasses?: boolean
+  /** `ab` where it isn't said. */
+  readonly head?: Head
 }
 
 /** The architecture that a training's settings hold among other things. */
-export const architectureIn = ({ classes, width, squaredClasses = false }: Architecture): Architecture => ({
+export const architectureIn = ({
   classes,
   width,
-  squaredClasses,
-})
+  squaredClasses = false,
+  head = 'ab',
+}: Architecture): Architecture => ({ classes, width, squaredClasses, head })
 
 export interface ConvLayer {
   readonly name: string
@@ -55,7 +64,7 @@ export interface Layers {
   readonly decoder: readonly ConvLayer[]
 }
 
-export function layersOf({ classes, width }: Architecture): Layers {
+export function layersOf({ classes, width, head }: Architecture): Layers {
   const scaled = (count: number) => scaledChannels(count, width)
   const encoder = ENCODER.map((count, i): ConvLayer => {
     const number = i + 1
@@ -92,7 +101,7 @@ export function layersOf({ classes, width }: Architecture): Layers {
   const last: ConvLayer = {
     name: 'decoder.conv5',
     inputs: scaled(32),
-    outputs: 2,
+    outputs: head === 'bins' ? BINS : 2,
     kernel: 3,
     stride: 1,
     after: [],
@@ -127,5 +136,6 @@ export function architectureOf(
   const width = low <= 1 && 1 <= high ? 1 : (low + high) / 2
   const fusionInputs = shapeOf('fusion.conv.weight')?.[1] ?? 0
   const classes = fusionInputs - scaledChannels(256, width)
-  return classes >= 1 ? { classes, width } : null
+  const head = outputs('decoder.conv5') === BINS ? 'bins' : 'ab'
+  return classes >= 1 ? { classes, width, head } : null
 }

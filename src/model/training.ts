@@ -5,23 +5,32 @@ import type { Tensor } from '../kernels/op.ts'
 import { buildColorizer, type ImageSize, STATISTICS_RATE } from './colorizer.ts'
 import type { Architecture } from './layers.ts'
 import { type Arena, type Layout, layoutOf } from './layout.ts'
+import { type Loss, lossOf, type Rarity } from './losses.ts'
+
+export interface StepOptions {
+  readonly inspect?: boolean
+  readonly average?: boolean
+  readonly loss?: Loss
+  /** For the loss `rarity` and the head `bins`. */
+  readonly rarity?: Rarity | undefined
+}
 
 /**
- * One training step as a graph: forward, mean squared error over a* and b* in ab units, gradients, Adam, running
- * statistics. Inputs `L`, `features`, `ab` [N,H,W,2] and `adam.hyper`; outputs `loss` [1] and, with `inspect`, `ab`
+ * One training step as a graph: forward, loss (by default the mean squared error over a* and b* in ab units), gradients, Adam,
+ * running statistics. Inputs `L`, `features`, `ab` [N,H,W,2] and `adam.hyper`; outputs `loss` [1] and, with `inspect`, `ab`
  * and the flat `gradients`; variables `parameters`, `statistics`, `adam.m`, `adam.v`. With `average` also a running
  * average of the weights: input `average.rate` [1], variable `average`.
  */
 export function trainingGraph(
   architecture: Architecture,
   size: ImageSize,
-  { inspect = false, average = false } = {},
+  { inspect = false, average = false, loss: kind = 'squared', rarity }: StepOptions = {},
 ): Graph {
   const graph = new Graph()
   const layout = layoutOf(architecture)
   const network = buildColorizer(graph, architecture, size, 'train')
   const target = graph.input('ab', graph.shape(network.ab))
-  const loss = graph.scope('loss', () => graph.op('mse', [network.ab, target], {}))
+  const loss = graph.scope('loss', () => lossOf(graph, network, target, { loss: kind, rarity }))
   const gradients = packed(
     graph,
     'gradients',

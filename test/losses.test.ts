@@ -1,0 +1,245 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { backward } from '../src/autograd/backward.ts'
+import { Graph } from '../src/graph/graph.ts'
+import { runReference } from '../src/graph/reference.ts'
+import { srgbToLab } from '../src/io/lab.ts'
+import { BIN_CENTRES, BIN_STEP, BINS } from '../src/model/bins.ts'
+import { buildColorizer } from '../src/model/colorizer.ts'
+import { architectureOf } from '../src/model/layers.ts'
+import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
+import { type Loss, lossOf } from '../src/model/losses.ts'
+import { rarityOf } from '../src/rarity.ts'
+import { seeded } from './harness.ts'
+import { succeeded } from './kill.ts'
+import { run } from './program.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'colorizer-losses-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const inFolder = (name: string) => join(folder, name)
+
+describe('the bins', () => {
+  it('are the corners of all cells that hold a colour of sRGB', () => {
+    const corners = new Set<string>()
+    const levels = Array.from({ length: 256 }, (_, i) => i)
+    for (const axis of [0, 1, 2]) {
+      for (const end of [0, 255]) {
+        // the most colourful ones lie on the surface of the cube
+        const rgb = levels.flatMap((u) => levels.flatMap((v) => [u, v].toSpliced(axis, 0, end)))
+        const { ab } = srgbToLab(Uint8Array.from(rgb))
+        for (let i = 0; i < ab.length; i += 2) {
+          const [a, b] = [ab[i]! / BIN_STEP, ab[i + 1]! / BIN_STEP]
+          for (const x of [Math.floor(a), Math.ceil(a)]) {
+            for (const y of [Math.floor(b), Math.ceil(b)]) corners.add(`${x * BIN_STEP},${y * BIN_STEP}`)
+          }
+        }
+      }
+    }
+    const bins = Array.from({ length: BINS }, (_, q) => `${BIN_CENTRES[2 * q]},${BIN_CENTRES[2 * q + 1]}`)
+    expect(new Set(bins).size).toBe(BINS)
+    expect([...corners].filter((corner) => !bins.includes(corner))).toEqual([])
+    // what the surface leaves out lies between bins of its row
+    for (const bin of bins) {
+      const [a, b] = bin.split(',').map(Number) as [number, number]
+      const row = [...corners].map((c) => c.split(',').map(Number)).filter(([x]) => x === a)
+      expect(Math.min(...row.map(([, y]) => y!))).toBeLessThanOrEqual(b)
+      expect(Math.max(...row.map(([, y]) => y!))).toBeGreaterThanOrEqual(b)
+    }
+  })
+})
+
+describe('the head of bins', () => {
+  const architecture = { classes: 3, width: 0.05, head: 'bins' } as const
+  const layout = layoutOf(architecture)
+  const paint = (bias: readonly number[]) => {
+    const parameters = Float64Array.from(initialParameters(architecture, seeded('bins')))
+    const { offset } = layout.parameters.tensors.find(({ name }) => name === 'decoder.conv5.bias')!
+    parameters.set(bias, offset) // the weights of the last layer begin at zero
+    const graph = new Graph()
+    const { ab } = buildColorizer(graph, architecture, { batch: 1, height: 8, width: 8 }, 'infer')
+    graph.output('ab', ab)
+    const values = new Map([
+      ['parameters', parameters],
+      ['statistics', Float64Array.from(initialStatistics(layout.statistics))],
+      ['L', new Float64Array(64)],
+      ['features', new Float64Array(3)],
+    ])
+    return runReference(graph, values).get(ab)!
+  }
+  const biased = (...likely: readonly (readonly [number, number])[]) => {
+    const bias = Array.from({ length: BINS }, () => -1000)
+    for (const [q, logit] of likely) bias[q] = logit
+    return bias
+  }
+
+  it('paints a colour that it is sure of', () => {
+    for (const q of [0, 70, BINS - 1]) {
+      const [a, b] = BIN_CENTRES.subarray(2 * q)
+      const ab = paint(biased([q, 3]))
+      expect([...ab]).toEqual(Array.from({ length: 64 }, () => [a, b]).flat())
+    }
+  })
+
+  it('leans towards the likelier one of two colours more than their mean', () => {
+    const [p, q] = [20, 110]
+    const weight = 1 / (1 + Math.exp(-1 / 0.38)) // probabilities of 1 : e, at the temperature 0.38
+    const ab = paint(biased([p, 0], [q, 1]))
+    const [from, to] = [BIN_CENTRES[2 * p]!, BIN_CENTRES[2 * q]!]
+    expect(ab[0]).toBeCloseTo(from + weight * (to - from), 6)
+  })
+
+  it('is recognised by the shape of the last layer', () => {
+    const shapes = new Map(layout.parameters.tensors.map(({ name, fileShape }) => [name, fileShape]))
+    expect(architectureOf((name) => shapes.get(name))).toMatchObject({ head: 'bins', classes: 3 })
+  })
+})
+
+describe('rarity', () => {
+  it('weighs common colours less, with mean 1 over the pixels', () => {
+    const counts = new Float64Array(4).map((_, q) => [800, 100, 100, 0][q]!)
+    const [common, some, same, never] = rarityOf(counts)
+    // 1 / (½ p + ½ · ¼) for p = 0.8, 0.1, 0.1, 0, divided by its mean over the pixels
+    const raw = [1 / 0.525, 1 / 0.175, 1 / 0.175, 1 / 0.125]
+    const mean = 0.8 * raw[0]! + 0.2 * raw[1]!
+    expect([common, some, same, never]).toEqual(raw.map((weight) => Math.fround(weight / mean)))
+  })
+})
+
+describe('losses', () => {
+  const shape = [2, 4, 6, 2]
+  const size = 96
+  const random = seeded('losses')
+  const rarity = Float32Array.from({ length: BINS }, () => 0.5 + random())
+  const target = Float64Array.from({ length: size }, () => 80 * (random() - 0.5))
+  const values = (shift: number) =>
+    new Map([
+      ['ab', target.map((t, i) => t + (i % 2 ? shift : -shift) * (1 + (i % 5)))],
+      ['target', target],
+      ['logits', Float64Array.from({ length: (size / 8) * BINS }, () => random())],
+    ])
+  const build = (loss: Loss, head: 'ab' | 'bins' = 'ab') => {
+    const graph = new Graph()
+    const ab = graph.input('ab', shape)
+    const logits = head === 'bins' ? graph.input('logits', [2, 2, 3, BINS]) : null
+    const y = lossOf(graph, { ab, logits }, graph.input('target', shape), { loss, rarity })
+    const wrt = logits ?? ab
+    const [gradient] = backward(graph, y, [wrt])
+    graph.output('loss', y)
+    graph.output('gradient', gradient!)
+    return (given: Map<string, Float64Array>) => {
+      const computed = runReference(graph, given)
+      return {
+        loss: computed.get(y)![0]!,
+        gradient: computed.get(gradient!)!,
+        name: logits ? 'logits' : 'ab',
+      }
+    }
+  }
+  const meanOf = (of: (error: number) => number, errors: Float64Array) =>
+    errors.reduce((sum, error) => sum + of(error), 0) / errors.length
+
+  it('huber: the square of small errors, and a line of the same slope beyond 10 ab units', () => {
+    const given = values(4) // errors of 4 to 20
+    const errors = given.get('ab')!.map((y, i) => y - target[i]!)
+    const huber = (e: number) => (Math.abs(e) <= 10 ? e * e : 20 * Math.abs(e) - 100)
+    expect(build('huber')(given).loss).toBeCloseTo(meanOf(huber, errors), 9)
+    expect(build('squared')(given).loss).toBeCloseTo(
+      meanOf((e) => e * e, errors),
+      9,
+    )
+  })
+
+  it('rarity: squared errors weighted by the colour of each block of 2 × 2', () => {
+    const ones = Float32Array.from(rarity).fill(1)
+    const given = values(3)
+    const same = new Graph()
+    const [ab, wanted] = [same.input('ab', shape), same.input('target', shape)]
+    const plain = lossOf(same, { ab, logits: null }, wanted, { loss: 'rarity', rarity: ones })
+    same.output('loss', plain)
+    // equal weights: every pixel's bins sum up to one
+    expect(runReference(same, given).get(plain)![0]).toBeCloseTo(build('squared')(given).loss, 9)
+    // one colour in the middle of a cell: the mean of the roots of its four corners' weights, squared
+    const at = (a: number, b: number) => rarity[bins().indexOf(`${a},${b}`)]!
+    const root = [at(0, 16), at(16, 16), at(0, 32), at(16, 32)].reduce((sum, w) => sum + Math.sqrt(w) / 4, 0)
+    const one = new Map([
+      ['ab', Float64Array.from({ length: size }, (_, i) => (i % 2 ? 20 : 11))],
+      ['target', Float64Array.from({ length: size }, (_, i) => (i % 2 ? 24 : 8))],
+    ])
+    expect(build('rarity')(one).loss).toBeCloseTo((root ** 2 * (9 + 16)) / 2, 5)
+  })
+
+  it('have the gradients that finite differences show', () => {
+    for (const [loss, head] of [
+      ['squared', 'ab'],
+      ['huber', 'ab'],
+      ['rarity', 'ab'],
+      ['squared', 'bins'],
+    ] as const) {
+      const compute = build(loss, head)
+      const given = values(3.7)
+      const { gradient, name } = compute(given)
+      const step = 1e-5
+      for (let n = 0; n < 20; n++) {
+        const i = Math.floor(random() * gradient.length)
+        const moved = (by: number) =>
+          compute(new Map([...given, [name, given.get(name)!.map((v, at) => (at === i ? v + by : v))]])).loss
+        expect(moved(step) - moved(-step)).toBeCloseTo(2 * step * gradient[i]!, 9)
+      }
+    }
+  })
+})
+
+const bins = () => Array.from({ length: BINS }, (_, q) => `${BIN_CENTRES[2 * q]},${BIN_CENTRES[2 * q + 1]}`)
+
+describe('train', () => {
+  const OPTIONS = '--size 32 --batch 2 --width 0.1 --classifier none --quiet --json'.split(' ')
+  const PHOTOS = ['sky', 'citrus'].map((name) => `samples/photos/${name}.jpg`)
+  const train = async (out: string, ...more: string[]) => {
+    const ended = await run(['train', ...PHOTOS, ...OPTIONS, '--out', inFolder(out), ...more])
+    succeeded(ended)
+    return JSON.parse(ended.stdout.toString())
+  }
+  const measured = async (weights: string) => {
+    const ended = await run(['evaluate', ...PHOTOS, '--weights', weights, '--quiet', '--json'])
+    succeeded(ended)
+    return JSON.parse(ended.stdout.toString())
+  }
+
+  it.each([
+    ['--loss', 'huber'],
+    ['--loss', 'rarity'],
+    ['--head', 'bins'],
+  ])(
+    'learns two photographs with %s %s, resumed to the same bytes',
+    async (option, value) => {
+      const { loss, checkpoint } = await train(`whole-${value}`, option, value, '--steps', '120')
+      const last = loss.slice(-10).reduce((a: number, b: number) => a + b, 0) / 10
+      expect(last).toBeLessThan(0.85 * loss[0])
+      expect((await measured(checkpoint)).colorfulness).toBeGreaterThan(1)
+      const few = [option, value, '--schedule', 'steps', '--steps']
+      await train(`straight-${value}`, ...few, '6')
+      await train(`resumed-${value}`, ...few, '3')
+      await train(`resumed-${value}`, ...few, '6', '--resume')
+      const [a, b] = [`straight-${value}`, `resumed-${value}`].map((name) =>
+        readFileSync(join(inFolder(name), 'checkpoint.safetensors')),
+      )
+      expect(a!.equals(b!)).toBe(true)
+    },
+    240_000,
+  )
+
+  it('refuses weights of the other head, and a loss for the head that has its own', async () => {
+    const { checkpoint } = await train('bins', '--head', 'bins', '--steps', '1')
+    const refused = async (code: number, sentence: RegExp, ...more: string[]) => {
+      const { code: ended, stderr } = await run(['train', ...PHOTOS, ...OPTIONS, ...more])
+      expect(stderr).toMatch(sentence)
+      expect(ended).toBe(code)
+    }
+    const out = ['--out', inFolder('never')]
+    await refused(4, /has head bins, not ab/, '--init', checkpoint, '--head', 'ab', ...out)
+    await refused(2, /--loss is for --head ab/, '--head', 'bins', '--loss', 'huber', ...out)
+    await refused(2, /trained with head bins, not ab/, '--resume', '--head', 'ab', '--out', inFolder('bins'))
+  })
+})
