@@ -24,6 +24,8 @@ export interface Each<T> {
   readonly constant: T
   /** The weights that come with the package, where the result is of others. */
   readonly shipped?: T
+  /** Other weights that the result is held against. */
+  readonly against?: readonly T[]
 }
 
 /** What anybody can do without looking: leave all grey, or give every picture the mean colour of photographs. */
@@ -100,7 +102,9 @@ async function likeliest(judge: Classifier, photo: Photo): Promise<number> {
 /** One after the other. */
 async function forEach<T, U>(each: Each<T>, work: (value: T) => Promise<U>): Promise<Each<U>> {
   const [result, gray, constant] = [await work(each.result), await work(each.gray), await work(each.constant)]
-  return { result, gray, constant, ...(each.shipped ? { shipped: await work(each.shipped) } : {}) }
+  const against: U[] = []
+  for (const other of each.against ?? []) against.push(await work(other))
+  return { result, gray, constant, ...(each.shipped ? { shipped: await work(each.shipped) } : {}), against }
 }
 
 /** Means over pictures, and their 95% intervals. */
@@ -118,13 +122,15 @@ export function summarise(scores: readonly Scores[]): Summary {
   return { means: named(columns.map(mean)), intervals: named(bootstrap(columns)) }
 }
 
-/** How much lower or higher the ab error is than with the shipped weights, over the same pictures. */
-export function differenceToShipped(
+/** How much lower or higher the ab error is than that of other scores, over the same pictures. */
+export function differenceTo(
   evaluated: readonly Evaluated[],
+  other: (scores: Each<Scores>) => Scores | undefined,
 ): { mean: number; interval: Interval } | null {
-  const differences = evaluated.flatMap(({ scores: { result, shipped } }) =>
-    shipped ? [result.abMse - shipped.abMse] : [],
-  )
+  const differences = evaluated.flatMap(({ scores }) => {
+    const reference = other(scores)
+    return reference ? [scores.result.abMse - reference.abMse] : []
+  })
   if (differences.length === 0) return null
   return { mean: mean(differences), interval: bootstrap([differences])[0]! }
 }

@@ -1,7 +1,9 @@
 /** What an evaluation found, for people and for scripts. */
+
+import { basename, dirname, resolve } from 'node:path'
 import {
   type Colourist,
-  differenceToShipped,
+  differenceTo,
   type Each,
   type Evaluated,
   type Failure,
@@ -9,7 +11,7 @@ import {
   type Summary,
   summarise,
 } from './evaluate.ts'
-import { readPhoto } from './io/image.ts'
+import { type Photo, readPhoto } from './io/image.ts'
 import { contactSheet, type SheetRow } from './io/sheet.ts'
 import type { ClassVectorOrigin } from './model/classifier.ts'
 import { grayOf, paint } from './predict.ts'
@@ -19,6 +21,8 @@ export interface Evaluation {
   readonly failures: readonly Failure[]
   /** File of the weights. */
   readonly weights: string
+  /** Files of the other weights that it is held against. */
+  readonly against: readonly string[]
   /** Where the class vectors came from that the network was given. */
   readonly classVectors: ClassVectorOrigin | null
   /** Name of the classifier that judged agreement. */
@@ -33,19 +37,21 @@ export interface Evaluation {
 
 /** At least one picture must have been evaluated. */
 export function summariseAll(evaluated: readonly Evaluated[]): Each<Summary> {
-  const of = (name: keyof Each<Scores>) => evaluated.flatMap(({ scores }) => scores[name] ?? [])
+  const of = (name: 'result' | 'gray' | 'constant' | 'shipped') =>
+    evaluated.flatMap(({ scores }) => scores[name] ?? [])
   const shipped = of('shipped')
+  const others = evaluated[0]!.scores.against ?? []
   return {
     result: summarise(of('result')),
     gray: summarise(of('gray')),
     constant: summarise(of('constant')),
     ...(shipped.length ? { shipped: summarise(shipped) } : {}),
+    against: others.map((_, i) => summarise(evaluated.map(({ scores }) => scores.against![i]!))),
   }
 }
 
-export function evaluationJson({ evaluated, failures, ...setting }: Evaluation) {
-  const { result, gray, constant, shipped } = summariseAll(evaluated)
-  const difference = differenceToShipped(evaluated)
+export function evaluationJson({ evaluated, failures, against: others, ...setting }: Evaluation) {
+  const { result, gray, constant, shipped, against = [] } = summariseAll(evaluated)
   return {
     n: evaluated.length,
     failed: failures.length,
@@ -54,8 +60,12 @@ export function evaluationJson({ evaluated, failures, ...setting }: Evaluation) 
     baselines: {
       gray: gray.means,
       constant: constant.means,
-      ...(shipped ? { shipped: { ...shipped.means, abMseDifference: difference } } : {}),
+      ...(shipped ? { shipped: { ...shipped.means, abMseDifference: toShipped(evaluated) } } : {}),
     },
+    against: against.map(({ means, intervals }, i) => ({
+      ...{ weights: others[i]!, ...means, intervals },
+      abMseDifference: toOther(evaluated, i),
+    })),
     ...setting,
     files: [...evaluated.map(({ input, scores }) => ({ input, ...scores.result })), ...failures],
   }
@@ -74,7 +84,16 @@ const ROWS: readonly [keyof Scores, string, number, number?][] = [
   ['agreement', 'agreement, %', 1, 100],
 ]
 
-const TITLES: Each<string> = {
+/** What the weights of `files` are called in tables and on sheets: by the folders of their trainings. */
+function namesOf(files: readonly string[]): readonly string[] {
+  const names = files.map((file) => {
+    const isInRun = ['best.safetensors', 'checkpoint.safetensors'].includes(basename(file))
+    return isInRun ? basename(dirname(resolve(file))) : basename(file, '.safetensors')
+  })
+  return new Set(names).size === names.length ? names : files
+}
+
+const TITLES = {
   result: 'this network  95% interval',
   gray: 'all grey',
   constant: 'constant',
@@ -82,22 +101,25 @@ const TITLES: Each<string> = {
 }
 
 export function evaluationText(evaluation: Evaluation): string {
-  const { evaluated, failures, left, report } = evaluation
+  const { evaluated, failures, left, report, weights, against } = evaluation
   const summaries = summariseAll(evaluated)
-  const names = (Object.keys(TITLES) as (keyof Each<string>)[]).filter((name) => summaries[name])
-  const table = [['', ...names.map((name) => TITLES[name]!)]]
+  const [, ...named] = namesOf([weights, ...against])
+  const names = (Object.keys(TITLES) as (keyof typeof TITLES)[]).filter((name) => summaries[name])
+  const table = [['', ...names.map((name) => TITLES[name]), ...named]]
+  const columns = [...names.slice(1).map((name) => summaries[name]!), ...summaries.against!]
   for (const [key, title, decimals, scale = 1] of ROWS) {
     const shown = (value = Number.NaN) => (value * scale).toFixed(decimals).replace('NaN', '–')
     const { means, intervals } = summaries.result
     const [low, high] = intervals[key]!.map(shown)
-    const others = names.slice(1).map((name) => shown(summaries[name]!.means[key]))
+    const others = columns.map(({ means }) => shown(means[key]))
     table.push([title, `${shown(means[key]).padStart(7)}  [${low}, ${high}]`, ...others])
   }
   return [
     ...heading(evaluation),
     '',
     ...aligned(table),
-    ...comparison(evaluated),
+    ...comparison('the shipped weights', toShipped(evaluated)),
+    ...named.flatMap((name, i) => comparison(name, toOther(evaluated, i))),
     ...(failures.length ? [`${failures.length} failed`] : []),
     ...(left ? [`interrupted: ${left} left out`] : []),
     ...(report === null ? [] : [report]),
@@ -109,11 +131,14 @@ const heading = ({ evaluated, weights, classVectors, judge, saturation, adapter 
   `class vector: ${classVectors ? `${classVectors.classifier} (${classVectors.fit})` : 'none'} · agreement judged by ${judge} · saturation ${saturation}`,
 ]
 
-function comparison(evaluated: readonly Evaluated[]): string[] {
-  const difference = differenceToShipped(evaluated)
+const toShipped = (evaluated: readonly Evaluated[]) => differenceTo(evaluated, ({ shipped }) => shipped)
+const toOther = (evaluated: readonly Evaluated[], i: number) =>
+  differenceTo(evaluated, ({ against }) => against?.[i])
+
+function comparison(name: string, difference: ReturnType<typeof differenceTo>): string[] {
   if (!difference) return []
   const [middle, low, high] = [difference.mean, ...difference.interval].map(signed)
-  return [`ab error against the shipped weights, picture by picture: ${middle} [${low}, ${high}]`]
+  return [`ab error against ${name}, picture by picture: ${middle} [${low}, ${high}]`]
 }
 
 const signed = (value: number) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(2)}`
@@ -132,23 +157,34 @@ function aligned(table: readonly (readonly string[])[]): string[] {
 /** Pictures of each kind in a report. */
 const SHOWN = 3
 
-/** A contact sheet of the best, the middle and the worst pictures by ab error, with what was measured. */
+/**
+ * A contact sheet of the best, the middle and the worst pictures by ab error, with what was measured; beside them what other
+ * weights make of them.
+ * @param files of the result's weights, and of the others
+ */
 export async function reportSheet(
   evaluated: readonly Evaluated[],
-  { colours, saturation }: Colourist,
+  { result, against = [] }: Each<Colourist>,
+  files: readonly string[],
 ): Promise<Buffer> {
   const rows: SheetRow[] = []
   for (const { kind, input, scores } of bestMedianWorst(evaluated)) {
     const original = await readPhoto(input)
     const { abMse, psnr } = scores.result
+    const [ours, ...others] = await paintBy([result, ...against], original)
     rows.push({
-      gray: grayOf(original),
-      ours: paint(original, await colours(original), saturation),
-      original,
+      ...{ gray: grayOf(original), ours: ours!, others, original },
       caption: `${kind}: ab error ${abMse.toFixed(1)}, ${psnr.toFixed(2)} dB, ${input}`,
     })
   }
-  return contactSheet(rows)
+  return contactSheet(rows, against.length ? { names: namesOf(files) } : {})
+}
+
+async function paintBy(colourists: readonly Colourist[], original: Photo): Promise<Photo[]> {
+  const painted: Photo[] = []
+  for (const { colours, saturation } of colourists)
+    painted.push(paint(original, await colours(original), saturation))
+  return painted
 }
 
 /** Three of each by ab error, the best first; all pictures where they are no more than that. */

@@ -6,13 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   BASELINES,
   type Colourist,
-  differenceToShipped,
+  differenceTo,
   type Evaluated,
   evaluate,
   type Scores,
   summarise,
 } from '../src/evaluate.ts'
-import { bestMedianWorst, evaluationJson, evaluationText } from '../src/evaluation.ts'
+import { bestMedianWorst, evaluationJson, evaluationText, reportSheet } from '../src/evaluation.ts'
 import type { Classifier } from '../src/io/classify.ts'
 import { readPhoto } from '../src/io/image.ts'
 import { type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
@@ -36,9 +36,13 @@ beforeAll(async () => {
   const layout = layoutOf(architecture)
   const random = seeded('evaluate')
   const parameters = initialParameters(architecture, random)
-  const last = layout.parameters.tensors.find(({ name }) => name === 'decoder.conv5.weight')!
-  for (let i = 0; i < last.shape.reduce((a, b) => a * b, 1); i++)
-    parameters[last.offset + i] = 200 * random() - 100 // they start at zero
+  const fill = (name: string, size: number) => {
+    const { offset, shape } = layout.parameters.tensors.find((tensor) => tensor.name === name)!
+    for (let i = 0; i < shape.reduce((a, b) => a * b, 1); i++)
+      parameters[offset + i] = size * (2 * random() - 1)
+  }
+  fill('decoder.conv5.weight', 100) // it starts at zero
+  fill('fusion.conv.weight', 1) // so do its rows for the class vector
   const statistics = initialStatistics(layout.statistics)
   const tensors = weightTensors({ architecture, parameters, statistics }) as Map<string, Tensor>
   await writeSafetensors(weights, tensors, { settings: '{"size":16}' })
@@ -182,6 +186,7 @@ describe('an evaluation', () => {
   const all = (signal = new AbortController().signal) => evaluate(photos, colourists, judge, silent, signal)
   const setting = {
     weights: 'w',
+    against: [],
     classVectors: null,
     judge: 'eye',
     saturation: 1,
@@ -203,7 +208,7 @@ describe('an evaluation', () => {
     const differences = read.map(
       (photo) => abError(photo, oneColour(20, 20)) - abError(photo, oneColour(15, 20)),
     )
-    const { mean, interval } = differenceToShipped(evaluated)!
+    const { mean, interval } = differenceTo(evaluated, ({ shipped }) => shipped)!
     expect(mean).toBeCloseTo((differences[0]! + differences[1]!) / 2, 10)
     expect(interval[0]).toBeCloseTo(Math.min(...differences), 10)
     expect(interval[1]).toBeCloseTo(Math.max(...differences), 10)
@@ -213,6 +218,34 @@ describe('an evaluation', () => {
     })
     expect(evaluationText(evaluation)).toMatch(/all grey +constant +shipped\n/)
     expect(evaluationText(evaluation)).toContain(`picture by picture: +${mean.toFixed(2)} [`)
+  })
+
+  it('is held against other weights, in figures and side by side', async () => {
+    const against = [colourist(0, 0), colourist(-40, 10)]
+    const compared = { ...BASELINES, result: colourist(20, 20), against }
+    const { evaluated, failures } = await evaluate(
+      photos,
+      compared,
+      judge,
+      silent,
+      new AbortController().signal,
+    )
+    const files = ['runs/mine/best.safetensors', 'runs/gray/best.safetensors', 'green.safetensors']
+    const evaluation = {
+      ...setting,
+      weights: files[0]!,
+      against: files.slice(1),
+      evaluated,
+      failures,
+      left: 0,
+    }
+    const { baselines, abMse, against: others } = evaluationJson(evaluation)
+    expect(others.map(({ weights }) => weights)).toEqual(files.slice(1))
+    expect(others[0]).toMatchObject({ abMse: baselines.gray.abMse, psnr: baselines.gray.psnr })
+    for (const other of others) expect(other.abMseDifference!.mean).toBeCloseTo(abMse - other.abMse, 10)
+    expect(evaluationText(evaluation)).toMatch(/all grey +constant +gray +green\n/)
+    const sheet = await sharp(await reportSheet(evaluated, compared, files)).metadata()
+    expect(sheet.width).toBe(8 + 5 * 168) // grey, three networks, original
   })
 
   it('stops when it is interrupted', async () => {

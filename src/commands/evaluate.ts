@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { identity } from '../colorize.ts'
 import { EXIT, UserError } from '../errors.ts'
-import { BASELINES, type Colourist, type Each, type Evaluated, evaluate, type Failure } from '../evaluate.ts'
+import { BASELINES, type Colourist, type Each, evaluate, type Failure } from '../evaluate.ts'
 import { evaluationJson, evaluationText, reportSheet } from '../evaluation.ts'
 import { type Classifier, findClassifier, openClassifier } from '../io/classify.ts'
 import { adapterSummary } from '../io/dawn.ts'
@@ -30,6 +30,11 @@ export const evaluateCommand: Command = {
       value: 'FILE',
       help: 'weights or a checkpoint (default: the shipped ones, else the best of the newest training below runs/)',
     },
+    against: {
+      value: 'FILE',
+      many: true,
+      help: 'other weights to hold them against, in figures and on the sheet of --report; may be given more than once',
+    },
     ...CLASSIFIER_OPTIONS,
     saturation: {
       value: 'F',
@@ -44,6 +49,7 @@ export const evaluateCommand: Command = {
     'colorizer evaluate holiday/',
     'colorizer evaluate "val/*.webp" --weights runs/mine/checkpoint.safetensors --report report.png',
     'colorizer evaluate val/ --classifier none --json',
+    'colorizer evaluate val/ --weights runs/a/best.safetensors --against runs/b/best.safetensors --report sheet.png',
   ],
 
   async run(call) {
@@ -67,6 +73,7 @@ const nothingReadable = ({ length }: readonly Failure[]) =>
 
 interface Setup {
   readonly weights: string
+  readonly against: readonly string[]
   /** Where the class vectors come from that the network is given. */
   readonly classVectors: ClassVectorOrigin | null
   readonly judge: Classifier
@@ -80,24 +87,28 @@ async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup)
   const { flags } = call
   const own = await readNetwork(flags.text('weights') ?? (await defaultWeights()), call)
   const shipped = (await isAnotherThanShipped(own.path)) ? await readNetwork(SHIPPED, call) : null
+  const others: NetworkFile[] = []
+  for (const path of flags.texts('against')) others.push(await readNetwork(path, call))
   const judgeFile = (await findClassifier(JUDGE))!
   const gpu = await openAdapter(call)
   try {
     const judge = await openClassifier(gpu, judgeFile)
-    const classVector = classVectorsBy(await openChosen(gpu, own.chosen ?? shipped?.chosen ?? null, judge))
-    const colourist = ({ weights, chosen }: NetworkFile, judged: boolean): Colourist => {
+    const vectorsOf = classVectorsOf(gpu, judge)
+    const colourist = async ({ weights, chosen }: NetworkFile, judged = false): Promise<Colourist> => {
       const predictor = predictorOf(gpu, weights)
-      const colours = async (photo: Photo) =>
-        predictor.predict(photo, chosen ? await classVector(photo) : undefined)
+      const vectors = chosen && (await vectorsOf(chosen))
+      const colours = async (photo: Photo) => predictor.predict(photo, await vectors?.(photo))
       return { saturation, judged, colours }
     }
+    const against: Colourist[] = []
+    for (const other of others) against.push(await colourist(other))
     return await work({
-      ...{ weights: own.path, classVectors: own.chosen?.origin ?? null },
+      ...{ weights: own.path, against: others.map(({ path }) => path) },
+      ...{ classVectors: own.chosen?.origin ?? null },
       ...{ judge, saturation, adapter: adapterSummary(gpu).name },
       colourists: {
-        result: colourist(own, true),
-        ...BASELINES,
-        ...(shipped ? { shipped: colourist(shipped, false) } : {}),
+        ...{ ...BASELINES, result: await colourist(own, true), against },
+        ...(shipped ? { shipped: await colourist(shipped) } : {}),
       },
     })
   } finally {
@@ -121,20 +132,25 @@ async function readNetwork(path: string, call: Call): Promise<NetworkFile> {
 const isAnotherThanShipped = async (path: string) =>
   existsSync(SHIPPED) && (await identity(path)) !== (await identity(SHIPPED))
 
-/** The judge itself where it is the chosen one. */
-async function openChosen(gpu: Gpu, chosen: ChosenClassifier | null, judge: Classifier) {
-  if (!chosen || sameOrigin(chosen.origin, judge.origin)) return chosen && judge
-  return openClassifier(gpu, chosen.file, { fit: chosen.origin.fit })
+/** Opens each classifier that is chosen once; the judge is there already. */
+function classVectorsOf(gpu: Gpu, judge: Classifier) {
+  const opened = [{ origin: judge.origin, vectors: classVectorsBy(judge) }]
+  return async ({ file, origin }: ChosenClassifier) => {
+    const known = opened.find((one) => sameOrigin(one.origin, origin))
+    if (known) return known.vectors
+    const vectors = classVectorsBy(await openClassifier(gpu, file, { fit: origin.fit }))
+    opened.push({ origin, vectors })
+    return vectors
+  }
 }
 
-/** Class vectors by this classifier, if there is one; of each photograph it is asked once, whoever wants to know. */
-function classVectorsBy(classifier: Classifier | null) {
+/** Class vectors by this classifier; of each photograph it is asked once, whoever wants to know. */
+function classVectorsBy(classifier: Classifier) {
   const known = new WeakMap<Photo, Promise<Float32Array[]>>()
-  return async (photo: Photo): Promise<Float32Array | undefined> => {
-    if (!classifier) return undefined
+  return async (photo: Photo): Promise<Float32Array> => {
     const vectors = known.get(photo) ?? classifier.classify([photo])
     known.set(photo, vectors)
-    return (await vectors)[0]
+    return (await vectors)[0]!
   }
 }
 
@@ -150,9 +166,12 @@ async function evaluateAll(
     if (interrupted.aborted) throw new UserError('interrupted before a picture was done', EXIT.interrupted)
     throw nothingReadable(failed)
   }
+  const files = [setup.weights, ...setup.against]
   const wanted = interrupted.aborted ? undefined : flags.text('report')
   const report =
-    wanted === undefined ? null : await drawReport(wanted, evaluated, colourists.result, terminal)
+    wanted === undefined
+      ? null
+      : await drawReport(wanted, () => reportSheet(evaluated, colourists, files), terminal)
   const left = photos.length - evaluated.length - failures.length
   const evaluation = { ...setup, evaluated, failures: failed, judge: judge.name, report, left }
   const lost = wanted !== undefined && report === null ? 1 : 0
@@ -166,13 +185,12 @@ async function evaluateAll(
 /** The figures are worth having even where the report cannot be written: that is warned of, and null is the result. */
 async function drawReport(
   file: string,
-  evaluated: readonly Evaluated[],
-  colourist: Colourist,
+  draw: () => Promise<Buffer>,
   terminal: Terminal,
 ): Promise<string | null> {
   terminal.progress(`drawing ${file}`)
   try {
-    await saveFile(file, await reportSheet(evaluated, colourist))
+    await saveFile(file, await draw())
     return file
   } catch (error) {
     if (!(error instanceof UserError)) throw error

@@ -7,7 +7,9 @@ import { fitText, svgText } from './strokes.ts'
 export interface SheetRow {
   readonly gray: Photo
   readonly ours: Photo
-  /** The colours that were there; where no row has any, the sheet has two columns. */
+  /** The same in the colours of other networks. */
+  readonly others?: readonly Photo[]
+  /** The colours that were there; where no row has any, the sheet has no column for them. */
   readonly original?: Photo
   /** A line under the row, such as the file's name; cut where it is too long. */
   readonly caption?: string
@@ -16,6 +18,8 @@ export interface SheetRow {
 export interface SheetOptions {
   /** Longest side of a picture in px. */
   readonly cell?: number
+  /** What stands above the columns of `ours` and `others`. */
+  readonly names?: readonly string[]
 }
 
 const CELL = 160
@@ -29,19 +33,22 @@ const CAPTION = 8
  */
 export async function contactSheet(
   rows: readonly SheetRow[],
-  { cell = CELL }: SheetOptions = {},
+  { cell = CELL, names = ['ours'] }: SheetOptions = {},
 ): Promise<Buffer> {
   if (!rows.length) throw new RangeError('a contact sheet needs at least one row')
-  const columns = rows.some(({ original }) => original) ? ['grey', 'ours', 'original'] : ['grey', 'ours']
+  const columns = ['grey', ...names, ...(rows.some(({ original }) => original) ? ['original'] : [])]
   const width = MARGIN + columns.length * (cell + MARGIN)
   const left = (column: number) => MARGIN + column * (cell + MARGIN)
   const letters = columns.map((name, i) =>
-    svgText(name, left(i) + cell / 2, MARGIN + HEADING, { size: HEADING, anchor: 'middle' }),
+    svgText(fitText(name, HEADING, cell), left(i) + cell / 2, MARGIN + HEADING, {
+      size: HEADING,
+      anchor: 'middle',
+    }),
   )
   const pictures: Promise<OverlayOptions>[] = []
   let top = HEADING + 2 * MARGIN
-  for (const { gray, ours, original, caption } of rows) {
-    const shown = [gray, ours, ...(original ? [original] : [])]
+  for (const { gray, ours, others = [], original, caption } of rows) {
+    const shown = [gray, ours, ...others, ...(original ? [original] : [])]
     const height = Math.max(...shown.map((picture) => fitted(picture, cell).height))
     shown.forEach((picture, i) => {
       pictures.push(overlay(picture, cell, { left: left(i), top, height }))
