@@ -158,7 +158,16 @@ const checkpoint: Checkpoint = {
   epoch: 1,
   position: 6,
   settings: {
-    ...{ ...NETWORK, seed: 5, batch: 3, size: 16, learningRate: 1e-3, fit: 'pad', data: 'ab12' },
+    ...{
+      ...NETWORK,
+      seed: 5,
+      batch: 3,
+      accumulate: 2,
+      size: 16,
+      learningRate: 1e-3,
+      fit: 'pad',
+      data: 'ab12',
+    },
     ...{
       classVectors: { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' },
       classDropout: 0.25,
