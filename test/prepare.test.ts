@@ -345,6 +345,42 @@ describe('openRecords', () => {
     await expect(batches(5)).rejects.toEqual(error)
   })
 
+  it('leaves damaged records out where somebody is told, to the same bits whenever it finds out', async () => {
+    await prepare({ shardSize: 2 })
+    expect((await batches(1)).length).toBe(5)
+    flip(shard(0), 5000) // the first record's data
+    truncateSync(shard(1), statSync(shard(1)).size - 10) // the end of the fourth
+    const reported: string[] = []
+    const onUndecodable = (reason: string) => void reported.push(reason)
+    const { taken, length } = await batches(6, { onUndecodable, batch: 1 })
+    expect(length).toBe(4) // the data of a record is looked at when its turn comes
+    expect(reported).toEqual([
+      expect.stringMatching(
+        /00001-of-00003\.tfrecord: it is truncated.*record 1.*; 1 records before that are used/,
+      ),
+      expect.stringMatching(/00000-of-00003\.tfrecord: the data of the record at byte 0 is corrupt/),
+    ])
+    const brightnessOf = async (n: number) => (await vectorOf(paths[n]!))[0]
+    const whole = await Promise.all([1, 2, 4].map(brightnessOf))
+    expect(new Set(taken.map(({ features }) => features[0]))).toEqual(new Set(whole))
+    const source = await openRecords(out, full({ onUndecodable: () => {}, batch: 1, workers: 2 }))
+    for await (const batch of source.batches(taken[3]!)) {
+      expect(batch).toEqual(taken[4])
+      break
+    }
+    await source.close()
+  })
+
+  it('says so when no record is whole', async () => {
+    await prepare({ shardSize: 2 })
+    for (const n of [0, 1, 2]) truncateSync(shard(n), 1000)
+    await expect(batches(1, { onUndecodable: () => {} })).rejects.toMatchObject({
+      code: 4,
+      message: /no records/,
+    })
+    expect(await originOfRecords(out)).toBe(null)
+  })
+
   it('a network of another number of classes is refused', async () => {
     await prepare()
     await expect(batches(1, { classes: 10 })).rejects.toMatchObject({

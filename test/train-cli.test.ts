@@ -264,8 +264,49 @@ describe('train', () => {
     const ended = await run(['train', '--records', records, ...options, '--out', inFolder('from-records')])
     expect(ended).toMatchObject({ code: 0, stderr: '' })
     expect(json(ended)).toMatchObject({ steps: 2, epochs: 1 })
+    const asked = ['train', '--records', records, '--classifier', 'mobilenet-v1', '--out', inFolder('never')]
+    refused(
+      await run(asked),
+      4,
+      /have class vectors of no classifier, not of mobilenet-v1 .*: prepare them again/,
+    )
     refused(await run(['train', '--records', inFolder('none'), '--quiet']), 4, /none: no such file or folder/)
     refused(await run(['train', '--records', records, '--val', val, '--out', inFolder('never')]), 2, both)
     expect(existsSync(inFolder('never'))).toBe(false)
+  })
+
+  it('leaves damaged records out and says so with exit code 1, or refuses them with --strict', async () => {
+    const records = inFolder('damaged')
+    const three = ['cat', 'bee', 'sky'].map((name) => `samples/photos/${name}.jpg`)
+    succeeded(await run(['prepare', ...three, '--classifier', 'none', '--out', records, '--json']))
+    const shard = join(records, 'photos-00000-of-00001.tfrecord')
+    const bytes = readFileSync(shard)
+    bytes[5000]! ^= 1
+    writeFileSync(shard, bytes)
+    const train = [
+      'train',
+      '--records',
+      records,
+      '--size',
+      '16',
+      '--batch',
+      '2',
+      '--width',
+      '0.05',
+      '--steps',
+      '3',
+    ]
+    const ended = await run([...train, '--quiet', '--json', '--out', inFolder('from-damaged')])
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toMatch(/the data of the record at byte 0 is corrupt/)
+    expect(json(ended)).toMatchObject({ steps: 3, skipped: 1 })
+    refused(await run([...train, '--strict', '--quiet', '--out', inFolder('strict')]), 4, /byte 0 is corrupt/)
+    for (let at = 5000; at < bytes.length; at += 50_000) bytes[at]! ^= 1
+    writeFileSync(shard, bytes)
+    const none = await run([...train, '--quiet', '--out', inFolder('none-left')])
+    expect(none).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/none of the 3 records to train on/),
+    })
   })
 })

@@ -33,7 +33,8 @@ import {
 import { type Score, validate } from '../validate.ts'
 import { version } from '../version.ts'
 import { openAdapter } from './adapter.ts'
-import { type Call, type Command, type Flags, wrong } from './command.ts'
+import { type Call, type Command, exitCode, type Flags, wrong } from './command.ts'
+import { Damage } from './damage.ts'
 import { findClassVectors, findData, refuseTwins, type TrainingData } from './training-data.ts'
 import { type Asked, askedOf, epochsOf, settingsOf, TRAIN_OPTIONS } from './training-options.ts'
 
@@ -70,7 +71,8 @@ async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
   const { settings, out, start } = options
   useChoices(gpu, settings, terminal)
   const vectors = await openClassVectors(gpu, classifier, settings)
-  const source = await open(data, settings, vectors, terminal)
+  const damage = new Damage(flags.on('strict'), terminal)
+  const source = await open(data, settings, vectors, damage.found)
   try {
     const checkpoint = start.kind === 'resume' ? start.checkpoint : null
     const folder = await RunFolder.open(out, checkpoint, about(call, adapter.name, options))
@@ -85,9 +87,9 @@ async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
       const pictures = [await writeLossCurve(out, training.checkpoint, training.grayLoss)]
       if (existsSync(samplesPath(out))) pictures.push(samplesPath(out))
       return {
-        json: summary(training, adapter.name, out, pictures),
-        text: describe(training, score, out, pictures),
-        code: training.interrupted ? EXIT.interrupted : EXIT.ok,
+        json: { ...summary(training, adapter.name, out, pictures), skipped: damage.count },
+        text: describe(training, score, out, pictures, damage.count),
+        code: exitCode(training.interrupted, damage.count),
       }
     } finally {
       await folder.close()
@@ -221,14 +223,14 @@ function open(
   data: TrainingData,
   settings: TrainingSettings,
   vectors: ClassVectors | undefined,
-  terminal: Terminal,
+  onUndecodable: (reason: string) => void,
 ): Promise<TrainingSource> {
   const { size, seed, classes, fit, lightnessJitter } = settings
   const options = {
     ...{ size, batch: stepBatch(settings), seed, classes, augment: fit === 'crop', fit, lightnessJitter },
     classVectors: vectors,
     classDropout: settings.classVectors ? settings.classDropout : 1,
-    onUndecodable: terminal.warn,
+    onUndecodable,
   }
   return data.kind === 'records' ? openRecords(data.train[0]!, options) : openPhotos([...data.train], options)
 }
@@ -267,7 +269,13 @@ function summary(
 /** The weights that did best on the validation pictures; null where there were none. */
 const bestIn = (out: string) => (existsSync(bestPath(out)) ? bestPath(out) : null)
 
-function describe(training: Training, score: Score | null, out: string, pictures: string[]): string {
+function describe(
+  training: Training,
+  score: Score | null,
+  out: string,
+  pictures: string[],
+  skipped: number,
+): string {
   const { checkpoint, imagesPerSecond, grayLoss, interrupted } = training
   const { step, losses } = checkpoint
   const last = losses.slice(-Math.min(20, losses.length))
@@ -276,6 +284,7 @@ function describe(training: Training, score: Score | null, out: string, pictures
     `${interrupted ? 'interrupted after' : 'trained'} ${step} steps at ${imagesPerSecond.toFixed(1)} images/s`,
     `training loss ${mean.toPrecision(4)}${isSquaredError(checkpoint.settings) ? ` (all grey: ${grayLoss.toFixed(1)})` : ''}`,
   ]
+  if (skipped) lines.push(`${skipped} damaged, left out`)
   if (score) lines.push(`held-out ab error ${score.abMse.toFixed(1)} (all grey: ${score.grayMse.toFixed(1)})`)
   const files = [checkpointPath(out), bestIn(out) ?? [], pictures].flat()
   lines.push(...files.map((file) => relative('.', file)))

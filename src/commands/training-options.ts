@@ -129,6 +129,7 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
   },
   out: { value: 'DIR', help: `folder of the training (default ${RUNS}/<date and time>)` },
   init: { value: 'FILE', help: 'begin with these weights' },
+  strict: { help: 'stop at a damaged photograph or record, instead of training on the others' },
   resume: { help: 'continue the training in --out (default: the newest below runs/) to the same bits' },
   'checkpoint-every': { value: 'N', help: `steps between checkpoints (default ${EVERY.checkpoint})` },
   'validate-every': { value: 'N', help: `steps between validations (default ${EVERY.validation})` },

@@ -1,6 +1,6 @@
 /** Training batches, from photographs or records, decoded by workers ahead of the GPU in an order set by a seed. */
 import { availableParallelism } from 'node:os'
-import { EXIT, UserError } from '../errors.ts'
+import { EXIT, type ExitCode, UserError } from '../errors.ts'
 import type { BatchTask, DecodedBatch, SampleSource } from './decode.ts'
 import { epochOrder, STREAM, uniform4 } from './random.ts'
 import { indexShards } from './shards.ts'
@@ -60,7 +60,7 @@ export interface SourceOptions {
   classVectors?: ClassVectors | undefined
   /** the share of samples whose class vector is left out, 0 by default; 1 leaves out all of them */
   classDropout?: number
-  /** told once per photograph that cannot be decoded; the next one in the order takes its place */
+  /** told once per photograph or record that cannot be decoded; unless it throws, the next one in the order takes its place */
   onUndecodable?: (reason: string) => void
   signal?: AbortSignal
 }
@@ -69,6 +69,9 @@ const MAX_WORKERS = 8
 
 /** What batches are made of. */
 interface SampleSet {
+  readonly what: 'photographs' | 'records'
+  /** Where none is left to train on. */
+  readonly exitCode: ExitCode
   readonly length: number
   at(index: number): SampleSource
   /** the class vector that the sample itself does not carry */
@@ -81,6 +84,7 @@ interface SampleSet {
 export async function openPhotos(paths: readonly string[], options: SourceOptions): Promise<TrainingSource> {
   if (!paths.length) throw new UserError('there is no photograph to train on')
   return openSource(options, {
+    ...{ what: 'photographs', exitCode: EXIT.someInputFailed },
     length: paths.length,
     at: (index) => ({ path: paths[index]! }),
     classVector: async (index) => options.classVectors?.of(paths[index]!) ?? null,
@@ -90,18 +94,22 @@ export async function openPhotos(paths: readonly string[], options: SourceOption
 
 /**
  * Training batches from the record shards in `folder`, of which only the records' places are kept in memory. Records
- * bring their own class vectors; a corrupt one is not replaced, but ends the batches with a UserError (exit code 4).
+ * bring their own class vectors. Where nobody is to be told of a damaged one, it ends the batches with a UserError (exit
+ * code 4).
  */
 export async function openRecords(folder: string, options: SourceOptions): Promise<TrainingSource> {
-  const records = await indexShards(folder)
+  const records = await indexShards(folder, options.onUndecodable)
   return openSource(options, {
+    ...{ what: 'records', exitCode: EXIT.badWeightsOrRecords },
     length: records.length,
     at: (index) => records[index]!,
     classVector: async () => null,
-    undecodable(reason) {
-      throw new UserError(reason, EXIT.badWeightsOrRecords)
-    },
+    undecodable: options.onUndecodable ?? refuse,
   })
+}
+
+function refuse(reason: string): never {
+  throw new UserError(reason, EXIT.badWeightsOrRecords)
 }
 
 async function openSource(options: SourceOptions, set: SampleSet): Promise<TrainingSource> {
@@ -183,7 +191,7 @@ function batchLoader(
       const index = order[(position + step) % set.length]!
       if (!undecodable.has(index)) return index
     }
-    throw new UserError(`none of the ${set.length} photographs to train on can be decoded`)
+    throw new UserError(`none of the ${set.length} ${set.what} to train on can be decoded`, set.exitCode)
   }
 
   function reject(index: number, reason: string): void {
@@ -214,6 +222,7 @@ function batchLoader(
         const one = await decode([chosen[n]!], n)
         decoded.L.set(one.L, n * one.L.length)
         decoded.ab.set(one.ab, n * one.ab.length)
+        decoded.embeddings[n] = one.embeddings[0]!
         reason = one.errors[0]
       }
     }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { EXIT, UserError } from '../errors.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
 import { decodeRecord } from './records.ts'
-import { indexRecords, type RecordPlace, readRecords } from './tfrecord.ts'
+import { indexRecords, type RecordPlace, readRecordAt } from './tfrecord.ts'
 import { codeOf, fileTrouble } from './trouble.ts'
 
 const NAME = /^photos-(\d{5,})-of-(\d{5,})\.tfrecord$/
@@ -33,23 +33,36 @@ export function isShard(name: string): boolean {
 
 /**
  * Every record of the set in `folder`, shard by shard, without reading the records.
+ * @param onDamage is told of a truncated or corrupt shard, of which the records before that are used, instead
  * @throws UserError (exit code 4): no shards, shards missing, two sets mixed, a shard truncated or corrupt, no records
  */
-export async function indexShards(folder: string): Promise<RecordSource[]> {
+export async function indexShards(
+  folder: string,
+  onDamage?: (reason: string) => void,
+): Promise<RecordSource[]> {
   const records: RecordSource[] = []
   for (const name of await shardNames(folder)) {
     const shard = join(folder, name)
-    for (const place of await indexRecords(shard)) records.push({ shard, ...place })
+    for (const place of await indexRecords(shard, onDamage)) records.push({ shard, ...place })
   }
   if (!records.length) throw bad(folder, 'its shards hold no records; prepare it again')
   return records
 }
 
-/** Where the class vectors of the set in `folder` come from, by its first record; null when it has none. Throws as above. */
+/**
+ * Where the class vectors of the set in `folder` come from, by its first record that is whole; null when it has none, or when
+ * there is none. Throws as above.
+ */
 export async function originOfRecords(folder: string): Promise<ClassVectorOrigin | null> {
   for (const name of await shardNames(folder)) {
     const shard = join(folder, name)
-    for await (const data of readRecords(shard)) return decodeRecord(data, `${shard}, record 0`).origin
+    for (const place of await indexRecords(shard, () => {})) {
+      try {
+        return decodeRecord(await readRecordAt(shard, place), shard).origin
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error // told when it is to be trained on
+      }
+    }
   }
   return null
 }

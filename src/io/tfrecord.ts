@@ -60,10 +60,21 @@ export async function* readRecords(path: string): AsyncGenerator<Uint8Array, voi
   yield* walk(path, (file, place, n) => readChecked(file, path, place, n))
 }
 
-/** Where the records of a file are: checks all lengths, but reads no data. Throws as readRecords. */
-export async function indexRecords(path: string): Promise<RecordPlace[]> {
+/**
+ * Where the records of a file are: checks all lengths, but reads no data. Throws as readRecords.
+ * @param onDamage is told where the file is cut short or a length is corrupt, behind which no record can be found, instead
+ */
+export async function indexRecords(
+  path: string,
+  onDamage?: (reason: string) => void,
+): Promise<RecordPlace[]> {
   const places: RecordPlace[] = []
-  for await (const place of walk(path, async (_file, place) => place)) places.push(place)
+  try {
+    for await (const place of walk(path, async (_file, place) => place)) places.push(place)
+  } catch (error) {
+    if (!onDamage || !(error instanceof UserError)) throw error
+    onDamage(`${error.message}; ${places.length} records before that are used`)
+  }
   return places
 }
 
