@@ -1,6 +1,6 @@
 /** Where the time of a training goes: kernels by the GPU's own clock, the host's work by the host's. */
+import type { Stepper } from './accumulate.ts'
 import type { Step } from './graph/compile.ts'
-import type { Executor } from './graph/execute.ts'
 import type { GpuSpan } from './graph/timing.ts'
 import { median, sum } from './numbers.ts'
 
@@ -53,7 +53,7 @@ export class Profiler {
   }
 
   /** One step. */
-  run(executor: Executor, read: readonly string[]): Promise<Float32Array[]> {
+  run(executor: Stepper, read: readonly string[]): Promise<Float32Array[]> {
     const isTimed = this.#step >= WARM_UP_STEPS + STEPS && !this.isDone
     const results = isTimed
       ? this.#runTimed(executor, read)
@@ -62,7 +62,7 @@ export class Profiler {
     return results
   }
 
-  async #runTimed(executor: Executor, read: readonly string[]): Promise<Float32Array[]> {
+  async #runTimed(executor: Stepper, read: readonly string[]): Promise<Float32Array[]> {
     const { results, spans } = await executor.runTimed(read)
     this.#timed.push({ steps: executor.plan.steps, spans, doneAt: performance.now() })
     return results

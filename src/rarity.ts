@@ -1,6 +1,7 @@
 import { compile } from './graph/compile.ts'
 import { Executor, Variables } from './graph/execute.ts'
 import { Graph } from './graph/graph.ts'
+import type { TrainingSettings } from './io/checkpoint.ts'
 import type { TrainingSource } from './io/dataset.ts'
 import type { Gpu } from './kernels/gpu.ts'
 import { BINS } from './model/bins.ts'
@@ -18,7 +19,7 @@ const LAMBDA = 0.5
 export async function countRarity(
   gpu: Gpu,
   source: TrainingSource,
-  { batch, size }: { readonly batch: number; readonly size: number },
+  { batch, accumulate, size }: Pick<TrainingSettings, 'batch' | 'accumulate' | 'size'>,
 ): Promise<Rarity> {
   const graph = new Graph()
   const shares = binsOf(graph, graph.input('ab', [batch, size, size, 2]))
@@ -26,14 +27,17 @@ export async function countRarity(
   const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
   const executor = await Executor.create(gpu, plan, new Variables(gpu))
   const counts = new Float64Array(BINS)
+  const partElems = 2 * batch * size * size
   try {
-    let left = Math.min(Math.ceil(PICTURES / batch), source.batchesPerEpoch)
+    let left = Math.min(Math.ceil(PICTURES / (batch * accumulate)), source.batchesPerEpoch)
     for await (const { ab } of source.batches({ epoch: 0, position: 0 })) {
-      executor.upload('ab', ab)
-      const [counted] = await executor.run(['counts'])
-      counted!.forEach((count, q) => {
-        counts[q]! += count
-      })
+      for (let part = 0; part < accumulate; part++) {
+        executor.upload('ab', ab.subarray(part * partElems, (part + 1) * partElems))
+        const [counted] = await executor.run(['counts'])
+        counted!.forEach((count, q) => {
+          counts[q]! += count
+        })
+      }
       if (--left === 0) break
     }
   } finally {

@@ -1,18 +1,19 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { AccumulatingExecutor, type Stepper } from './accumulate.ts'
 import { adamHyper } from './autograd/adam.ts'
 import { EXIT, UserError } from './errors.ts'
 import { BindingLimitError, compile, type Plan } from './graph/compile.ts'
 import { Executor, type Variables } from './graph/execute.ts'
 import { GraphError } from './graph/graph.ts'
-import { type Checkpoint, readCheckpoint, type TrainingSettings } from './io/checkpoint.ts'
+import { type Checkpoint, readCheckpoint, stepBatch, type TrainingSettings } from './io/checkpoint.ts'
 import type { Batch, TrainingSource } from './io/dataset.ts'
 import { bestPath, checkpointPath } from './io/run-folder.ts'
 import { makeFolder } from './io/save.ts'
 import type { Gpu } from './kernels/gpu.ts'
 import { isSquaredError } from './model/losses.ts'
-import { trainingGraph } from './model/training.ts'
+import { trainingGraph, updateGraph } from './model/training.ts'
 import { mean } from './numbers.ts'
 import { isDebugging, type Measured, Run, stopped, type TrainOptions } from './run.ts'
 import { averagingRate, rateAt } from './schedule.ts'
@@ -66,9 +67,9 @@ export async function train(
   const run = new Run(gpu, variables, options, validate)
   run.load()
   await makeFolder(options.out)
-  const executor = await Executor.create(gpu, plan, variables)
+  const executor = await openStepper(gpu, plan, variables, options.settings)
   try {
-    const meter = new Meter(run.step, options.settings.batch)
+    const meter = new Meter(run.step, stepBatch(options.settings))
     await takeSteps(executor, source, run, options, meter, terminal, signal)
     const { imagesPerSecond, grayLoss } = meter.read(run.step)
     if (!signal.aborted) await run.validate()
@@ -81,7 +82,7 @@ export async function train(
 
 /** Keeps the GPU busy: a step's loss is waited for only when the next step is already submitted. */
 async function takeSteps(
-  executor: Executor,
+  executor: Stepper,
   source: TrainingSource,
   run: Run,
   options: TrainOptions,
@@ -143,9 +144,9 @@ interface Submitted {
   readonly loss: Promise<number>
 }
 
-/** Uploads the batch, submits the step once and returns without waiting for it. */
+/** Uploads the batch, submits the step and returns without waiting for it. */
 function submit(
-  executor: Executor,
+  executor: Stepper,
   run: Run,
   batch: Batch,
   total: number,
@@ -176,16 +177,20 @@ function submit(
   return { step, epoch, learningRate, loss }
 }
 
-/** The compiled step. Throws a `UserError` that says the largest batch that fits, when this one doesn't. */
+function openStepper(gpu: Gpu, plan: Plan, variables: Variables, settings: TrainingSettings) {
+  if (settings.accumulate === 1) return Executor.create(gpu, plan, variables)
+  const limit = gpu.device.limits.maxStorageBufferBindingSize
+  const update = compile(updateGraph(settings, { average: true }), limit, gpu.traits)
+  return AccumulatingExecutor.create(gpu, settings.accumulate, plan, update, variables)
+}
+
+/** The compiled step, of a part of its batch where gradients are accumulated. Throws a `UserError` that says the largest batch that fits, when this one doesn't. */
 function compileStep(gpu: Gpu, { settings, rarity }: TrainOptions): Plan {
   const { batch, size, loss } = settings
   const limit = gpu.device.limits.maxStorageBufferBindingSize
+  const step = { average: true, loss, rarity, accumulate: settings.accumulate > 1 }
   const plan = (n: number) =>
-    compile(
-      trainingGraph(settings, { batch: n, height: size, width: size }, { average: true, loss, rarity }),
-      limit,
-      gpu.traits,
-    )
+    compile(trainingGraph(settings, { batch: n, height: size, width: size }, step), limit, gpu.traits)
   const fits = (n: number) => {
     try {
       return plan(n) !== null
@@ -205,7 +210,9 @@ function compileStep(gpu: Gpu, { settings, rarity }: TrainOptions): Plan {
       else tooLarge = middle
     }
     const remedy =
-      largest > 0 ? `the largest batch that fits is ${largest}` : 'choose a smaller --size or --width'
+      largest > 0
+        ? `the largest batch that fits is ${largest}, and with --accumulate several of them make a step`
+        : 'choose a smaller --size or --width'
     throw new UserError(`batch ${batch} at ${size} px is too large: ${error.message}; ${remedy}`, EXIT.usage)
   }
 }
@@ -257,7 +264,7 @@ class Meter {
 }
 
 function describe(run: Run, source: TrainingSource, options: TrainOptions, meter: Meter): string {
-  const { batch } = options.settings
+  const batch = stepBatch(options.settings)
   const total = stepsOf(source, options)
   const loss = mean(run.losses.slice(-20))
   const { imagesPerSecond, grayLoss } = meter.read(run.step)

@@ -10,7 +10,7 @@ const settings = (line: string, isSoftware = true, begun?: Architecture) =>
 
 /** What Zhao 2019 says of its training, and what was not in it. */
 const REPORT = {
-  ...{ width: 1, size: 224, batch: 32, fit: 'pad', learningRate: 1e-3, schedule: 'steps' },
+  ...{ width: 1, size: 224, batch: 32, accumulate: 1, fit: 'pad', learningRate: 1e-3, schedule: 'steps' },
   ...{
     warmup: 0,
     averaging: 0,

@@ -2,7 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../src/io/checkpoint.ts'
+import {
+  type Checkpoint,
+  readCheckpoint,
+  type TrainingSettings,
+  writeCheckpoint,
+} from '../src/io/checkpoint.ts'
 import { readSafetensors, type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
 import { expectTrained, readWeights, type Weights, weightTensors } from '../src/io/weights.ts'
 import { scaledChannels } from '../src/model/layers.ts'
@@ -158,7 +163,16 @@ const checkpoint: Checkpoint = {
   epoch: 1,
   position: 6,
   settings: {
-    ...{ ...NETWORK, seed: 5, batch: 3, size: 16, learningRate: 1e-3, fit: 'pad', data: 'ab12' },
+    ...{
+      ...NETWORK,
+      seed: 5,
+      batch: 3,
+      accumulate: 2,
+      size: 16,
+      learningRate: 1e-3,
+      fit: 'pad',
+      data: 'ab12',
+    },
     ...{
       classVectors: { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' },
       classDropout: 0.25,
@@ -181,6 +195,12 @@ describe('checkpoints', () => {
     const first = readFileSync(path)
     await writeCheckpoint(path, await readCheckpoint(path))
     expect(readFileSync(path).equals(first)).toBe(true)
+  })
+
+  it('that say nothing of accumulated gradients have none', async () => {
+    const { accumulate: _, ...settings } = checkpoint.settings
+    await writeCheckpoint(path, { ...checkpoint, settings: settings as TrainingSettings })
+    expect((await readCheckpoint(path)).settings).toEqual({ ...settings, accumulate: 1 })
   })
 
   it('are weight files, too', async () => {

@@ -3,7 +3,7 @@ import { join, relative } from 'node:path'
 import { PhotoClassVectors } from '../class-vectors.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { Variables } from '../graph/execute.ts'
-import type { TrainingSettings } from '../io/checkpoint.ts'
+import { stepBatch, type TrainingSettings } from '../io/checkpoint.ts'
 import { type ClassifierFile, openClassifier } from '../io/classify.ts'
 import { type ClassVectors, openPhotos, openRecords, type TrainingSource } from '../io/dataset.ts'
 import { adapterSummary } from '../io/dawn.ts'
@@ -161,8 +161,10 @@ function useChoices(gpu: Gpu, { choices = {} }: TrainingSettings, terminal: Term
     terminal.say('it goes on with the kernels that it began with, not with those of the tuning')
 }
 
-const describeSettings = ({ width, size, batch, seed, head, loss, classVectors }: TrainingSettings) =>
-  `width ${width}, ${size} px, batch ${batch}, seed ${seed}, ${head === 'ab' ? `${loss} loss` : 'head bins'}, class vectors of ${classVectors?.classifier ?? 'no classifier'}`
+const describeSettings = (settings: TrainingSettings) => {
+  const { width, size, batch, accumulate, seed, head, loss, classVectors } = settings
+  return `width ${width}, ${size} px, batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}, seed ${seed}, ${head === 'ab' ? `${loss} loss` : 'head bins'}, class vectors of ${classVectors?.classifier ?? 'no classifier'}`
+}
 
 async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {
   const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
@@ -223,9 +225,9 @@ function open(
   vectors: ClassVectors | undefined,
   onUndecodable: (reason: string) => void,
 ): Promise<TrainingSource> {
-  const { size, batch, seed, classes, fit, lightnessJitter } = settings
+  const { size, seed, classes, fit, lightnessJitter } = settings
   const options = {
-    ...{ size, batch, seed, classes, augment: fit === 'crop', fit, lightnessJitter },
+    ...{ size, batch: stepBatch(settings), seed, classes, augment: fit === 'crop', fit, lightnessJitter },
     classVectors: vectors,
     classDropout: settings.classVectors ? settings.classDropout : 1,
     onUndecodable,

@@ -23,7 +23,7 @@ const SCALE = {
 }
 /** What is the same everywhere. A share of the samples lacks its class vector, so that the network colours without, too. */
 const DEFAULTS: Omit<TrainingSettings, 'size' | 'batch' | 'width' | 'classes' | 'classVectors' | 'data'> = {
-  ...{ seed: 0, learningRate: 1e-3, schedule: 'cosine', warmup: 50, averaging: 0.999 },
+  ...{ seed: 0, accumulate: 1, learningRate: 1e-3, schedule: 'cosine', warmup: 50, averaging: 0.999 },
   ...{
     fit: 'crop',
     head: 'ab',
@@ -47,7 +47,7 @@ const PRESETS: Readonly<Record<(typeof PRESET_NAMES)[number], Preset>> = {
   /** Zhao 2019, with the classifier's input scaled once. Pictures that are padded are not augmented. */
   report: {
     settings: {
-      ...{ width: 1, size: 224, batch: 32, fit: 'pad', lightnessJitter: 0 },
+      ...{ width: 1, size: 224, batch: 32, accumulate: 1, fit: 'pad', lightnessJitter: 0 },
       ...{ learningRate: 1e-3, schedule: 'steps', warmup: 0, averaging: 0 },
       ...{ head: 'ab', loss: 'squared', squaredClasses: false, classDropout: 0 },
     },
@@ -74,6 +74,10 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
   batch: {
     value: 'N',
     help: 'pictures a step (default 32; 8 on a software adapter; 4 for the sample photographs)',
+  },
+  accumulate: {
+    value: 'N',
+    help: `batches whose mean gradient makes a step, for more pictures than fit the adapter at once (default ${DEFAULTS.accumulate})`,
   },
   size: {
     value: 'PX',
@@ -149,6 +153,7 @@ export function askedOf(flags: Flags): Asked {
   const settings = {
     seed: flags.integer('seed', { min: 0 }),
     batch: flags.integer('batch'),
+    accumulate: flags.integer('accumulate'),
     size: flags.integer('size', { min: 8, multipleOf: 8 }),
     width: flags.number('width', { exclusive: true }),
     learningRate: flags.number('lr', { exclusive: true }),

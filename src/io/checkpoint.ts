@@ -14,7 +14,10 @@ const FORMAT = 'webgpu-colorizer checkpoint'
 /** What makes two trainings the same; a resumed one must not change it. */
 export interface TrainingSettings extends Required<Architecture> {
   readonly seed: number
+  /** Pictures that are computed together. */
   readonly batch: number
+  /** Batches whose gradients make one step. */
+  readonly accumulate: number
   readonly size: number
   readonly learningRate: number
   readonly loss: Loss
@@ -35,6 +38,16 @@ export interface TrainingSettings extends Required<Architecture> {
   /** The kernels that it computes with instead of the usual ones, `Choices`: others would round otherwise. */
   readonly choices?: Readonly<Record<string, string>>
 }
+
+/** Pictures that a step is taken for. */
+export const stepBatch = ({ batch, accumulate }: Pick<TrainingSettings, 'batch' | 'accumulate'>) =>
+  batch * accumulate
+
+/** With what checkpoints do not say that were written before there was a choice. */
+const completed = <T extends Partial<TrainingSettings>>(settings: T) => ({
+  ...settings,
+  accumulate: settings.accumulate ?? 1,
+})
 
 /** Everything that a training needs to continue to the same bits as if it had never stopped. */
 export interface Checkpoint {
@@ -107,7 +120,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
       `is a checkpoint of version ${metadata.version}, this program writes and reads version ${VERSION}`,
     )
   }
-  const settings = parse(path, metadata, 'settings', isSettings)
+  const settings = completed(parse(path, metadata, 'settings', isSettings))
   const weights = weightsFrom(path, tensors, settings)
   const { parameters } = layoutOf(weights.architecture)
   const ofSettings = layoutOf(settings).parameters.tensors
@@ -177,13 +190,13 @@ function parse<T>(
 }
 
 const NUMBERS = [
-  ...(['seed', 'batch', 'size', 'width', 'classes'] as const),
+  ...(['seed', 'batch', 'accumulate', 'size', 'width', 'classes'] as const),
   ...(['learningRate', 'warmup', 'averaging', 'classDropout', 'lightnessJitter'] as const),
 ]
 
 function isSettings(value: unknown): value is TrainingSettings {
   if (typeof value !== 'object' || value === null) return false
-  const settings = value as Partial<TrainingSettings>
+  const settings = completed(value as Partial<TrainingSettings>)
   const { schedule, loss, head, fit, classVectors, squaredClasses, data, choices = {} } = settings
   const areVectors = (classVectors === null || isOrigin(classVectors)) && typeof squaredClasses === 'boolean'
   const areChoices =

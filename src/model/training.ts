@@ -13,18 +13,21 @@ export interface StepOptions {
   readonly loss?: Loss
   /** For the loss `rarity` and the head `bins`. */
   readonly rarity?: Rarity | undefined
+  /** The batch is a part of the step's: its gradients go into a mean, and `updateGraph` takes the step. */
+  readonly accumulate?: boolean
 }
 
 /**
  * One training step as a graph: forward, loss (by default the mean squared error over a* and b* in ab units), gradients, Adam,
  * running statistics. Inputs `L`, `features`, `ab` [N,H,W,2] and `adam.hyper`; outputs `loss` [1] and, with `inspect`, `ab`
  * and the flat `gradients`; variables `parameters`, `statistics`, `adam.m`, `adam.v`. With `average` also a running
- * average of the weights: input `average.rate` [1], variable `average`.
+ * average of the weights: input `average.rate` [1], variable `average`. With `accumulate` there is no Adam: the gradients of
+ * part k of a step's batch go into the variable `gradients` by the input `accumulate.rate` [1], 1 ⁄ k.
  */
 export function trainingGraph(
   architecture: Architecture,
   size: ImageSize,
-  { inspect = false, average = false, loss: kind = 'squared', rarity }: StepOptions = {},
+  { inspect = false, average = false, loss: kind = 'squared', rarity, accumulate = false }: StepOptions = {},
 ): Graph {
   const graph = new Graph()
   const layout = layoutOf(architecture)
@@ -43,12 +46,28 @@ export function trainingGraph(
     graph.output('gradients', gradients)
   }
   updateStatistics(graph, layout, network.batchStatistics)
-  const updated = adamStep(graph, network.parameterArena, gradients)
-  if (average) {
-    const state = graph.variable('average', graph.shape(updated))
-    graph.scope('average', () => graph.op('lerp', [state, updated, graph.input('average.rate', [1])], {}))
-  }
+  if (accumulate) runningMean(graph, 'gradients', gradients, 'accumulate.rate')
+  else update(graph, network.parameterArena, gradients, average)
   return graph
+}
+
+/** The rest of a step whose gradients lie in the variable `gradients`: Adam, and with `average` the average of the weights. */
+export function updateGraph(architecture: Architecture, { average = false } = {}): Graph {
+  const graph = new Graph()
+  const shape = [layoutOf(architecture).parameters.length]
+  update(graph, graph.variable('parameters', shape), graph.variable('gradients', shape), average)
+  return graph
+}
+
+function update(graph: Graph, parameters: Tensor, gradients: Tensor, average: boolean): void {
+  const updated = adamStep(graph, parameters, gradients)
+  if (average) runningMean(graph, 'average', updated, 'average.rate')
+}
+
+/** Moves the variable `name` towards the value, as far as the input `rate` says. */
+function runningMean(graph: Graph, name: string, value: Tensor, rate: string): void {
+  const state = graph.variable(name, graph.shape(value))
+  graph.scope(name, () => graph.op('lerp', [state, value, graph.input(rate, [1])], {}))
 }
 
 /** The network alone, with running statistics. Inputs `L` and `features`; output `ab` [N,H,W,2] in ab units. */
