@@ -3,11 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PhotoClassVectors } from '../src/class-vectors.ts'
+import { parse } from '../src/commands/command.ts'
+import { findClassVectors, findData } from '../src/commands/training-data.ts'
+import { TRAIN_OPTIONS } from '../src/commands/training-options.ts'
 import { type Classifier, findClassifier, openClassifier } from '../src/io/classify.ts'
 import { readPhoto } from '../src/io/image.ts'
 import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts'
 import { trainingOf } from '../src/io/weights.ts'
 import { CLASSES } from '../src/model/classifier.ts'
+import { prepareRecords } from '../src/prepare.ts'
 import { useGpu } from './harness.ts'
 import { succeeded } from './kill.ts'
 import { float, node, save } from './onnx-models.ts'
@@ -107,6 +111,17 @@ describe('commands with a classifier', () => {
     await refusal(2, /not of no classifier/, [...resume, '--classifier', 'none'])
     await refusal(4, /those of mine\.onnx, which is not here/, resume)
     succeeded(await run([...resume, '--classifier', mine]))
+  })
+
+  it('says what to do when records have no class vectors and they are asked for', async () => {
+    const records = inFolder('records-without')
+    await prepareRecords(PHOTOS.slice(0, 1), { out: records, workers: 1 })
+    const { flags } = parse(['--records', records, '--classifier', mine], TRAIN_OPTIONS)
+    const data = await findData([], flags)
+    await expect(findClassVectors(flags, data, undefined)).rejects.toMatchObject({
+      code: 4,
+      message: `the records in ${records} have no class vectors: prepare them again with --classifier ${mine}, or train without --classifier`,
+    })
   })
 
   it('train on the class vectors that records bring', async () => {

@@ -99,8 +99,11 @@ export async function findClassVectors(
   if (flags.text('classifier') === 'none') return { origin: null, file: null }
   const origin = await originOfRecords(train[0]!)
   if (chosen && !sameOrigin(chosen.origin, origin)) {
+    const have = origin
+      ? `class vectors of ${nameOf(origin)}, not of ${nameOf(chosen.origin)}`
+      : 'no class vectors'
     throw new UserError(
-      `the records in ${train[0]} have class vectors of ${nameOf(origin)}, not of ${nameOf(chosen.origin)}: prepare them again with --classifier, or train without it`,
+      `the records in ${train[0]} have ${have}: prepare them again with --classifier ${flags.text('classifier') ?? 'auto'}, or train without --classifier`,
       EXIT.badWeightsOrRecords,
     )
   }
