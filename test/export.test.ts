@@ -92,6 +92,22 @@ describe('weights export', () => {
     )
   })
 
+  it('averages over neighbouring classes, and says at which size pictures are to be shown', async () => {
+    const { to } = await exported('--class-smoothing', '1', '--size', '80')
+    const after = await readSafetensors(to)
+    const { shape, data } = (await readSafetensors(from)).tensors.get('fusion.conv.weight')!
+    const row = (values: Float32Array) => values.slice(shape[1]! - NETWORK.classes, shape[1]!)
+    const [a, b, c] = row(data) as unknown as [number, number, number]
+    const [near, far] = [Math.exp(-0.5), Math.exp(-2)]
+    const wanted = [
+      (a + near * b + far * c) / (1 + near + far),
+      (near * a + b + near * c) / (1 + 2 * near),
+      (far * a + near * b + c) / (1 + near + far),
+    ].map((value) => halfToFloat(floatToHalf(value)))
+    expect([...row(after.tensors.get('fusion.conv.weight')!.data)]).toEqual(wanted)
+    expect(JSON.parse(after.metadata.settings!)).toEqual({ ...JSON.parse(SETTINGS), size: 80 })
+  })
+
   it('refuses, and leaves everything as it was', async () => {
     const bytes = readFileSync(from)
     const refused = async (code: number, sentence: RegExp, ...args: string[]) => {

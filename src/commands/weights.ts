@@ -30,7 +30,14 @@ const ACTIONS: Readonly<Record<string, { readonly args: number; readonly run: Ac
 }
 
 /** Which action each option is for. */
-const OWNERS = { url: 'fetch', name: 'import', photos: 'verify', 'class-strength': 'export' }
+const OWNERS = {
+  url: 'fetch',
+  name: 'import',
+  photos: 'verify',
+  'class-strength': 'export',
+  'class-smoothing': 'export',
+  size: 'export',
+}
 
 export const weightsCommand: Command = weightsCommandOf(readManifest)
 
@@ -46,6 +53,14 @@ export function weightsCommandOf(manifest: () => readonly KnownFile[]): Command 
       'class-strength': {
         value: 'F',
         help: 'export: multiplies what the class vector does to the colours (default 1)',
+      },
+      'class-smoothing': {
+        value: 'F',
+        help: 'export: spreads what each class does over its neighbours, by a standard deviation of F classes (default 0)',
+      },
+      size: {
+        value: 'PX',
+        help: 'export: shorter side at which pictures are shown to the network (default: as in training)',
       },
     },
     examples: [
@@ -171,7 +186,11 @@ async function exportOne({ positionals, flags }: Call): Promise<Result> {
   const own = await identity(from)
   if (own !== null && own === (await identity(to)))
     throw wrong(`weights export ${to} would overwrite what it reads`)
-  const values = await exportWeights(from, to, flags.number('class-strength'))
+  const values = await exportWeights(from, to, {
+    classStrength: flags.number('class-strength'),
+    classSmoothing: flags.number('class-smoothing', { max: 100 }),
+    size: flags.integer('size', { min: 8, multipleOf: 8 }),
+  })
   const [{ size }, sha256] = [await stat(to), await sha256File(to)]
   return {
     json: { file: to, values, bytes: size, sha256 },
