@@ -224,6 +224,7 @@ function thinKernels(g: ConvGeometry, work: Epilogue, traits: Traits): Dispatch[
       params: { taps, C, K, columns },
       bindings: [w, wide],
       workgroups: grid(ceilDiv(C * columns, 64)),
+      isPreparation: true,
     },
     ...convolutions(pointwise, [x, wide], target, conv2dDefaults, traits)[0]!.dispatches,
     {

@@ -83,6 +83,7 @@ export function winogradConvolution(
       params: { C, K },
       bindings: [w, u],
       workgroups: gridOver(C * K),
+      isPreparation: true,
     },
     ...parts.flatMap((part) => [
       inputTransform(g, part, x, v),
