@@ -87,8 +87,9 @@ function shapeOf({ params }: Dispatch): string | null {
   return formatConvolution(g, params.channelsPerGroup ?? g.C)
 }
 
-/** Of a dispatch of a convolution or of one of its gradients. */
-export function flopsOf({ params }: Dispatch): number | null {
+/** Of a dispatch of a convolution, of one of its gradients or of a product of matrices that stands for one. */
+export function flopsOf({ shader, params, workgroups }: Dispatch): number | null {
+  if (shader === 'batched_product') return 2 * params.M! * params.L! * params.N! * workgroups[2]
   if (!isConvolution(params)) return null
   const g = params as unknown as ConvGeometry
   return convolutionFlops(g, params.channelsPerGroup ?? g.C)

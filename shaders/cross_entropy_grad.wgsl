@@ -1,8 +1,7 @@
 // dz[p,q] = dloss · weight[p] / pixels · (softmax(z[p])_q · Σ_r t[p,r] − t[p,q])
 // dloss [1]   z, t, dz [pixels, bins]   weight [pixels]
-// One workgroup: one pixel. One invocation: every 64th bin of it.
+// One invocation: one pixel.
 // use lib/grid.wgsl
-// use lib/tree.wgsl
 
 struct Params { pixels: u32, bins: u32 }
 
@@ -19,21 +18,19 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let pixel = workgroup_number(group, groups);
+  let pixel = workgroup_number(group, groups) * 64u + lane;
   if (pixel >= params.pixels) { return; }
   let base = pixel * params.bins;
   var largest = z[base];
-  for (var q = lane; q < params.bins; q += 64u) { largest = max(largest, z[base + q]); }
-  largest = max_lanes(largest, lane, 1u);
+  for (var q = 1u; q < params.bins; q++) { largest = max(largest, z[base + q]); }
   var sum = 0.0;
   var whole = 0.0;
-  for (var q = lane; q < params.bins; q += 64u) {
+  for (var q = 0u; q < params.bins; q++) {
     sum += exp(z[base + q] - largest);
     whole += t[base + q];
   }
-  let share = sum_lanes(whole, lane, 1u) / sum_lanes(sum, lane, 1u);
   let factor = dloss[0] * weight[pixel] / f32(params.pixels);
-  for (var q = lane; q < params.bins; q += 64u) {
-    dz[base + q] = factor * (exp(z[base + q] - largest) * share - t[base + q]);
+  for (var q = 0u; q < params.bins; q++) {
+    dz[base + q] = factor * (exp(z[base + q] - largest) * whole / sum - t[base + q]);
   }
 }

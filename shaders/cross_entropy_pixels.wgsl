@@ -1,8 +1,7 @@
 // losses[p] = weight[p] (Σ_q t[p,q] (m + log Σ_q exp(z[p,q] − m)) − Σ_q t[p,q] z[p,q]) with m = max_q z[p,q]
 // z, t [pixels, bins]   weight, losses [pixels]
-// One workgroup: one pixel. One invocation: every 64th bin of it.
+// One invocation: one pixel.
 // use lib/grid.wgsl
-// use lib/tree.wgsl
 
 struct Params { pixels: u32, bins: u32 }
 
@@ -18,23 +17,19 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let pixel = workgroup_number(group, groups);
+  let pixel = workgroup_number(group, groups) * 64u + lane;
   if (pixel >= params.pixels) { return; }
   let base = pixel * params.bins;
   var largest = z[base];
-  for (var q = lane; q < params.bins; q += 64u) { largest = max(largest, z[base + q]); }
-  largest = max_lanes(largest, lane, 1u);
+  for (var q = 1u; q < params.bins; q++) { largest = max(largest, z[base + q]); }
   var sum = 0.0;
   var whole = 0.0;
   var seen = 0.0;
-  for (var q = lane; q < params.bins; q += 64u) {
+  for (var q = 0u; q < params.bins; q++) {
     let above = z[base + q] - largest; // differences to the largest, so that nothing cancels
     sum += exp(above);
     whole += t[base + q];
     seen += t[base + q] * above;
   }
-  sum = sum_lanes(sum, lane, 1u);
-  whole = sum_lanes(whole, lane, 1u);
-  seen = sum_lanes(seen, lane, 1u);
-  if (lane == 0u) { losses[pixel] = weight[pixel] * (whole * log(sum) - seen); }
+  losses[pixel] = weight[pixel] * (whole * log(sum) - seen);
 }

@@ -91,7 +91,10 @@ const describeSlice = (slice: Slice | undefined) =>
   slice ? ` into ${slice.channels} channels from ${slice.offset} on` : ''
 
 /** Adapters between whose kernels the operators choose: llvmpipe, and any. */
-const ADAPTERS: Readonly<Record<string, Traits>> = { '': { subgroupLanes: 8 }, 'portable ': PORTABLE }
+const ADAPTERS: Readonly<Record<string, Traits>> = {
+  '': { ...PORTABLE, subgroupLanes: 8 },
+  'portable ': PORTABLE,
+}
 
 /** The row once for each way to compute it, on each kind of adapter where it differs. */
 export function variantsOf(row: Row): Row[] {

@@ -6,9 +6,9 @@ import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { storageBytes } from '../src/graph/memory.ts'
 import { assignSlots } from '../src/graph/slots.ts'
-import { CONV_DEFAULTS as CONV } from '../src/kernels/convGeometry.ts'
+import { conv2dDefaults as CONV } from '../src/kernels/conv2d.ts'
 import { getOp } from '../src/kernels/index.ts'
-import { elems, type Tensor } from '../src/kernels/op.ts'
+import { elems, PORTABLE, type Tensor } from '../src/kernels/op.ts'
 import type { PackAttrs } from '../src/kernels/pack.ts'
 import type { ViewAttrs } from '../src/kernels/view.ts'
 import { draw, seeded, useGpu } from './harness.ts'
@@ -23,6 +23,8 @@ const compiled = (graph: Graph) => compile(graph, NO_LIMIT)
 class SymbolicMachine {
   readonly #memory = new Map<string, Int32Array>()
   readonly #ids = new Map<Tensor, Int32Array>()
+  /** What the preparation left, by place. */
+  readonly #prepared = new Map<string, Int32Array>()
   #nextId = 1
 
   constructor(
@@ -36,6 +38,13 @@ class SymbolicMachine {
       if (origin.kind === 'variable') this.#write(this.#wholeVariable(tensor, origin.name), tensor)
     }
     for (const { place, data } of plan.constants) this.#write(place, this.#constantOf(data))
+    for (const { dispatch, places } of plan.preparation) {
+      for (const place of places.filter((_, i) => dispatch.bindings[i]!.from === 'scratch')) {
+        const ids = this.#at(place).map(() => this.#nextId++)
+        this.#at(place).set(ids)
+        this.#prepared.set(JSON.stringify(place), ids)
+      }
+    }
   }
 
   run(): void {
@@ -45,7 +54,8 @@ class SymbolicMachine {
         for (const [i, ref] of dispatch.bindings.entries()) {
           if (ref.from === 'input') this.#expect(places[i]!, node.inputs[ref.index]!, node.label)
         }
-        for (const [i, ref] of dispatch.bindings.entries()) if (ref.from === 'scratch') this.#junk(places[i]!)
+        for (const [i, ref] of dispatch.bindings.entries())
+          if (ref.from === 'scratch') this.#useScratch(places[i]!, node.label)
       }
       const inPlace = getOp(node.op).inPlace ?? []
       const outputs = this.plan.nodeOutputs.get(node.id)
@@ -116,8 +126,11 @@ class SymbolicMachine {
     memory.set(this.#ids.get(tensor)!)
   }
 
-  #junk(place: Place): void {
-    this.#at(place).fill(-1)
+  #useScratch(place: Place, reader: string): void {
+    const prepared = this.#prepared.get(JSON.stringify(place))
+    const memory = this.#at(place)
+    if (!prepared) memory.fill(-1)
+    else if (prepared.some((id, i) => id !== memory[i])) throw new Error(`what ${reader} prepared is lost`)
   }
 
   #expect(place: Place, tensor: Tensor, reader: string): void {
@@ -130,7 +143,7 @@ class SymbolicMachine {
 
 /** WebGPU refuses a dispatch that binds one buffer both to read and to write. */
 function expectNoReadWriteClash(plan: Plan): void {
-  for (const { dispatch, places, node } of plan.steps) {
+  for (const { dispatch, places, node } of [...plan.preparation, ...plan.steps]) {
     const key = (i: number) => JSON.stringify(places[i]!.buffer)
     const of = (from: string) => dispatch.bindings.flatMap((ref, i) => (ref.from === from ? [key(i)] : []))
     const written = new Set([...of('output')])
@@ -225,6 +238,34 @@ describe('the planner', () => {
       [2, 0], // behind the third one there is no room, nor beside the fourth
     ])
     expect(slotBytes).toEqual([1024, 300, 300])
+  })
+})
+
+describe('what only weights go into', () => {
+  const layers = () => {
+    const graph = new Graph()
+    let x = graph.input('x', [1, 8, 8, 64])
+    for (const name of ['v', 'w']) x = graph.op('conv2d', [x, graph.variable(name, [3, 3, 64, 64])], CONV)
+    graph.output('y', x)
+    return graph
+  }
+  const prepared = ({ preparation }: Plan) => preparation.map(({ dispatch }) => dispatch.shader)
+
+  it('is done once and kept over all runs', () => {
+    const graph = layers()
+    const plan = compiled(graph)
+    expect(prepared(plan)).toEqual(['winograd_weight', 'winograd_weight'])
+    const machine = new SymbolicMachine(graph, plan)
+    machine.run()
+    expectNoReadWriteClash(plan)
+  })
+
+  it('is done in each run of a plan that changes variables, and where that is asked for', () => {
+    const graph = layers()
+    expect(prepared(compile(graph, NO_LIMIT, PORTABLE, { everyRun: true }))).toEqual([])
+    const seen = graph.input('seen', [4])
+    graph.op('lerp', [graph.variable('state', [4]), seen, graph.constant(Float32Array.of(0.1), [1])], {})
+    expect(prepared(compiled(graph))).toEqual([])
   })
 })
 

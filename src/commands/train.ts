@@ -119,7 +119,10 @@ async function trainIn(
   const architecture = architectureIn(settings)
   const variables = new Variables(gpu)
   // what is validated and shown is what is kept: the average
-  const kept = { buffer: (name: string) => variables.buffer(name === 'parameters' ? 'average' : name) }
+  const kept = {
+    buffer: (name: string) => variables.buffer(name === 'parameters' ? 'average' : name),
+    writes: variables.writes,
+  }
   const predictor = new Predictor(gpu, architecture, kept, settings.size)
   let score: Score | null = null
   const measure = async (): Promise<Measured | null> => {

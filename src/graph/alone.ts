@@ -35,7 +35,8 @@ export class Alone {
     const { gpu, traits, convolution } = this
     const choices = candidate === undefined ? {} : { choices: new Map([[convolution.key, candidate]]) }
     const limit = gpu.device.limits.maxStorageBufferBindingSize
-    const plan = compile(this.#graph, limit, { ...traits, ...choices })
+    // as in a training, whose weights change
+    const plan = compile(this.#graph, limit, { ...traits, ...choices }, { everyRun: true })
     const executor = await Executor.create(gpu, plan, this.#variables)
     this.#executors.push(executor)
     return executor

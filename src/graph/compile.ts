@@ -43,6 +43,8 @@ export interface Plan {
   readonly constants: readonly { readonly place: Place; readonly data: Float32Array }[]
   readonly variables: ReadonlyMap<string, readonly number[]>
   readonly steps: readonly Step[]
+  /** What comes before the first run, and before the next one when variables have changed. */
+  readonly preparation: readonly Step[]
   /** Outputs of each node, for runs that look at every one of them. */
   readonly nodeOutputs: ReadonlyMap<number, readonly PlannedTensor[]>
 }
@@ -71,15 +73,33 @@ export const PARAMS_ALIGNMENT = 256
 /**
  * Compiles the part of `graph` that its outputs and variable updates need.
  * @param maxBindingBytes the adapter's `maxStorageBufferBindingSize`; a `BindingLimitError` names the layer above it
- * @param traits the adapter's, `Gpu.traits`; without them the plan runs on any adapter. The plan is a pure function of
- *   all three
+ * @param traits the adapter's, `Gpu.traits`; without them the plan runs on any adapter
+ * @param everyRun does in each run what only weights go into, as where they change: not once before. The plan is a pure
+ *   function of all four
  */
-export function compile(graph: Graph, maxBindingBytes: number, traits: Traits = PORTABLE): Plan {
+export function compile(
+  graph: Graph,
+  maxBindingBytes: number,
+  traits: Traits = PORTABLE,
+  { everyRun = false } = {},
+): Plan {
   const nodes = liveNodes(graph)
   const aliases = resolveAliases(graph, nodes)
   const dispatches = new Map(nodes.map((node) => [node.id, dispatchesOf(graph, node, aliases, traits)]))
   checkBindings(graph, nodes, maxBindingBytes)
-  const memory = planMemory(graph, nodes, aliases, dispatches)
+  const prepares = everyRun ? () => false : preparationOf(graph, nodes, aliases)
+  const memory = planMemory(graph, nodes, aliases, dispatches, prepares)
+  const steps = (isWanted: (node: Node, dispatch: Dispatch) => boolean): Step[] =>
+    nodes.flatMap((node) =>
+      dispatches
+        .get(node.id)!
+        .filter((dispatch) => isWanted(node, dispatch))
+        .map((dispatch) => ({
+          node,
+          dispatch,
+          places: dispatch.bindings.map((ref) => memory.placeOf(node, ref)),
+        })),
+    )
   return {
     slotBytes: memory.slotBytes,
     inputs: namedTensors(graph, 'input', memory.place),
@@ -93,13 +113,8 @@ export function compile(graph: Graph, maxBindingBytes: number, traits: Traits = 
     variables: new Map(
       [...namedTensors(graph, 'variable', memory.place)].map(([name, t]) => [name, t.shape]),
     ),
-    steps: nodes.flatMap((node) =>
-      dispatches.get(node.id)!.map((dispatch) => ({
-        node,
-        dispatch,
-        places: dispatch.bindings.map((ref) => memory.placeOf(node, ref)),
-      })),
-    ),
+    steps: steps((node, dispatch) => !prepares(node, dispatch)),
+    preparation: steps(prepares),
     nodeOutputs: new Map(nodes.map((node) => [node.id, node.outputs.map(memory.place)])),
   }
 }
@@ -141,6 +156,19 @@ function dispatchesOf(graph: Graph, node: Node, aliases: Map<Tensor, Alias>, tra
   return chosen ? chosen.dispatches : op.kernels(...work)
 }
 
+type IsPreparation = (node: Node, dispatch: Dispatch) => boolean
+
+/** Which dispatches need not be repeated: those of weights, which are constants, or variables that the graph does not update. */
+function preparationOf(graph: Graph, nodes: readonly Node[], aliases: Map<Tensor, Alias>): IsPreparation {
+  const updates = nodes.some((node) => updatesVariable(graph, node))
+  const isFixed = (tensor: Tensor) => {
+    const { kind } = graph.origin(aliases.get(tensor)!.root)
+    return kind === 'constant' || (kind === 'variable' && !updates)
+  }
+  return (node, { isPreparation = false, bindings }) =>
+    isPreparation && bindings.every(({ from, index }) => from !== 'input' || isFixed(node.inputs[index]!))
+}
+
 function checkBindings(graph: Graph, nodes: readonly Node[], limit: number): void {
   for (const node of nodes) {
     for (const tensor of [...node.inputs, ...node.outputs]) {
@@ -160,14 +188,15 @@ function namedTensors(graph: Graph, kind: 'input' | 'variable', place: (t: Tenso
 }
 
 /**
- * Gives every root tensor and every scratch area a slot. Constants keep theirs for good; that of an input is free for
- * others once it has been read.
+ * Gives every root tensor and every scratch area a slot. Constants and what is prepared keep theirs for good; that of an
+ * input is free for others once it has been read.
  */
 function planMemory(
   graph: Graph,
   nodes: readonly Node[],
   aliases: Map<Tensor, Alias>,
   dispatches: Map<number, Dispatch[]>,
+  prepares: IsPreparation,
 ) {
   const items: (Item & { readonly clashes: Set<number> })[] = []
   const itemOf = new Map<Tensor | string, number>()
@@ -186,9 +215,11 @@ function planMemory(
     else if (life) add(tensor, life)
   }
   for (const node of nodes) {
+    const prepared = scratchOf(dispatches.get(node.id)!.filter((dispatch) => prepares(node, dispatch)))
     const scratch = [...scratchOf(dispatches.get(node.id)!)].map(([index, elemCount]) => {
       const key = `${node.id}:${index}`
-      add(key, { bytes: storageBytes(elemCount), first: node.id, last: node.id })
+      const [first, last] = prepared.has(index) ? [UPLOAD, Number.POSITIVE_INFINITY] : [node.id, node.id]
+      add(key, { bytes: storageBytes(elemCount), first, last })
       return itemOf.get(key)!
     })
     const bound = (tensors: readonly Tensor[]) => tensors.map((t) => itemOf.get(aliases.get(t)!.root) ?? -1)

@@ -11,6 +11,8 @@ const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBuff
 /** Named tensors that outlive a run and are shared by several plans: weights, moments, statistics. */
 export class Variables {
   readonly #buffers = new Map<string, { buffer: GPUBuffer; length: number }>()
+  /** How often any of them was written, from here or by a plan. */
+  readonly writes = { count: 0 }
 
   constructor(private readonly gpu: Gpu) {}
 
@@ -26,6 +28,7 @@ export class Variables {
       this.#buffers.set(name, entry)
     }
     this.gpu.device.queue.writeBuffer(entry.buffer, 0, data as Float32Array<ArrayBuffer>)
+    this.writes.count++
   }
 
   buffer(name: string): GPUBuffer {
@@ -46,7 +49,7 @@ export class Variables {
 }
 
 /** Where a plan finds its variables. */
-export type NamedBuffers = Pick<Variables, 'buffer'>
+export type NamedBuffers = Pick<Variables, 'buffer' | 'writes'>
 
 interface Prepared {
   readonly step: Step
@@ -59,6 +62,10 @@ export class Executor {
   readonly #slots: GPUBuffer[]
   #params: GPUBuffer | null = null
   #prepared: Prepared[] = []
+  #preparation: Prepared[] = []
+  /** `Variables.writes` when the preparation was done. */
+  #preparedAt = -1
+  #updatesVariables = false
   /** Inputs that have not been uploaded since the last run: others may lie in their memory by now. */
   readonly #missing: Set<string>
 
@@ -79,13 +86,14 @@ export class Executor {
 
   async #prepare(): Promise<void> {
     const { gpu, plan } = this
+    const steps = [...plan.preparation, ...plan.steps]
     const kernels = await Promise.all(
-      plan.steps.map(({ dispatch }) => gpu.kernel(dispatch.shader, dispatch.constants)),
+      steps.map(({ dispatch }) => gpu.kernel(dispatch.shader, dispatch.constants)),
     )
-    const bytes = Math.max(plan.steps.length, 1) * PARAMS_ALIGNMENT
+    const bytes = Math.max(steps.length, 1) * PARAMS_ALIGNMENT
     this.#params = gpu.pool.take(bytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, 'parameter blocks')
     const packed = new Uint8Array(bytes)
-    this.#prepared = plan.steps.map((step, i) => {
+    const prepared = steps.map((step, i) => {
       const kernel = kernels[i]!
       const block = packParams(kernel.shader, step.dispatch.params)
       packed.set(block, i * PARAMS_ALIGNMENT)
@@ -102,6 +110,9 @@ export class Executor {
       )
       return { step, kernel, bindGroup }
     })
+    this.#preparation = prepared.slice(0, plan.preparation.length)
+    this.#prepared = prepared.slice(plan.preparation.length)
+    this.#updatesVariables = prepared.some(writesVariable)
     gpu.device.queue.writeBuffer(this.#params, 0, packed)
     for (const { place, data } of plan.constants) this.#write(place, data)
   }
@@ -139,7 +150,17 @@ export class Executor {
 
   /** Adds the whole plan to a pass, any number of times: for a plan whose inputs are variables. */
   encode(pass: GPUComputePassEncoder): void {
+    this.#encodePreparation(pass)
     for (const prepared of this.#prepared) encode(pass, prepared)
+  }
+
+  /** What a run finds done unless variables have changed; whoever runs a plan that changes them says so here. */
+  #encodePreparation(pass: GPUComputePassEncoder): void {
+    const { writes } = this.variables
+    if (this.#updatesVariables) writes.count++
+    if (this.#preparedAt === writes.count) return
+    for (const prepared of this.#preparation) encode(pass, prepared)
+    this.#preparedAt = writes.count
   }
 
   /** The same as `run` with every dispatch in a pass of its own, and when each of them ran. Slower: for profiles. */
@@ -148,6 +169,9 @@ export class Executor {
     this.#useInputs()
     const times = new PassTimes(this.gpu, this.#prepared.length)
     const encoder = this.gpu.device.createCommandEncoder()
+    const preparation = encoder.beginComputePass()
+    this.#encodePreparation(preparation)
+    preparation.end()
     for (const [i, prepared] of this.#prepared.entries()) {
       const pass = encoder.beginComputePass({ timestampWrites: times.writes(i) })
       encode(pass, prepared)
@@ -171,9 +195,10 @@ export class Executor {
   async runChecked(read: readonly string[] = []): Promise<Float32Array[]> {
     this.#useInputs()
     const { device } = this.gpu
-    for (const [id, outputs] of this.plan.nodeOutputs) {
+    for (const [i, [id, outputs]] of [...this.plan.nodeOutputs].entries()) {
       const encoder = device.createCommandEncoder()
       const pass = encoder.beginComputePass()
+      if (i === 0) this.#encodePreparation(pass)
       const mine = this.#prepared.filter(({ step }) => step.node.id === id)
       for (const prepared of mine) encode(pass, prepared)
       pass.end()
@@ -260,6 +285,9 @@ function expectWorkgroups(label: string, workgroups: readonly number[], limit: n
     `${label}: ${workgroups.join('×')} workgroups, but the adapter takes ${limit} in a direction`,
   )
 }
+
+const writesVariable = ({ kernel, step }: Prepared) =>
+  step.places.some(({ buffer }, i) => 'variable' in buffer && kernel.shader.access[i] !== 'read')
 
 function encode(pass: GPUComputePassEncoder, { kernel, bindGroup, step }: Prepared): void {
   pass.setPipeline(kernel.pipeline)

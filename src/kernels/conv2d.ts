@@ -171,9 +171,9 @@ export function convolutions(
   if (attrs.groups > 1 || !hasVectors) return [general]
   const portable = [{ name: 'tiled', dispatches: [tiledKernel(flattenPointwise(g), work)] }, general]
   const subgroup = subgroupKernel(g, work)
-  if (traits.subgroupLanes !== SUBGROUP_LANES || !fitsGrid(subgroup)) return portable
-  const direct = [{ name: 'subgroup', dispatches: [subgroup] }, ...portable]
-  return withWinograd(g, attrs.groups, direct, () => winogradConvolution(g, work))
+  const hasSubgroups = traits.subgroupLanes === SUBGROUP_LANES && fitsGrid(subgroup)
+  const direct = hasSubgroups ? [{ name: 'subgroup', dispatches: [subgroup] }, ...portable] : portable
+  return withWinograd(g, attrs.groups, direct, () => winogradConvolution(g, work, traits))
 }
 
 function generalKernel(g: ConvGeometry, groups: number, { constants, params, bindings }: Epilogue): Dispatch {
@@ -224,6 +224,7 @@ function thinKernels(g: ConvGeometry, work: Epilogue, traits: Traits): Dispatch[
       params: { taps, C, K, columns },
       bindings: [w, wide],
       workgroups: grid(ceilDiv(C * columns, 64)),
+      isPreparation: true,
     },
     ...convolutions(pointwise, [x, wide], target, conv2dDefaults, traits)[0]!.dispatches,
     {

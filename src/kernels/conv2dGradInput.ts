@@ -43,9 +43,11 @@ export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
       general,
     ]
     const subgroup = subgroupKernel(g)
-    if (traits.subgroupLanes !== SUBGROUP_LANES || !fitsGrid(subgroup)) return portable
-    const direct = [{ name: 'subgroup', dispatches: onTransposed(g, subgroup) }, ...portable]
-    return withWinograd(g, attrs.groups, direct, () => winogradGradInput(g))
+    const hasSubgroups = traits.subgroupLanes === SUBGROUP_LANES && fitsGrid(subgroup)
+    const direct = hasSubgroups
+      ? [{ name: 'subgroup', dispatches: onTransposed(g, subgroup) }, ...portable]
+      : portable
+    return withWinograd(g, attrs.groups, direct, () => winogradGradInput(g, traits))
   },
 
   reference([dy, w], specs, attrs) {

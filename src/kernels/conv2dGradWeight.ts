@@ -60,9 +60,11 @@ export const conv2dGradWeight: Op<Conv2dGradWeightAttrs> = {
     if (swapped) return [{ name: 'swapped', dispatches: swappedKernels(swapped, traits) }, general]
     if (attrs.groups > 1 || g.K % 4 !== 0) return [general]
     const portable = [{ name: 'tiled', dispatches: tiledKernel(g) }, general]
-    if (traits.subgroupLanes !== SUBGROUP_LANES) return portable
-    const direct = [{ name: 'subgroup', dispatches: subgroupKernel(g) }, ...portable]
-    return withWinograd(g, attrs.groups, direct, () => winogradGradWeight(g))
+    const direct =
+      traits.subgroupLanes === SUBGROUP_LANES
+        ? [{ name: 'subgroup', dispatches: subgroupKernel(g) }, ...portable]
+        : portable
+    return withWinograd(g, attrs.groups, direct, () => winogradGradWeight(g, traits))
   },
 
   reference([x, dy], specs, attrs) {

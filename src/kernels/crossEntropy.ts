@@ -1,4 +1,5 @@
 import {
+  ceilDiv,
   elems,
   expectRanks,
   expectSame,
@@ -34,7 +35,7 @@ export const crossEntropy: Op<object> = {
         shader: 'cross_entropy_pixels',
         params,
         bindings: [input(0), input(1), input(2), losses],
-        workgroups: grid(pixels),
+        workgroups: grid(ceilDiv(pixels, 64)),
       },
       { shader: 'cross_entropy', params, bindings: [losses, output(0)], workgroups: [1, 1, 1] },
     ]
@@ -76,7 +77,14 @@ export const crossEntropyGrad: Op<object> = {
   kernels([, logits]) {
     const { pixels, bins } = sizes(logits!)
     const bindings = [input(0), input(1), input(2), input(3), output(0)]
-    return [{ shader: 'cross_entropy_grad', params: { pixels, bins }, bindings, workgroups: grid(pixels) }]
+    return [
+      {
+        shader: 'cross_entropy_grad',
+        params: { pixels, bins },
+        bindings,
+        workgroups: grid(ceilDiv(pixels, 64)),
+      },
+    ]
   },
 
   reference([dloss, logits, target, weight], [, spec]) {

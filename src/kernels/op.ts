@@ -39,6 +39,8 @@ export interface Dispatch {
   /** Bindings 1, 2, … in order. */
   readonly bindings: readonly Ref[]
   readonly workgroups: readonly [number, number, number]
+  /** Fills scratch that no other dispatch writes: while the inputs that it reads stay as they are, once is enough. */
+  readonly isPreparation?: boolean
 }
 
 /** What the choice of kernels may depend on besides shapes. */

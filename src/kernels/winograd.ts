@@ -1,5 +1,16 @@
-import { type ConvGeometry, subgroupTile } from './convGeometry.ts'
-import { type Candidate, ceilDiv, type Dispatch, grid, input, output, type Ref, scratch } from './op.ts'
+import { batchedProduct, batchedProductTurned } from './batchedProduct.ts'
+import type { ConvGeometry } from './convGeometry.ts'
+import {
+  type Candidate,
+  ceilDiv,
+  type Dispatch,
+  grid,
+  input,
+  output,
+  type Ref,
+  scratch,
+  type Traits,
+} from './op.ts'
 
 /**
  * 3×3 convolutions of stride 1 by Winograd's F(4×4, 3×3) (Lavin and Gray 2016): tiles of 4 × 4 outputs and the 6 × 6 inputs
@@ -56,6 +67,7 @@ export interface Epilogue {
 export function winogradConvolution(
   g: ConvGeometry,
   epilogue: Epilogue,
+  traits: Traits,
   { flipped = false, partElems = MAX_PART_ELEMS } = {},
 ): Dispatch[] {
   const [x, w, bias, residual, y] = epilogue.bindings as [Ref, Ref, Ref, Ref, Ref]
@@ -71,10 +83,11 @@ export function winogradConvolution(
       params: { C, K },
       bindings: [w, u],
       workgroups: gridOver(C * K),
+      isPreparation: true,
     },
     ...parts.flatMap((part) => [
       inputTransform(g, part, x, v),
-      products(g, part.tiles, v, u, m),
+      batchedProduct({ batches: POINTS, M: part.tiles, L: g.C, N: g.K }, v, u, m, traits),
       {
         shader: 'winograd_output',
         constants: epilogue.constants,
@@ -87,7 +100,7 @@ export function winogradConvolution(
 }
 
 /** The gradient to the input: a convolution of dy with the weight turned round. */
-export function winogradGradInput(g: ConvGeometry): Dispatch[] {
+export function winogradGradInput(g: ConvGeometry, traits: Traits): Dispatch[] {
   const mirrored = { H: g.OH, W: g.OW, C: g.K, OH: g.H, OW: g.W, K: g.C }
   const padding = { padTop: 2 - g.padTop, padLeft: 2 - g.padLeft }
   return winogradConvolution(
@@ -97,12 +110,13 @@ export function winogradGradInput(g: ConvGeometry): Dispatch[] {
       params: { yStart: 0, yChannels: g.C, residualScale: 1, low: 0, high: 0 },
       bindings: [input(0), input(1), input(1), input(1), output(0)],
     },
+    traits,
     { flipped: true },
   )
 }
 
 /** The gradient to the weight: dw = Gᵀ [Σ over tiles (Bᵀ x B) ⊙ (A dy Aᵀ)] G, the convolution's formula transposed. */
-export function winogradGradWeight(g: ConvGeometry, partElems = MAX_PART_ELEMS): Dispatch[] {
+export function winogradGradWeight(g: ConvGeometry, traits: Traits, partElems = MAX_PART_ELEMS): Dispatch[] {
   const parts = partsOf(g, partElems)
   const du = scratch(0, POINTS * g.C * g.K)
   const v = scratch(1, POINTS * parts[0]!.tiles * g.C)
@@ -115,7 +129,7 @@ export function winogradGradWeight(g: ConvGeometry, partElems = MAX_PART_ELEMS):
       bindings: [input(1), dm],
       workgroups: gridOver(part.tiles * g.K),
     },
-    productsOverTiles(g, part.tiles, v, dm, du),
+    batchedProductTurned({ batches: POINTS, M: g.C, L: part.tiles, N: g.K }, v, dm, du, traits),
     {
       shader: 'winograd_weight_grad',
       constants: { ADD: Number(i > 0) },
@@ -159,42 +173,3 @@ function inputTransform(g: ConvGeometry, part: Part, x: Ref, v: Ref): Dispatch {
 
 /** One invocation for each element. */
 const gridOver = (elemCount: number) => grid(ceilDiv(elemCount, 64))
-
-/** m [36,tiles,K] = v [36,tiles,C] × u [36,C,K]: 1×1 convolutions of images of one row, each with a weight of its own. */
-function products(g: ConvGeometry, tiles: number, v: Ref, u: Ref, m: Ref): Dispatch {
-  const { LX, LY, VEC, ROWS } = subgroupTile(g.K, tiles)
-  const plain = { HAS_BIAS: 0, HAS_RESIDUAL: 0, ACTIVATION: 0 }
-  return {
-    shader: 'conv2d_subgroup',
-    constants: { ...plain, LX, LY, VEC, PIXELS: ROWS },
-    params: {
-      ...rowImages(g, tiles),
-      pixels: tiles,
-      yStart: 0,
-      yChannels: g.K,
-      residualScale: 1,
-      low: 0,
-      high: 0,
-    },
-    bindings: [v, u, u, u, m],
-    workgroups: [ceilDiv(tiles, ROWS * LY), POINTS, ceilDiv(g.K / 4, LX * VEC)],
-  }
-}
-
-/** du [36,C,K] = vᵀ [36,C,tiles] × dm [36,tiles,K]: gradients of those 1×1 convolutions, one in each split. */
-function productsOverTiles(g: ConvGeometry, tiles: number, v: Ref, dm: Ref, du: Ref): Dispatch {
-  const { LX, LY, VEC, ROWS } = subgroupTile(g.K, g.C)
-  return {
-    shader: 'conv2d_grad_weight_subgroup',
-    constants: { LX, LY, VEC, ROWS },
-    params: { ...rowImages(g, tiles), rowsPerSplit: 1 },
-    bindings: [v, dm, du],
-    workgroups: [ceilDiv(g.C, ROWS * LY), ceilDiv(g.K / 4, LX * VEC), POINTS],
-  }
-}
-
-/** 36 images of one row, and a kernel of one tap. */
-function rowImages({ C, K }: ConvGeometry, tiles: number): ConvGeometry {
-  const one = { H: 1, OH: 1, R: 1, S: 1, strideH: 1, strideW: 1, dilationH: 1, dilationW: 1 }
-  return { N: POINTS, W: tiles, OW: tiles, C, K, padTop: 0, padLeft: 0, ...one }
-}
