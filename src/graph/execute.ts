@@ -1,4 +1,5 @@
 import { type Gpu, GpuError, type Kernel } from '../kernels/gpu.ts'
+import { packHalves, unpackHalves } from '../kernels/float16.ts'
 import { formatShape } from '../kernels/op.ts'
 import { packParams } from '../kernels/shader.ts'
 import { PARAMS_ALIGNMENT, type Place, type Plan, type PlannedTensor, type Step } from './compile.ts'
@@ -80,7 +81,7 @@ export class Executor {
   async #prepare(): Promise<void> {
     const { gpu, plan } = this
     const kernels = await Promise.all(
-      plan.steps.map(({ dispatch }) => gpu.kernel(dispatch.shader, dispatch.constants)),
+      plan.steps.map(({ dispatch: { shader, constants, half } }) => gpu.kernel(shader, constants, half)),
     )
     const bytes = Math.max(plan.steps.length, 1) * PARAMS_ALIGNMENT
     this.#params = gpu.pool.take(bytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, 'parameter blocks')
@@ -210,12 +211,9 @@ export class Executor {
     return { buffer: this.#buffer(place), offset: place.offsetBytes, size: place.sizeBytes }
   }
 
-  #write(place: Place, data: Float32Array): void {
-    this.gpu.device.queue.writeBuffer(
-      this.#buffer(place),
-      place.offsetBytes,
-      data as Float32Array<ArrayBuffer>,
-    )
+  #write(place: PlannedTensor, data: Float32Array): void {
+    const stored = place.half ? packHalves(data) : (data as Float32Array<ArrayBuffer>)
+    this.gpu.device.queue.writeBuffer(this.#buffer(place), place.offsetBytes, stored)
   }
 
   #stage(encoder: GPUCommandEncoder, place: PlannedTensor) {
@@ -232,7 +230,8 @@ export class Executor {
   }
 
   async #readPlace(place: PlannedTensor): Promise<Float32Array> {
-    const data = await this.gpu.read(this.#buffer(place), place.offsetBytes, place.sizeBytes)
+    const stored = await this.gpu.read(this.#buffer(place), place.offsetBytes, place.sizeBytes)
+    const data = place.half ? unpackHalves(new Uint16Array(stored.buffer)) : stored
     const elemCount = place.shape.reduce((a, b) => a * b, 1)
     if (!place.slice) return data.subarray(0, elemCount)
     const { channels, offset } = place.slice
