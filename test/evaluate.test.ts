@@ -185,6 +185,7 @@ describe('an evaluation', () => {
     classVectors: null,
     judge: 'eye',
     saturation: 1,
+    precision: 'f32' as const,
     adapter: 'a',
     report: null,
   }

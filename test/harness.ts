@@ -110,7 +110,12 @@ export function variantsOf(row: Row): Row[] {
 export function inHalf(row: Row, half: { inputs: boolean; output: boolean }): Row {
   const name = (isHalf: boolean) => (isHalf ? 'f16' : 'f32')
   const title = `${name(half.inputs)} to ${name(half.output)} ${row.title}`
-  return { ...row, half, title, inputs: row.inputs.map((x, i) => (isHalfInput({ ...row, half }, i) ? x.map(toHalf) : x)) }
+  return {
+    ...row,
+    half,
+    title,
+    inputs: row.inputs.map((x, i) => (isHalfInput({ ...row, half }, i) ? x.map(toHalf) : x)),
+  }
 }
 
 export const isHalfInput = ({ op, half }: Row, i: number) =>

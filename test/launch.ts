@@ -77,8 +77,7 @@ export async function launch(gpu: Gpu, row: Row, poison: Poison): Promise<Launch
     const { inside, outside } = cutSlice(data[0]!, outputs[0]!, row.slice)
     data[0] = inside
     const [untouched] = floats(Float32Array.of(poison.value), row.half?.output ?? false)
-    if (outside.some((value) => !Object.is(value, untouched)))
-      fixed.push(['output 0: other channels'])
+    if (outside.some((value) => !Object.is(value, untouched))) fixed.push(['output 0: other channels'])
   }
   for (const { buffer } of [...inputs, ...results, ...scratch.values()]) gpu.pool.give(buffer)
   for (const block of blocks) gpu.pool.give(block)

@@ -4,6 +4,7 @@ import { identity } from '../colorize.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { BASELINES, type Colourist, type Each, type Evaluated, evaluate, type Failure } from '../evaluate.ts'
 import { evaluationJson, evaluationText, reportSheet } from '../evaluation.ts'
+import type { Precision } from '../graph/half.ts'
 import { type Classifier, findClassifier, openClassifier } from '../io/classify.ts'
 import { adapterSummary } from '../io/dawn.ts'
 import type { Photo } from '../io/image.ts'
@@ -18,6 +19,7 @@ import { openAdapter } from './adapter.ts'
 import { type ChosenClassifier, CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
 import { defaultWeights, SHIPPED } from './colorize.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
+import { expectPrecision, PRECISION_OPTION, precisionOf } from './precision.ts'
 
 /** Judges agreement whatever --classifier says: it comes with the package, so that figures can be compared. */
 const JUDGE = 'mobilenet-v1'
@@ -31,6 +33,7 @@ export const evaluateCommand: Command = {
       help: 'weights or a checkpoint (default: the shipped ones, else the best of the newest training below runs/)',
     },
     ...CLASSIFIER_OPTIONS,
+    ...PRECISION_OPTION,
     saturation: {
       value: 'F',
       help: 'multiplies a* and b* of the coloured pictures, but not in the ab error (default 1)',
@@ -81,6 +84,7 @@ interface Setup {
   readonly classVectors: ClassVectorOrigin | null
   readonly judge: Classifier
   readonly saturation: number
+  readonly precision: Precision
   readonly adapter: string
   readonly colourists: Each<Colourist>
 }
@@ -88,22 +92,25 @@ interface Setup {
 /** Opens weights, classifiers and adapter, in this order: what is missing is told without waking the GPU. */
 async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup) => Promise<T>): Promise<T> {
   const { flags } = call
+  const precision = precisionOf(flags)
   const own = await readNetwork(flags.text('weights') ?? (await defaultWeights()), call)
   const shipped = (await isAnotherThanShipped(own.path)) ? await readNetwork(SHIPPED, call) : null
   const judgeFile = (await findClassifier(JUDGE))!
   const gpu = await openAdapter(call)
   try {
+    expectPrecision(gpu, precision)
     const judge = await openClassifier(gpu, judgeFile)
-    const classVector = classVectorsBy(await openChosen(gpu, own.chosen ?? shipped?.chosen ?? null, judge))
+    const chosen = await openChosen(gpu, own.chosen ?? shipped?.chosen ?? null, judge, precision)
+    const classVector = classVectorsBy(chosen)
     const colourist = ({ weights, chosen }: NetworkFile, judged: boolean): Colourist => {
-      const predictor = predictorOf(gpu, weights)
+      const predictor = predictorOf(gpu, weights, precision)
       const colours = async (photo: Photo) =>
         predictor.predict(photo, chosen ? await classVector(photo) : undefined)
       return { saturation, judged, colours }
     }
     return await work({
       ...{ weights: own.path, classVectors: own.chosen?.origin ?? null },
-      ...{ judge, saturation, adapter: adapterSummary(gpu).name },
+      ...{ judge, saturation, precision, adapter: adapterSummary(gpu).name },
       colourists: {
         result: colourist(own, true),
         ...BASELINES,
@@ -131,10 +138,16 @@ async function readNetwork(path: string, call: Call): Promise<NetworkFile> {
 const isAnotherThanShipped = async (path: string) =>
   existsSync(SHIPPED) && (await identity(path)) !== (await identity(SHIPPED))
 
-/** The judge itself where it is the chosen one. */
-async function openChosen(gpu: Gpu, chosen: ChosenClassifier | null, judge: Classifier) {
-  if (!chosen || sameOrigin(chosen.origin, judge.origin)) return chosen && judge
-  return openClassifier(gpu, chosen.file, { fit: chosen.origin.fit })
+/** The judge itself where it is the chosen one; it computes in float32, so that figures can be compared. */
+async function openChosen(
+  gpu: Gpu,
+  chosen: ChosenClassifier | null,
+  judge: Classifier,
+  precision: Precision,
+) {
+  if (!chosen) return null
+  if (precision === 'f32' && sameOrigin(chosen.origin, judge.origin)) return judge
+  return openClassifier(gpu, chosen.file, { fit: chosen.origin.fit, precision })
 }
 
 /** Class vectors by this classifier, if there is one; of each photograph it is asked once, whoever wants to know. */

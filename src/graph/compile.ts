@@ -161,12 +161,7 @@ const halved = (node: Node, half: ReadonlySet<Tensor>) => (dispatch: Dispatch) =
   return bindings.length ? { ...dispatch, half: bindings } : dispatch
 }
 
-function checkBindings(
-  graph: Graph,
-  nodes: readonly Node[],
-  half: ReadonlySet<Tensor>,
-  limit: number,
-): void {
+function checkBindings(graph: Graph, nodes: readonly Node[], half: ReadonlySet<Tensor>, limit: number): void {
   for (const node of nodes) {
     for (const tensor of [...node.inputs, ...node.outputs]) {
       const need = storageBytes(elems(graph.spec(tensor)), half.has(tensor))

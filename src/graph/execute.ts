@@ -1,5 +1,5 @@
-import { type Gpu, GpuError, type Kernel } from '../kernels/gpu.ts'
 import { packHalves, unpackHalves } from '../kernels/float16.ts'
+import { type Gpu, GpuError, type Kernel } from '../kernels/gpu.ts'
 import { formatShape } from '../kernels/op.ts'
 import { packParams } from '../kernels/shader.ts'
 import { PARAMS_ALIGNMENT, type Place, type Plan, type PlannedTensor, type Step } from './compile.ts'
