@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { expectPrecision } from '../src/commands/precision.ts'
+import { EXIT } from '../src/errors.ts'
 import { compile, type Plan } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
@@ -7,6 +9,7 @@ import { findClassifier, openClassifier } from '../src/io/classify.ts'
 import { readPhoto } from '../src/io/image.ts'
 import { conv2dDefaults } from '../src/kernels/conv2d.ts'
 import { halfBits, halfToFloat, toHalf } from '../src/kernels/float16.ts'
+import type { Gpu } from '../src/kernels/gpu.ts'
 import { PORTABLE, type Tensor } from '../src/kernels/op.ts'
 import { measure } from '../src/metrics/measure.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
@@ -116,7 +119,7 @@ function network(factor = 1) {
   const parameters = initialParameters(layout.parameters, random)
   const last = layout.parameters.tensors.find(({ name }) => name === 'decoder.conv5.weight')!
   const length = last.shape.reduce((a, b) => a * b, 1)
-  for (let i = 0; i < length; i++) parameters[last.offset + i] = 0.1 * (random() - 0.5)
+  for (let i = 0; i < length; i++) parameters[last.offset + i] = 100 * (random() - 0.5)
   const statistics = initialStatistics(layout.statistics)
   return { architecture, parameters: parameters.map((w) => w * factor), statistics, metadata: {} }
 }
@@ -146,6 +149,14 @@ describe('colouring with float16', () => {
       'the colours cannot be computed: some value is too large for --precision f16; take f32',
     )
     predictor.destroy()
+  })
+
+  it('is refused where the adapter has no 16-bit floats', () => {
+    const without = { adapterName: 'a', has: () => false } as unknown as Gpu
+    const refused = () => expectPrecision(without, 'f16')
+    expect(refused).toThrow('the adapter a has no 16-bit floats (shader-f16): leave out --precision f16')
+    expect(refused).toThrow(expect.objectContaining({ code: EXIT.noAdapter }))
+    expect(() => expectPrecision(without, 'f32')).not.toThrow()
   })
 
   it('sees the same in photographs', async ({ skip }) => {
