@@ -9,10 +9,12 @@ override RELU = 0u;
 
 struct Params { vectors: u32, pixels: u32, channels: u32 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> v: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
 // What element (or vec4) `at` of x has added; `pixels` is H·W.
 fn source(at: u32) -> u32 {
@@ -21,7 +23,7 @@ fn source(at: u32) -> u32 {
 
 fn element(at: u32) -> f32 {
   let origin = source(at);
-  return v[origin / 4u][origin % 4u];
+  return f32(v[origin / 4u][origin % 4u]);
 }
 
 @compute @workgroup_size(64)
@@ -32,13 +34,13 @@ fn main(
 ) {
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
-  var value = x[i];
+  var value = vec4f(x[i]);
   if (VECTOR == 1u) {
-    value += v[source(i)];
+    value += vec4f(v[source(i)]);
   } else {
     value += vec4f(element(4u * i), element(4u * i + 1u), element(4u * i + 2u), element(4u * i + 3u));
   }
   // not max, which may drop a NaN
   if (RELU == 1u) { value = select(value, vec4f(0.0), value < vec4f(0.0)); }
-  y[i] = value;
+  y[i] = Y(value);
 }

@@ -6,13 +6,15 @@
 
 struct Params { vectors: u32, columns: u32, rowsPerChunk: u32, channels: u32, epsilon: f32 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> gamma: array<f32>;
 @group(0) @binding(3) var<storage, read> beta: array<f32>;
 @group(0) @binding(4) var<storage, read> mean: array<f32>;
 @group(0) @binding(5) var<storage, read> variance: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -29,6 +31,6 @@ fn main(
   let shift = vec4f(beta[c.x], beta[c.y], beta[c.z], beta[c.w]);
   for (var row = rows.x; row < rows.y; row++) {
     let at = row * params.columns + column;
-    y[at] = (x[at] - average) * factor + shift;
+    y[at] = Y((vec4f(x[at]) - average) * factor + shift);
   }
 }

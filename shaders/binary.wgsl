@@ -15,10 +15,12 @@ struct Params {
   b0: u32, b1: u32, b2: u32, b3: u32, b4: u32, b5: u32,
 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4f>;
 @group(0) @binding(2) var<storage, read> b: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
 fn apply(left: vec4f, right: vec4f) -> vec4f {
   if (OPERATION == 0u) { return left + right; }
@@ -39,12 +41,12 @@ fn source_b(at: u32) -> u32 {
 
 fn element_a(at: u32) -> f32 {
   let origin = source_a(at);
-  return a[origin / 4u][origin % 4u];
+  return f32(a[origin / 4u][origin % 4u]);
 }
 
 fn element_b(at: u32) -> f32 {
   let origin = source_b(at);
-  return b[origin / 4u][origin % 4u];
+  return f32(b[origin / 4u][origin % 4u]);
 }
 
 @compute @workgroup_size(64)
@@ -59,13 +61,13 @@ fn main(
   if (VECTOR == 1u) {
     var left: vec4f;
     var right: vec4f;
-    if (params.a5 == 0u) { left = vec4f(element_a(at)); } else { left = a[source_a(at) / 4u]; }
-    if (params.b5 == 0u) { right = vec4f(element_b(at)); } else { right = b[source_b(at) / 4u]; }
-    y[i] = apply(left, right);
+    if (params.a5 == 0u) { left = vec4f(element_a(at)); } else { left = vec4f(a[source_a(at) / 4u]); }
+    if (params.b5 == 0u) { right = vec4f(element_b(at)); } else { right = vec4f(b[source_b(at) / 4u]); }
+    y[i] = Y(apply(left, right));
   } else {
-    y[i] = apply(
+    y[i] = Y(apply(
       vec4f(element_a(at), element_a(at + 1u), element_a(at + 2u), element_a(at + 3u)),
       vec4f(element_b(at), element_b(at + 1u), element_b(at + 2u), element_b(at + 3u)),
-    );
+    ));
   }
 }

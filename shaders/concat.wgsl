@@ -5,9 +5,11 @@
 
 struct Params { elems: u32, run: u32, stride: u32, start: u32 }
 
+alias Y = f32;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -17,5 +19,5 @@ fn main(
 ) {
   let at = workgroup_number(group, groups) * 64u + lane;
   if (at >= params.elems) { return; }
-  y[at / params.run * params.stride + params.start + at % params.run] = x[at];
+  y[at / params.run * params.stride + params.start + at % params.run] = Y(x[at]);
 }

@@ -20,12 +20,14 @@ struct Params {
   yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
 }
 
+alias Y = f32;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> residual: array<f32>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -52,11 +54,11 @@ fn main(
       let pixel = ((n * params.H + h) * params.W + v) * params.C + first_channel;
       let tap = (r * params.S + s) * params.channelsPerGroup * params.K + k;
       for (var c = 0u; c < params.channelsPerGroup; c++) {
-        sum += x[pixel + c] * w[tap + c * params.K];
+        sum += f32(x[pixel + c]) * f32(w[tap + c * params.K]);
       }
     }
   }
-  if (HAS_BIAS == 1u) { sum += bias[k]; }
-  if (HAS_RESIDUAL == 1u) { sum = residual[at] + params.residualScale * sum; }
-  y[at / params.K * params.yChannels + params.yStart + k] = activate(vec4f(sum), params.low, params.high).x;
+  if (HAS_BIAS == 1u) { sum += f32(bias[k]); }
+  if (HAS_RESIDUAL == 1u) { sum = f32(residual[at]) + params.residualScale * sum; }
+  y[at / params.K * params.yChannels + params.yStart + k] = Y(activate(vec4f(sum), params.low, params.high).x);
 }

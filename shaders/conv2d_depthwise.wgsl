@@ -20,12 +20,14 @@ struct Params {
   channelsPerGroup: u32, yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -49,10 +51,10 @@ fn main(
     if (h >= params.H) { continue; }
     let image_row = (row / params.OH * params.H + h) * params.W;
     for (var s = 0u; s < params.S; s++) {
-      let weight = w[(r * params.S + s) * C4 + c4];
+      let weight = vec4f(w[(r * params.S + s) * C4 + c4]);
       for (var p = 0u; p < PIXELS; p++) {
         let column = (first_ow + p) * params.strideW + s * params.dilationW - params.padLeft;
-        let value = x[(image_row + min(column, params.W - 1u)) * C4 + c4];
+        let value = vec4f(x[(image_row + min(column, params.W - 1u)) * C4 + c4]);
         sum[p] += select(vec4f(0.0), value, column < params.W) * weight;
       }
     }
@@ -62,8 +64,8 @@ fn main(
     if (first_ow + p >= params.OW) { continue; }
     let pixel = row * params.OW + first_ow + p;
     var value = sum[p];
-    if (HAS_BIAS == 1u) { value += bias[c4]; }
-    if (HAS_RESIDUAL == 1u) { value = residual[pixel * C4 + c4] + params.residualScale * value; }
-    y[(pixel * params.yChannels + params.yStart) / 4u + c4] = activate(value, params.low, params.high);
+    if (HAS_BIAS == 1u) { value += vec4f(bias[c4]); }
+    if (HAS_RESIDUAL == 1u) { value = vec4f(residual[pixel * C4 + c4]) + params.residualScale * value; }
+    y[(pixel * params.yChannels + params.yStart) / 4u + c4] = Y(activate(value, params.low, params.high));
   }
 }

@@ -30,12 +30,14 @@ struct Params {
   pixels: u32, yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -73,11 +75,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
       }
       for (var c = 0u; c < params.C; c++) {
         var weight: array<vec4f, VEC>;
-        for (var v = 0u; v < VEC; v++) { weight[v] = w[tap + k4[v]]; }
+        for (var v = 0u; v < VEC; v++) { weight[v] = vec4f(w[tap + k4[v]]); }
         tap += K4;
         // a loop of its own: some compilers unroll only short ones, and sums that are not unrolled are not in registers
         var loaded: array<f32, LOADS>;
-        for (var q = 0u; q < LOADS; q++) { loaded[q] = select(0.0, x[at[q] + c], inside[q]); }
+        for (var q = 0u; q < LOADS; q++) { loaded[q] = select(0.0, f32(x[at[q] + c]), inside[q]); }
         for (var q = 0u; q < LOADS; q++) {
           for (var i = 0u; i < LX; i++) {
             let value = subgroupShuffle(loaded[q], i * LY + row);
@@ -95,9 +97,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     for (var v = 0u; v < VEC; v++) {
       if (first_k4 + v * LX >= K4) { continue; }
       var value = sum[p * VEC + v];
-      if (HAS_BIAS == 1u) { value += bias[k4[v]]; }
-      if (HAS_RESIDUAL == 1u) { value = residual[pixel * K4 + k4[v]] + params.residualScale * value; }
-      y[(pixel * params.yChannels + params.yStart) / 4u + k4[v]] = activate(value, params.low, params.high);
+      if (HAS_BIAS == 1u) { value += vec4f(bias[k4[v]]); }
+      if (HAS_RESIDUAL == 1u) { value = vec4f(residual[pixel * K4 + k4[v]]) + params.residualScale * value; }
+      y[(pixel * params.yChannels + params.yStart) / 4u + k4[v]] = Y(activate(value, params.low, params.high));
     }
   }
 }

@@ -24,12 +24,14 @@ struct Params {
   yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(LX, LY)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
@@ -59,9 +61,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       let tap = (r * params.S + s) * params.C * K4;
       for (var c = 0u; c < params.C; c++) {
         var weight: array<vec4f, VEC>;
-        for (var v = 0u; v < VEC; v++) { weight[v] = w[tap + c * K4 + k4[v]]; }
+        for (var v = 0u; v < VEC; v++) { weight[v] = vec4f(w[tap + c * K4 + k4[v]]); }
         for (var p = 0u; p < PIXELS; p++) {
-          let value = select(0.0, x[pixel[p] + c], inside[p]);
+          let value = select(0.0, f32(x[pixel[p] + c]), inside[p]);
           for (var v = 0u; v < VEC; v++) { sum[p * VEC + v] += value * weight[v]; }
         }
       }
@@ -73,10 +75,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     for (var p = 0u; p < PIXELS; p++) {
       if (first_ow + p >= params.OW) { continue; }
       var value = sum[p * VEC + v];
-      if (HAS_BIAS == 1u) { value += bias[k4[v]]; }
+      if (HAS_BIAS == 1u) { value += vec4f(bias[k4[v]]); }
       let at = group.y * params.OW + first_ow + p;
-      if (HAS_RESIDUAL == 1u) { value = residual[at * K4 + k4[v]] + params.residualScale * value; }
-      y[(at * params.yChannels + params.yStart) / 4u + k4[v]] = activate(value, params.low, params.high);
+      if (HAS_RESIDUAL == 1u) { value = vec4f(residual[at * K4 + k4[v]]) + params.residualScale * value; }
+      y[(at * params.yChannels + params.yStart) / 4u + k4[v]] = Y(activate(value, params.low, params.high));
     }
   }
 }

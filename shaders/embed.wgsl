@@ -9,9 +9,11 @@ override VECTOR = 1u;
 
 struct Params { vectors: u32, run: u32, stride: u32, start: u32 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
 // Position in x's run; before the run it wraps around to a huge number, so one comparison covers both sides.
 fn column(at: u32) -> u32 {
@@ -22,7 +24,7 @@ fn element(at: u32) -> f32 {
   let j = column(at);
   if (j >= params.run) { return 0.0; }
   let origin = at / params.stride * params.run + j;
-  return x[origin / 4u][origin % 4u];
+  return f32(x[origin / 4u][origin % 4u]);
 }
 
 @compute @workgroup_size(64)
@@ -35,8 +37,8 @@ fn main(
   if (i >= params.vectors) { return; }
   if (VECTOR == 1u) {
     let j = column(i);
-    if (j < params.run) { y[i] = x[i / params.stride * params.run + j]; } else { y[i] = vec4f(0.0); }
+    if (j < params.run) { y[i] = Y(x[i / params.stride * params.run + j]); } else { y[i] = Y(); }
   } else {
-    y[i] = vec4f(element(4u * i), element(4u * i + 1u), element(4u * i + 2u), element(4u * i + 3u));
+    y[i] = Y(vec4f(element(4u * i), element(4u * i + 1u), element(4u * i + 2u), element(4u * i + 3u)));
   }
 }

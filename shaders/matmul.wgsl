@@ -19,11 +19,13 @@ struct Params {
   b0: u32, b1: u32, b2: u32, b3: u32, b4: u32, b5: u32,
 }
 
+alias Y = f32;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(LX, LY)
 fn main(
@@ -53,9 +55,9 @@ fn main(
   var sum: array<f32, ROWS * COLUMNS>;
   for (var k = 0u; k < params.K; k++) {
     var right: array<f32, COLUMNS>;
-    for (var j = 0u; j < COLUMNS; j++) { right[j] = b[b_matrix + k * params.N + column[j]]; }
+    for (var j = 0u; j < COLUMNS; j++) { right[j] = f32(b[b_matrix + k * params.N + column[j]]); }
     for (var i = 0u; i < ROWS; i++) {
-      let left = a[row[i] + k];
+      let left = f32(a[row[i] + k]);
       for (var j = 0u; j < COLUMNS; j++) { sum[i * COLUMNS + j] += left * right[j]; }
     }
   }
@@ -65,8 +67,8 @@ fn main(
     for (var j = 0u; j < COLUMNS; j++) {
       if (first_n + j * LX >= params.N) { continue; }
       var value = sum[i * COLUMNS + j];
-      if (HAS_BIAS == 1u) { value += bias[column[j]]; }
-      y[(batch * params.M + first_m + i) * params.N + column[j]] = value;
+      if (HAS_BIAS == 1u) { value += f32(bias[column[j]]); }
+      y[(batch * params.M + first_m + i) * params.N + column[j]] = Y(value);
     }
   }
 }

@@ -15,9 +15,11 @@ struct Params {
   value: f32,
 }
 
+alias Y = f32;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
 // The index of x that stands at index i of an axis of length `size`; negative where there is none.
 fn source(i: i32, size: i32) -> i32 {
@@ -50,5 +52,5 @@ fn main(
     stride *= length[axis];
     rest /= size[axis];
   }
-  y[at] = select(params.value, x[select(0, origin, inside)], inside);
+  y[at] = Y(select(params.value, f32(x[select(0, origin, inside)]), inside));
 }

@@ -22,13 +22,15 @@ struct Params {
   yStart: u32, yChannels: u32,
 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
 fn load(at: u32) -> vec4f {
-  if (VECTOR == 1u) { return x[at]; }
-  return vec4f(x[at / 4u][at % 4u]);
+  if (VECTOR == 1u) { return vec4f(x[at]); }
+  return vec4f(f32(x[at / 4u][at % 4u]));
 }
 
 fn pooled(at: u32) -> vec4f {
@@ -68,9 +70,9 @@ fn main(
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
   if (VECTOR == 1u) {
-    y[i / params.C * params.yChannels + params.yStart + i % params.C] = pooled(i);
+    y[i / params.C * params.yChannels + params.yStart + i % params.C] = Y(pooled(i));
   } else {
     let at = 4u * i;
-    y[i] = vec4f(pooled(at).x, pooled(at + 1u).x, pooled(at + 2u).x, pooled(at + 3u).x);
+    y[i] = Y(vec4f(pooled(at).x, pooled(at + 1u).x, pooled(at + 2u).x, pooled(at + 3u).x));
   }
 }

@@ -10,9 +10,11 @@ override MAX = 0u;
 
 struct Params { outer: u32, rows: u32, inner: u32, splits: u32, rowsPerSplit: u32, factor: f32 }
 
+alias Y = f32;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -32,14 +34,14 @@ fn main(
   let base = place / params.splits * params.rows * params.inner + column;
   var result = 0.0;
   if (MAX == 1u) {
-    result = x[base + first * params.inner];
+    result = f32(x[base + first * params.inner]);
     for (var row = first + lane / LANES; row < end; row += 64u / LANES) {
-      result = max(result, x[base + row * params.inner]);
+      result = max(result, f32(x[base + row * params.inner]));
     }
     result = max_lanes(result, lane, LANES);
   } else {
-    for (var row = first + lane / LANES; row < end; row += 64u / LANES) { result += x[base + row * params.inner]; }
+    for (var row = first + lane / LANES; row < end; row += 64u / LANES) { result += f32(x[base + row * params.inner]); }
     result = sum_lanes(result, lane, LANES) * params.factor;
   }
-  if (lane < LANES && c < params.inner) { y[place * params.inner + c] = result; }
+  if (lane < LANES && c < params.inner) { y[place * params.inner + c] = Y(result); }
 }

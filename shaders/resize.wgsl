@@ -8,11 +8,13 @@ override VECTOR = 1u;
 
 struct Params { vectors: u32, H: u32, W: u32, C: u32, OH: u32, OW: u32 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> rows: array<f32>;
 @group(0) @binding(3) var<storage, read> columns: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y: array<Y>;
 
 fn source(at: u32) -> u32 {
   let row = at / params.C / params.OW;
@@ -23,7 +25,7 @@ fn source(at: u32) -> u32 {
 
 fn element(at: u32) -> f32 {
   let origin = source(at);
-  return x[origin / 4u][origin % 4u];
+  return f32(x[origin / 4u][origin % 4u]);
 }
 
 @compute @workgroup_size(64)
@@ -35,9 +37,9 @@ fn main(
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
   if (VECTOR == 1u) {
-    y[i] = x[source(i)];
+    y[i] = Y(x[source(i)]);
   } else {
     let at = 4u * i;
-    y[i] = vec4f(element(at), element(at + 1u), element(at + 2u), element(at + 3u));
+    y[i] = Y(vec4f(element(at), element(at + 1u), element(at + 2u), element(at + 3u)));
   }
 }

@@ -5,9 +5,11 @@
 
 struct Params { vectors: u32, factor: f32 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -17,5 +19,5 @@ fn main(
 ) {
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
-  y[i] = params.factor * x[i];
+  y[i] = Y(params.factor * vec4f(x[i]));
 }

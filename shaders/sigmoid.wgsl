@@ -5,9 +5,11 @@
 
 struct Params { vectors: u32 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -17,6 +19,7 @@ fn main(
 ) {
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
-  let e = exp(-abs(x[i]));
-  y[i] = select(e, vec4f(1.0), x[i] > vec4f(0.0)) / (1.0 + e);
+  let value = vec4f(x[i]);
+  let e = exp(-abs(value));
+  y[i] = Y(select(e, vec4f(1.0), value > vec4f(0.0)) / (1.0 + e));
 }

@@ -9,9 +9,11 @@ override VECTOR = 1u;
 
 struct Params { vectors: u32, run: u32, stride: u32, start: u32 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
 fn source(at: u32) -> u32 {
   return at / params.run * params.stride + params.start + at % params.run;
@@ -19,7 +21,7 @@ fn source(at: u32) -> u32 {
 
 fn element(at: u32) -> f32 {
   let origin = source(at);
-  return x[origin / 4u][origin % 4u];
+  return f32(x[origin / 4u][origin % 4u]);
 }
 
 @compute @workgroup_size(64)
@@ -31,8 +33,8 @@ fn main(
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
   if (VECTOR == 1u) {
-    y[i] = x[source(i)];
+    y[i] = Y(x[source(i)]);
   } else {
-    y[i] = vec4f(element(4u * i), element(4u * i + 1u), element(4u * i + 2u), element(4u * i + 3u));
+    y[i] = Y(vec4f(element(4u * i), element(4u * i + 1u), element(4u * i + 2u), element(4u * i + 3u)));
   }
 }

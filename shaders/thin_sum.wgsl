@@ -17,11 +17,13 @@ struct Params {
   yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
 }
 
+alias Y = f32;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> z: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -44,7 +46,7 @@ fn main(
     if (h >= params.H || v >= params.W) { continue; }
     sum += z[((n * params.H + h) * params.W + v) * params.columns + tap * params.K + k];
   }
-  if (HAS_BIAS == 1u) { sum += bias[k]; }
-  if (HAS_RESIDUAL == 1u) { sum = residual[at] + params.residualScale * sum; }
-  y[at / params.K * params.yChannels + params.yStart + k] = activate(vec4f(sum), params.low, params.high).x;
+  if (HAS_BIAS == 1u) { sum += f32(bias[k]); }
+  if (HAS_RESIDUAL == 1u) { sum = f32(residual[at]) + params.residualScale * sum; }
+  y[at / params.K * params.yChannels + params.yStart + k] = Y(activate(vec4f(sum), params.low, params.high).x);
 }

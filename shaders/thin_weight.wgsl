@@ -19,6 +19,6 @@ fn main(
   if (at >= params.C * params.columns) { return; }
   let column = at % params.columns;
   let tap = min(column / params.K, params.taps - 1u);
-  let value = w[(tap * params.C + at / params.columns) * params.K + column % params.K];
+  let value = f32(w[(tap * params.C + at / params.columns) * params.K + column % params.K]);
   wide[at] = select(0.0, value, column < params.taps * params.K);
 }

@@ -8,10 +8,12 @@ override VECTOR = 1u;
 
 struct Params { vectors: u32, pixels: u32, A: u32, B: u32 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> v: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
 struct Source { tiled: bool, at: u32 }
 
@@ -25,8 +27,8 @@ fn source(at: u32) -> Source {
 
 fn element(at: u32) -> f32 {
   let origin = source(at);
-  if (origin.tiled) { return v[origin.at / 4u][origin.at % 4u]; }
-  return x[origin.at / 4u][origin.at % 4u];
+  if (origin.tiled) { return f32(v[origin.at / 4u][origin.at % 4u]); }
+  return f32(x[origin.at / 4u][origin.at % 4u]);
 }
 
 @compute @workgroup_size(64)
@@ -39,8 +41,8 @@ fn main(
   if (i >= params.vectors) { return; }
   if (VECTOR == 1u) {
     let origin = source(i);
-    if (origin.tiled) { y[i] = v[origin.at]; } else { y[i] = x[origin.at]; }
+    if (origin.tiled) { y[i] = Y(v[origin.at]); } else { y[i] = Y(x[origin.at]); }
   } else {
-    y[i] = vec4f(element(4u * i), element(4u * i + 1u), element(4u * i + 2u), element(4u * i + 3u));
+    y[i] = Y(vec4f(element(4u * i), element(4u * i + 1u), element(4u * i + 2u), element(4u * i + 3u)));
   }
 }

@@ -13,9 +13,11 @@ struct Params {
   x0: u32, x1: u32, x2: u32, x3: u32, x4: u32, x5: u32,
 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
 fn source(at: u32) -> u32 {
   let size = array<u32, 6>(params.size0, params.size1, params.size2, params.size3, params.size4, params.size5);
@@ -24,7 +26,7 @@ fn source(at: u32) -> u32 {
 
 fn element(at: u32) -> f32 {
   let origin = source(at);
-  return x[origin / 4u][origin % 4u];
+  return f32(x[origin / 4u][origin % 4u]);
 }
 
 @compute @workgroup_size(64)
@@ -37,8 +39,8 @@ fn main(
   if (i >= params.vectors) { return; }
   let at = 4u * i;
   if (VECTOR == 1u) {
-    y[i] = x[source(at) / 4u];
+    y[i] = Y(x[source(at) / 4u]);
   } else {
-    y[i] = vec4f(element(at), element(at + 1u), element(at + 2u), element(at + 3u));
+    y[i] = Y(vec4f(element(at), element(at + 1u), element(at + 2u), element(at + 3u)));
   }
 }

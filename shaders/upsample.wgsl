@@ -9,9 +9,11 @@ override VECTOR = 1u;
 
 struct Params { vectors: u32, W: u32, channels: u32, factor: u32 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
 // Element `at` of y.
 fn element(at: u32) -> f32 {
@@ -19,7 +21,7 @@ fn element(at: u32) -> f32 {
   let ow = pixel % (params.W * params.factor);
   let row = pixel / (params.W * params.factor);
   let source = (row / params.factor * params.W + ow / params.factor) * params.channels + at % params.channels;
-  return x[source / 4u][source % 4u];
+  return f32(x[source / 4u][source % 4u]);
 }
 
 @compute @workgroup_size(64)
@@ -31,7 +33,7 @@ fn main(
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
   if (VECTOR == 1u) {
-    let value = x[i];
+    let value = Y(x[i]);
     let corner = block_corner(i, params.W, params.channels, params.factor);
     for (var a = 0u; a < params.factor; a++) {
       for (var b = 0u; b < params.factor; b++) {
@@ -39,6 +41,6 @@ fn main(
       }
     }
   } else {
-    y[i] = vec4f(element(4u * i), element(4u * i + 1u), element(4u * i + 2u), element(4u * i + 3u));
+    y[i] = Y(vec4f(element(4u * i), element(4u * i + 1u), element(4u * i + 2u), element(4u * i + 3u)));
   }
 }

@@ -29,7 +29,7 @@ fn main(
     for (var j = 0u; j < 6u; j++) {
       let isInside = top + i < params.H && left + j < params.W;
       let pixel = (image + min(top + i, params.H - 1u)) * params.W + min(left + j, params.W - 1u);
-      d[i][j] = select(0.0, x[pixel * params.C + at % params.C], isInside);
+      d[i][j] = select(0.0, f32(x[pixel * params.C + at % params.C]), isInside);
     }
   }
   for (var i = 0u; i < 6u; i++) { d[i] = winograd_input(d[i]); }

@@ -15,11 +15,13 @@ struct Params {
   yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
 }
 
+alias Y = f32;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> m: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read> residual: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -49,9 +51,9 @@ fn main(
       if (top + i >= params.OH || left + j >= params.OW) { continue; }
       let pixel = (image + top + i) * params.OW + left + j;
       var value = column[i];
-      if (HAS_BIAS == 1u) { value += bias[k]; }
-      if (HAS_RESIDUAL == 1u) { value = residual[pixel * params.K + k] + params.residualScale * value; }
-      y[pixel * params.yChannels + params.yStart + k] = activate(vec4f(value), params.low, params.high).x;
+      if (HAS_BIAS == 1u) { value += f32(bias[k]); }
+      if (HAS_RESIDUAL == 1u) { value = f32(residual[pixel * params.K + k]) + params.residualScale * value; }
+      y[pixel * params.yChannels + params.yStart + k] = Y(activate(vec4f(value), params.low, params.high).x);
     }
   }
 }

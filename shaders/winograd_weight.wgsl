@@ -28,7 +28,7 @@ fn main(
   for (var r = 0u; r < 3u; r++) {
     var taps: array<f32, 3>;
     for (var s = 0u; s < 3u; s++) {
-      taps[s] = w[select(r * 3u + s, 8u - r * 3u - s, FLIPPED == 1u) * pairs + pair];
+      taps[s] = f32(w[select(r * 3u + s, 8u - r * 3u - s, FLIPPED == 1u) * pairs + pair]);
     }
     rows[r] = winograd_weight(taps);
   }

@@ -11,6 +11,7 @@ import {
   type Summary,
   summarise,
 } from './evaluate.ts'
+import type { Precision } from './graph/half.ts'
 import { type Photo, readPhoto } from './io/image.ts'
 import { contactSheet, type SheetRow } from './io/sheet.ts'
 import type { ClassVectorOrigin } from './model/classifier.ts'
@@ -28,6 +29,7 @@ export interface Evaluation {
   /** Name of the classifier that judged agreement. */
   readonly judge: string
   readonly saturation: number
+  readonly precision: Precision
   readonly adapter: string
   /** File of the contact sheet. */
   readonly report: string | null
@@ -126,9 +128,9 @@ export function evaluationText(evaluation: Evaluation): string {
   ].join('\n')
 }
 
-const heading = ({ evaluated, weights, classVectors, judge, saturation, adapter }: Evaluation) => [
+const heading = ({ evaluated, weights, classVectors, judge, saturation, precision, adapter }: Evaluation) => [
   `${evaluated.length} ${evaluated.length === 1 ? 'picture' : 'pictures'} in the colours of ${weights} (${adapter})`,
-  `class vector: ${classVectors ? `${classVectors.classifier} (${classVectors.fit})` : 'none'} · agreement judged by ${judge} · saturation ${saturation}`,
+  `class vector: ${classVectors ? `${classVectors.classifier} (${classVectors.fit})` : 'none'} · agreement judged by ${judge} · ${precision} · saturation ${saturation}`,
 ]
 
 const toShipped = (evaluated: readonly Evaluated[]) => differenceTo(evaluated, ({ shipped }) => shipped)

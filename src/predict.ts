@@ -1,7 +1,10 @@
-import { compile } from './graph/compile.ts'
+import { compile, type Plan } from './graph/compile.ts'
 import { Executor, type NamedBuffers, Variables } from './graph/execute.ts'
+import type { Precision } from './graph/half.ts'
+import { type FixedVariables, rewriteForInference } from './graph/rewrite.ts'
 import { bands, networkLightness, type Photo, resize, upsampleAb } from './io/image.ts'
 import { labToSrgb, lightness } from './io/lab.ts'
+import { expectFinite } from './io/trouble.ts'
 import type { Weights } from './io/weights.ts'
 import { trainingOf } from './io/weights.ts'
 import type { Gpu } from './kernels/gpu.ts'
@@ -36,17 +39,22 @@ export const GRAY = oneColour(0, 0)
 export class Predictor {
   readonly #plans = new Map<string, Executor>()
 
-  /** @param size the shorter side of a picture as the network sees it: what it was trained at */
+  /**
+   * @param size the shorter side of a picture as the network sees it: what it was trained at
+   * @param halved the weights, where each plan is to have its own as float16, and to compute from float16 values
+   */
   constructor(
     private readonly gpu: Gpu,
     private readonly architecture: Architecture,
     private readonly variables: NamedBuffers,
     private readonly size: number,
+    private readonly halved: FixedVariables | null = null,
   ) {}
 
   /**
    * The colours of `photo`, whose own colours are not looked at: only its lightness reaches the network.
    * @param features class probabilities; none means a vector of zeros
+   * @throws UserError when a value in between was too large for float16
    */
   async predict(photo: Photo, features?: Float32Array): Promise<SmallAb> {
     const { width, height } = networkSize(photo, this.size)
@@ -55,6 +63,7 @@ export class Predictor {
     executor.upload('L', networkLightness(seen.rgb))
     executor.upload('features', features ?? new Float32Array(this.architecture.classes))
     const [ab] = await executor.run(['ab'])
+    if (this.halved) expectFinite(ab!, 'the colours')
     return { ab: ab!, width, height }
   }
 
@@ -70,12 +79,18 @@ export class Predictor {
     this.#plans.delete(key)
     if (!executor) {
       if (this.#plans.size >= MAX_PLANS) this.#evict()
-      const graph = inferenceGraph(this.architecture, { batch: 1, width, height })
-      const plan = compile(graph, this.gpu.device.limits.maxStorageBufferBindingSize, this.gpu.traits)
-      executor = await Executor.create(this.gpu, plan, this.variables)
+      executor = await Executor.create(this.gpu, this.#plan(width, height), this.variables)
     }
     this.#plans.set(key, executor)
     return executor
+  }
+
+  #plan(width: number, height: number): Plan {
+    const { device, traits } = this.gpu
+    const graph = inferenceGraph(this.architecture, { batch: 1, width, height })
+    const limit = device.limits.maxStorageBufferBindingSize
+    if (!this.halved) return compile(graph, limit, traits)
+    return compile(rewriteForInference(graph, this.halved), limit, traits, { precision: 'f16' })
   }
 
   #evict(): void {
@@ -90,11 +105,17 @@ export class Predictor {
 export function predictorOf(
   gpu: Gpu,
   { architecture, parameters, statistics, metadata }: Weights & { metadata: Record<string, string> },
+  precision: Precision = 'f32',
 ): Predictor {
+  const size = trainingOf(metadata).size ?? DEFAULT_SIZE
   const variables = new Variables(gpu)
+  if (precision === 'f16') {
+    const halved = new Map(Object.entries({ parameters, statistics }))
+    return new Predictor(gpu, architecture, variables, size, halved)
+  }
   variables.set('parameters', parameters)
   variables.set('statistics', statistics)
-  return new Predictor(gpu, architecture, variables, trainingOf(metadata).size ?? DEFAULT_SIZE)
+  return new Predictor(gpu, architecture, variables, size)
 }
 
 /** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of 8. */

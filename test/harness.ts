@@ -3,6 +3,7 @@ import { backward } from '../src/autograd/backward.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
 import { loadShader, openGpu } from '../src/io/dawn.ts'
+import { toHalf } from '../src/kernels/float16.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import { getOp, type OpName, ops } from '../src/kernels/index.ts'
 import {
@@ -65,6 +66,8 @@ export interface Row {
   readonly slice?: Slice | undefined
   /** What computes it, where there are several ways; what the operator chooses for any adapter unless given. */
   readonly dispatches?: readonly Dispatch[]
+  /** What is stored as float16: the inputs that the operator can read so, the output. */
+  readonly half?: { readonly inputs: boolean; readonly output: boolean }
   /** float32 values, so that GPU and reference start from the same numbers. */
   readonly inputs: readonly Float32Array[]
 }
@@ -110,6 +113,21 @@ export function variantsOf(row: Row): Row[] {
   }
   return [...variants.values()]
 }
+
+/** A row whose operands lie in memory as float16, or its output, or both; from numbers that float16 has. */
+export function inHalf(row: Row, half: { inputs: boolean; output: boolean }): Row {
+  const name = (isHalf: boolean) => (isHalf ? 'f16' : 'f32')
+  const title = `${name(half.inputs)} to ${name(half.output)} ${row.title}`
+  return {
+    ...row,
+    half,
+    title,
+    inputs: row.inputs.map((x, i) => (isHalfInput({ ...row, half }, i) ? x.map(toHalf) : x)),
+  }
+}
+
+export const isHalfInput = ({ op, half }: Row, i: number) =>
+  half?.inputs === true && (op.half === 'all' || (op.half?.includes(i) ?? false))
 
 /** The dispatches of a row, its first output a slice if the row says so. */
 export const dispatchesOf = (row: Row): readonly Dispatch[] =>

@@ -1,7 +1,8 @@
+import { halfBits, unpackHalves } from '../src/kernels/float16.ts'
 import { type Gpu, GpuError } from '../src/kernels/gpu.ts'
 import { type Dispatch, elems, type Ref, type Slice, type Spec } from '../src/kernels/op.ts'
 import { packParams } from '../src/kernels/shader.ts'
-import { dispatchesOf, float64, outputSpecs, type Row } from './harness.ts'
+import { dispatchesOf, float64, isHalfInput, outputSpecs, type Row } from './harness.ts'
 import { type Comparison, compare, reductionLength } from './tolerance.ts'
 
 /**
@@ -29,8 +30,10 @@ const POISONS: readonly Poison[] = [
 interface Guarded {
   readonly label: string
   readonly buffer: GPUBuffer
-  readonly before: Float32Array
+  /** Bits of all elements, guards included. */
+  readonly before: Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>
   readonly elemCount: number
+  readonly half: boolean
 }
 
 export interface Launch {
@@ -42,7 +45,9 @@ export interface Launch {
 export async function launch(gpu: Gpu, row: Row, poison: Poison): Promise<Launch> {
   const outputs = outputSpecs(row)
   const dispatches = dispatchesOf(row)
-  const inputs = row.inputs.map((data, i) => guarded(gpu, `input ${i}`, data.length, poison, data))
+  const inputs = row.inputs.map((data, i) =>
+    guarded(gpu, `input ${i}`, data.length, poison, isHalfInput(row, i), data),
+  )
   const results = outputs.map((spec, i) => {
     const operand = row.op.inPlace?.[i] ?? null
     return guarded(
@@ -50,6 +55,7 @@ export async function launch(gpu: Gpu, row: Row, poison: Poison): Promise<Launch
       `output ${i}`,
       i === 0 ? wideElems(row, spec) : elems(spec),
       poison,
+      row.half?.output,
       operand === null ? undefined : row.inputs[operand],
     )
   })
@@ -61,19 +67,17 @@ export async function launch(gpu: Gpu, row: Row, poison: Poison): Promise<Launch
       throw new GpuError(`input ${ref.index} is bound twice`)
     return { item, elemCount: item.elemCount }
   }
-  const blocks = await submit(gpu, dispatches, (ref) => binding(find(ref)))
+  const blocks = await submit(gpu, dispatches, find)
   const fixed = await Promise.all([...inputs].map((item) => damageOf(gpu, item, true)))
   const written = await Promise.all(
     [...results, ...scratch.values()].map((item) => damageOf(gpu, item, false)),
   )
-  const data = await Promise.all(
-    results.map((item) => gpu.read(item.buffer, GUARD_ELEMS * 4, item.elemCount * 4)),
-  )
+  const data = await Promise.all(results.map((item) => valuesOf(gpu, item)))
   if (row.slice) {
     const { inside, outside } = cutSlice(data[0]!, outputs[0]!, row.slice)
     data[0] = inside
-    if (outside.some((value) => !Object.is(value, Math.fround(poison.value))))
-      fixed.push(['output 0: other channels'])
+    const [untouched] = floats(Float32Array.of(poison.value), row.half?.output ?? false)
+    if (outside.some((value) => !Object.is(value, untouched))) fixed.push(['output 0: other channels'])
   }
   for (const { buffer } of [...inputs, ...results, ...scratch.values()]) gpu.pool.give(buffer)
   for (const block of blocks) gpu.pool.give(block)
@@ -92,19 +96,39 @@ function cutSlice(wide: Float32Array, { shape }: Spec, { channels, offset }: Sli
 
 const wholeVectors = (elemCount: number) => Math.ceil(elemCount / 4) * 4
 
-function guarded(gpu: Gpu, label: string, elemCount: number, poison: Poison, data?: Float32Array): Guarded {
+function guarded(
+  gpu: Gpu,
+  label: string,
+  elemCount: number,
+  poison: Poison,
+  half = false,
+  data?: Float32Array,
+): Guarded {
   const total = wholeVectors(elemCount) + 2 * GUARD_ELEMS
-  const before = new Float32Array(total).fill(poison.value)
-  const bits = new Uint32Array(before.buffer)
+  const before = bitsIn(new Float32Array(total).fill(poison.value), half)
   // another number in each kind of buffer: a kernel that mixes two of them must not get the old one back
-  const guardBits = poison.guardBits ^ (label.charCodeAt(0) << 16)
-  bits.fill(guardBits, 0, GUARD_ELEMS)
-  bits.fill(guardBits, total - GUARD_ELEMS)
-  if (data) before.set(data, GUARD_ELEMS)
+  const guardBits = poison.guardBits ^ (label.charCodeAt(0) << (half ? 8 : 16))
+  before.fill(guardBits, 0, GUARD_ELEMS)
+  before.fill(guardBits, total - GUARD_ELEMS)
+  if (data) before.set(bitsIn(data, half), GUARD_ELEMS)
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
-  const buffer = gpu.pool.take(total * 4, usage, label)
+  const buffer = gpu.pool.take(before.byteLength, usage, label)
   gpu.device.queue.writeBuffer(buffer, 0, before)
-  return { label, buffer, before, elemCount }
+  return { label, buffer, before, elemCount, half }
+}
+
+const bitsIn = (data: Float32Array, half: boolean) =>
+  half ? Uint16Array.from(data, halfBits) : new Uint32Array(data.slice().buffer)
+
+/** The numbers as they come back from memory. */
+const floats = (data: Float32Array, half: boolean) =>
+  half ? unpackHalves(Uint16Array.from(data, halfBits)) : data
+
+async function valuesOf(gpu: Gpu, { buffer, elemCount, half }: Guarded): Promise<Float32Array> {
+  const bytes = half ? 2 : 4
+  const size = wholeVectors(elemCount) * bytes
+  const data = await gpu.read(buffer, GUARD_ELEMS * bytes, size)
+  return (half ? unpackHalves(new Uint16Array(data.buffer)) : data).subarray(0, elemCount)
 }
 
 function scratchOf(gpu: Gpu, dispatches: readonly Dispatch[], poison: Poison): Map<number, Guarded> {
@@ -116,20 +140,24 @@ function scratchOf(gpu: Gpu, dispatches: readonly Dispatch[], poison: Poison): M
 }
 
 function binding({ item, elemCount }: { item: Guarded; elemCount: number }): GPUBufferBinding {
-  return { buffer: item.buffer, offset: GUARD_ELEMS * 4, size: (wholeVectors(elemCount) + GUARD_ELEMS) * 4 }
+  const { BYTES_PER_ELEMENT } = item.before
+  const size = (wholeVectors(elemCount) + GUARD_ELEMS) * BYTES_PER_ELEMENT
+  return { buffer: item.buffer, offset: GUARD_ELEMS * BYTES_PER_ELEMENT, size }
 }
 
 /** Submits the dispatches once; returns their parameter blocks, to be given back when all is read. */
 async function submit(
   gpu: Gpu,
   dispatches: readonly Dispatch[],
-  bind: (ref: Ref) => GPUBufferBinding,
+  find: (ref: Ref) => { item: Guarded; elemCount: number },
 ): Promise<GPUBuffer[]> {
   const blocks: GPUBuffer[] = []
   const encoder = gpu.device.createCommandEncoder()
   const pass = encoder.beginComputePass()
   for (const { shader, constants, params, bindings, workgroups } of dispatches) {
-    const kernel = await gpu.kernel(shader, constants)
+    const bound = bindings.map(find)
+    const half = bound.flatMap(({ item }, i) => (item.half ? [i] : []))
+    const kernel = await gpu.kernel(shader, constants, half)
     const packed = packParams(kernel.shader, params)
     let block: GPUBuffer | null = null
     if (packed.length) {
@@ -139,7 +167,7 @@ async function submit(
       blocks.push(block)
     }
     pass.setPipeline(kernel.pipeline)
-    pass.setBindGroup(0, gpu.bindGroup(kernel, shader, block && { buffer: block }, bindings.map(bind)))
+    pass.setBindGroup(0, gpu.bindGroup(kernel, shader, block && { buffer: block }, bound.map(binding)))
     pass.dispatchWorkgroups(...workgroups)
   }
   pass.end()
@@ -153,10 +181,10 @@ async function damageOf(
   { label, buffer, before, elemCount }: Guarded,
   dataToo: boolean,
 ): Promise<string[]> {
-  const now = new Uint32Array((await gpu.read(buffer)).buffer)
-  const then = new Uint32Array(before.buffer)
+  const { buffer: bytes } = await gpu.read(buffer)
+  const now = before instanceof Uint16Array ? new Uint16Array(bytes) : new Uint32Array(bytes)
   const end = GUARD_ELEMS + wholeVectors(elemCount)
-  const at = now.findIndex((bits, i) => bits !== then[i] && (dataToo || i < GUARD_ELEMS || i >= end))
+  const at = now.findIndex((bits, i) => bits !== before[i] && (dataToo || i < GUARD_ELEMS || i >= end))
   return at < 0 ? [] : [`${label}: element ${at - GUARD_ELEMS} of ${elemCount} was overwritten`]
 }
 
@@ -173,7 +201,7 @@ export async function verify(gpu: Gpu, row: Row): Promise<Verdict> {
   const runs: Launch[] = []
   for (const poison of POISONS) runs.push(await launch(gpu, row, poison))
   const K = reductionLength(row.name, row.specs, row.attrs)
-  const comparisons = want.map((expected, i) => compare(runs[0]!.outputs[i]!, expected, K))
+  const comparisons = want.map((expected, i) => compare(runs[0]!.outputs[i]!, expected, K, row.half?.output))
   const problems = runs.flatMap(({ damage }) => damage)
   for (const { share, worst } of comparisons) if (!(share <= 1)) problems.push(worst)
   const [first, second] = runs.map(({ outputs }) => outputs.map(bitsOf).join())

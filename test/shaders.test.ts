@@ -77,6 +77,15 @@ describe('the shader loader', () => {
     expect(shader.overrides).toEqual({ M: 2 })
   })
 
+  it('stores float16 in the bindings that it is told, by their aliases where they have one', () => {
+    const { code } = specialize(loadShader, 'conv2d_subgroup', {}, [0, 1, 4])
+    expect(code).toMatch(/^enable f16;\nenable subgroups;/)
+    expect(code).toContain('x: array<f16>;')
+    expect(code).toContain('w: array<vec4h>;')
+    expect(code).toContain('bias: array<vec4f>;')
+    expect(code).toContain('alias Y = vec4h;')
+  })
+
   it('refuses a constant that has no line in the file', () => {
     expect(() => specialize(load, 'a', { K: 1 })).toThrow('no line "const K = …;" or "override K = …;"')
   })

@@ -1,3 +1,4 @@
+import { HALF_OVERFLOW } from '../src/kernels/float16.ts'
 import type { OpName } from '../src/kernels/index.ts'
 import { elems, type Spec } from '../src/kernels/op.ts'
 
@@ -13,6 +14,9 @@ import { elems, type Spec } from '../src/kernels/op.ts'
  */
 export const ATOL = 1e-5
 export const RTOL = 1.3e-6
+/** What storing a number as float16 adds: half a step of its 11 significant bits, and of the least of all steps. */
+export const HALF_RTOL = 2 ** -11
+export const HALF_ATOL = 2 ** -25
 
 export interface Comparison {
   /** The largest error ÷ allowance; above 1 fails. */
@@ -21,12 +25,21 @@ export interface Comparison {
   readonly worst: string
 }
 
-/** Compares in the sense above. NaN and infinities must stand where the reference has them. */
-export function compare(got: ArrayLike<number>, want: ArrayLike<number>, K: number): Comparison {
+/**
+ * Compares in the sense above. NaN and infinities must stand where the reference has them, with `half` also an infinity
+ * where float16 has no number.
+ */
+export function compare(
+  got: ArrayLike<number>,
+  exact: ArrayLike<number>,
+  K: number,
+  half = false,
+): Comparison {
+  const want = half ? Float64Array.from(exact, overflowed) : exact
   if (got.length < want.length)
     return { share: Number.POSITIVE_INFINITY, worst: `only ${got.length} of ${want.length} elements` }
-  const atol = ATOL * rootMeanSquare(want)
-  const rtol = RTOL * Math.sqrt(K)
+  const atol = ATOL * rootMeanSquare(want) + (half ? HALF_ATOL : 0)
+  const rtol = RTOL * Math.sqrt(K) + (half ? HALF_RTOL : 0)
   let [share, at] = [-1, 0]
   for (let i = 0; i < want.length; i++) {
     const used = shareUsed(got[i]!, want[i]!, atol, rtol)
@@ -35,6 +48,9 @@ export function compare(got: ArrayLike<number>, want: ArrayLike<number>, K: numb
   const allowed = atol + rtol * Math.abs(want[at]!)
   return { share, worst: `element ${at}: ${got[at]}, not ${want[at]} (allowed ±${allowed.toExponential(1)})` }
 }
+
+const overflowed = (value: number) =>
+  Math.abs(value) < HALF_OVERFLOW ? value : value * Number.POSITIVE_INFINITY
 
 function shareUsed(got: number, want: number, atol: number, rtol: number): number {
   if (!Number.isFinite(want) || !Number.isFinite(got))

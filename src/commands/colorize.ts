@@ -17,6 +17,7 @@ import { openAdapter } from './adapter.ts'
 import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 import { checkPicture } from './picture.ts'
+import { expectPrecision, PRECISION_OPTION, precisionOf } from './precision.ts'
 
 /** The weights that come with the package, once there are some. */
 export const SHIPPED = fileURLToPath(new URL('../../weights/lite.safetensors', import.meta.url))
@@ -39,6 +40,7 @@ export const colorizeCommand: Command = {
       help: 'weights or a checkpoint (default: the shipped ones, else the best of the newest training below runs/)',
     },
     ...CLASSIFIER_OPTIONS,
+    ...PRECISION_OPTION,
     saturation: { value: 'F', help: `multiplies a* and b* (default ${SATURATION}); 0 is grey` },
     compare: { help: 'also writes NAME.compare.png, grey beside coloured' },
     sheet: {
@@ -73,14 +75,17 @@ export const colorizeCommand: Command = {
 /** Opens weights, classifier and adapter, in this order: bad files are told without waking the GPU. */
 async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>): Promise<T> {
   const { flags } = call
+  const precision = precisionOf(flags)
   const path = flags.text('weights') ?? (await defaultWeights())
   const weights = await readWeights(path)
   expectTrained(path, weights)
   const chosen = await classifierFor(path, weights.metadata, call)
   const gpu = await openAdapter(call)
   try {
-    const classifier = chosen && (await openClassifier(gpu, chosen.file, { fit: chosen.origin.fit }))
-    return await work({ predictor: predictorOf(gpu, weights), classifier })
+    expectPrecision(gpu, precision)
+    const classifier =
+      chosen && (await openClassifier(gpu, chosen.file, { fit: chosen.origin.fit, precision }))
+    return await work({ predictor: predictorOf(gpu, weights, precision), classifier })
   } finally {
     gpu.destroy()
   }

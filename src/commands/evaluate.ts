@@ -3,6 +3,7 @@ import { identity } from '../colorize.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { BASELINES, type Colourist, type Each, evaluate, type Failure } from '../evaluate.ts'
 import { evaluationJson, evaluationText, reportSheet } from '../evaluation.ts'
+import type { Precision } from '../graph/half.ts'
 import { type Classifier, findClassifier, openClassifier } from '../io/classify.ts'
 import { adapterSummary } from '../io/dawn.ts'
 import type { Photo } from '../io/image.ts'
@@ -18,6 +19,7 @@ import { type ChosenClassifier, CLASSIFIER_OPTIONS, classifierFor } from './clas
 import { defaultWeights, SHIPPED } from './colorize.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 import { checkPicture } from './picture.ts'
+import { expectPrecision, PRECISION_OPTION, precisionOf } from './precision.ts'
 
 /** Judges agreement whatever --classifier says: it comes with the package, so that figures can be compared. */
 const JUDGE = 'mobilenet-v1'
@@ -36,6 +38,7 @@ export const evaluateCommand: Command = {
       help: 'other weights to hold them against, in figures and on the sheet of --report; may be given more than once',
     },
     ...CLASSIFIER_OPTIONS,
+    ...PRECISION_OPTION,
     saturation: {
       value: 'F',
       help: 'multiplies a* and b* of the coloured pictures, but not in the ab error (default 1)',
@@ -78,6 +81,7 @@ interface Setup {
   readonly classVectors: ClassVectorOrigin | null
   readonly judge: Classifier
   readonly saturation: number
+  readonly precision: Precision
   readonly adapter: string
   readonly colourists: Each<Colourist>
 }
@@ -85,6 +89,7 @@ interface Setup {
 /** Opens weights, classifiers and adapter, in this order: what is missing is told without waking the GPU. */
 async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup) => Promise<T>): Promise<T> {
   const { flags } = call
+  const precision = precisionOf(flags)
   const own = await readNetwork(flags.text('weights') ?? (await defaultWeights()), call)
   const shipped = (await isAnotherThanShipped(own.path)) ? await readNetwork(SHIPPED, call) : null
   const others: NetworkFile[] = []
@@ -92,10 +97,11 @@ async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup)
   const judgeFile = (await findClassifier(JUDGE))!
   const gpu = await openAdapter(call)
   try {
+    expectPrecision(gpu, precision)
     const judge = await openClassifier(gpu, judgeFile)
-    const vectorsOf = classVectorsOf(gpu, judge)
+    const vectorsOf = classVectorsOf(gpu, judge, precision)
     const colourist = async ({ weights, chosen }: NetworkFile, judged = false): Promise<Colourist> => {
-      const predictor = predictorOf(gpu, weights)
+      const predictor = predictorOf(gpu, weights, precision)
       const vectors = chosen && (await vectorsOf(chosen))
       const colours = async (photo: Photo) => predictor.predict(photo, await vectors?.(photo))
       return { saturation, judged, colours }
@@ -105,7 +111,7 @@ async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup)
     return await work({
       ...{ weights: own.path, against: others.map(({ path }) => path) },
       ...{ classVectors: own.chosen?.origin ?? null },
-      ...{ judge, saturation, adapter: adapterSummary(gpu).name },
+      ...{ judge, saturation, precision, adapter: adapterSummary(gpu).name },
       colourists: {
         ...{ ...BASELINES, result: await colourist(own, true), against },
         ...(shipped ? { shipped: await colourist(shipped) } : {}),
@@ -132,13 +138,13 @@ async function readNetwork(path: string, call: Call): Promise<NetworkFile> {
 const isAnotherThanShipped = async (path: string) =>
   existsSync(SHIPPED) && (await identity(path)) !== (await identity(SHIPPED))
 
-/** Opens each classifier that is chosen once; the judge is there already. */
-function classVectorsOf(gpu: Gpu, judge: Classifier) {
-  const opened = [{ origin: judge.origin, vectors: classVectorsBy(judge) }]
+/** Opens each classifier that is chosen once. The judge is there already; it computes in float32, so that figures can be compared. */
+function classVectorsOf(gpu: Gpu, judge: Classifier, precision: Precision) {
+  const opened = precision === 'f32' ? [{ origin: judge.origin, vectors: classVectorsBy(judge) }] : []
   return async ({ file, origin }: ChosenClassifier) => {
     const known = opened.find((one) => sameOrigin(one.origin, origin))
     if (known) return known.vectors
-    const vectors = classVectorsBy(await openClassifier(gpu, file, { fit: origin.fit }))
+    const vectors = classVectorsBy(await openClassifier(gpu, file, { fit: origin.fit, precision }))
     opened.push({ origin, vectors })
     return vectors
   }

@@ -12,6 +12,7 @@ import {
   type Traits,
 } from '../kernels/op.ts'
 import { type Graph, GraphError, type Node } from './graph.ts'
+import { halfTensors, type Precision } from './half.ts'
 import { type Alias, lifetimes, resolveAliases, storageBytes } from './memory.ts'
 import { assignSlots, type Item } from './slots.ts'
 
@@ -26,6 +27,8 @@ export interface PlannedTensor extends Place {
   readonly shape: readonly number[]
   /** The tensor is a slice of each row of what lies at the place. */
   readonly slice?: Slice
+  /** Its elements are float16. */
+  readonly half: boolean
 }
 
 /** One dispatch with its memory. */
@@ -40,7 +43,7 @@ export interface Plan {
   readonly slotBytes: readonly number[]
   readonly inputs: ReadonlyMap<string, PlannedTensor>
   readonly outputs: ReadonlyMap<string, PlannedTensor>
-  readonly constants: readonly { readonly place: Place; readonly data: Float32Array }[]
+  readonly constants: readonly { readonly place: PlannedTensor; readonly data: Float32Array }[]
   readonly variables: ReadonlyMap<string, readonly number[]>
   readonly steps: readonly Step[]
   /** What comes before the first run, and before the next one when variables have changed. */
@@ -70,25 +73,34 @@ const UPLOAD = -1
 /** Parameter blocks stand at multiples of this in one uniform buffer (WebGPU's guaranteed offset alignment). */
 export const PARAMS_ALIGNMENT = 256
 
+export interface CompileOptions {
+  /** Does in each run what only weights go into, as where they change, instead of once before. */
+  readonly everyRun?: boolean
+  /** With f16, which needs the feature `shader-f16`, values are float16 where `halfTensors` says so. */
+  readonly precision?: Precision
+}
+
 /**
  * Compiles the part of `graph` that its outputs and variable updates need.
  * @param maxBindingBytes the adapter's `maxStorageBufferBindingSize`; a `BindingLimitError` names the layer above it
  * @param traits the adapter's, `Gpu.traits`; without them the plan runs on any adapter
- * @param everyRun does in each run what only weights go into, as where they change: not once before. The plan is a pure
- *   function of all four
+ * @returns a plan that is a pure function of all four
  */
 export function compile(
   graph: Graph,
   maxBindingBytes: number,
   traits: Traits = PORTABLE,
-  { everyRun = false } = {},
+  { everyRun = false, precision = 'f32' }: CompileOptions = {},
 ): Plan {
   const nodes = liveNodes(graph)
   const aliases = resolveAliases(graph, nodes)
-  const dispatches = new Map(nodes.map((node) => [node.id, dispatchesOf(graph, node, aliases, traits)]))
-  checkBindings(graph, nodes, maxBindingBytes)
+  const half = precision === 'f16' ? halfTensors(graph, nodes, aliases) : new Set<Tensor>()
+  const dispatches = new Map(
+    nodes.map((node) => [node.id, dispatchesOf(graph, node, aliases, traits).map(halved(node, half))]),
+  )
+  checkBindings(graph, nodes, half, maxBindingBytes)
   const prepares = everyRun ? () => false : preparationOf(graph, nodes, aliases)
-  const memory = planMemory(graph, nodes, aliases, dispatches, prepares)
+  const memory = planMemory(graph, nodes, aliases, half, dispatches, prepares)
   const steps = (isWanted: (node: Node, dispatch: Dispatch) => boolean): Step[] =>
     nodes.flatMap((node) =>
       dispatches
@@ -169,10 +181,18 @@ function preparationOf(graph: Graph, nodes: readonly Node[], aliases: Map<Tensor
     isPreparation && bindings.every(({ from, index }) => from !== 'input' || isFixed(node.inputs[index]!))
 }
 
-function checkBindings(graph: Graph, nodes: readonly Node[], limit: number): void {
+/** Says which bindings of a node's dispatches hold float16; scratch never does. */
+const halved = (node: Node, half: ReadonlySet<Tensor>) => (dispatch: Dispatch) => {
+  const isHalf = (ref: Ref) =>
+    ref.from !== 'scratch' && half.has((ref.from === 'input' ? node.inputs : node.outputs)[ref.index]!)
+  const bindings = dispatch.bindings.flatMap((ref, i) => (isHalf(ref) ? [i] : []))
+  return bindings.length ? { ...dispatch, half: bindings } : dispatch
+}
+
+function checkBindings(graph: Graph, nodes: readonly Node[], half: ReadonlySet<Tensor>, limit: number): void {
   for (const node of nodes) {
     for (const tensor of [...node.inputs, ...node.outputs]) {
-      const need = storageBytes(elems(graph.spec(tensor)))
+      const need = storageBytes(elems(graph.spec(tensor)), half.has(tensor))
       if (need > limit) throw new BindingLimitError(node.label, need, limit, graph.shape(tensor))
     }
   }
@@ -195,6 +215,7 @@ function planMemory(
   graph: Graph,
   nodes: readonly Node[],
   aliases: Map<Tensor, Alias>,
+  half: ReadonlySet<Tensor>,
   dispatches: Map<number, Dispatch[]>,
   prepares: IsPreparation,
 ) {
@@ -203,11 +224,11 @@ function planMemory(
   const add = (key: Tensor | string, { bytes, first, last }: Item) =>
     itemOf.set(key, items.push({ bytes, first, last, clashes: new Set() }) - 1)
 
-  const lives = lifetimes(graph, nodes, aliases)
+  const lives = lifetimes(graph, nodes, aliases, half)
   for (const tensor of graph.tensors()) {
     const { kind } = graph.origin(tensor)
     if (aliases.get(tensor)!.root !== tensor || kind === 'variable') continue
-    const bytes = storageBytes(elems(graph.spec(tensor)))
+    const bytes = storageBytes(elems(graph.spec(tensor)), half.has(tensor))
     const life = lives.get(tensor)
     if (kind === 'input') add(tensor, { bytes, first: UPLOAD, last: life?.last ?? UPLOAD })
     else if (kind === 'constant' && life)
@@ -233,13 +254,15 @@ function planMemory(
     const { slot, offsetBytes } = places[itemOf.get(root) ?? -1] ?? { slot: -1, offsetBytes: 0 }
     const buffer = origin.kind === 'variable' ? { variable: origin.name } : { slot }
     const spec = graph.spec(tensor)
-    const sizeBytes = storageBytes(elems(slice ? graph.spec(root) : spec))
+    const isHalf = half.has(tensor)
+    const sizeBytes = storageBytes(elems(slice ? graph.spec(root) : spec), isHalf)
     return {
       buffer,
-      offsetBytes: offsetBytes + offsetElems * 4,
+      offsetBytes: offsetBytes + offsetElems * (isHalf ? 2 : 4),
       sizeBytes,
       shape: spec.shape,
       ...(slice ? { slice } : {}),
+      half: isHalf,
     }
   }
   const placeOf = (node: Node, ref: Ref): Place => {

@@ -1,3 +1,4 @@
+import { packHalves, unpackHalves } from '../kernels/float16.ts'
 import { type Gpu, GpuError, type Kernel } from '../kernels/gpu.ts'
 import { formatShape } from '../kernels/op.ts'
 import { packParams } from '../kernels/shader.ts'
@@ -88,7 +89,7 @@ export class Executor {
     const { gpu, plan } = this
     const steps = [...plan.preparation, ...plan.steps]
     const kernels = await Promise.all(
-      steps.map(({ dispatch }) => gpu.kernel(dispatch.shader, dispatch.constants)),
+      steps.map(({ dispatch: { shader, constants, half } }) => gpu.kernel(shader, constants, half)),
     )
     const bytes = Math.max(steps.length, 1) * PARAMS_ALIGNMENT
     this.#params = gpu.pool.take(bytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, 'parameter blocks')
@@ -235,12 +236,9 @@ export class Executor {
     return { buffer: this.#buffer(place), offset: place.offsetBytes, size: place.sizeBytes }
   }
 
-  #write(place: Place, data: Float32Array): void {
-    this.gpu.device.queue.writeBuffer(
-      this.#buffer(place),
-      place.offsetBytes,
-      data as Float32Array<ArrayBuffer>,
-    )
+  #write(place: PlannedTensor, data: Float32Array): void {
+    const stored = place.half ? packHalves(data) : (data as Float32Array<ArrayBuffer>)
+    this.gpu.device.queue.writeBuffer(this.#buffer(place), place.offsetBytes, stored)
   }
 
   #stage(encoder: GPUCommandEncoder, place: PlannedTensor) {
@@ -257,7 +255,8 @@ export class Executor {
   }
 
   async #readPlace(place: PlannedTensor): Promise<Float32Array> {
-    const data = await this.gpu.read(this.#buffer(place), place.offsetBytes, place.sizeBytes)
+    const stored = await this.gpu.read(this.#buffer(place), place.offsetBytes, place.sizeBytes)
+    const data = place.half ? unpackHalves(new Uint16Array(stored.buffer)) : stored
     const elemCount = place.shape.reduce((a, b) => a * b, 1)
     if (!place.slice) return data.subarray(0, elemCount)
     const { channels, offset } = place.slice

@@ -6,8 +6,8 @@ import type { ViewAttrs } from '../kernels/view.ts'
 import { type Graph, GraphError, type Node } from './graph.ts'
 import type { Item } from './slots.ts'
 
-/** Storage is handed out in whole vec4s: kernels may read and write up to the end of the last one. */
-export const storageBytes = (elemCount: number) => Math.ceil(elemCount / 4) * 16
+/** Storage is handed out in whole vec4s, of float16 with `half`: kernels may read and write up to the end of the last one. */
+export const storageBytes = (elemCount: number, half = false) => Math.ceil(elemCount / 4) * (half ? 8 : 16)
 
 /** Where a tensor lives: an element range of the storage of its root tensor, or a slice of each of its rows. */
 export interface Alias {
@@ -114,12 +114,13 @@ export function lifetimes(
   graph: Graph,
   nodes: readonly Node[],
   aliases: Map<Tensor, Alias>,
+  half: ReadonlySet<Tensor> = new Set(),
 ): Map<Tensor, Item> {
   const result = new Map<Tensor, Item>()
   const touch = (tensor: Tensor, when: number) => {
     const { root } = aliases.get(tensor)!
     const known = result.get(root)
-    const bytes = storageBytes(elems(graph.spec(root)))
+    const bytes = storageBytes(elems(graph.spec(root)), half.has(root))
     result.set(root, {
       bytes,
       first: Math.min(known?.first ?? when, when),

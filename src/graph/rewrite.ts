@@ -1,6 +1,7 @@
 import type { Conv2dAttrs } from '../kernels/conv2d.ts'
 import { type AttrsOf, getOp, type OpName } from '../kernels/index.ts'
 import { elems, type Tensor } from '../kernels/op.ts'
+import type { ViewAttrs } from '../kernels/view.ts'
 import { Graph, type Node } from './graph.ts'
 
 /**
@@ -29,6 +30,13 @@ const foldConstants: Rule = ({ target }, node, inputs) => {
     node.attrs,
   )
   return outputs.map(({ shape }, i) => target.constant(Float32Array.from(results[i]!), shape))
+}
+
+/** A part of a constant is a constant, whatever its size: nothing is copied. */
+const foldView: Rule = ({ target }, node, inputs) => {
+  const data = node.op === 'view' ? constantOf(target, inputs[0]!) : null
+  const { offset, shape } = node.attrs as ViewAttrs
+  return data && [target.constant(data.subarray(offset, offset + elems({ shape })), shape)]
 }
 
 /** conv, then y·scale + shift per channel with constant scale and shift: into the convolution's weight and bias. */
@@ -80,11 +88,14 @@ const fuseActivation: Rule = (context, node, inputs) => {
   return context.emit(conv.label, 'conv2d', conv.inputs, attrs)
 }
 
-const RULES: readonly Rule[] = [foldConstants, foldScaleAndShift, fuseResidual, fuseActivation]
+const RULES: readonly Rule[] = [foldView, foldConstants, foldScaleAndShift, fuseResidual, fuseActivation]
 
-/** An equivalent graph that does less work, with the same inputs, variables and outputs by name. */
-export function rewriteForInference(source: Graph): Graph {
-  const context = new Context(source)
+/**
+ * An equivalent graph that does less work, with the same inputs, variables and outputs by name; variables whose values are
+ * given in `fixed` become constants.
+ */
+export function rewriteForInference(source: Graph, fixed: FixedVariables = new Map()): Graph {
+  const context = new Context(source, fixed)
   for (const node of source.nodes) {
     const inputs = node.inputs.map((t) => context.rewritten(t))
     const outputs =
@@ -105,13 +116,19 @@ function apply(context: Context, node: Node, inputs: readonly Tensor[]): readonl
   return null
 }
 
+/** Values by name. */
+export type FixedVariables = ReadonlyMap<string, Float32Array>
+
 /** The graph under construction, and what became of the source's tensors. */
 class Context {
   readonly target = new Graph()
   readonly #rewritten = new Map<Tensor, Tensor>()
   readonly #readers = new Map<Tensor, number>()
 
-  constructor(readonly source: Graph) {
+  constructor(
+    readonly source: Graph,
+    private readonly fixed: FixedVariables,
+  ) {
     for (const tensor of source.tensors()) this.#copyLeaf(tensor)
     const read = [...source.nodes.flatMap((node) => node.inputs), ...source.outputs.values()]
     for (const tensor of read) this.#readers.set(tensor, (this.#readers.get(tensor) ?? 0) + 1)
@@ -142,8 +159,13 @@ class Context {
     const origin = this.source.origin(tensor)
     const shape = this.source.shape(tensor)
     if (origin.kind === 'input') this.replace(tensor, this.target.input(origin.name, shape))
-    if (origin.kind === 'variable') this.replace(tensor, this.target.variable(origin.name, shape))
+    if (origin.kind === 'variable') this.replace(tensor, this.#variable(origin.name, shape))
     if (origin.kind === 'constant') this.replace(tensor, this.target.constant(origin.data, shape))
+  }
+
+  #variable(name: string, shape: readonly number[]): Tensor {
+    const values = this.fixed.get(name)
+    return values ? this.target.constant(values, shape) : this.target.variable(name, shape)
   }
 }
 

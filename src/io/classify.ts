@@ -7,6 +7,7 @@ import { EXIT, UserError } from '../errors.ts'
 import { BindingLimitError, compile } from '../graph/compile.ts'
 import { Executor, Variables } from '../graph/execute.ts'
 import type { Graph } from '../graph/graph.ts'
+import type { Precision } from '../graph/half.ts'
 import { rewriteForInference } from '../graph/rewrite.ts'
 import type { Gpu } from '../kernels/gpu.ts'
 import type { Tensor } from '../kernels/op.ts'
@@ -18,7 +19,7 @@ import type { Photo } from './image.ts'
 import { type Imported, type Input, importOnnx } from './onnx/import.ts'
 import { type OnnxModel, readModel } from './onnx/model.ts'
 import { relayout } from './onnx/values.ts'
-import { fileTrouble } from './trouble.ts'
+import { expectFinite, fileTrouble } from './trouble.ts'
 
 /** What `--classifier` stands for. */
 export interface ClassifierFile {
@@ -45,6 +46,7 @@ export interface ClassifierOptions {
   readonly fit?: Fit
   /** Photographs that are computed at once, where the model leaves that open. */
   readonly batch?: number
+  readonly precision?: Precision
 }
 
 /** Side of the square for models that leave it open. */
@@ -116,10 +118,10 @@ async function fileOf(path: string): Promise<ClassifierFile> {
 export async function openClassifier(
   gpu: Gpu,
   file: ClassifierFile,
-  { fit = 'stretch', batch = 1 }: ClassifierOptions = {},
+  { fit = 'stretch', batch = 1, precision = 'f32' }: ClassifierOptions = {},
 ): Promise<Classifier> {
   const { graph, input } = await classifierGraph(file, batch)
-  const executor = await executorOf(gpu, file.path, graph)
+  const executor = await executorOf(gpu, file.path, graph, precision)
   const [count, size] = [input.shape[0]!, input.shape[2]!]
   const pixelsEach = size * size * 3
   const classifyBatch = async (inputs: readonly Float32Array[]) => {
@@ -127,6 +129,7 @@ export async function openClassifier(
     for (const [i, input] of inputs.entries()) pixels.set(input, i * pixelsEach)
     executor.upload(input.name, stored(pixels, input))
     const [all] = await executor.run([OUTPUT])
+    if (precision === 'f16') expectFinite(all!, `what ${file.name} sees`)
     return inputs.map((_, i) => all!.slice(i * CLASSES, (i + 1) * CLASSES))
   }
   const probabilities = async (inputs: readonly Float32Array[]) => {
@@ -208,9 +211,9 @@ function withProbabilities(model: OnnxModel, { graph, inputs, outputs }: Importe
 const reshaped = (graph: Graph, tensor: Tensor, shape: readonly number[]) =>
   graph.shape(tensor).length === shape.length ? tensor : graph.op('view', [tensor], { offset: 0, shape })
 
-async function executorOf(gpu: Gpu, path: string, graph: Graph): Promise<Executor> {
+async function executorOf(gpu: Gpu, path: string, graph: Graph, precision: Precision): Promise<Executor> {
   try {
-    const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
+    const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits, { precision })
     return await Executor.create(gpu, plan, new Variables(gpu))
   } catch (error) {
     if (!(error instanceof BindingLimitError)) throw error

@@ -7,6 +7,7 @@ export interface AddRowsAttrs {
 /** y = act(x + v): x [N,H,W,C] with a vector v [N,1,1,C] added to every pixel of its sample. */
 export const addRows: Op<AddRowsAttrs> = {
   name: 'addRows',
+  half: 'all',
 
   infer(inputs) {
     expectRanks('addRows', inputs, [4, 4])

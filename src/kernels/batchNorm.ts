@@ -58,6 +58,7 @@ export const batchNormTrain: Op<BatchNormAttrs> = {
 /** [x, gamma, beta, mean, var] → y with given statistics, for inference. Not differentiable. */
 export const batchNorm: Op<BatchNormAttrs> = {
   name: 'batchNorm',
+  half: [0],
 
   infer(inputs) {
     expectChannels('batchNorm', inputs, 1, 4)

@@ -20,6 +20,7 @@ export interface BinaryAttrs {
 /** y = a + b, a − b, a · b or a ÷ b, with numpy's broadcasting. */
 export const binary: Op<BinaryAttrs> = {
   name: 'binary',
+  half: 'all',
 
   infer(inputs) {
     expectRanks('binary', inputs, [null, null])

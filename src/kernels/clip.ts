@@ -9,6 +9,7 @@ export interface ClipAttrs {
 /** y = min(max(x, min), max). */
 export const clip: Op<ClipAttrs> = {
   name: 'clip',
+  half: 'all',
 
   infer(inputs) {
     expectRanks('clip', inputs, [null])

@@ -18,6 +18,7 @@ export interface ConcatAttrs {
 /** y = the inputs one behind the other along one axis, each written by a dispatch of its own. */
 export const concat: Op<ConcatAttrs> = {
   name: 'concat',
+  half: 'all',
 
   infer(inputs, { axis }) {
     const shape = inputs[0]?.shape

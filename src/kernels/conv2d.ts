@@ -41,6 +41,7 @@ export const conv2dDefaults: Conv2dAttrs = { ...CONV_DEFAULTS, activation: 'none
  */
 export const conv2d: Op<Conv2dAttrs> = {
   name: 'conv2d',
+  half: [0, 1, 3],
 
   infer: (inputs, attrs) => [{ shape: convShape('conv2d', inputs, attrs) }],
 

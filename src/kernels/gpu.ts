@@ -86,12 +86,16 @@ export class Gpu {
     return this.device.features.has(feature)
   }
 
-  /** The pipeline of a shader with its constants, compiled once. Throws a `GpuError` that names the kernel. */
-  kernel(name: string, constants: Readonly<Record<string, number>> = {}): Promise<Kernel> {
-    const key = pipelineKey(name, constants)
+  /** The pipeline of a dispatch, compiled once. Throws a `GpuError` that names the kernel. */
+  kernel(
+    name: string,
+    constants: Readonly<Record<string, number>> = {},
+    half: readonly number[] = [],
+  ): Promise<Kernel> {
+    const key = pipelineKey(name, constants, half)
     let kernel = this.#kernels.get(key)
     if (!kernel) {
-      kernel = this.#compile(key, specialize(this.loadShader, name, constants))
+      kernel = this.#compile(key, specialize(this.loadShader, name, constants, half))
       this.#kernels.set(key, kernel)
     }
     return kernel

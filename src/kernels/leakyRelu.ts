@@ -16,6 +16,7 @@ export interface LeakyReluAttrs {
 /** y = x where x > 0, else alpha · x. */
 export const leakyRelu: Op<LeakyReluAttrs> = {
   name: 'leakyRelu',
+  half: 'all',
 
   infer(inputs) {
     expectRanks('leakyRelu', inputs, [null])

@@ -18,6 +18,7 @@ import { broadcastShapes, mergeAxes, repeatedStrides, sumTo, walkParams } from '
  */
 export const matmul: Op<object> = {
   name: 'matmul',
+  half: [0, 1],
 
   infer(inputs) {
     if (inputs.length < 2 || inputs.length > 3) {

@@ -7,7 +7,7 @@
 
 import type { AttrsOf, OpName } from './index.ts'
 
-/** The static type of a tensor. All tensors are float32 on the GPU and float64 in the reference. */
+/** The static type of a tensor. On the GPU it is float32, or float16 where the planner decides so; in the reference float64. */
 export interface Spec {
   readonly shape: readonly number[]
   /** Set by the planner for kernels only: the tensor's rows lie inside the wider rows of a concatenation. */
@@ -41,6 +41,8 @@ export interface Dispatch {
   readonly workgroups: readonly [number, number, number]
   /** Fills scratch that no other dispatch writes: while the inputs that it reads stay as they are, once is enough. */
   readonly isPreparation?: boolean
+  /** Set by the planner: the bindings, from 0 on, that hold float16. */
+  readonly half?: readonly number[]
 }
 
 /** What the choice of kernels may depend on besides shapes. */
@@ -95,6 +97,11 @@ export interface Op<A extends object> {
   reference(inputs: readonly Float64Array[], specs: readonly Spec[], attrs: A): Float64Array[]
   /** `inPlace[i]`: the input whose memory output i overwrites. The kernel binds it once, as that output. */
   readonly inPlace?: readonly (number | null)[]
+  /**
+   * The inputs that the shaders can also read as float16, by index; the first output that they write they then write as
+   * either, too. Without it all is float32.
+   */
+  readonly half?: 'all' | readonly number[]
   /** Whether the kernels can write output 0 into a slice; without it a concatenation copies. */
   writesSlice?(inputs: readonly Spec[], output: Spec, attrs: A, slice: Slice): boolean
   /** How the outputs or inputs share memory without any kernel; see `graph/memory.ts`. */

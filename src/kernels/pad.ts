@@ -15,6 +15,7 @@ export interface PadAttrs {
 /** y = x made longer, or shorter, at both ends of each axis; at most 6 axes. Not differentiable. */
 export const pad: Op<PadAttrs> = {
   name: 'pad',
+  half: 'all',
 
   infer(inputs, { pads }) {
     expectRanks('pad', inputs, [null])

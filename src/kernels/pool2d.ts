@@ -22,6 +22,7 @@ export interface Pool2dAttrs {
  */
 export const pool2d: Op<Pool2dAttrs> = {
   name: 'pool2d',
+  half: 'all',
 
   infer(inputs, attrs) {
     expectRanks('pool2d', inputs, [4])

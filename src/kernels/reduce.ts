@@ -31,6 +31,7 @@ const MOST_LANES = 16
  */
 export const reduce: Op<ReduceAttrs> = {
   name: 'reduce',
+  half: 'all',
 
   infer(inputs, { axes, keepDims }) {
     expectRanks('reduce', inputs, [null])

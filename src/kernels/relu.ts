@@ -3,6 +3,7 @@ import { elementwise, elems, expectRanks, expectSame, input, type Op, output } f
 /** y = max(x, 0). */
 export const relu: Op<object> = {
   name: 'relu',
+  half: 'all',
 
   infer(inputs) {
     expectRanks('relu', inputs, [null])

@@ -7,6 +7,7 @@ import { elementwise, elems, expectRanks, input, type Op, output } from './op.ts
  */
 export const resize: Op<object> = {
   name: 'resize',
+  half: [0],
 
   infer(inputs) {
     expectRanks('resize', inputs, [4, 1, 1])

@@ -7,6 +7,7 @@ export interface ScaleAttrs {
 /** y = factor · x. */
 export const scale: Op<ScaleAttrs> = {
   name: 'scale',
+  half: 'all',
 
   infer(inputs) {
     expectRanks('scale', inputs, [null])

@@ -3,7 +3,9 @@
  *   // use lib/NAME.wgsl      prepends that helper file
  *   override NAME = default;  set through the pipeline's constants
  *   const NAME = default;     replaced in the text (sizes of private arrays cannot be overrides)
+ *   alias Y = vec4f;          the elements of a binding that is written: `y[i] = Y(value)`
  * Binding 0 is `var<uniform> params: Params`, if there is a `struct Params`; bindings 1, 2, … are storage arrays.
+ * Those of f32 or vec4f become f16 or vec4h where a plan stores float16, so what is read is converted: `vec4f(x[i])`.
  */
 
 /** Gives the text of `shaders/<path>`; from disk in Node, from anywhere in a browser. */
@@ -23,13 +25,18 @@ export interface Shader {
   readonly access: readonly ('read' | 'read_write')[]
 }
 
-/** Loads `name` with `constants` put in. Throws when a constant has no line in the file to go to. */
+/**
+ * Loads `name` with `constants` put in, and the bindings `half` (0 is binding 1) as float16. Throws when a constant has no
+ * line in the file to go to.
+ */
 export function specialize(
   load: ShaderLoader,
   name: string,
   constants: Readonly<Record<string, number>>,
+  half: readonly number[] = [],
 ): Shader {
   let code = directivesFirst(withHelpers(load, `${name}.wgsl`))
+  if (half.length) code = `enable f16;\n${half.reduce(withHalf, code)}`
   const overrides: Record<string, number> = {}
   for (const [constant, value] of Object.entries(constants)) {
     const line = new RegExp(`^(const|override) ${constant}(\\s*:\\s*\\w+)? = [^;]+;`, 'm')
@@ -57,6 +64,15 @@ function withHelpers(load: ShaderLoader, path: string, seen = new Set<string>())
 function directivesFirst(code: string): string {
   const directive = /^enable \w+;$/gm
   return [...(code.match(directive) ?? []), code.replace(directive, '')].join('\n')
+}
+
+function withHalf(code: string, binding: number): string {
+  const declaration = new RegExp(`(@binding\\(${binding + 1}\\) var<storage, \\w+> \\w+: array<)(\\w+)`)
+  const element = declaration.exec(code)?.[2]
+  const narrow = (type: string) => (type === 'vec4f' ? 'vec4h' : 'f16')
+  const alias = new RegExp(`^alias ${element} = (\\w+);`, 'm')
+  if (alias.test(code)) return code.replace(alias, (_, type) => `alias ${element} = ${narrow(type)};`)
+  return code.replace(declaration, (_, before, type) => `${before}${narrow(type)}`)
 }
 
 function paramFields(code: string): ParamField[] {
@@ -95,7 +111,12 @@ export function packParams(shader: Shader, params: Readonly<Record<string, numbe
 }
 
 /** The cache key of a pipeline: what is compiled, not what it runs on. */
-export function pipelineKey(name: string, constants: Readonly<Record<string, number>>): string {
+export function pipelineKey(
+  name: string,
+  constants: Readonly<Record<string, number>>,
+  half: readonly number[] = [],
+): string {
   const parts = Object.entries(constants).map(([k, v]) => `${k}=${v}`)
+  if (half.length) parts.push(`half=${half.join('+')}`)
   return `${name}(${parts.sort().join(',')})`
 }

@@ -3,6 +3,7 @@ import { elementwise, elems, expectRanks, input, type Op, output } from './op.ts
 /** y = 1 / (1 + exp(−x)). */
 export const sigmoid: Op<object> = {
   name: 'sigmoid',
+  half: 'all',
 
   infer(inputs) {
     expectRanks('sigmoid', inputs, [null])

@@ -10,6 +10,7 @@ export interface SliceAttrs {
 /** y = x cut to [start, start + size) along one axis. */
 export const slice: Op<SliceAttrs> = {
   name: 'slice',
+  half: 'all',
 
   infer(inputs, { axis, start, size }) {
     expectRanks('slice', inputs, [null])
@@ -43,6 +44,7 @@ export const slice: Op<SliceAttrs> = {
 /** y = zeros with x put into [start, start + x's length) along one axis that is `size` long: the transpose of slice. */
 export const embed: Op<SliceAttrs> = {
   name: 'embed',
+  half: 'all',
 
   infer(inputs, { axis, start, size }) {
     expectRanks('embed', inputs, [null])

@@ -3,6 +3,7 @@ import { elementwise, elems, expectRanks, input, type Op, output, ShapeError } f
 /** [x [N,H,W,A], v [N,1,1,B]] → y [N,H,W,A+B]: v repeated over all pixels, behind x's channels. */
 export const tileConcat: Op<object> = {
   name: 'tileConcat',
+  half: 'all',
 
   infer(inputs) {
     expectRanks('tileConcat', inputs, [4, 4])

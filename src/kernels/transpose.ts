@@ -9,6 +9,7 @@ export interface TransposeAttrs {
 /** y = x with its axes in another order; at most 6 of them that do not stay neighbours. */
 export const transpose: Op<TransposeAttrs> = {
   name: 'transpose',
+  half: 'all',
 
   infer(inputs, { perm }) {
     expectRanks('transpose', inputs, [null])

@@ -8,6 +8,7 @@ export interface UpsampleAttrs {
 /** Nearest-neighbour upsampling: x [N,H,W,C] → y [N,H·factor,W·factor,C]. */
 export const upsample: Op<UpsampleAttrs> = {
   name: 'upsample',
+  half: 'all',
 
   infer(inputs, { factor }) {
     expectRanks('upsample', inputs, [4])

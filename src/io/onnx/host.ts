@@ -2,6 +2,7 @@
  * Operators computed at import, for values that are known then: shapes above all, and weights that are stored packed.
  * Integers wrap and divide as ONNX says; 64-bit ones stay exact.
  */
+import { toHalf } from '../../kernels/float16.ts'
 import { denseStrides, repeatedStrides } from '../../kernels/strided.ts'
 import {
   type Attributes,
@@ -204,17 +205,6 @@ function cast(x: HostTensor, { attributes, memory }: Context): HostTensor {
 /** Rounded towards zero; what no 64-bit integer can be is left open by ONNX and becomes 0. */
 const wholeBig = (value: number | bigint) =>
   typeof value === 'bigint' ? value : Number.isFinite(value) ? BigInt(Math.trunc(value)) : 0n
-
-/** The nearest value that IEEE 754's binary16 has, ties to even. */
-function toHalf(value: number): number {
-  if (!Number.isFinite(value) || value === 0) return value
-  const quantum = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(value))), -14) - 10)
-  const steps = value / quantum
-  const floor = Math.floor(steps)
-  const odd = floor % 2 !== 0
-  const rounded = (steps - floor > 0.5 || (steps - floor === 0.5 && odd) ? floor + 1 : floor) * quantum
-  return Math.abs(rounded) > 65504 ? Math.sign(value) * Number.POSITIVE_INFINITY : rounded
-}
 
 function concat(inputs: HostInputs, { attributes, memory }: Context): HostTensor {
   const parts = inputs.filter((x) => x !== null)

@@ -4,6 +4,7 @@ import { type FileHandle, open, realpath } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
 import proto from 'onnx-proto'
 import { EXIT, UserError } from '../../errors.ts'
+import { halfToFloat } from '../../kernels/float16.ts'
 import { fileTrouble } from '../trouble.ts'
 
 const { onnx } = proto
@@ -159,16 +160,6 @@ function halves(raw: Uint8Array, elems: number): Float32Array {
   const data = new Float32Array(elems)
   for (let i = 0; i < elems; i++) data[i] = halfToFloat(view.getUint16(i * 2, true))
   return data
-}
-
-/** IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits. */
-function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  if (exponent === 0) return sign * fraction * 2 ** -24
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
 /** Keys of external data, as the specification lists them. An unknown one might mean something to somebody else. */

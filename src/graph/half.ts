@@ -1,0 +1,47 @@
+import { HALF_OVERFLOW } from '../kernels/float16.ts'
+import { getOp } from '../kernels/index.ts'
+import type { Tensor } from '../kernels/op.ts'
+import type { ViewAttrs } from '../kernels/view.ts'
+import type { Graph, Node } from './graph.ts'
+import type { Alias } from './memory.ts'
+
+/** How values between kernels are stored. Sums are float32 in either case. */
+export type Precision = 'f32' | 'f16'
+
+/**
+ * The tensors that may be stored as float16: what operators compute that can write it, and constants, as long as all who
+ * read them can read it. The rest stays float32: inputs, outputs and variables of the graph, operands of operators that
+ * need it, constants that float16 would make infinite, and whatever shares memory with one of these. Kernels convert
+ * as they load and store, so no node is added anywhere.
+ */
+export function halfTensors(
+  graph: Graph,
+  nodes: readonly Node[],
+  aliases: ReadonlyMap<Tensor, Alias>,
+): ReadonlySet<Tensor> {
+  const read = new Set(nodes.flatMap((node) => node.inputs))
+  const full = new Set(graph.outputs.values())
+  for (const node of nodes) {
+    for (const [i, tensor] of node.inputs.entries()) if (!takesHalf(node, i)) full.add(tensor)
+    for (const tensor of node.outputs) if (!takesHalf(node, 0) || !read.has(tensor)) full.add(tensor)
+  }
+  for (const tensor of read) if (!mayBeHalf(graph, tensor)) full.add(tensor)
+  const rootOf = (tensor: Tensor) => aliases.get(tensor)!.root
+  const fullRoots = new Set([...full].map(rootOf))
+  const all = [...read, ...nodes.flatMap((node) => node.outputs)]
+  return new Set(all.filter((tensor) => !fullRoots.has(rootOf(tensor))))
+}
+
+/** Whether a node reads its input `index` as float16, too; if it reads the first one, then it also writes it. */
+function takesHalf({ op, attrs }: Node, index: number): boolean {
+  const { alias, half } = getOp(op)
+  // a range inside a tensor begins at a multiple of the binding alignment only if it is float32
+  if (alias === 'view') return (attrs as ViewAttrs).offset === 0
+  return half === 'all' || (half?.includes(index) ?? false)
+}
+
+function mayBeHalf(graph: Graph, tensor: Tensor): boolean {
+  const origin = graph.origin(tensor)
+  if (origin.kind === 'constant') return origin.data.every((value) => Math.abs(value) < HALF_OVERFLOW)
+  return origin.kind === 'node'
+}
