@@ -162,10 +162,14 @@ describe('losses', () => {
     expect(runReference(same, given).get(plain)![0]).toBeCloseTo(build('squared')(given).loss, 9)
     // one colour in the middle of a cell: the mean of the roots of its four corners' weights, squared
     const at = (a: number, b: number) => rarity[bins().indexOf(`${a},${b}`)]!
-    const root = [at(0, 16), at(16, 16), at(0, 32), at(16, 32)].reduce((sum, w) => sum + Math.sqrt(w) / 4, 0)
+    const [s, t] = [BIN_STEP, 2 * BIN_STEP]
+    const root = [at(0, s), at(s, s), at(0, t), at(s, t)].reduce((sum, w) => sum + Math.sqrt(w) / 4, 0)
     const one = new Map([
-      ['ab', Float64Array.from({ length: size }, (_, i) => (i % 2 ? 20 : 11))],
-      ['target', Float64Array.from({ length: size }, (_, i) => (i % 2 ? 24 : 8))],
+      [
+        'ab',
+        Float64Array.from({ length: size }, (_, i) => (i % 2 ? 1.5 * BIN_STEP - 4 : 0.5 * BIN_STEP + 3)),
+      ],
+      ['target', Float64Array.from({ length: size }, (_, i) => (i % 2 ? 1.5 : 0.5) * BIN_STEP)],
     ])
     expect(build('rarity')(one).loss).toBeCloseTo((root ** 2 * (9 + 16)) / 2, 5)
   })

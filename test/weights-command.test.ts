@@ -89,7 +89,7 @@ describe('the package', () => {
   it('carries what its manifest says, with provenance in NOTICE', () => {
     const notice = readFileSync('NOTICE', 'utf8')
     const shipped = readManifest().filter((file) => file.shipped)
-    expect(shipped.map(({ name }) => name)).toEqual(['mobilenet-v1', 'classes'])
+    expect(shipped.map(({ name }) => name)).toEqual(['lite', 'mobilenet-v1', 'classes'])
     for (const file of shipped) {
       const bytes = readFileSync(join('weights', file.file))
       expect({ bytes: bytes.length, sha256: sum(bytes) }).toEqual({ bytes: file.bytes, sha256: file.sha256 })
@@ -362,7 +362,7 @@ describe('the program', () => {
     )
     expect(list).toMatchObject({ code: 0, stderr: '' })
     const { files } = JSON.parse(list.stdout.toString())
-    expect(files[0]).toMatchObject({ name: 'mobilenet-v1', place: 'shipped', state: 'ok' })
+    expect(files[0]).toMatchObject({ name: 'lite', place: 'shipped', state: 'ok' })
     expect(wrong).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/^colorizer: there is no "weights get"/),

@@ -7,8 +7,8 @@
 import { constants } from 'node:buffer'
 import { type FileHandle, open } from 'node:fs/promises'
 import { EXIT, UserError } from '../errors.ts'
+import { HALF_OVERFLOW, halfBits, halfToFloat } from '../kernels/float16.ts'
 import { writeFileAtomic } from './files.ts'
-import { floatToHalf, halfToFloat, LARGEST_HALF } from './half.ts'
 import { duplicateKey } from './json.ts'
 import { fileTrouble } from './trouble.ts'
 
@@ -107,10 +107,8 @@ export async function writeSafetensors(
     if (name === METADATA || elemsOf(shape) !== data.length)
       throw new Error(`tensor ${name} has ${data.length} elements, which do not fill its shape [${shape}]`)
     const dtype = precisionOf(name)
-    if (dtype === 'F16' && data.some((value) => Math.abs(value) > LARGEST_HALF))
-      throw new UserError(
-        `cannot write ${path}: the tensor ${name} has values beyond float16's ${LARGEST_HALF}`,
-      )
+    if (dtype === 'F16' && data.some((value) => Math.abs(value) >= HALF_OVERFLOW))
+      throw new UserError(`cannot write ${path}: the tensor ${name} has values beyond float16's 65504`)
     const end = at + data.length * TYPES[dtype]!.bytes
     header.set(name, { dtype, shape, data_offsets: [at, end] })
     at = end
@@ -135,8 +133,7 @@ function* pieces(
   yield length
   yield padded
   for (const { data, precision } of tensors) {
-    const { buffer, byteOffset, byteLength } =
-      precision === 'F16' ? Uint16Array.from(data, floatToHalf) : data
+    const { buffer, byteOffset, byteLength } = precision === 'F16' ? Uint16Array.from(data, halfBits) : data
     yield new Uint8Array(buffer, byteOffset, byteLength)
   }
 }

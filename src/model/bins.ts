@@ -3,15 +3,18 @@
  * a colour of sRGB (after Zhang, Isola and Efros 2016, section 2.1, whose grid has a step of 10).
  */
 
-/** Distance between neighbours along a and b. Wide, since colours are split among the four bins around them. */
-export const BIN_STEP = 16
+/**
+ * Distance between neighbours along a and b. Wide, since colours are split among the four bins around them; and such that the
+ * bins are 128, for which the kernels of convolutions are fast.
+ */
+export const BIN_STEP = 17
 
-/** For a = −96, −80 … 112 the first and the last b, in steps: every corner of a cell that holds one of the 2²⁴ colours. */
+/** For a = −102, −85 … 102 the first and the last b, in steps: every corner of a cell that holds one of the 2²⁴ colours. */
 const FIRST_ROW = -6
-const ROWS = [
+const ROWS: readonly (readonly [number, number])[] = [
   ...([
-    [3, 6],
-    [0, 6],
+    [4, 5],
+    [1, 6],
     [-1, 6],
     [-2, 6],
     [-3, 6],
@@ -20,12 +23,11 @@ const ROWS = [
   ] as const),
   ...([
     [-5, 6],
-    [-6, 6],
+    [-6, 5],
+    [-6, 5],
     [-7, 5],
     [-7, 5],
-    [-7, 5],
-    [-7, 5],
-    [-5, -3],
+    [-6, 1],
   ] as const),
 ]
 
