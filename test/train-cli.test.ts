@@ -265,11 +265,7 @@ describe('train', () => {
     expect(ended).toMatchObject({ code: 0, stderr: '' })
     expect(json(ended)).toMatchObject({ steps: 2, epochs: 1 })
     const asked = ['train', '--records', records, '--classifier', 'mobilenet-v1', '--out', inFolder('never')]
-    refused(
-      await run(asked),
-      4,
-      /have class vectors of no classifier, not of mobilenet-v1 .*: prepare them again/,
-    )
+    refused(await run(asked), 4, /have no class vectors: prepare them again with --classifier mobilenet-v1/)
     refused(await run(['train', '--records', inFolder('none'), '--quiet']), 4, /none: no such file or folder/)
     refused(await run(['train', '--records', records, '--val', val, '--out', inFolder('never')]), 2, both)
     expect(existsSync(inFolder('never'))).toBe(false)
@@ -283,19 +279,8 @@ describe('train', () => {
     const bytes = readFileSync(shard)
     bytes[5000]! ^= 1
     writeFileSync(shard, bytes)
-    const train = [
-      'train',
-      '--records',
-      records,
-      '--size',
-      '16',
-      '--batch',
-      '2',
-      '--width',
-      '0.05',
-      '--steps',
-      '3',
-    ]
+    // all of them in every batch: what lies beyond the last step may be decoded ahead, or not
+    const train = `train --records ${records} --size 16 --batch 3 --width 0.05 --steps 3`.split(' ')
     const ended = await run([...train, '--quiet', '--json', '--out', inFolder('from-damaged')])
     expect(ended.code).toBe(1)
     expect(ended.stderr).toMatch(/the data of the record at byte 0 is corrupt/)
