@@ -127,7 +127,7 @@ async function openSource(options: SourceOptions, set: SampleSet): Promise<Train
   return {
     length: set.length,
     batchesPerEpoch: Math.max(1, Math.floor(set.length / batch)),
-    batches: (from) => prefetch(from, set.length, batch, ahead, load),
+    batches: (from) => prefetch(from, set, batch, ahead, load),
     async close() {
       signal?.removeEventListener('abort', abort)
       await pool.close()
@@ -135,15 +135,25 @@ async function openSource(options: SourceOptions, set: SampleSet): Promise<Train
   }
 }
 
-/** Keeps `ahead` batches under way and hands them out in order. */
+/** A batch, and why samples that were to be in it, by their indices, cannot be decoded. */
+interface Loaded {
+  readonly batch: Batch
+  readonly undecodable: ReadonlyMap<number, string>
+}
+
+/**
+ * Keeps `ahead` batches under way and hands them out in order. What cannot be decoded is told with the batch that it was to be
+ * in, so that it does not matter how far ahead one has come when training ends.
+ */
 async function* prefetch(
   from: Place,
-  length: number,
+  { length, undecodable }: SampleSet,
   batch: number,
   ahead: number,
-  load: (place: Place) => Promise<Batch>,
+  load: (place: Place) => Promise<Loaded>,
 ): AsyncGenerator<Batch, void> {
-  const underWay: Promise<Batch>[] = []
+  const underWay: Promise<Loaded>[] = []
+  const told = new Set<number>()
   let place = from
   for (;;) {
     while (underWay.length < ahead) {
@@ -154,7 +164,12 @@ async function* prefetch(
       place = { epoch: place.epoch, position: place.position + batch }
     }
     try {
-      yield await underWay.shift()!
+      const loaded = await underWay.shift()!
+      for (const [index, reason] of loaded.undecodable) {
+        if (!told.has(index)) undecodable(reason)
+        told.add(index)
+      }
+      yield loaded.batch
     } catch (error) {
       if (error instanceof PoolClosed) return
       throw error
@@ -181,27 +196,28 @@ function batchLoader(
     lightnessJitter: strength = 0,
   }: SourceOptions,
   pool: WorkerPool<BatchTask, DecodedBatch>,
-): (place: Place) => Promise<Batch> {
-  const undecodable = new Set<number>()
+): (place: Place) => Promise<Loaded> {
+  const undecodable = new Map<number, string>()
   const orderOf = rememberLast((epoch) => epochOrder(seed, epoch, set.length))
 
-  /** The first sample from place `position` of the order on that is not known to be undecodable. */
-  function sampleAt(order: Uint32Array, position: number): number {
+  /** The first sample from place `position` of the order on that is not known to be undecodable; the others go to `found`. */
+  function sampleAt(order: Uint32Array, position: number, found: Map<number, string>): number {
     for (let step = 0; step < set.length; step++) {
       const index = order[(position + step) % set.length]!
-      if (!undecodable.has(index)) return index
+      const reason = undecodable.get(index)
+      if (reason === undefined) return index
+      found.set(index, reason)
     }
-    throw new UserError(`none of the ${set.length} ${set.what} to train on can be decoded`, set.exitCode)
-  }
-
-  function reject(index: number, reason: string): void {
-    if (undecodable.has(index)) return // another batch has found out, too
-    undecodable.add(index)
-    set.undecodable(reason)
+    const [reason] = found.values()
+    throw new UserError(
+      `none of the ${set.length} ${set.what} to train on can be decoded: ${reason}`,
+      set.exitCode,
+    )
   }
 
   return async ({ epoch, position }) => {
     const order = orderOf(epoch)
+    const found = new Map<number, string>()
     const decode = (indices: number[], first: number) => {
       const draws = (n: number) => (augment ? uniform4(seed, STREAM.augment, position + n, epoch) : null)
       const jitter = (n: number) =>
@@ -213,12 +229,12 @@ function batchLoader(
       }))
       return pool.run({ samples, size, fit })
     }
-    const chosen = Array.from({ length: batch }, (_, n) => sampleAt(order, position + n))
+    const chosen = Array.from({ length: batch }, (_, n) => sampleAt(order, position + n, found))
     const decoded = await decode(chosen, 0)
     for (let n = 0; n < batch; n++) {
       for (let reason = decoded.errors[n]; reason; ) {
-        reject(chosen[n]!, reason)
-        chosen[n] = sampleAt(order, position + n)
+        undecodable.set(chosen[n]!, reason)
+        chosen[n] = sampleAt(order, position + n, found)
         const one = await decode([chosen[n]!], n)
         decoded.L.set(one.L, n * one.L.length)
         decoded.ab.set(one.ab, n * one.ab.length)
@@ -233,14 +249,9 @@ function batchLoader(
     )
     const features = featuresOf(await Promise.all(vectors), classes)
     const after = position + batch
-    return {
-      L: decoded.L,
-      ab: decoded.ab,
-      features,
-      epoch,
-      position: after,
-      lastOfEpoch: after + batch > set.length,
-    }
+    const lastOfEpoch = after + batch > set.length
+    const { L, ab } = decoded
+    return { batch: { L, ab, features, epoch, position: after, lastOfEpoch }, undecodable: found }
   }
 }
 
