@@ -45,7 +45,7 @@ describe('the roofline', () => {
     expect(flops).toBe(2 * (3 * 28 - 2) ** 2 * 512 * 512)
     expect(bytes).toBe(4 * (2 * 28 * 28 * 512 + 9 * 512 * 512 + 512))
     expect(floor).toBe(flops / 1e6 / 100)
-    expect([milliseconds, share, kernel]).toEqual([2 * floor, 0.5, 'tiled'])
+    expect([milliseconds, share, kernel]).toEqual([2 * floor, 0.5, 'winograd'])
     for (const kind of Object.values(KINDS)) expect(rowOf(kind, 'encoder.conv7').flops).toBe(flops)
     const vector = roofline.rows.find(({ kind, shape }) => kind === 'forward' && shape.includes('×1000 →'))!
     expect(vector.bytes).toBe(4 * (1000 + 256_000 + 256 + 256))
@@ -61,7 +61,7 @@ describe('the roofline', () => {
   test('is a table', () => {
     const text = formatRoofline(roofline)
     expect(text).toMatch(
-      /^forward encoder\.conv7 +tiled +1×28×28×512 → 28×28×512, 3×3 +3\.53 +12\.7 +35\.3 +70\.5 +50\.0 +50%$/m,
+      /^forward encoder\.conv7 +winograd +1×28×28×512 → 28×28×512, 3×3 +3\.53 +12\.7 +35\.3 +70\.5 +50\.0 +50%$/m,
     )
     expect(text).toContain('peaks: 100 GFLOP/s multiply-add; copy 4.00 GB/s')
     expect(text).toMatch(/all of them once: \d+ ms, the floor is \d+ ms$/)

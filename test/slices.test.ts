@@ -81,7 +81,8 @@ describe('concatenation along the last axis', () => {
   it('copies tiled convolutions into slices that are not aligned, and lets untiled ones write', async () => {
     const b = new Branches()
     const shaders = await b.run(b.concat(b.conv(3), b.conv(8)))
-    expect(shaders.sort()).toEqual(['concat', 'conv2d_tiled', 'conv2d_tiled', 'thin_sum', 'thin_weight'])
+    // the thin one's weights are put in order before the first run
+    expect(shaders.sort()).toEqual(['concat', 'conv2d_tiled', 'conv2d_tiled', 'thin_sum'])
   })
 
   it('can be looked at piece by piece', async () => {
