@@ -204,6 +204,22 @@ describe('openPhotos', () => {
     expect(await taken(2, { batch: 4, classVectors: naming }, set, batches[3]!)).toEqual(batches.slice(4))
   })
 
+  it('reports it once, too, when batches are taken again from the beginning', async () => {
+    const reported: string[] = []
+    const onUndecodable = (reason: string) => void reported.push(reason)
+    const source = await openPhotos([...paths, broken[0]!], {
+      ...DEFAULTS,
+      batch: paths.length,
+      onUndecodable,
+    })
+    for (let n = 0; n < 2; n++) {
+      let left = 3
+      for await (const _ of source.batches(START)) if (--left === 0) break
+    }
+    expect(reported).toHaveLength(1)
+    await source.close()
+  })
+
   it('says so when none can be decoded, and when there is none', async () => {
     await expect(taken(1, {}, broken)).rejects.toThrow('none of the 2 photographs to train on can be decoded')
     await expect(taken(1, {}, [])).rejects.toThrow('there is no photograph to train on')

@@ -121,13 +121,20 @@ async function openSource(options: SourceOptions, set: SampleSet): Promise<Train
   } = options
   const pool = openWorkerPool<BatchTask, DecodedBatch>(workerUrl('decode-worker', import.meta.url), workers)
   const load = batchLoader(set, options, pool)
+  const told = new Set<number>()
+  const tell = (undecodable: ReadonlyMap<number, string>) => {
+    for (const [index, reason] of undecodable) {
+      if (!told.has(index)) set.undecodable(reason)
+      told.add(index)
+    }
+  }
   const abort = () => void pool.close()
   signal?.addEventListener('abort', abort, { once: true })
   if (signal?.aborted) await pool.close()
   return {
     length: set.length,
     batchesPerEpoch: Math.max(1, Math.floor(set.length / batch)),
-    batches: (from) => prefetch(from, set, batch, ahead, load),
+    batches: (from) => prefetch(from, set.length, batch, ahead, load, tell),
     async close() {
       signal?.removeEventListener('abort', abort)
       await pool.close()
@@ -147,13 +154,13 @@ interface Loaded {
  */
 async function* prefetch(
   from: Place,
-  { length, undecodable }: SampleSet,
+  length: number,
   batch: number,
   ahead: number,
   load: (place: Place) => Promise<Loaded>,
+  tell: (undecodable: Loaded['undecodable']) => void,
 ): AsyncGenerator<Batch, void> {
   const underWay: Promise<Loaded>[] = []
-  const told = new Set<number>()
   let place = from
   for (;;) {
     while (underWay.length < ahead) {
@@ -165,10 +172,7 @@ async function* prefetch(
     }
     try {
       const loaded = await underWay.shift()!
-      for (const [index, reason] of loaded.undecodable) {
-        if (!told.has(index)) undecodable(reason)
-        told.add(index)
-      }
+      tell(loaded.undecodable)
       yield loaded.batch
     } catch (error) {
       if (error instanceof PoolClosed) return
