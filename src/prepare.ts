@@ -18,13 +18,15 @@ export interface PrepareOptions {
   readonly ab?: AbEncoding | undefined
   /** Photographs with a shorter side are left out, in pixels. */
   readonly minSide?: number | undefined
-  /** Who computes class vectors; zeros without one. */
-  readonly classifier?: Pick<Classifier, 'size' | 'origin' | 'probabilities'> | null
+  /** Who computes class vectors, one each; zeros without any. */
+  readonly classifiers?: readonly VectorMaker[]
   /** Photographs that are decoded at the same time. */
   readonly workers?: number | undefined
   readonly onProgress?: (done: number, total: number) => void
   readonly signal?: AbortSignal
 }
+
+type VectorMaker = Pick<Classifier, 'size' | 'origin' | 'probabilities'>
 
 const DEFAULTS = { shardSize: 256, ab: 'int8', minSide: 32 } as const
 const MAX_WORKERS = 8
@@ -38,7 +40,7 @@ export const CLASSIFIER_BATCH = 8
  *   folder, interrupted (exit code 130)
  */
 export async function prepareRecords(paths: readonly string[], options: PrepareOptions): Promise<Manifest> {
-  const { out, classifier } = options
+  const { out, classifiers = [] } = options
   await makeFolder(out)
   const unlock = await lock(join(out, 'prepare.lock'), out)
   try {
@@ -46,7 +48,7 @@ export async function prepareRecords(paths: readonly string[], options: PrepareO
       shardSize: options.shardSize ?? DEFAULTS.shardSize,
       ab: options.ab ?? DEFAULTS.ab,
       minSide: options.minSide ?? DEFAULTS.minSide,
-      classVectors: classifier?.origin ?? null,
+      classVectors: classifiers.map(({ origin }) => origin),
     })
     try {
       await fill(set, paths, options)
@@ -71,7 +73,7 @@ export function describeSkipped(skipped: Manifest['skipped']): string {
 
 /** Decoding runs ahead; classifying and writing keep the photographs' order. */
 async function fill(set: RecordSet, paths: readonly string[], options: PrepareOptions): Promise<void> {
-  const { classifier, signal, onProgress } = options
+  const { classifiers = [], signal, onProgress } = options
   if (set.done === paths.length) return
   const workers = options.workers ?? Math.min(MAX_WORKERS, availableParallelism())
   const pool = openWorkerPool<SampleTask, Outcome>(workerUrl('io/prepare-worker', import.meta.url), workers)
@@ -79,7 +81,7 @@ async function fill(set: RecordSet, paths: readonly string[], options: PrepareOp
     pool,
     paths.slice(set.done),
     set.settings.minSide,
-    classifier,
+    classifiers,
     2 * workers + CLASSIFIER_BATCH,
   )
   try {
@@ -89,9 +91,9 @@ async function fill(set: RecordSet, paths: readonly string[], options: PrepareOp
       while (batch.length < CLASSIFIER_BATCH && set.done + batch.length < paths.length) {
         batch.push(await decoded.next().value!)
       }
-      const vectors = await classVectors(batch, classifier)
+      const vectors = await classVectors(batch, classifiers)
       for (const [i, outcome] of batch.entries()) {
-        await store(set, paths[set.done]!, outcome, vectors[i] ?? null)
+        await store(set, paths[set.done]!, outcome, vectors[i]!)
         onProgress?.(set.done, paths.length)
       }
     }
@@ -110,13 +112,13 @@ function* decodeAhead(
   pool: WorkerPool<SampleTask, Outcome>,
   paths: readonly string[],
   minSide: number,
-  classifier: PrepareOptions['classifier'],
+  classifiers: readonly VectorMaker[],
   ahead: number,
 ): Generator<Promise<Outcome>, void> {
-  const wanted = classifier ? { size: classifier.size, fit: classifier.origin.fit } : null
+  const wanted = classifiers.map(({ size, origin }) => ({ size, fit: origin.fit }))
   const begun: Promise<Outcome>[] = []
   for (const path of paths) {
-    const outcome = pool.run({ path, minSide, classifier: wanted })
+    const outcome = pool.run({ path, minSide, classifiers: wanted })
     outcome.catch(() => {}) // thrown where it is awaited
     begun.push(outcome)
     if (begun.length >= ahead) yield begun.shift()!
@@ -124,31 +126,33 @@ function* decodeAhead(
   yield* begun
 }
 
-/** For each outcome its class vector, null for those that are left out. */
+/** For each outcome its class vectors, none for those that are left out. */
 async function classVectors(
   batch: readonly Outcome[],
-  classifier: PrepareOptions['classifier'],
-): Promise<(ClassVector | null)[]> {
-  const inputs = batch.flatMap((outcome) => ('picture' in outcome && outcome.seen ? [outcome.seen] : []))
-  const probabilities = classifier && inputs.length ? await classifier.probabilities(inputs) : []
-  let at = 0
-  return batch.map((outcome) => {
-    if (!('picture' in outcome) || !classifier) return null
-    return { probabilities: probabilities[at++]!, origin: classifier.origin }
-  })
+  classifiers: readonly VectorMaker[],
+): Promise<ClassVector[][]> {
+  const vectors: ClassVector[][] = batch.map(() => [])
+  const used = batch.flatMap((outcome, n) =>
+    'picture' in outcome ? [{ seen: outcome.seen, of: vectors[n]! }] : [],
+  )
+  if (!used.length) return vectors
+  for (const [c, { origin, probabilities }] of classifiers.entries()) {
+    const all = await probabilities(used.map(({ seen }) => seen[c]!))
+    for (const [i, { of }] of used.entries()) of.push({ probabilities: all[i]!, origin })
+  }
+  return vectors
 }
 
 async function store(
   set: RecordSet,
   path: string,
   outcome: Outcome,
-  vector: ClassVector | null,
+  vectors: readonly ClassVector[],
 ): Promise<void> {
   if ('skip' in outcome) return set.skip(outcome.skip, outcome.reason)
   const { picture, sha256 } = outcome
   const twin = set.twinOf(sha256)
   if (twin !== undefined) return set.skip('duplicate', `${path} is the same file as ${twin}`)
-  const { probabilities = null, origin = null } = vector ?? {}
-  const record = { ...picture, label: basename(path), embedding: probabilities, origin }
+  const record = { ...picture, label: basename(path), vectors }
   await set.add(encodeRecord(record, set.settings.ab), sha256)
 }

@@ -9,6 +9,7 @@ import { TRAIN_OPTIONS } from '../src/commands/training-options.ts'
 import { type Classifier, findClassifier, openClassifier } from '../src/io/classify.ts'
 import { readPhoto } from '../src/io/image.ts'
 import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts'
+import { originsOfRecords } from '../src/io/shards.ts'
 import { trainingOf } from '../src/io/weights.ts'
 import { CLASSES } from '../src/model/classifier.ts'
 import { prepareRecords } from '../src/prepare.ts'
@@ -96,19 +97,38 @@ describe('commands with a classifier', () => {
   it('train on its class vectors, and the checkpoint says so', async () => {
     const { settings } = (await readSafetensors(checkpoint)).metadata
     const wanted = { classifier: 'mine.onnx', fit: 'stretch' }
-    expect(JSON.parse(settings!)).toMatchObject({ classVectors: wanted, classDropout: 0 })
+    expect(JSON.parse(settings!)).toMatchObject({ classVectors: [wanted], classDropout: 0 })
     const others = await trained('other', ...PHOTOS, '--classifier', other, '--class-dropout', '0')
     const none = await trained('none', ...PHOTOS, '--classifier', 'none')
     expect(await weightsOf(others)).not.toEqual(await weightsOf(checkpoint))
     expect(await weightsOf(others)).not.toEqual(await weightsOf(none))
-    expect(trainingOf((await readSafetensors(none)).metadata).classVectors).toBe(null)
+    expect(trainingOf((await readSafetensors(none)).metadata).classVectors).toEqual([])
+  })
+
+  it('train on those of several, from photographs and from records alike', async () => {
+    const both = ['--classifier', mine, '--classifier', other]
+    const mixed = await trained('mixed', ...PHOTOS, ...both, '--class-dropout', '0')
+    const origins = trainingOf((await readSafetensors(mixed)).metadata).classVectors!
+    expect(origins.map(({ classifier }) => classifier)).toEqual(['mine.onnx', 'other.onnx'])
+    expect(await weightsOf(mixed)).not.toEqual(await weightsOf(checkpoint))
+    const records = inFolder('records-both')
+    succeeded(await run(['prepare', ...PHOTOS, '--out', records, '--quiet', '--json', ...both]))
+    expect(await originsOfRecords(records)).toEqual(origins)
+    await refusal(2, /means other\.onnx, which is named already/, [
+      ...OPTIONS,
+      ...both,
+      '--classifier',
+      other,
+    ])
+    await refusal(2, /none stands beside other classifiers/, [...OPTIONS, ...both, '--classifier', 'none'])
   })
 
   it('resume with the same class vectors only', async () => {
     const resume = ['train', ...OPTIONS, ...PHOTOS, '--out', inFolder('mine'), '--resume', '--steps', '4']
-    const sentence = /has class vectors of mine\.onnx \(stretch\), not of other\.onnx \(stretch\)/
+    const sentence =
+      /has class vectors of mine\.onnx \(stretch\) where class vectors of other\.onnx \(stretch\) are asked for/
     await refusal(2, sentence, [...resume, '--classifier', other])
-    await refusal(2, /not of no classifier/, [...resume, '--classifier', 'none'])
+    await refusal(2, /where no class vectors are asked for/, [...resume, '--classifier', 'none'])
     await refusal(4, /those of mine\.onnx, which is not here/, resume)
     succeeded(await run([...resume, '--classifier', mine]))
   })
@@ -120,7 +140,7 @@ describe('commands with a classifier', () => {
     const data = await findData([], flags)
     await expect(findClassVectors(flags, data, undefined)).rejects.toMatchObject({
       code: 4,
-      message: `the records in ${records} have no class vectors: prepare them again with --classifier ${mine}, or train without --classifier`,
+      message: `the records in ${records} have no class vectors where class vectors of mine.onnx (stretch) are asked for: prepare them again with --classifier ${mine}, or train without --classifier`,
     })
   })
 
@@ -129,13 +149,13 @@ describe('commands with a classifier', () => {
     const prepare = ['prepare', ...PHOTOS, '--out', records, '--quiet', '--json', '--classifier']
     succeeded(await run([...prepare, mine]))
     const own = await trained('records-own', '--records', records, '--class-dropout', '0')
-    const origin = trainingOf((await readSafetensors(own)).metadata).classVectors
+    const [origin] = trainingOf((await readSafetensors(own)).metadata).classVectors!
     expect(origin).toMatchObject({ classifier: 'mine.onnx', fit: 'stretch' })
     const none = await trained('records-none', '--records', records, '--classifier', 'none')
     expect(await weightsOf(none)).not.toEqual(await weightsOf(own))
     const train = ['train', ...OPTIONS, '--records', records, '--out', inFolder('never')]
     const sentence =
-      /have class vectors of mine\.onnx \(stretch\), not of other\.onnx \(stretch\): prepare them again/
+      /have class vectors of mine\.onnx \(stretch\) where .* other\.onnx \(stretch\) are asked for: prepare them again/
     await refusal(4, sentence, [...train, '--classifier', other])
     await refusal(4, /mine\.onnx, which is not here/, [...train, '--val', OTHER]) // who shows it the photograph?
     succeeded(await run([...train, '--steps', '1', '--val', OTHER, '--classifier', mine]))

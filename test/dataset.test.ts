@@ -130,7 +130,7 @@ describe('openPhotos', () => {
   })
 
   it('visits every sample once an epoch, in another order each time, and drops the partial batch', async () => {
-    const batches = await taken(4, { classVectors: naming })
+    const batches = await taken(4, { classVectors: [naming] })
     expect(batches.map(({ epoch, position, lastOfEpoch }) => [epoch, position, lastOfEpoch])).toEqual([
       [0, 3, false],
       [0, 6, true],
@@ -144,7 +144,7 @@ describe('openPhotos', () => {
 
   it('leaves out the class vectors of a share of the samples, other ones in each epoch', async () => {
     const shown = async (classDropout: number, ...from: Batch[]) => {
-      const batches = await taken(60, { classVectors: naming, classDropout }, paths, ...from)
+      const batches = await taken(60, { classVectors: [naming], classDropout }, paths, ...from)
       return {
         batches,
         isShown: batches.flatMap(({ features }) => [0, 1, 2].map((n) => features[5 * n + 1] === 1)),
@@ -159,6 +159,17 @@ describe('openPhotos', () => {
     expect((await shown(0.3, batches[9]!)).isShown.slice(0, 150)).toEqual(isShown.slice(30))
     expect((await shown(0)).isShown).not.toContain(false)
     expect((await shown(1)).isShown).not.toContain(true)
+  })
+
+  it('shows each sample with the class vector of one of several classifiers, not always of the same', async () => {
+    const other = { of: async (path: string) => (await naming.of(path)).map((value) => 3 * value) }
+    const batches = await taken(60, { classVectors: [naming, other] })
+    const seen = batches.flatMap(({ features }) => [0, 1, 2].map((n) => features[5 * n + 1]!))
+    const share = seen.filter((value) => value === 3).length / seen.length
+    expect(seen.filter((value) => value !== 1 && value !== 3)).toEqual([])
+    expect(share).toBeGreaterThan(0.39) // 0.5 ± 3 standard deviations of 180 draws
+    expect(share).toBeLessThan(0.61)
+    expect(await taken(10, { classVectors: [naming, other] }, paths, batches[49]!)).toEqual(batches.slice(50))
   })
 
   it('augments anew in every epoch, and mirrors half of the time', async () => {
@@ -177,7 +188,7 @@ describe('openPhotos', () => {
   })
 
   it('fills a batch larger than the set by repeating it, augmented differently', async () => {
-    const batches = await taken(2, { batch: 5, classVectors: naming }, paths.slice(0, 2))
+    const batches = await taken(2, { batch: 5, classVectors: [naming] }, paths.slice(0, 2))
     expect(batches.map(({ epoch, position, lastOfEpoch }) => [epoch, position, lastOfEpoch])).toEqual([
       [0, 5, true],
       [1, 5, true],
@@ -194,14 +205,14 @@ describe('openPhotos', () => {
     const set = [...paths.slice(0, 2), broken[0]!, ...paths.slice(2), broken[1]!]
     const options = {
       batch: 4,
-      classVectors: naming,
+      classVectors: [naming],
       onUndecodable: (reason: string) => reported.push(reason),
     }
     const batches = await taken(6, { ...options, workers: 2 }, set)
     expect(names(batches).flat()).not.toContain(-1)
     expect(reported.sort()).toEqual(broken.map((path) => expect.stringContaining(`${path} is not an image`)))
-    expect(await taken(6, { batch: 4, classVectors: naming, ahead: 1 }, set)).toEqual(batches)
-    expect(await taken(2, { batch: 4, classVectors: naming }, set, batches[3]!)).toEqual(batches.slice(4))
+    expect(await taken(6, { batch: 4, classVectors: [naming], ahead: 1 }, set)).toEqual(batches)
+    expect(await taken(2, { batch: 4, classVectors: [naming] }, set, batches[3]!)).toEqual(batches.slice(4))
   })
 
   it('reports it once, too, when batches are taken again from the beginning', async () => {
@@ -231,7 +242,7 @@ describe('openPhotos', () => {
       asked++
       return null
     }
-    const source = await openPhotos(paths, { ...DEFAULTS, ahead: 2, classVectors: { of } })
+    const source = await openPhotos(paths, { ...DEFAULTS, ahead: 2, classVectors: [{ of }] })
     const batches = source.batches(START)
     await batches.next()
     await sleep(300)

@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const inFolder = (name: string) => join(folder, name)
 const NETWORK = { classes: 3, width: 0.05, squaredClasses: true }
 const from = inFolder('best.safetensors')
-const SETTINGS = JSON.stringify({ size: 64, classVectors: null, squaredClasses: true })
+const SETTINGS = JSON.stringify({ size: 64, classVectors: [], squaredClasses: true })
 
 beforeAll(async () => {
   const layout = layoutOf(NETWORK)

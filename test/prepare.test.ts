@@ -20,7 +20,7 @@ import { inputOf } from '../src/io/classifier-input.ts'
 import { type Batch, openPhotos, openRecords, type SourceOptions } from '../src/io/dataset.ts'
 import { type Photo, readPhoto, writeImage } from '../src/io/image.ts'
 import { decodeRecord } from '../src/io/records.ts'
-import { isShard, originOfRecords } from '../src/io/shards.ts'
+import { isShard, originsOfRecords } from '../src/io/shards.ts'
 import { readRecords } from '../src/io/tfrecord.ts'
 import { type PrepareOptions, prepareRecords } from '../src/prepare.ts'
 
@@ -53,8 +53,17 @@ const classifier = {
   probabilities: async (inputs: readonly Float32Array[]) => inputs.map(brightness),
 }
 const vectorOf = async (path: string) => brightness(await inputOf(await readPhoto(path), SEEN, 'pad'))
+/** Another, with a larger square, that sees the opposite. */
+const other = { classifier: 'other.onnx', sha256: 'decaf', fit: 'pad' } as const
+const opposite = {
+  ...{ size: 2 * SEEN, origin: other },
+  probabilities: async (inputs: readonly Float32Array[]) =>
+    inputs.map((input) => new Float32Array(1000).fill(-input[(2 * SEEN * 2 * SEEN * 3) / 2]!)),
+}
+const otherVectorOf = async (path: string) =>
+  (await opposite.probabilities([await inputOf(await readPhoto(path), 2 * SEEN, 'pad')]))[0]!
 const prepare = (options: Partial<PrepareOptions> = {}, set = paths) =>
-  prepareRecords(set, { out, shardSize: 2, workers: 1, classifier, ...options })
+  prepareRecords(set, { out, shardSize: 2, workers: 1, classifiers: [classifier, opposite], ...options })
 const shardNames = (count: number) =>
   Array.from({ length: count }, (_, n) => `photos-0000${n}-of-0000${count}.tfrecord`)
 const OTHERS = ['manifest.json', 'skipped.txt', 'sources.txt']
@@ -111,11 +120,12 @@ describe('prepareRecords', () => {
     expect(progress).toEqual(Array.from({ length: 9 }, (_, i) => [i + 1, 9]).flat())
     expect(await labels()).toEqual(['0.png', '1.png', '2.png', '3.png', '4.png'])
     for await (const data of readRecords(join(out, shardNames(5)[0]!))) {
-      const { label, size, content, embedding, origin: from } = decodeRecord(data, 'here')
-      expect({ size, content, from }).toEqual({
-        ...{ size: 299, content: { x: 0, y: 49, width: 299, height: 200 }, from: origin },
-      })
-      expect(embedding).toEqual(await vectorOf(join(folder, label)))
+      const { label, size, content, vectors } = decodeRecord(data, 'here')
+      expect({ size, content }).toEqual({ size: 299, content: { x: 0, y: 49, width: 299, height: 200 } })
+      expect(vectors).toEqual([
+        { probabilities: await vectorOf(join(folder, label)), origin },
+        { probabilities: await otherVectorOf(join(folder, label)), origin: other },
+      ])
     }
 
     const sha256 = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
@@ -123,7 +133,7 @@ describe('prepareRecords', () => {
       ...{ file, records: [2, 0, 0, 2, 1][n] },
       ...{ bytes: statSync(join(out, file)).size, sha256: sha256(join(out, file)) },
     }))
-    const settings = { shardSize: 2, ab: 'int8', minSide: 32, classVectors: origin }
+    const settings = { shardSize: 2, ab: 'int8', minSide: 32, classVectors: [origin, other] }
     const skipped = { undecodable: 1, gray: 1, tiny: 1, duplicate: 1 }
     expect(manifest).toEqual({ version: 1, photographs: 9, records: 5, skipped, ...settings, shards })
     expect(JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'))).toEqual(manifest)
@@ -194,7 +204,7 @@ describe('prepareRecords', () => {
   })
 
   it('begins anew when photographs or settings are other ones', async () => {
-    for (const change of [{ ab: 'float32' }, { minSide: 20 }, { classifier: null }, {}] as const) {
+    for (const change of [{ ab: 'float32' }, { minSide: 20 }, { classifiers: [] }, {}] as const) {
       const abort = new AbortController()
       const set = [...paths, ...paths]
       const stopped = prepare({ signal: abort.signal, onProgress: () => abort.abort() }, set)
@@ -235,7 +245,7 @@ describe('prepareRecords', () => {
     async function journalOf(): Promise<string> {
       const elsewhere = join(folder, 'elsewhere')
       const late = { ...classifier, probabilities: async () => Promise.reject(new Error('stopped')) }
-      await prepare({ out: elsewhere, shardSize: 1, classifier: late }).catch(() => {})
+      await prepare({ out: elsewhere, shardSize: 1, classifiers: [late] }).catch(() => {})
       const [header] = readFileSync(join(elsewhere, 'unfinished', 'journal.jsonl'), 'utf8').split('\n')
       rmSync(elsewhere, { recursive: true })
       const sources = readFileSync(join(out, 'sources.txt'), 'utf8').trimEnd().split('\n')
@@ -267,14 +277,14 @@ describe('prepareRecords', () => {
   })
 })
 
-describe('originOfRecords', () => {
+describe('originsOfRecords', () => {
   it('says where class vectors come from', async () => {
     await prepare()
-    expect(await originOfRecords(out)).toEqual(origin)
+    expect(await originsOfRecords(out)).toEqual([origin, other])
     await prepareRecords(paths, { out })
-    expect(await originOfRecords(out)).toBe(null)
+    expect(await originsOfRecords(out)).toEqual([])
     rmSync(out, { recursive: true })
-    await expect(originOfRecords(out)).rejects.toMatchObject({ code: 4 })
+    await expect(originsOfRecords(out)).rejects.toMatchObject({ code: 4 })
   })
 })
 
@@ -283,7 +293,7 @@ describe('openRecords', () => {
     'gives what the photographs themselves give, colours as %s',
     async (ab) => {
       await prepare({ ab })
-      const classVectors = { of: vectorOf }
+      const classVectors = [{ of: vectorOf }, { of: otherVectorOf }]
       const own = await batches(4)
       const direct = await batches(4, {}, () => openPhotos(paths, full({ classVectors })))
       expect(own.length).toBe(5)
@@ -346,7 +356,7 @@ describe('openRecords', () => {
   })
 
   it('leaves damaged records out where somebody is told, to the same bits whenever it finds out', async () => {
-    await prepare({ shardSize: 2 })
+    await prepare({ shardSize: 2, classifiers: [classifier] })
     expect((await batches(1)).length).toBe(5)
     flip(shard(0), 5000) // the first record's data
     truncateSync(shard(1), statSync(shard(1)).size - 10) // the end of the fourth
@@ -378,7 +388,7 @@ describe('openRecords', () => {
       code: 4,
       message: /no records/,
     })
-    expect(await originOfRecords(out)).toBe(null)
+    expect(await originsOfRecords(out)).toEqual([])
   })
 
   it('a network of another number of classes is refused', async () => {

@@ -160,11 +160,11 @@ describe('the record of a photograph', () => {
     photo.rgb[i] = 40 + 180 * uniform4(1, STREAM.augment, Math.floor(i / 30))[i % 3]!
   const vector = Float32Array.from({ length: 1000 }, (_, i) => i / 499_500)
   const origin = { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' } as const
+  const other = { ...origin, classifier: 'other.onnx', sha256: 'decaf' } as const
   const record = async () => ({
     ...(await pictureOf(photo, 40)),
     label: 'Grüße.jpg',
-    embedding: vector,
-    origin,
+    vectors: [origin, other].map((origin) => ({ probabilities: vector, origin })),
   })
 
   it('has the true lightness as grey and the content inside white padding', async () => {
@@ -209,9 +209,9 @@ describe('the record of a photograph', () => {
       'content_width int64',
       'content_height int64',
     ])
-    expect(example.get('embedding')).toEqual({ kind: 'float', values: vector })
+    expect(example.get('embedding')).toEqual({ kind: 'float', values: Float32Array.of(...vector, ...vector) })
     expect(example.get('label')).toEqual({ kind: 'bytes', values: [new TextEncoder().encode('Grüße.jpg')] })
-    const none = { ...(await record()), embedding: null, origin: null }
+    const none = { ...(await record()), vectors: [] }
     const float = decodeExample(encodeRecord(none, 'float32'))
     expect([...float.keys()].filter((name) => name.startsWith('classifier'))).toEqual([])
     expect(float.get('image_a_b')!.kind).toBe('float')
@@ -234,6 +234,10 @@ describe('the record of a photograph', () => {
       [(e) => e.set('content_x', { kind: 'int64', values: [1n] }), /not a rectangle inside/],
       [(e) => e.set('content_width', { kind: 'int64', values: [0n] }), /not a rectangle inside/],
       [(e) => e.delete('content_y'), /not a rectangle inside/],
+      [
+        (e) => e.set('embedding', { kind: 'float', values: vector.subarray(1) }),
+        /the values of embedding do not share out among its classifiers/,
+      ],
     ]
     for (const [edit, message] of cases) {
       const decode = await change(edit)
@@ -246,11 +250,10 @@ describe('the record of a photograph', () => {
   it('records of others, without content and embedding features, are taken as they are', async () => {
     const example = decodeExample(encodeRecord(await record(), 'int8'))
     for (const name of [...example.keys()].slice(2)) example.delete(name)
-    const { content, embedding, label, origin } = decodeRecord(encodeExample(example), 'here')
-    expect({ content, embedding, label, origin }).toEqual({
-      origin: null,
+    const { content, vectors, label } = decodeRecord(encodeExample(example), 'here')
+    expect({ content, vectors, label }).toEqual({
       content: { x: 0, y: 0, width: 40, height: 40 },
-      embedding: null,
+      vectors: [],
       label: '',
     })
   })

@@ -84,7 +84,7 @@ describe('train', () => {
     expect(settings).toMatchObject({
       ...{ version, adapter, steps: STEPS, checkpointEvery: 7, validateEvery: 15 },
       data: { photos: ['samples/photos'] },
-      settings: { size: 16, batch: 2, width: 0.05, seed: 3, learningRate: 1e-3, classVectors: null },
+      settings: { size: 16, batch: 2, width: 0.05, seed: 3, learningRate: 1e-3, classVectors: [] },
     })
     const mean = (to: number) => loss.slice(to - 10, to).reduce((a: number, b: number) => a + b, 0) / 10
     const [at15, at30, at40] = val.map(({ step, abMse }: Validation) => ({ step, val: abMse }))
@@ -265,7 +265,11 @@ describe('train', () => {
     expect(ended).toMatchObject({ code: 0, stderr: '' })
     expect(json(ended)).toMatchObject({ steps: 2, epochs: 1 })
     const asked = ['train', '--records', records, '--classifier', 'mobilenet-v1', '--out', inFolder('never')]
-    refused(await run(asked), 4, /have no class vectors: prepare them again with --classifier mobilenet-v1/)
+    refused(
+      await run(asked),
+      4,
+      /have no class vectors where .* are asked for: prepare them again with --classifier mobilenet-v1/,
+    )
     refused(await run(['train', '--records', inFolder('none'), '--quiet']), 4, /none: no such file or folder/)
     refused(await run(['train', '--records', records, '--val', val, '--out', inFolder('never')]), 2, both)
     expect(existsSync(inFolder('never'))).toBe(false)

@@ -6,7 +6,7 @@ import type { Architecture } from '../src/model/layers.ts'
 const DATA = { kind: 'photos', train: ['a.jpg'], val: [], identity: 'photos' } as const
 const of = (line: string) => askedOf(parse(line.split(' ').filter(Boolean), TRAIN_OPTIONS).flags)
 const settings = (line: string, isSoftware = true, begun?: Architecture) =>
-  settingsOf(of(line), DATA, null, isSoftware, begun)
+  settingsOf(of(line), DATA, [], isSoftware, begun)
 
 /** What Zhao 2019 says of its training, and what was not in it. */
 const REPORT = {
@@ -24,7 +24,7 @@ const REPORT = {
 
 describe('the options of train', () => {
   it('--preset report stands for all that the report says, on any adapter', () => {
-    const rest = { seed: 0, classes: 1000, classVectors: null, data: 'photos' }
+    const rest = { seed: 0, classes: 1000, classVectors: [], data: 'photos' }
     for (const isSoftware of [false, true])
       expect(settings('--preset report', isSoftware)).toEqual({ ...REPORT, ...rest })
     expect(epochsOf(of('--preset report'), { ...DATA, kind: 'samples' })).toBe(400)

@@ -9,7 +9,7 @@ import {
   writeCheckpoint,
 } from '../src/io/checkpoint.ts'
 import { readSafetensors, type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
-import { expectTrained, readWeights, type Weights, weightTensors } from '../src/io/weights.ts'
+import { expectTrained, readWeights, trainingOf, type Weights, weightTensors } from '../src/io/weights.ts'
 import { scaledChannels } from '../src/model/layers.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
 
@@ -174,7 +174,7 @@ const checkpoint: Checkpoint = {
       data: 'ab12',
     },
     ...{
-      classVectors: { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' },
+      classVectors: [{ classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' }],
       classDropout: 0.25,
       lightnessJitter: 0.1,
     },
@@ -201,6 +201,19 @@ describe('checkpoints', () => {
     const { accumulate: _, ...settings } = checkpoint.settings
     await writeCheckpoint(path, { ...checkpoint, settings: settings as TrainingSettings })
     expect((await readCheckpoint(path)).settings).toEqual({ ...settings, accumulate: 1 })
+  })
+
+  it('of a time with one classifier at most are read as those of now', async () => {
+    const [origin] = checkpoint.settings.classVectors
+    for (const [was, now] of [
+      [origin, [origin]],
+      [null, []],
+    ]) {
+      const settings = { ...checkpoint.settings, classVectors: was } as unknown as TrainingSettings
+      await writeCheckpoint(path, { ...checkpoint, settings })
+      expect((await readCheckpoint(path)).settings.classVectors).toEqual(now)
+      expect(trainingOf((await readWeights(path)).metadata).classVectors).toEqual(now)
+    }
   })
 
   it('are weight files, too', async () => {

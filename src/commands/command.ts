@@ -63,10 +63,11 @@ export class Flags {
     return typeof value === 'string' ? value : undefined
   }
 
-  /** All values of an option that may be given more than once. */
+  /** All values of an option that may be given more than once, or the one of another. */
   texts(name: string): readonly string[] {
     const value = this.values[name]
-    return Array.isArray(value) ? value : []
+    if (Array.isArray(value)) return value
+    return typeof value === 'string' ? [value] : []
   }
 
   /** A finite number of at least `min` (more than it when `exclusive`) and at most `max`. */

@@ -4,7 +4,7 @@ import { findPhotos } from '../io/photos.ts'
 import { CLASSIFIER_BATCH, describeSkipped, prepareRecords } from '../prepare.ts'
 import { bar, duration } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'
-import { CLASSIFIER_OPTIONS, chosenClassifier } from './classifier.ts'
+import { CLASSIFIERS_OPTIONS, chosenClassifiers } from './classifier.ts'
 import { type Call, type Command, wrong } from './command.ts'
 
 export const prepareCommand: Command = {
@@ -13,7 +13,7 @@ export const prepareCommand: Command = {
   options: {
     out: { value: 'DIR', short: 'o', help: 'folder for the shards; a set that is in it is replaced' },
     'shard-size': { value: 'N', help: 'photographs a shard (default 256)' },
-    ...CLASSIFIER_OPTIONS,
+    ...CLASSIFIERS_OPTIONS,
     ab: { value: 'int8|float32', help: 'how colours are stored (default int8, a quarter of the size)' },
     'min-side': { value: 'PX', help: 'photographs with a shorter side are left out (default 32)' },
     workers: { value: 'N', help: 'photographs decoded at the same time (default: one a core, 8 at most)' },
@@ -35,8 +35,8 @@ export const prepareCommand: Command = {
       onProgress: meter(terminal.progress),
     }
     const paths = (await findPhotos(positionals)).map(({ path }) => path)
-    const manifest = await withClassifier(call, (classifier) =>
-      prepareRecords(paths, { ...options, classifier }),
+    const manifest = await withClassifiers(call, (classifiers) =>
+      prepareRecords(paths, { ...options, classifiers }),
     )
     const { records, shards, skipped } = manifest
     const left = describeSkipped(skipped)
@@ -62,17 +62,19 @@ function meter(draw: (state: string) => void) {
   }
 }
 
-/** Gives `work` the classifier, or null when none is wanted: then no GPU is needed either. */
-async function withClassifier<T>(
+/** Gives `work` the classifiers; when none is wanted no GPU is needed either. */
+async function withClassifiers<T>(
   call: Call,
-  work: (classifier: Classifier | null) => Promise<T>,
+  work: (classifiers: readonly Classifier[]) => Promise<T>,
 ): Promise<T> {
-  const chosen = await chosenClassifier(call.flags)
-  if (!chosen) return work(null)
+  const chosen = await chosenClassifiers(call.flags)
+  if (!chosen.length) return work([])
   const gpu = await openAdapter(call)
   try {
-    const options = { fit: chosen.origin.fit, batch: CLASSIFIER_BATCH }
-    return await work(await openClassifier(gpu, chosen.file, options))
+    const classifiers: Classifier[] = []
+    for (const { file, origin } of chosen)
+      classifiers.push(await openClassifier(gpu, file, { fit: origin.fit, batch: CLASSIFIER_BATCH }))
+    return await work(classifiers)
   } finally {
     gpu.destroy()
   }

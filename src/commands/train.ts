@@ -11,7 +11,7 @@ import { bestPath, checkpointPath, RunFolder, samplesPath } from '../io/run-fold
 import { saveFile } from '../io/save.ts'
 import { readWeights } from '../io/weights.ts'
 import type { Gpu } from '../kernels/gpu.ts'
-import { CLASSES } from '../model/classifier.ts'
+import { CLASSES, describeOrigins } from '../model/classifier.ts'
 import { type Architecture, architectureIn, layersOf } from '../model/layers.ts'
 import { isSquaredError } from '../model/losses.ts'
 import { Predictor } from '../predict.ts'
@@ -67,10 +67,10 @@ async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
   const adapter = adapterSummary(gpu)
   const data = await findData(positionals, flags)
   if (flags.text('val') !== undefined) await refuseTwins(data)
-  const { options, classifier } = await optionsOf(flags, asked, data, gpu)
+  const { options, classifiers } = await optionsOf(flags, asked, data, gpu)
   const { settings, out, start } = options
   useChoices(gpu, settings, terminal)
-  const vectors = await openClassVectors(gpu, classifier, settings)
+  const vectors = await openClassVectors(gpu, classifiers, settings)
   const damage = new Damage(flags.on('strict'), terminal)
   const source = await open(data, settings, vectors, damage.found)
   try {
@@ -112,7 +112,7 @@ async function trainIn(
   gpu: Gpu,
   source: TrainingSource,
   { val }: TrainingData,
-  vectors: ClassVectors | undefined,
+  [vectors]: readonly ClassVectors[],
   { flags, terminal, interrupted }: Call,
 ): Promise<{ training: Training; score: Score | null }> {
   const { settings, out, profiler } = options
@@ -148,11 +148,13 @@ async function trainIn(
 
 async function openClassVectors(
   gpu: Gpu,
-  file: ClassifierFile | null,
+  files: readonly ClassifierFile[],
   { classVectors }: TrainingSettings,
-): Promise<PhotoClassVectors | undefined> {
-  if (!file || !classVectors) return undefined
-  return new PhotoClassVectors(await openClassifier(gpu, file, { fit: classVectors.fit }))
+): Promise<readonly ClassVectors[]> {
+  const opened: ClassVectors[] = []
+  for (const [i, file] of files.entries())
+    opened.push(new PhotoClassVectors(await openClassifier(gpu, file, { fit: classVectors[i]!.fit })))
+  return opened
 }
 
 /** Lets a training compute as it began, whatever was tuned since. */
@@ -166,7 +168,7 @@ function useChoices(gpu: Gpu, { choices = {} }: TrainingSettings, terminal: Term
 
 const describeSettings = (settings: TrainingSettings) => {
   const { width, size, batch, accumulate, seed, head, loss, classVectors } = settings
-  return `width ${width}, ${size} px, batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}, seed ${seed}, ${head === 'ab' ? `${loss} loss` : 'head bins'}, class vectors of ${classVectors?.classifier ?? 'no classifier'}`
+  return `width ${width}, ${size} px, batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}, seed ${seed}, ${head === 'ab' ? `${loss} loss` : 'head bins'}, ${describeOrigins(classVectors)}`
 }
 
 async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {
@@ -178,12 +180,12 @@ async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gp
   const options: TrainOptions = {
     ...{ ...asked, start, out, epochs: epochsOf(asked, data) },
     settings: resumed ?? {
-      ...settingsOf(asked, data, vectors.origin, adapterSummary(gpu).isSoftware, begun),
+      ...settingsOf(asked, data, vectors.origins, adapterSummary(gpu).isSoftware, begun),
       ...(gpu.choices.size ? { choices: Object.fromEntries(gpu.choices) } : {}),
     },
     profiler: flags.text('profile') === undefined ? undefined : new Profiler(),
   }
-  return { options, classifier: vectors.file }
+  return { options, classifiers: vectors.files }
 }
 
 /** Where training starts. Throws rather than let a fresh training overwrite another one's checkpoint. */
@@ -225,14 +227,14 @@ const isSameNetwork = (...[a, b]: [Architecture, Architecture]) =>
 function open(
   data: TrainingData,
   settings: TrainingSettings,
-  vectors: ClassVectors | undefined,
+  vectors: readonly ClassVectors[],
   onUndecodable: (reason: string) => void,
 ): Promise<TrainingSource> {
   const { size, seed, classes, fit, lightnessJitter } = settings
   const options = {
     ...{ size, batch: stepBatch(settings), seed, classes, augment: fit === 'crop', fit, lightnessJitter },
     classVectors: vectors,
-    classDropout: settings.classVectors ? settings.classDropout : 1,
+    classDropout: settings.classVectors.length ? settings.classDropout : 1,
     onUndecodable,
   }
   return data.kind === 'records' ? openRecords(data.train[0]!, options) : openPhotos([...data.train], options)

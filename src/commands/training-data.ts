@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { EXIT, UserError } from '../errors.ts'
 import { type ClassifierFile, findOrigin } from '../io/classify.ts'
 import { findPhotos } from '../io/photos.ts'
-import { isShard, originOfRecords, readSources } from '../io/shards.ts'
+import { isShard, originsOfRecords, readSources } from '../io/shards.ts'
 import { findTwins, findTwinsOf } from '../io/twins.ts'
-import { type ClassVectorOrigin, type Fit, sameOrigin } from '../model/classifier.ts'
-import { chosenClassifier } from './classifier.ts'
+import { type ClassVectorOrigin, describeOrigins, type Fit, sameOrigins } from '../model/classifier.ts'
+import { chosenClassifiers } from './classifier.ts'
 import { type Flags, wrong } from './command.ts'
 
 const SAMPLES = fileURLToPath(new URL('../../samples/photos', import.meta.url))
@@ -66,10 +66,11 @@ async function shardsOf(folder: string): Promise<string[]> {
 const hash = (names: readonly string[]) =>
   createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16)
 
-/** Where a training's class vectors come from, and the classifier itself where photographs are still to be shown to it. */
+/** Where a training's class vectors come from, and the classifiers themselves that photographs are still to be shown to. */
 export interface ClassVectorSource {
-  readonly origin: ClassVectorOrigin | null
-  readonly file: ClassifierFile | null
+  readonly origins: readonly ClassVectorOrigin[]
+  /** Of the first origins: validation asks the first one, training all that records do not have. */
+  readonly files: readonly ClassifierFile[]
 }
 
 /**
@@ -80,35 +81,30 @@ export interface ClassVectorSource {
 export async function findClassVectors(
   flags: Flags,
   { kind, train, val }: TrainingData,
-  resumed: ClassVectorOrigin | null | undefined,
+  resumed: readonly ClassVectorOrigin[] | undefined,
   usualFit?: Fit,
 ): Promise<ClassVectorSource> {
-  const isAsked = ['classifier', 'classifier-fit'].some((name) => flags.text(name) !== undefined)
+  const isAsked = ['classifier', 'classifier-fit'].some((name) => flags.texts(name).length)
   const chosen =
-    isAsked || (kind !== 'records' && resumed === undefined) ? await chosenClassifier(flags, usualFit) : null
-  const isShown = kind !== 'records' || val.length > 0
-  if (resumed !== undefined) {
-    if (isAsked && !sameOrigin(chosen?.origin ?? null, resumed)) {
-      throw wrong(
-        `the training to resume has class vectors of ${nameOf(resumed)}, not of ${nameOf(chosen?.origin)}`,
-      )
-    }
-    return { origin: resumed, file: chosen?.file ?? (isShown && resumed ? await findOrigin(resumed) : null) }
+    isAsked || (kind !== 'records' && resumed === undefined) ? await chosenClassifiers(flags, usualFit) : null
+  const asked = chosen?.map(({ origin }) => origin)
+  if (resumed && asked && !sameOrigins(asked, resumed)) {
+    throw wrong(
+      `the training to resume has ${describeOrigins(resumed)} where ${describeOrigins(asked)} are asked for`,
+    )
   }
-  if (kind !== 'records') return { origin: chosen?.origin ?? null, file: chosen?.file ?? null }
-  if (flags.text('classifier') === 'none') return { origin: null, file: null }
-  const origin = await originOfRecords(train[0]!)
-  if (chosen && !sameOrigin(chosen.origin, origin)) {
-    const have = origin
-      ? `class vectors of ${nameOf(origin)}, not of ${nameOf(chosen.origin)}`
-      : 'no class vectors'
+  const isFromRecords = kind === 'records' && asked?.length !== 0
+  const origins = resumed ?? (isFromRecords ? await originsOfRecords(train[0]!) : asked!)
+  if (asked && !sameOrigins(asked, origins)) {
+    const choices = flags.texts('classifier')
+    const again = (choices.length ? choices : ['auto']).map((choice) => `--classifier ${choice}`).join(' ')
     throw new UserError(
-      `the records in ${train[0]} have ${have}: prepare them again with --classifier ${flags.text('classifier') ?? 'auto'}, or train without --classifier`,
+      `the records in ${train[0]} have ${describeOrigins(origins)} where ${describeOrigins(asked)} are asked for: prepare them again with ${again}, or train without --classifier`,
       EXIT.badWeightsOrRecords,
     )
   }
-  return { origin, file: chosen?.file ?? (isShown && origin ? await findOrigin(origin) : null) }
+  const shown = kind !== 'records' ? origins : val.length > 0 ? origins.slice(0, 1) : []
+  const files: ClassifierFile[] = []
+  for (const [i, origin] of shown.entries()) files.push(chosen?.[i]?.file ?? (await findOrigin(origin)))
+  return { origins, files }
 }
-
-const nameOf = (origin: ClassVectorOrigin | null | undefined) =>
-  origin ? `${origin.classifier} (${origin.fit})` : 'no classifier'

@@ -6,7 +6,7 @@ import { type Architecture, architectureIn, HEADS } from '../model/layers.ts'
 import { LOSSES } from '../model/losses.ts'
 import { SCHEDULES } from '../schedule.ts'
 import { type AskedSettings, RUNS } from '../train.ts'
-import { CLASSIFIER_OPTIONS } from './classifier.ts'
+import { CLASSIFIERS_OPTIONS } from './classifier.ts'
 import { type Flags, type Option, wrong } from './command.ts'
 import type { TrainingData } from './training-data.ts'
 
@@ -114,7 +114,7 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
     value: 'F',
     help: `changes what the network sees as age does: contrast by up to this share, and grain (default ${DEFAULTS.lightnessJitter}; 0: nothing)`,
   },
-  ...CLASSIFIER_OPTIONS,
+  ...CLASSIFIERS_OPTIONS,
   'class-dropout': {
     value: 'F',
     help: `share of the samples shown without their class vector (default ${DEFAULTS.classDropout})`,
@@ -191,7 +191,7 @@ export const epochsOf = ({ epochs }: Asked, { kind }: TrainingData) =>
 export function settingsOf(
   { settings }: Asked,
   data: TrainingData,
-  classVectors: ClassVectorOrigin | null,
+  classVectors: readonly ClassVectorOrigin[],
   isSoftware: boolean,
   begun: Architecture | undefined,
 ): TrainingSettings {

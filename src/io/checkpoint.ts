@@ -1,11 +1,11 @@
 import { EXIT, UserError } from '../errors.ts'
-import { type ClassVectorOrigin, isOrigin } from '../model/classifier.ts'
+import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
 import { type Architecture, HEADS, type Head } from '../model/layers.ts'
 import { layoutOf, type NamedTensor, packArena, unpackArena } from '../model/layout.ts'
 import { LOSSES, type Loss } from '../model/losses.ts'
 import { SCHEDULES, type Schedule } from '../schedule.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
-import { type Weights, weightsFrom, weightTensors } from './weights.ts'
+import { originsIn, type Weights, weightsFrom, weightTensors } from './weights.ts'
 
 /** Raised whenever an old checkpoint would not continue to the same bits. */
 const VERSION = '5'
@@ -29,8 +29,8 @@ export interface TrainingSettings extends Required<Architecture> {
   readonly fit: 'crop' | 'pad'
   /** How much the lightness that the network sees is changed at random, see `jitterLightness`. */
   readonly lightnessJitter: number
-  /** Where the class vectors come from; null when the network was trained without any. */
-  readonly classVectors: ClassVectorOrigin | null
+  /** Where the class vectors come from, of which each sample has one; none when the network is trained without any. */
+  readonly classVectors: readonly ClassVectorOrigin[]
   /** The share of samples that were shown without their class vector. */
   readonly classDropout: number
   /** Identifies the training pictures and their order. */
@@ -47,6 +47,7 @@ export const stepBatch = ({ batch, accumulate }: Pick<TrainingSettings, 'batch' 
 const completed = <T extends Partial<TrainingSettings>>(settings: T) => ({
   ...settings,
   accumulate: settings.accumulate ?? 1,
+  classVectors: originsIn(settings.classVectors),
 })
 
 /** Everything that a training needs to continue to the same bits as if it had never stopped. */
@@ -198,7 +199,7 @@ function isSettings(value: unknown): value is TrainingSettings {
   if (typeof value !== 'object' || value === null) return false
   const settings = completed(value as Partial<TrainingSettings>)
   const { schedule, loss, head, fit, classVectors, squaredClasses, data, choices = {} } = settings
-  const areVectors = (classVectors === null || isOrigin(classVectors)) && typeof squaredClasses === 'boolean'
+  const areVectors = areOrigins(classVectors) && typeof squaredClasses === 'boolean'
   const areChoices =
     SCHEDULES.includes(schedule as Schedule) &&
     (fit === 'crop' || fit === 'pad') &&

@@ -57,7 +57,8 @@ export interface SourceOptions {
   workers?: number
   /** batches decoded ahead at most, the one being waited for included */
   ahead?: number
-  classVectors?: ClassVectors | undefined
+  /** of each classifier; a sample is shown with its vector of one of them */
+  classVectors?: readonly ClassVectors[]
   /** the share of samples whose class vector is left out, 0 by default; 1 leaves out all of them */
   classDropout?: number
   /** told once per photograph or record that cannot be decoded; unless it throws, the next one in the order takes its place */
@@ -74,8 +75,8 @@ interface SampleSet {
   readonly exitCode: ExitCode
   readonly length: number
   at(index: number): SampleSource
-  /** the class vector that the sample itself does not carry */
-  classVector(index: number): Promise<Float32Array | null>
+  /** the class vector that the sample itself does not carry, of one of the classifiers: `draw` in [0, 1) says which */
+  classVector(index: number, draw: number): Promise<Float32Array | null>
   /** told why a sample cannot be decoded, once each: may throw to stop, else the next one takes its place */
   undecodable(reason: string): void
 }
@@ -87,7 +88,7 @@ export async function openPhotos(paths: readonly string[], options: SourceOption
     ...{ what: 'photographs', exitCode: EXIT.someInputFailed },
     length: paths.length,
     at: (index) => ({ path: paths[index]! }),
-    classVector: async (index) => options.classVectors?.of(paths[index]!) ?? null,
+    classVector: async (index, draw) => pick(options.classVectors ?? [], draw)?.of(paths[index]!) ?? null,
     undecodable: (reason) => options.onUndecodable?.(reason),
   })
 }
@@ -242,15 +243,15 @@ function batchLoader(
         const one = await decode([chosen[n]!], n)
         decoded.L.set(one.L, n * one.L.length)
         decoded.ab.set(one.ab, n * one.ab.length)
-        decoded.embeddings[n] = one.embeddings[0]!
+        decoded.vectors[n] = one.vectors[0]!
         reason = one.errors[0]
       }
     }
-    const isDropped = (n: number) =>
-      uniform4(seed, STREAM.dropClassVector, position + n, epoch)[0] < classDropout
-    const vectors = chosen.map((index, n) =>
-      isDropped(n) ? null : (decoded.embeddings[n] ?? set.classVector(index)),
-    )
+    const vectors = chosen.map((index, n) => {
+      const [dropped, which] = uniform4(seed, STREAM.classVector, position + n, epoch)
+      if (dropped < classDropout) return null
+      return pick(decoded.vectors[n]!, which) ?? set.classVector(index, which)
+    })
     const features = featuresOf(await Promise.all(vectors), classes)
     const after = position + batch
     const lastOfEpoch = after + batch > set.length
@@ -258,6 +259,10 @@ function batchLoader(
     return { batch: { L, ab, features, epoch, position: after, lastOfEpoch }, undecodable: found }
   }
 }
+
+/** The one of `choices` that a draw in [0, 1) means; undefined where there are none. */
+const pick = <T>(choices: readonly T[], draw: number): T | undefined =>
+  choices[Math.floor(draw * choices.length)]
 
 /** [N, 1, 1, classes] of N class vectors, zeros where there is none. */
 function featuresOf(vectors: (Float32Array | null)[], classes: number): Float32Array {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { EXIT, UserError } from '../errors.ts'
 import { Gpu } from '../kernels/gpu.ts'
 import type { ShaderLoader } from '../kernels/shader.ts'
+import { patiently } from './patience.ts'
 
 // src/io and dist/io both lie two folders below the package's root
 const PACKAGE = new URL('../../', import.meta.url)
@@ -60,7 +61,7 @@ export async function openGpu({
     ...(adapter === undefined ? [] : [`adapter=${adapter}`]),
     ...(preciseTimestamps ? ['disable-dawn-features=timestamp_quantization'] : []),
   ])
-  const gpu = await Gpu.open(entry, load).catch(async (cause: Error) => {
+  const gpu = await Gpu.open(entry, load, patiently).catch(async (cause: Error) => {
     // Dawn throws for a name that it does not know, and returns no adapter when there is none at all
     const known = adapter === undefined ? [] : await listAdapters()
     const sentence = known.length

@@ -43,8 +43,8 @@ export interface DecodedBatch {
   ab: Float32Array<ArrayBuffer>
   /** per sample: why it could not be decoded (its part of L and ab is then meaningless), or null */
   errors: (string | null)[]
-  /** per sample: the class vector that came with it, or null */
-  embeddings: (Float32Array | null)[]
+  /** per sample: the class vectors that came with it */
+  vectors: Float32Array[][]
 }
 
 /** How a picture is scaled, which size x size window of it is taken, and whether that is mirrored. */
@@ -65,43 +65,44 @@ export async function decodeBatch({ samples, size, fit }: BatchTask): Promise<De
   const L = new Float32Array(samples.length * pixels)
   const ab = new Float32Array(samples.length * pixels * 2)
   const errors: (string | null)[] = samples.map(() => null)
-  const embeddings: (Float32Array | null)[] = samples.map(() => null)
+  const vectors: Float32Array[][] = samples.map(() => [])
   const decodeInto = async (sample: SampleTask, n: number) => {
     try {
-      const { photo, embedding } = await decodeSample(sample, size, fit)
+      const { photo, vectors: own } = await decodeSample(sample, size, fit)
       const lightness = L.subarray(n * pixels, (n + 1) * pixels)
       srgbToLab(photo.rgb, { L: lightness, ab: ab.subarray(2 * n * pixels, 2 * (n + 1) * pixels) })
       for (let i = 0; i < pixels; i++) lightness[i] = lightness[i]! / 50 - 1
       if (sample.jitter) jitterLightness(lightness, sample.jitter)
-      embeddings[n] = embedding
+      vectors[n] = own
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       errors[n] = error.message
     }
   }
   await Promise.all(samples.map(decodeInto))
-  return { L, ab, errors, embeddings }
+  return { L, ab, errors, vectors }
 }
 
 /** A source opened: its size as shown, and how to decode it scaled and cropped. */
 interface Opened {
   width: number
   height: number
-  embedding: Float32Array | null
+  vectors: Float32Array[]
   decode(edit: (image: Sharp) => Sharp): Promise<Photo>
 }
 
 async function openPhoto(path: string): Promise<Opened> {
   const bytes = await readPhotoFile(path)
   const shown = await photoSize(bytes, path)
-  return { ...shown, embedding: null, decode: (edit) => decodePhoto(bytes, path, edit) }
+  return { ...shown, vectors: [], decode: (edit) => decodePhoto(bytes, path, edit) }
 }
 
 async function openRecord({ shard, ...place }: RecordSource): Promise<Opened> {
   const record = decodeRecord(await readRecordAt(shard, place), `${shard}, record at byte ${place.offset}`)
   const photo = photoOf(record)
   const { width, height } = photo
-  return { width, height, embedding: record.embedding, decode: (edit) => editPhoto(photo, edit) }
+  const vectors = record.vectors.map(({ probabilities }) => probabilities)
+  return { width, height, vectors, decode: (edit) => editPhoto(photo, edit) }
 }
 
 async function decodeSample({ source, draws }: SampleTask, size: number, fit: 'crop' | 'pad') {
@@ -111,7 +112,7 @@ async function decodeSample({ source, draws }: SampleTask, size: number, fit: 'c
   if (framing.mirror) mirrorRows(photo)
   const square =
     fit === 'crop' ? photo : padToSquare(photo, size, contentRect(opened.width, opened.height, size))
-  return { photo: square, embedding: opened.embedding }
+  return { photo: square, vectors: opened.vectors }
 }
 
 /** A size x size window of the picture scaled to fill it: the centre, or where the draws say. */

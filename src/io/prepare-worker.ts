@@ -11,11 +11,7 @@ parentPort?.on('message', async (task: SampleTask) => {
   const outcome = await prepareSample(task)
   const moved =
     'picture' in outcome
-      ? [
-          outcome.picture.gray.buffer,
-          outcome.picture.ab.buffer,
-          ...(outcome.seen ? [outcome.seen.buffer] : []),
-        ]
+      ? [outcome.picture.gray, outcome.picture.ab, ...outcome.seen].map(({ buffer }) => buffer)
       : []
   parentPort?.postMessage(outcome, moved as ArrayBuffer[])
 })

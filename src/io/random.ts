@@ -10,7 +10,7 @@ export const STREAM = {
   shuffle: 1,
   augment: 2,
   weights: 3,
-  dropClassVector: 4,
+  classVector: 4,
   bootstrap: 5,
   lightness: 6,
 } as const

@@ -29,7 +29,7 @@ export interface SetSettings {
   readonly ab: AbEncoding
   /** Photographs with a shorter side are left out, in pixels. */
   readonly minSide: number
-  readonly classVectors: ClassVectorOrigin | null
+  readonly classVectors: readonly ClassVectorOrigin[]
 }
 
 export interface Manifest extends SetSettings {

@@ -6,9 +6,10 @@
  *   image_a_b           bytes   S·S·2 int8, a and b rounded to whole units, or
  *                       float   S·S·2 values, when image_a_b_encoding says so
  *   image_a_b_encoding  bytes   "int8" or "float32"
- *   embedding           float   the class vector, 1000 probabilities; all 0 when there was no classifier
- *   classifier, classifier_sha256, classifier_fit   bytes: which one made it, and how the picture came into its square;
- *                               left out when there was none
+ *   embedding           float   the class vector, 1000 probabilities; those of several classifiers one behind the other; all 0
+ *                               when there was none
+ *   classifier, classifier_sha256, classifier_fit   bytes, for each class vector: which one made it, and how the picture came
+ *                               into its square; left out when there was none
  *   label               bytes   the photograph's file name, UTF-8
  *   content_x, content_y, content_width, content_height   int64: where in the S×S square the picture lies; the rest
  *                               is white padding, which training leaves out
@@ -16,7 +17,7 @@
  * S = 299, the longest side of the picture, as in the report (Zhao 2019).
  */
 import { EXIT, UserError } from '../errors.ts'
-import { type ClassVectorOrigin, isOrigin } from '../model/classifier.ts'
+import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
 import { decodeExample, type Example, encodeExample, type Feature } from './example.ts'
 import { contentRect, type Photo, padToSquare, type Rect, resize } from './image.ts'
 import { GRAY_LIGHTNESS, grayLevel, labToSrgb, srgbToLab } from './lab.ts'
@@ -38,15 +39,15 @@ export interface Picture {
 
 export interface PhotoRecord extends Picture {
   label: string
-  /** [classes], or null when the record has none */
-  embedding: Float32Array | null
-  /** where the class vector comes from, or null when there was no classifier */
-  origin: ClassVectorOrigin | null
+  /** one of each classifier; none when there was no classifier */
+  vectors: readonly ClassVector[]
 }
 
 export interface ClassVector {
+  /** [classes] */
   readonly probabilities: Float32Array
-  readonly origin: ClassVectorOrigin
+  /** null in records that do not say it */
+  readonly origin: ClassVectorOrigin | null
 }
 
 /** A photograph made into a square: longest side `size`, centred, white around it. */
@@ -74,7 +75,8 @@ export function photoOf({ gray, ab, size, content }: PhotoRecord): Photo {
 
 /** The bytes of a record, as the data of one TFRecord. */
 export function encodeRecord(record: PhotoRecord, encoding: AbEncoding): Uint8Array {
-  const { gray, ab, content, label, origin } = record
+  const { gray, ab, content, label, vectors } = record
+  const origins = vectors.flatMap(({ origin }) => origin ?? [])
   const number = (value: number): Feature => ({ kind: 'int64', values: [BigInt(value)] })
   const example: Example = new Map([
     ['image_gray', { kind: 'bytes', values: [gray] }],
@@ -83,8 +85,11 @@ export function encodeRecord(record: PhotoRecord, encoding: AbEncoding): Uint8Ar
       encoding === 'int8' ? { kind: 'bytes', values: [int8Of(ab)] } : { kind: 'float', values: ab },
     ],
     ['image_a_b_encoding', textFeature(encoding)],
-    ['embedding', { kind: 'float', values: record.embedding ?? new Float32Array(RECORD_CLASSES) }],
-    ...(origin ? originFeatures(origin) : []),
+    [
+      'embedding',
+      { kind: 'float', values: vectors.length ? joined(vectors) : new Float32Array(RECORD_CLASSES) },
+    ],
+    ...(origins.length ? originFeatures(origins) : []),
     ['label', textFeature(label)],
     ['content_x', number(content.x)],
     ['content_y', number(content.y)],
@@ -94,23 +99,38 @@ export function encodeRecord(record: PhotoRecord, encoding: AbEncoding): Uint8Ar
   return encodeExample(example)
 }
 
-const originFeatures = ({ classifier, sha256, fit }: ClassVectorOrigin): [string, Feature][] => [
-  ['classifier', textFeature(classifier)],
-  ['classifier_sha256', textFeature(sha256)],
-  ['classifier_fit', textFeature(fit)],
+const joined = (vectors: readonly ClassVector[]) =>
+  Float32Array.from(vectors.flatMap(({ probabilities }) => [...probabilities]))
+
+const originFeatures = (origins: readonly ClassVectorOrigin[]): [string, Feature][] => [
+  ['classifier', textFeature(...origins.map(({ classifier }) => classifier))],
+  ['classifier_sha256', textFeature(...origins.map(({ sha256 }) => sha256))],
+  ['classifier_fit', textFeature(...origins.map(({ fit }) => fit))],
 ]
 
-function originIn(example: Example): ClassVectorOrigin | null {
-  const [classifier, sha256, fit] = ['classifier', 'classifier_sha256', 'classifier_fit'].map((name) =>
-    new TextDecoder().decode(bytesIn(example, name) ?? new Uint8Array()),
+/** Null when the vectors cannot be shared out among the classifiers. */
+function vectorsIn(example: Example): ClassVector[] | null {
+  const feature = example.get('embedding')
+  if (feature?.kind !== 'float') return []
+  const { values } = feature
+  const [classifiers, sums, fits] = ['classifier', 'classifier_sha256', 'classifier_fit'].map((name) =>
+    textsIn(example, name),
   )
-  const origin = { classifier, sha256, fit }
-  return sha256 && isOrigin(origin) ? origin : null
+  const origins = sums!.map((sha256, i) => ({ classifier: classifiers![i], sha256, fit: fits![i] }))
+  if (!origins.length || !areOrigins(origins)) return [{ probabilities: values, origin: null }]
+  const classes = values.length / origins.length
+  if (!Number.isInteger(classes)) return null
+  return origins.map((origin, i) => ({ probabilities: values.slice(i * classes, (i + 1) * classes), origin }))
 }
 
-const textFeature = (value: string): Feature => ({
+function textsIn(example: Example, name: string): string[] {
+  const feature = example.get(name)
+  return feature?.kind === 'bytes' ? feature.values.map((bytes) => new TextDecoder().decode(bytes)) : []
+}
+
+const textFeature = (...values: string[]): Feature => ({
   kind: 'bytes',
-  values: [new TextEncoder().encode(value)],
+  values: values.map((value) => new TextEncoder().encode(value)),
 })
 
 /** int8 in two's complement; sRGB's a* and b* lie within -108…98, so nothing is cut off. */
@@ -143,10 +163,9 @@ export function decodeRecord(bytes: Uint8Array, where: string): PhotoRecord {
     throw bad(`image_a_b has ${ab.length} values, not the ${2 * gray.length} of ${size}x${size} pixels`)
   const content = contentOf(example, size)
   if (!content) throw bad('content_x, _y, _width and _height are not a rectangle inside the image')
-  const embedding = example.get('embedding')
-  const label = new TextDecoder().decode(bytesIn(example, 'label') ?? new Uint8Array())
-  const values = embedding?.kind === 'float' ? embedding.values : null
-  return { label, size, gray, ab, embedding: values, origin: originIn(example), content }
+  const vectors = vectorsIn(example)
+  if (!vectors) throw bad('the values of embedding do not share out among its classifiers')
+  return { label: textsIn(example, 'label')[0] ?? '', size, gray, ab, vectors, content }
 }
 
 function bytesIn(example: Example, name: string): Uint8Array | null {
@@ -156,7 +175,7 @@ function bytesIn(example: Example, name: string): Uint8Array | null {
 
 function colours(example: Example): Float32Array | null {
   const feature = example.get('image_a_b')
-  const stated = new TextDecoder().decode(bytesIn(example, 'image_a_b_encoding') ?? new Uint8Array())
+  const stated = textsIn(example, 'image_a_b_encoding')[0]
   if (feature?.kind === 'float' && (!stated || stated === 'float32')) return feature.values
   const bytes = bytesIn(example, 'image_a_b')
   if (!bytes || (stated && stated !== 'int8')) return null

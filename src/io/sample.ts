@@ -10,8 +10,8 @@ export interface SampleTask {
   readonly path: string
   /** Pictures whose shorter side has fewer pixels are left out. */
   readonly minSide: number
-  /** What the classifier wants to see, if there is one. */
-  readonly classifier: { readonly size: number; readonly fit: Fit } | null
+  /** What each classifier wants to see. */
+  readonly classifiers: readonly { readonly size: number; readonly fit: Fit }[]
 }
 
 /** Why a photograph is left out. */
@@ -23,15 +23,15 @@ export type Outcome =
       readonly picture: Picture
       /** Of the file, hexadecimal: the same file twice would count twice. */
       readonly sha256: string
-      /** The classifier's input, see `inputOf`. */
-      readonly seen: Float32Array | null
+      /** The classifiers' inputs, see `inputOf`. */
+      readonly seen: readonly Float32Array[]
     }
   | { readonly skip: Skip; readonly reason: string }
 
 /** Mean chroma below which nothing can be learnt about colours, in ab units: noise of grey scans stays below. */
 const MIN_CHROMA = 2
 
-export async function prepareSample({ path, minSide, classifier }: SampleTask): Promise<Outcome> {
+export async function prepareSample({ path, minSide, classifiers }: SampleTask): Promise<Outcome> {
   try {
     const bytes = await readPhotoFile(path)
     const photo = await decodePhoto(bytes, path)
@@ -44,7 +44,7 @@ export async function prepareSample({ path, minSide, classifier }: SampleTask): 
     if (chroma < MIN_CHROMA)
       return { skip: 'gray', reason: `${path} is grey (mean chroma ${chroma.toFixed(1)})` }
     const sha256 = createHash('sha256').update(bytes).digest('hex')
-    const seen = classifier && (await inputOf(photo, classifier.size, classifier.fit))
+    const seen = await Promise.all(classifiers.map(({ size, fit }) => inputOf(photo, size, fit)))
     return { picture, sha256, seen }
   } catch (error) {
     if (!(error instanceof UserError)) throw error

@@ -50,21 +50,22 @@ export async function indexShards(
 }
 
 /**
- * Where the class vectors of the set in `folder` come from, by its first record that is whole; null when it has none, or when
+ * Where the class vectors of the set in `folder` come from, by its first record that is whole; nowhere when it has none, or when
  * there is none. Throws as above.
  */
-export async function originOfRecords(folder: string): Promise<ClassVectorOrigin | null> {
+export async function originsOfRecords(folder: string): Promise<readonly ClassVectorOrigin[]> {
   for (const name of await shardNames(folder)) {
     const shard = join(folder, name)
     for (const place of await indexRecords(shard, () => {})) {
       try {
-        return decodeRecord(await readRecordAt(shard, place), shard).origin
+        const { vectors } = decodeRecord(await readRecordAt(shard, place), shard)
+        return vectors.flatMap(({ origin }) => origin ?? [])
       } catch (error) {
         if (!(error instanceof UserError)) throw error // told when it is to be trained on
       }
     }
   }
-  return null
+  return []
 }
 
 /** Paths of the photographs of which the records in `folder` were made, by the checksums of their files; none if it does not say. */

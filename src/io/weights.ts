@@ -1,5 +1,5 @@
 import { EXIT, UserError } from '../errors.ts'
-import { type ClassVectorOrigin, isOrigin } from '../model/classifier.ts'
+import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
 import { type Architecture, allLayers, architectureOf, layersOf, scaledChannels } from '../model/layers.ts'
 import { type Arena, layoutOf, type NamedTensor, packArena, unpackArena } from '../model/layout.ts'
 import { readSafetensors } from './safetensors.ts'
@@ -18,24 +18,29 @@ const STATE = /^(raw|adam\.[mv])\//
 export interface Training {
   /** Side of the training pictures in pixels. */
   readonly size: number
-  /** Where the class vectors came from; null when the network was trained without any. */
-  readonly classVectors: ClassVectorOrigin | null
+  /** Where the class vectors came from; none when the network was trained without any. */
+  readonly classVectors: readonly ClassVectorOrigin[]
   readonly squaredClasses: boolean
 }
 
 /** What the metadata of a weight file say of its training, whichever version wrote it; undefined: they do not say. */
 export function trainingOf({ settings }: Record<string, string>): Partial<Training> {
   try {
-    const { size, classVectors, squaredClasses } = JSON.parse(settings ?? '{}')
+    const { size, classVectors: origins, squaredClasses } = JSON.parse(settings ?? '{}')
+    const classVectors = originsIn(origins)
     return {
       ...(Number.isInteger(size) && size >= 8 ? { size } : {}),
-      ...(classVectors === null || isOrigin(classVectors) ? { classVectors } : {}),
+      ...(areOrigins(classVectors) ? { classVectors } : {}),
       ...(typeof squaredClasses === 'boolean' ? { squaredClasses } : {}),
     }
   } catch {
     return {}
   }
 }
+
+/** A list, as settings have them since several classifiers can be mixed; before there was one or null. */
+export const originsIn = (value: unknown) =>
+  value === null ? [] : Array.isArray(value) || value === undefined ? value : [value]
 
 /**
  * Reads the weights of a weight file or a checkpoint. The architecture is recognised by the shapes and the settings.

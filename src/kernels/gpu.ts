@@ -16,6 +16,9 @@ export interface Kernel {
   readonly layout: GPUBindGroupLayout
 }
 
+/** Passes through what it waits for. */
+export type Wait = <T>(work: Promise<T>) => Promise<T>
+
 /**
  * One WebGPU device with its pipelines and buffers. The WebGPU entry point and the shader texts are handed in, so this
  * runs in a browser as it does in Node. Errors that WebGPU reports out of band (validation, device loss) are kept and
@@ -37,6 +40,7 @@ export class Gpu {
     private readonly loadShader: ShaderLoader,
     /** Held because Dawn's Node bindings free the instance under the device when it is garbage-collected. */
     readonly entry: GPU,
+    private readonly wait: Wait,
   ) {
     this.pool = new BufferPool(device)
     device.addEventListener('uncapturederror', (event) => {
@@ -48,8 +52,11 @@ export class Gpu {
     })
   }
 
-  /** Opens the adapter with its own limits. Returns null when there is no adapter. */
-  static async open(entry: GPU, loadShader: ShaderLoader): Promise<Gpu | null> {
+  /**
+   * Opens the adapter with its own limits. Returns null when there is no adapter.
+   * @param wait how work on the GPU is waited for; a browser needs nothing of its own
+   */
+  static async open(entry: GPU, loadShader: ShaderLoader, wait: Wait = (work) => work): Promise<Gpu | null> {
     const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' })
     if (!adapter) return null
     const { limits } = adapter
@@ -65,7 +72,7 @@ export class Gpu {
         maxComputeWorkgroupSizeY: limits.maxComputeWorkgroupSizeY,
       },
     })
-    return new Gpu(adapter, device, loadShader, entry)
+    return new Gpu(adapter, device, loadShader, entry, wait)
   }
 
   /** What a person would call the adapter: "nvidia-h200", "llvmpipe: Mesa 25.0.7 (LLVM 15.0.6)". */
@@ -111,11 +118,9 @@ export class Gpu {
     }
     try {
       this.objectsCreated++
-      const pipeline = await this.device.createComputePipelineAsync({
-        label: key,
-        layout: 'auto',
-        compute: { module, entryPoint: 'main', constants: shader.overrides },
-      })
+      const compute = { module, entryPoint: 'main', constants: shader.overrides }
+      const descriptor = { label: key, layout: 'auto', compute } as const
+      const pipeline = await this.wait(this.device.createComputePipelineAsync(descriptor))
       return { shader, pipeline, layout: pipeline.getBindGroupLayout(0) }
     } catch (cause) {
       throw new GpuError(`kernel ${key}: ${(cause as Error).message}`, { cause })
@@ -157,7 +162,7 @@ export class Gpu {
   /** Maps a MAP_READ buffer, copies it out and unmaps it. Throws what went wrong on the device before. */
   async mapRead(staging: GPUBuffer): Promise<Float32Array> {
     try {
-      await staging.mapAsync(GPUMapMode.READ)
+      await this.wait(staging.mapAsync(GPUMapMode.READ))
     } catch (cause) {
       this.check()
       throw new GpuError(`reading back from the GPU failed: ${(cause as Error).message}`, { cause })
@@ -170,7 +175,7 @@ export class Gpu {
 
   /** Waits until the device has done all that was submitted. */
   async idle(): Promise<void> {
-    await this.device.queue.onSubmittedWorkDone()
+    await this.wait(this.device.queue.onSubmittedWorkDone())
     this.check()
   }
 

@@ -33,8 +33,20 @@ export interface ClassVectorOrigin {
   readonly fit: Fit
 }
 
-export const sameOrigin = (a: ClassVectorOrigin | null, b: ClassVectorOrigin | null) =>
-  a?.sha256 === b?.sha256 && a?.fit === b?.fit
+export const sameOrigin = (a: ClassVectorOrigin, b: ClassVectorOrigin) =>
+  a.sha256 === b.sha256 && a.fit === b.fit
+
+export const sameOrigins = (a: readonly ClassVectorOrigin[], b: readonly ClassVectorOrigin[]) =>
+  a.length === b.length && a.every((origin, i) => sameOrigin(origin, b[i]!))
+
+/** "class vectors of mobilenet-v1 (stretch) and inception-v3 (stretch)" */
+export const describeOrigins = (origins: readonly ClassVectorOrigin[]) =>
+  origins.length
+    ? `class vectors of ${origins.map(({ classifier, fit }) => `${classifier} (${fit})`).join(' and ')}`
+    : 'no class vectors'
+
+export const areOrigins = (value: unknown): value is ClassVectorOrigin[] =>
+  Array.isArray(value) && value.every(isOrigin)
 
 export function isOrigin(value: unknown): value is ClassVectorOrigin {
   if (typeof value !== 'object' || value === null) return false
