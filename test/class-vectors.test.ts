@@ -114,13 +114,14 @@ describe('commands with a classifier', () => {
     const records = inFolder('records-both')
     succeeded(await run(['prepare', ...PHOTOS, '--out', records, '--quiet', '--json', ...both]))
     expect(await originsOfRecords(records)).toEqual(origins)
+    const never = ['train', ...OPTIONS, ...PHOTOS, '--out', inFolder('never')]
     await refusal(2, /means other\.onnx, which is named already/, [
       ...OPTIONS,
       ...both,
       '--classifier',
       other,
     ])
-    await refusal(2, /none stands beside other classifiers/, [...OPTIONS, ...both, '--classifier', 'none'])
+    await refusal(2, /none stands beside other classifiers/, [...never, ...both, '--classifier', 'none'])
   })
 
   it('resume with the same class vectors only', async () => {
