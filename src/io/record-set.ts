@@ -56,7 +56,12 @@ export class RecordSet {
   readonly #entries: Entry[] = []
   readonly #seen = new Map<string, string>()
   #journal: FileHandle | null = null
-  #shard: { readonly number: number; readonly file: FileHandle; bytes: number } | null = null
+  #shard: {
+    readonly number: number
+    readonly name: string
+    readonly file: FileHandle
+    bytes: number
+  } | null = null
 
   private constructor(
     private readonly out: string,
@@ -135,7 +140,10 @@ export class RecordSet {
 
   async #restore(): Promise<void> {
     const path = join(this.#folder, JOURNAL)
-    const text = await readFile(path, 'utf8').catch(() => '')
+    const text = await readFile(path, 'utf8').catch((error) => {
+      if (codeOf(error) === 'ENOENT') return ''
+      throw fileTrouble('read', path, error)
+    })
     const [header, ...lines] = text.split('\n').slice(0, -1) // a line that has no end was cut off
     if (header !== this.#identity) {
       for (const name of await readdir(this.#folder)) await rm(join(this.#folder, name), { recursive: true })
@@ -158,15 +166,19 @@ export class RecordSet {
     const shard = await this.#shardFor(this.done)
     const { header, footer } = frameOf(record)
     for (const piece of [header, record, footer]) {
-      await shard.file.writeFile(piece)
+      await this.#append(shard, piece)
       shard.bytes += piece.length
     }
     await this.#note({ sha256, end: shard.bytes })
   }
 
   async #note(entry: Entry): Promise<void> {
-    await this.#journal!.writeFile(`${JSON.stringify(entry)}\n`)
+    await this.#append({ name: JOURNAL, file: this.#journal! }, `${JSON.stringify(entry)}\n`)
     this.#take(entry)
+  }
+
+  async #append({ name, file }: { name: string; file: FileHandle }, what: Uint8Array | string) {
+    await this.#orTrouble(file.writeFile(what), name)
   }
 
   /** The open shard of photograph `index`, cut off behind the last record that the journal knows. */
@@ -176,10 +188,11 @@ export class RecordSet {
     await this.#shard?.file.sync()
     await this.#shard?.file.close()
     this.#shard = null
-    const file = await open(join(this.#folder, this.#shardNames[number]!), 'a')
+    const name = this.#shardNames[number]!
+    const file = await open(join(this.#folder, name), 'a')
     const bytes = this.#endOf(number)
     await file.truncate(bytes)
-    this.#shard = { number, file, bytes }
+    this.#shard = { number, name, file, bytes }
     return this.#shard
   }
 
@@ -247,11 +260,11 @@ export class RecordSet {
     return this.#entries.map((entry, i) => line(entry, this.paths[i]!)).join('')
   }
 
-  async #orTrouble<T>(work: Promise<T>): Promise<T> {
+  async #orTrouble<T>(work: Promise<T>, name = ''): Promise<T> {
     try {
       return await work
     } catch (error) {
-      throw fileTrouble('write', this.#folder, error)
+      throw fileTrouble('write', join(this.#folder, name), error)
     }
   }
 }
