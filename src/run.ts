@@ -2,6 +2,7 @@ import { EXIT, UserError } from './errors.ts'
 import type { Variables } from './graph/execute.ts'
 import {
   type Checkpoint,
+  type Course,
   type TrainingSettings,
   type Validation,
   writeBest,
@@ -18,17 +19,13 @@ import { type Arena, initialParameters, initialStatistics, layoutOf } from './mo
 import type { Rarity } from './model/losses.ts'
 import type { Profiler } from './profile.ts'
 
-export interface TrainOptions {
+export interface TrainOptions extends Course {
   readonly settings: TrainingSettings
-  /** Training ends at whichever of the two comes first. */
-  readonly epochs: number
-  readonly steps: number
   /** Folder of the checkpoint and of the best weights. */
   readonly out: string
   /** Is told how training goes. */
   readonly log?: Pick<RunFolder, 'logStep' | 'logValidation'> | undefined
   readonly checkpointEvery: number
-  readonly validateEvery: number
   /** For the losses that weigh colours by it. */
   readonly rarity?: Rarity | undefined
   /** Looks on and notes where the time goes. */
@@ -130,10 +127,11 @@ export class Run {
     const raw = await this.#finite(parameters, 'parameters')
     const m = await this.#finite(parameters, 'adam.m')
     const v = await this.#finite(parameters, 'adam.v')
-    const { settings, out } = this.options
+    const { settings, epochs, steps, validateEvery, out } = this.options
+    const course = { epochs, steps, validateEvery }
     const { step, epoch, position, validations } = this
     const losses = Float32Array.from(this.losses)
-    const checkpoint = { weights, raw, m, v, step, epoch, position, settings, losses, validations }
+    const checkpoint = { weights, raw, m, v, step, epoch, position, settings, course, losses, validations }
     await writeCheckpoint(checkpointPath(out), checkpoint)
     return checkpoint
   }

@@ -7,7 +7,13 @@ import { EXIT, UserError } from './errors.ts'
 import { BindingLimitError, compile, type Plan } from './graph/compile.ts'
 import { Executor, type Variables } from './graph/execute.ts'
 import { GraphError } from './graph/graph.ts'
-import { type Checkpoint, readCheckpoint, stepBatch, type TrainingSettings } from './io/checkpoint.ts'
+import {
+  type Checkpoint,
+  type Course,
+  readCheckpoint,
+  stepBatch,
+  type TrainingSettings,
+} from './io/checkpoint.ts'
 import type { Batch, TrainingSource } from './io/dataset.ts'
 import { bestPath, checkpointPath } from './io/run-folder.ts'
 import { makeFolder } from './io/save.ts'
@@ -134,8 +140,11 @@ async function takeSteps(
   }
 }
 
-const stepsOf = ({ batchesPerEpoch }: TrainingSource, { steps, epochs }: TrainOptions) =>
-  Math.min(steps, epochs * batchesPerEpoch)
+/** Of the whole training. */
+export const stepsOf = (
+  { batchesPerEpoch }: Pick<TrainingSource, 'batchesPerEpoch'>,
+  { steps, epochs }: Pick<Course, 'steps' | 'epochs'>,
+) => Math.min(steps, epochs * batchesPerEpoch)
 
 interface Submitted {
   readonly step: number

@@ -1,5 +1,5 @@
 import { cpSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { PROGRAM, run } from './program.ts'
 
 export interface FullDisk {
@@ -16,13 +16,22 @@ import fs from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 const { open } = fs
 let room = ${freeBytes}
+const take = (bytes) => {
+  room -= bytes
+  if (room < 0) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+}
 fs.open = async (path, flags) => {
   const file = await open(path, flags)
-  const { write } = file
-  if (flags === 'w') file.write = async (bytes, ...more) => {
-    room -= bytes.length
-    if (room < 0) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+  const { write, writeFile } = file
+  if (flags === 'r') return file
+  file.write = async (bytes, ...more) => {
+    take(bytes.length)
     return write.call(file, bytes, ...more)
+  }
+  file.writeFile = async (data) => {
+    const bytes = Buffer.from(data)
+    await writeFile.call(file, bytes.subarray(0, room)) // what still fits is there
+    take(bytes.length)
   }
   return file
 }
@@ -30,22 +39,22 @@ syncBuiltinESMExports()
 `
 
 /**
- * The program on a disk that has no room for a second checkpoint: a file system of its own where a user may mount one,
+ * The program on a disk with `content` on it that has room for half as much again, so for no second checkpoint: a file system of its own where a user may mount one,
  * else a module loaded beforehand that lets writing fail as a full disk does.
  */
-export async function onFullDisk(folder: string, checkpoint: string): Promise<FullDisk> {
+export async function onFullDisk(folder: string, content: string): Promise<FullDisk> {
   const [out, after] = [join(folder, 'disk'), join(folder, 'after')]
   mkdirSync(out)
   mkdirSync(after)
-  const { size } = statSync(checkpoint)
+  const { size } = statSync(content)
   const kilobytes = Math.ceil((size * 1.5) / 1024)
   const mount = `mount -t tmpfs -o size=${kilobytes}k none ${out}`
-  const script = `${mount} && cp ${checkpoint} ${out} && "$@"; code=$?; cp -r ${out}/. ${after}; exit $code`
+  const script = `${mount} && cp ${content} ${out} && "$@"; code=$?; cp -r ${out}/. ${after}; exit $code`
   const mounts = await run([], { command: ['unshare', '-rm', 'sh', '-c', mount] }).catch(() => ({ code: 1 }))
   if (mounts.code === 0)
     return { command: ['unshare', '-rm', 'sh', '-c', script, 'sh', ...PROGRAM], out, after }
   console.warn('no file system can be mounted here: the full disk is simulated')
-  cpSync(checkpoint, join(after, 'checkpoint.safetensors'))
+  cpSync(content, join(after, basename(content)))
   const failing = join(folder, 'full-disk.mjs')
   writeFileSync(failing, fullDisk(size / 2))
   const [node, ...rest] = PROGRAM

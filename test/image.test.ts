@@ -169,6 +169,22 @@ describe('what cannot be read is one clear sentence', () => {
     await expect(readPhoto(path)).rejects.toMatchObject({ name: 'UserError' })
   })
 
+  it('with its own reason, however many cannot be decoded at the same time', async () => {
+    const reasons = {
+      jpeg: /^\d+ is truncated or damaged \(VipsJpeg: premature end of JPEG image\)$/,
+      png: /^\d+ is truncated or damaged \(vipspng: libpng read error\)$/,
+      webp: /^\d+ is truncated or damaged \(corrupt header: webp: unable to parse image\)$/,
+      tiff: /^\d+ cannot be decoded \(unsupported image format\)$/, // its directory stands at the end
+    } as const
+    const formats = Object.keys(reasons) as (keyof typeof reasons)[]
+    const whole = await Promise.all(formats.map((format) => encode(noise, format)))
+    const halves = whole.map((bytes) => bytes.subarray(0, bytes.length / 2))
+    const decoding = Array.from({ length: 60 }, (_, i) => readPhoto(halves[i % 4]!, `${i}`))
+    const results = await Promise.allSettled(decoding)
+    for (const [i, result] of results.entries())
+      expect(result).toMatchObject({ reason: { message: expect.stringMatching(reasons[formats[i % 4]!]) } })
+  })
+
   it('a small file that unfolds to more than 268 megapixels', async () => {
     const bomb = sharp({
       create: { width: 20_000, height: 14_000, channels: 3, background: '#888' },

@@ -7,14 +7,17 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { uniform4 } from '../src/io/random.ts'
+import { onFullDisk } from './full-disk.ts'
 import { succeeded } from './kill.ts'
 import { run, type Started, start } from './program.ts'
+import { refused } from './refused.ts'
 
 const PHOTOS = 20
 const KILLS = 3
@@ -57,6 +60,19 @@ describe('prepare', () => {
     expect(new Set([0, ...done, PHOTOS]).size).toBe(KILLS + 2) // each run went on, none was through
     succeeded(await run(prepareInto(killed!)))
     expect(contents(killed!)).toEqual(contents(whole!))
+  })
+
+  it('names the file when the disk is full, and goes on to the same bytes once there is room', async () => {
+    const filler = join(folder, 'filler')
+    writeFileSync(filler, Buffer.alloc(2_000_000)) // leaves room for three records, and a part of the fourth
+    const { command, out, after } = await onFullDisk(folder, filler)
+    const shard = /cannot write .*unfinished.photos-00001-of-00010\.tfrecord: the disk is full/
+    refused(await run(prepareInto(out), { command }), 1, shard)
+    rmSync(join(after, 'filler'))
+    expect(readdirSync(after)).toEqual(['unfinished'])
+    expect(linesOf(join(after, 'unfinished', 'journal.jsonl'))).toBe(3)
+    succeeded(await run(prepareInto(after)))
+    expect(contents(after)).toEqual(contents(whole!))
   })
 })
 

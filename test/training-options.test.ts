@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from '../src/commands/command.ts'
-import { askedOf, epochsOf, settingsOf, TRAIN_OPTIONS } from '../src/commands/training-options.ts'
+import { askedOf, courseOf, settingsOf, TRAIN_OPTIONS } from '../src/commands/training-options.ts'
 import type { Architecture } from '../src/model/layers.ts'
 
 const DATA = { kind: 'photos', train: ['a.jpg'], val: [], identity: 'photos' } as const
@@ -27,7 +27,7 @@ describe('the options of train', () => {
     const rest = { seed: 0, classes: 1000, classVectors: [], data: 'photos' }
     for (const isSoftware of [false, true])
       expect(settings('--preset report', isSoftware)).toEqual({ ...REPORT, ...rest })
-    expect(epochsOf(of('--preset report'), { ...DATA, kind: 'samples' })).toBe(400)
+    expect(courseOf(of('--preset report'), { kind: 'samples' })).toMatchObject({ epochs: 400 })
     expect(of('--preset report').classifierFit).toBe('pad')
     expect(() => of('--preset best')).toThrow('--preset best: choose one of report')
   })
@@ -35,7 +35,17 @@ describe('the options of train', () => {
   it('count more than a preset', () => {
     const mixed = settings('--batch 8 --preset report --warmup 10 --averaging 0.9 --fit crop --seed 7')
     expect(mixed).toMatchObject({ ...REPORT, batch: 8, warmup: 10, averaging: 0.9, fit: 'crop', seed: 7 })
-    expect(epochsOf(of('--preset report --epochs 2'), DATA)).toBe(2)
+    expect(courseOf(of('--preset report --epochs 2'), DATA)).toMatchObject({ epochs: 2 })
+  })
+
+  it('say how a resumed training goes on; without them it does so as it was begun', () => {
+    const begun = { epochs: 50, steps: 40, validateEvery: 15 }
+    const course = (line: string) => courseOf(of(line), DATA, begun)
+    expect(course('--checkpoint-every 7')).toEqual(begun)
+    expect(course('--validate-every 9')).toEqual({ ...begun, validateEvery: 9 })
+    expect(course('--epochs 60')).toEqual({ ...begun, epochs: 60, steps: Number.POSITIVE_INFINITY })
+    expect(course('--steps 60')).toEqual({ ...begun, epochs: 400, steps: 60 })
+    expect(courseOf(of(''), DATA)).toEqual({ epochs: 400, steps: Infinity, validateEvery: 250 })
   })
 
   it('have defaults that fit the adapter, and the network of the weights that training begins with', () => {

@@ -180,6 +180,7 @@ const checkpoint: Checkpoint = {
     },
     ...{ loss: 'huber', schedule: 'cosine', warmup: 5, averaging: 0.99 },
   },
+  course: { epochs: 7, steps: Number.POSITIVE_INFINITY, validateEvery: 250 },
   losses: new Float32Array([220.5, 1 / 3]),
   validations: [{ step: 1, abMse: 225.6 }],
 }
@@ -197,10 +198,13 @@ describe('checkpoints', () => {
     expect(readFileSync(path).equals(first)).toBe(true)
   })
 
-  it('that say nothing of accumulated gradients have none', async () => {
-    const { accumulate: _, ...settings } = checkpoint.settings
-    await writeCheckpoint(path, { ...checkpoint, settings: settings as TrainingSettings })
-    expect((await readCheckpoint(path)).settings).toEqual({ ...settings, accumulate: 1 })
+  it('of before say nothing of accumulated gradients, and have none, nor of how training was to go on', async () => {
+    const { course: _, ...older } = checkpoint
+    const { accumulate: __, ...settings } = checkpoint.settings
+    await writeCheckpoint(path, { ...older, settings: settings as TrainingSettings })
+    const read = await readCheckpoint(path)
+    expect(read.settings).toEqual({ ...settings, accumulate: 1 })
+    expect(read).not.toHaveProperty('course')
   })
 
   it('of a time with one classifier at most are read as those of now', async () => {
@@ -270,6 +274,7 @@ describe('checkpoints', () => {
       settings({ width: 0.5 }),
       /settings width 0\.5, classes 3, but other weights/,
     ],
+    ['a course to nowhere', meta({ course: '{"epochs":0,"validateEvery":9}' }), /unreadable course/],
     ['validations that are none', meta({ validations: '[1]' }), /unreadable validations/],
   ])('with %s are refused', async (_, edit, message) => {
     await writeCheckpoint(path, checkpoint)

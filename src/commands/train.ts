@@ -26,6 +26,7 @@ import {
   RUNS,
   resumable,
   type Start,
+  stepsOf,
   type Training,
   type TrainOptions,
   train,
@@ -36,7 +37,7 @@ import { openAdapter } from './adapter.ts'
 import { type Call, type Command, exitCode, type Flags, wrong } from './command.ts'
 import { Damage } from './damage.ts'
 import { findClassVectors, findData, refuseTwins, type TrainingData } from './training-data.ts'
-import { type Asked, askedOf, epochsOf, settingsOf, TRAIN_OPTIONS } from './training-options.ts'
+import { type Asked, askedOf, courseOf, settingsOf, TRAIN_OPTIONS } from './training-options.ts'
 
 const SATURATION = 1.2
 
@@ -47,7 +48,7 @@ export const trainCommand: Command = {
   examples: [
     'colorizer train',
     'colorizer train photos/ --val holiday/ --epochs 50 --out runs/mine',
-    'colorizer train photos/ --out runs/mine --epochs 50 --resume',
+    'colorizer train photos/ --val holiday/ --out runs/mine --resume',
   ],
 
   async run(call) {
@@ -80,6 +81,7 @@ async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
       terminal.say(
         `training on ${source.length} pictures, ${data.val.length} held out: ${describeSettings(settings)}, ${adapter.name} → ${out}`,
       )
+      sayChange(source, options, terminal)
       const isWeighted = settings.loss === 'rarity' || settings.head === 'bins'
       const rarity = isWeighted ? await countRarity(gpu, source, settings) : undefined
       const logged = { ...options, rarity, log: folder }
@@ -97,6 +99,18 @@ async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
   } finally {
     await source.close()
   }
+}
+
+/** Says so when a training is to become longer or shorter than it was begun. */
+function sayChange(source: TrainingSource, options: TrainOptions, terminal: Terminal): void {
+  const { start, settings } = options
+  const course = start.kind === 'resume' && start.checkpoint.course
+  if (!course) return
+  const [was, is] = [stepsOf(source, course), stepsOf(source, options)]
+  if (was === is) return
+  const what =
+    settings.schedule === 'cosine' ? `the learning rate now falls over ${is}` : `it now ends at ${is}`
+  terminal.say(`it was begun for ${was} steps; ${what}`)
 }
 
 /** What the run folder's settings.json says. */
@@ -174,11 +188,12 @@ const describeSettings = (settings: TrainingSettings) => {
 async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {
   const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
   const start = await startOf(flags, out, { ...asked.settings, data: data.identity })
-  const resumed = start.kind === 'resume' ? start.checkpoint.settings : undefined
+  const begunWith = start.kind === 'resume' ? start.checkpoint : undefined
+  const resumed = begunWith?.settings
   const vectors = await findClassVectors(flags, data, resumed?.classVectors, asked.classifierFit)
   const begun = start.kind === 'weights' ? start.architecture : undefined
   const options: TrainOptions = {
-    ...{ ...asked, start, out, epochs: epochsOf(asked, data) },
+    ...{ ...courseOf(asked, data, begunWith?.course), checkpointEvery: asked.checkpointEvery, start, out },
     settings: resumed ?? {
       ...settingsOf(asked, data, vectors.origins, adapterSummary(gpu).isSoftware, begun),
       ...(gpu.choices.size ? { choices: Object.fromEntries(gpu.choices) } : {}),

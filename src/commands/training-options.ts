@@ -1,5 +1,5 @@
 /** What `train` can be told, and what it does when it is told nothing. */
-import type { TrainingSettings } from '../io/checkpoint.ts'
+import type { Course, TrainingSettings } from '../io/checkpoint.ts'
 import { BINS } from '../model/bins.ts'
 import { CLASSES, type ClassVectorOrigin, type Fit } from '../model/classifier.ts'
 import { type Architecture, architectureIn, HEADS } from '../model/layers.ts'
@@ -68,9 +68,9 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
   },
   epochs: {
     value: 'N',
-    help: `epochs to train (default ${EPOCHS.photos}; ${EPOCHS.samples} on the sample photographs)`,
+    help: `epochs to train (default ${EPOCHS.photos}; ${EPOCHS.samples} on the sample photographs; with --resume as it was begun, and more or fewer move the fall of the learning rate)`,
   },
-  steps: { value: 'N', help: 'steps to train, if that ends sooner' },
+  steps: { value: 'N', help: 'steps to train, if that ends sooner; with --resume as --epochs' },
   batch: {
     value: 'N',
     help: 'pictures a step (default 32; 8 on a software adapter; 4 for the sample photographs)',
@@ -139,9 +139,9 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
 export interface Asked {
   readonly settings: AskedSettings
   readonly epochs: number | undefined
-  readonly steps: number
+  readonly steps: number | undefined
   readonly checkpointEvery: number
-  readonly validateEvery: number
+  readonly validateEvery: number | undefined
   /** Where the classifier's options say nothing. */
   readonly classifierFit: Fit | undefined
 }
@@ -172,17 +172,34 @@ export function askedOf(flags: Flags): Asked {
   return {
     settings: { ...preset?.settings, ...given(settings) },
     epochs: flags.integer('epochs') ?? preset?.epochs,
-    steps: flags.integer('steps') ?? Number.POSITIVE_INFINITY,
+    steps: flags.integer('steps'),
     checkpointEvery: flags.integer('checkpoint-every') ?? EVERY.checkpoint,
-    validateEvery: flags.integer('validate-every') ?? EVERY.validation,
+    validateEvery: flags.integer('validate-every'),
     classifierFit: preset?.classifierFit,
   }
 }
 
 const squared = (power: '1' | '2' | undefined) => power && power === '2'
 
-export const epochsOf = ({ epochs }: Asked, { kind }: TrainingData) =>
-  epochs ?? (kind === 'samples' ? EPOCHS.samples : EPOCHS.photos)
+/**
+ * How a training is to go on: a resumed one as it was begun, where nothing else is asked for. Epochs and steps belong
+ * together: who asks for more of the one does not want to end at what was the other.
+ */
+export function courseOf(
+  { epochs, steps, validateEvery }: Asked,
+  { kind }: Pick<TrainingData, 'kind'>,
+  begun?: Course,
+): Course {
+  const length = {
+    epochs: epochs ?? (kind === 'samples' ? EPOCHS.samples : EPOCHS.photos),
+    steps: steps ?? Number.POSITIVE_INFINITY,
+  }
+  const isAsked = epochs !== undefined || steps !== undefined
+  return {
+    ...(isAsked ? length : { ...length, ...begun }),
+    validateEvery: validateEvery ?? begun?.validateEvery ?? EVERY.validation,
+  }
+}
 
 /**
  * The settings of a fresh training.

@@ -39,6 +39,16 @@ export interface TrainingSettings extends Required<Architecture> {
   readonly choices?: Readonly<Record<string, string>>
 }
 
+/**
+ * How a training was asked to go on, which may change when it is resumed. It ends at `epochs` or `steps`, whichever comes
+ * first (Infinity: only the other one counts); the learning rate may fall over that. It is validated every so many steps.
+ */
+export interface Course {
+  readonly epochs: number
+  readonly steps: number
+  readonly validateEvery: number
+}
+
 /** Pictures that a step is taken for. */
 export const stepBatch = ({ batch, accumulate }: Pick<TrainingSettings, 'batch' | 'accumulate'>) =>
   batch * accumulate
@@ -63,6 +73,8 @@ export interface Checkpoint {
   readonly epoch: number
   readonly position: number
   readonly settings: TrainingSettings
+  /** Missing where it was written before it was kept. */
+  readonly course?: Course
   readonly losses: Float32Array
   readonly validations: readonly Validation[]
 }
@@ -74,7 +86,7 @@ export interface Validation {
 
 /** Writes the checkpoint atomically. Throws a `UserError` when the file system refuses; the old file then stays. */
 export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
-  const { weights, raw, m, v, step, epoch, position, settings, losses, validations } = checkpoint
+  const { weights, raw, m, v, step, epoch, position, settings, course, losses, validations } = checkpoint
   const { parameters } = layoutOf(weights.architecture)
   const tensors = new Map([
     ...weightTensors(weights),
@@ -91,6 +103,7 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
     position: String(position),
     rng: JSON.stringify({ generator: 'philox4x32-10', seed: settings.seed, epoch, position }),
     settings: JSON.stringify(settings),
+    ...(course ? { course: JSON.stringify(course) } : {}),
     validations: JSON.stringify(validations),
   })
 }
@@ -142,6 +155,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     epoch: count(path, metadata, 'epoch'),
     position: count(path, metadata, 'position'),
     settings,
+    ...(metadata.course === undefined ? {} : { course: courseIn(path, metadata) }),
     losses: losses.data,
     validations: parse(path, metadata, 'validations', isValidations),
   }
@@ -213,6 +227,17 @@ const areNames = (value: unknown) =>
   typeof value === 'object' &&
   value !== null &&
   Object.values(value).every((name) => typeof name === 'string')
+
+/** JSON has no Infinity, and null for it. */
+function courseIn(path: string, metadata: Record<string, string>): Course {
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0
+  const { epochs, steps, validateEvery } = parse(path, metadata, 'course', (value): value is Course => {
+    if (typeof value !== 'object' || value === null) return false
+    const { epochs, steps, validateEvery } = value as Partial<Course>
+    return [epochs ?? 1, steps ?? 1, validateEvery].every(isCount)
+  })
+  return { epochs: epochs ?? Infinity, steps: steps ?? Infinity, validateEvery }
+}
 
 function isValidations(value: unknown): value is Validation[] {
   const isOne = ({ step, abMse }: Partial<Validation>) => Number.isFinite(step) && Number.isFinite(abMse)

@@ -1,21 +1,21 @@
 import { open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
+/** The bytes of a file, at once or piece by piece. */
+export type Content = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+
 /**
- * Writes `chunks` to `path` so that the file is either the old one or the whole new one, never half of it: written
+ * Writes `content` to `path` so that the file is either the old one or the whole new one, never half of it: written
  * aside under a name of this process, fsynced, renamed, and the folder fsynced so that the rename survives a power cut.
  * Throws what the file system throws (ENOSPC, EACCES …) after removing the part file; `path` is then untouched.
  */
-export async function writeFileAtomic(
-  path: string,
-  chunks: Iterable<Uint8Array> | Uint8Array,
-): Promise<void> {
+export async function writeFileAtomic(path: string, content: Content): Promise<void> {
   const part = `${path}.${process.pid}.part`
   try {
     const file = await open(part, 'w')
     try {
-      const pieces = chunks instanceof Uint8Array ? [chunks] : chunks
-      for (const piece of pieces) await writeFully(file, piece)
+      const pieces = content instanceof Uint8Array ? [content] : content
+      for await (const piece of pieces) await writeFully(file, piece)
       await file.sync()
     } finally {
       await file.close()

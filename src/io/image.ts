@@ -6,6 +6,7 @@ import { EXIT, UserError } from '../errors.ts'
 import { writeFileAtomic } from './files.ts'
 import { lightness } from './lab.ts'
 import { fileTrouble } from './trouble.ts'
+import { decodeOrExplain } from './undecodable.ts'
 
 export interface Photo {
   width: number
@@ -37,17 +38,6 @@ const BAND_PIXELS = 2 ** 20
 /** File name endings that a folder is searched for. */
 export const PHOTO_EXTENSIONS: readonly string[] = [...Object.keys(FORMATS), '.gif', '.avif']
 
-/** How the files that are read begin: in Latin-1, `.` for any byte. */
-const SIGNATURES = [
-  /^\xff\xd8\xff/,
-  /^\x89PNG/,
-  /^RIFF....WEBP/s,
-  /^(II\*\0|MM\0\*|II\+\0|MM\0\+)/,
-  /^GIF8/,
-  /^....ftyp/s,
-]
-const HEIC = /^....ftyp(heic|heix|hevc|heim|heis)/s
-
 /**
  * Reads a photograph: EXIF orientation applied, transparency put on white, grey, CMYK, 16-bit and other colour
  * profiles converted to sRGB. `name` is what errors call it.
@@ -64,26 +54,18 @@ export async function decodePhoto(
   name: string,
   edit = (image: Sharp) => image,
 ): Promise<Photo> {
-  checkSignature(bytes, name)
-  try {
+  return decodeOrExplain(bytes, name, async () => {
     const image = edit(sharp(bytes, { failOn: 'error' }).autoOrient())
     const flat = image.flatten({ background: '#ffffff' }).toColourspace('srgb')
     const { data, info } = await flat.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
     if (info.channels !== 3) throw new Error(`sharp gave ${info.channels} channels instead of 3`)
     return { width: info.width, height: info.height, rgb: viewOf(data) }
-  } catch (error) {
-    throw decodingTrouble(error, name)
-  }
+  })
 }
 
 /** Width and height of an image as it is shown, upright, from its header alone. Throws as readPhoto. */
 export async function photoSize(bytes: Uint8Array, name: string): Promise<{ width: number; height: number }> {
-  checkSignature(bytes, name)
-  try {
-    return (await sharp(bytes).metadata()).autoOrient
-  } catch (error) {
-    throw decodingTrouble(error, name)
-  }
+  return decodeOrExplain(bytes, name, async () => (await sharp(bytes).metadata()).autoOrient)
 }
 
 export async function readPhotoFile(path: string): Promise<Uint8Array> {
@@ -92,24 +74,6 @@ export async function readPhotoFile(path: string): Promise<Uint8Array> {
   } catch (error) {
     throw fileTrouble('read', path, error)
   }
-}
-
-function checkSignature(bytes: Uint8Array, name: string): void {
-  if (bytes.length === 0) throw new UserError(`${name} is empty (0 bytes)`)
-  const start = Buffer.from(bytes.subarray(0, 16)).toString('latin1')
-  if (HEIC.test(start))
-    throw new UserError(`${name} is a HEIC image, which cannot be read here: convert it to JPEG`)
-  if (!SIGNATURES.some((signature) => signature.test(start)))
-    throw new UserError(`${name} is not an image: JPEG, PNG, WebP, TIFF, GIF and AVIF are read`)
-}
-
-function decodingTrouble(error: unknown, name: string): UserError {
-  if (error instanceof UserError) return error
-  const why = error instanceof Error ? error.message.split('\n')[0]! : String(error)
-  if (/pixel limit/i.test(why)) return new UserError(`${name} is too large: at most 268 megapixels are read`)
-  if (/premature|truncat|read error|unexpected end|bad seek|unable to parse|cut/i.test(why))
-    return new UserError(`${name} is truncated or damaged (${why})`, EXIT.someInputFailed, { cause: error })
-  return new UserError(`${name} cannot be decoded (${why})`, EXIT.someInputFailed, { cause: error })
 }
 
 /** The format that a file name's ending asks for. Throws UserError (exit code 2) when it asks for none. */

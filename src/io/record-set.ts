@@ -1,7 +1,8 @@
 /**
  * A set of record shards that is being written. Everything lies in the folder `unfinished` below the set's own until it
  * is whole. A journal says, a line each, what became of every photograph, so that a run which was killed goes on where it
- * stopped, and a folder has the old set or the new one:
+ * stopped, and a folder has the old set or the new one. Of a photograph only the checksum is kept in memory, to know its
+ * twin by; the rest is read from the journal again:
  *
  *   photos-00000-of-00032.tfrecord …   the records
  *   manifest.json                      counts, settings, where class vectors come from, checksums of the shards
@@ -9,11 +10,14 @@
  *   skipped.txt                        for each photograph that was left out why
  */
 import { createHash } from 'node:crypto'
-import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../errors.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
+import { Digests } from './digests.ts'
 import { sha256File } from './fetch.ts'
+import type { Content } from './files.ts'
 import type { AbEncoding } from './records.ts'
 import { SKIPS, type Skip } from './sample.ts'
 import { makeFolder, saveFile } from './save.ts'
@@ -21,6 +25,8 @@ import { isShard, MANIFEST, SET_VERSION, SOURCES, shardName, UNFINISHED } from '
 import { frameOf } from './tfrecord.ts'
 import { codeOf, fileTrouble } from './trouble.ts'
 
+/** Characters that are written at once. */
+const CHUNK = 2 ** 16
 const [JOURNAL, SKIPPED] = ['journal.jsonl', 'skipped.txt'] as const
 
 export interface SetSettings {
@@ -53,10 +59,19 @@ type Entry =
 /** Writes the records of `paths` in their order. Throws a `UserError` when the file system refuses; what is written stays. */
 export class RecordSet {
   readonly #folder: string
-  readonly #entries: Entry[] = []
-  readonly #seen = new Map<string, string>()
+  #done = 0
+  readonly #skipped = Object.fromEntries(SKIPS.map((skip) => [skip, 0])) as Record<Skip, number>
+  readonly #digests: Digests
+  /** Of each shard. */
+  readonly #records: Uint32Array
+  readonly #bytes: Float64Array
   #journal: FileHandle | null = null
-  #shard: { readonly number: number; readonly file: FileHandle; bytes: number } | null = null
+  #shard: {
+    readonly number: number
+    readonly name: string
+    readonly file: FileHandle
+    bytes: number
+  } | null = null
 
   private constructor(
     private readonly out: string,
@@ -64,6 +79,9 @@ export class RecordSet {
     readonly settings: SetSettings,
   ) {
     this.#folder = join(out, UNFINISHED)
+    this.#digests = new Digests(paths.length)
+    this.#records = new Uint32Array(this.#shardCount)
+    this.#bytes = new Float64Array(this.#shardCount)
   }
 
   /** Continues what an earlier run has left of the same set in `out`, or begins anew. */
@@ -76,19 +94,17 @@ export class RecordSet {
 
   /** Photographs whose fate is known; the next one has this index. */
   get done(): number {
-    return this.#entries.length
+    return this.#done
   }
 
   get counts(): { readonly records: number; readonly skipped: Record<Skip, number> } {
-    const skipped = Object.fromEntries(SKIPS.map((skip) => [skip, 0])) as Record<Skip, number>
-    for (const entry of this.#entries) if ('skip' in entry) skipped[entry.skip]++
-    const left = SKIPS.reduce((sum, skip) => sum + skipped[skip], 0)
-    return { records: this.#entries.length - left, skipped }
+    return { records: this.#records.reduce((a, b) => a + b, 0), skipped: { ...this.#skipped } }
   }
 
   /** The photograph whose file is the same, if there is one in the set. */
   twinOf(sha256: string): string | undefined {
-    return this.#seen.get(sha256)
+    const index = this.#digests.indexOf(sha256)
+    return index === undefined ? undefined : this.paths[index]
   }
 
   /** Adds the next photograph's record. */
@@ -121,9 +137,8 @@ export class RecordSet {
     return this.#orTrouble(this.#publish())
   }
 
-  get #shardNames(): string[] {
-    const count = Math.ceil(this.paths.length / this.settings.shardSize)
-    return Array.from({ length: count }, (_, n) => shardName(n, count))
+  get #shardCount(): number {
+    return Math.ceil(this.paths.length / this.settings.shardSize)
   }
 
   /** Two runs with one identity write the same set. */
@@ -135,38 +150,49 @@ export class RecordSet {
 
   async #restore(): Promise<void> {
     const path = join(this.#folder, JOURNAL)
-    const text = await readFile(path, 'utf8').catch(() => '')
-    const [header, ...lines] = text.split('\n').slice(0, -1) // a line that has no end was cut off
-    if (header !== this.#identity) {
-      for (const name of await readdir(this.#folder)) await rm(join(this.#folder, name), { recursive: true })
-      this.#journal = await open(path, 'a')
-      await this.#journal.writeFile(`${this.#identity}\n`)
-      return
+    const identity = this.#identity
+    let kept = 0
+    for await (const line of linesOf(path)) {
+      if (kept > 0) this.#take(JSON.parse(line))
+      else if (line !== identity) break
+      kept += Buffer.byteLength(line) + 1
     }
-    for (const line of lines) this.#take(JSON.parse(line))
-    const kept = [header, ...lines].join('\n')
+    if (kept === 0)
+      for (const name of await readdir(this.#folder)) await rm(join(this.#folder, name), { recursive: true })
     this.#journal = await open(path, 'a')
-    await this.#journal.truncate(Buffer.byteLength(kept) + 1)
+    await this.#journal.truncate(kept)
+    if (kept === 0) await this.#journal.writeFile(`${identity}\n`)
   }
 
   #take(entry: Entry): void {
-    const path = this.paths[this.#entries.push(entry) - 1]!
-    if ('sha256' in entry) this.#seen.set(entry.sha256, path)
+    const index = this.#done++
+    if ('skip' in entry) {
+      this.#skipped[entry.skip]++
+      return
+    }
+    const shard = Math.floor(index / this.settings.shardSize)
+    this.#records[shard]!++
+    this.#bytes[shard] = entry.end
+    this.#digests.add(entry.sha256, index)
   }
 
   async #write(record: Uint8Array, sha256: string): Promise<void> {
     const shard = await this.#shardFor(this.done)
     const { header, footer } = frameOf(record)
     for (const piece of [header, record, footer]) {
-      await shard.file.writeFile(piece)
+      await this.#append(shard, piece)
       shard.bytes += piece.length
     }
     await this.#note({ sha256, end: shard.bytes })
   }
 
   async #note(entry: Entry): Promise<void> {
-    await this.#journal!.writeFile(`${JSON.stringify(entry)}\n`)
+    await this.#append({ name: JOURNAL, file: this.#journal! }, `${JSON.stringify(entry)}\n`)
     this.#take(entry)
+  }
+
+  async #append({ name, file }: { name: string; file: FileHandle }, what: Uint8Array | string) {
+    await this.#orTrouble(file.writeFile(what), name)
   }
 
   /** The open shard of photograph `index`, cut off behind the last record that the journal knows. */
@@ -176,35 +202,26 @@ export class RecordSet {
     await this.#shard?.file.sync()
     await this.#shard?.file.close()
     this.#shard = null
-    const file = await open(join(this.#folder, this.#shardNames[number]!), 'a')
-    const bytes = this.#endOf(number)
+    const name = shardName(number, this.#shardCount)
+    const file = await open(join(this.#folder, name), 'a')
+    const bytes = this.#bytes[number]!
     await file.truncate(bytes)
-    this.#shard = { number, file, bytes }
+    this.#shard = { number, name, file, bytes }
     return this.#shard
   }
 
-  #entriesOf(shard: number): { readonly end: number }[] {
-    const { shardSize } = this.settings
-    const entries = this.#entries.slice(shard * shardSize, (shard + 1) * shardSize)
-    return entries.flatMap((entry) => ('end' in entry ? [entry] : []))
-  }
-
-  #endOf(shard: number): number {
-    return this.#entriesOf(shard).at(-1)?.end ?? 0
-  }
-
   async #publish(): Promise<Manifest> {
-    const names = this.#shardNames
+    const names = Array.from(this.#bytes, (_, n) => shardName(n, this.#shardCount))
     // a shard of photographs that were all left out is there, too, and empty
     for (const [n, name] of names.entries())
-      if (this.#endOf(n) === 0) await this.#place(name, new Uint8Array())
+      if (this.#bytes[n] === 0) await this.#place(name, new Uint8Array())
     const manifest = await this.#manifest(names)
-    await saveFile(join(this.#folder, MANIFEST), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`))
-    for (const [name, lines] of [
-      [SOURCES, this.#lines((entry, path) => ('sha256' in entry ? `${entry.sha256}  ${path}\n` : ''))],
-      [SKIPPED, this.#lines((entry) => ('skip' in entry ? `${entry.skip}: ${entry.reason}\n` : ''))],
-    ] as const)
-      await this.#place(name, Buffer.from(lines))
+    await this.#place(MANIFEST, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`))
+    for (const [name, line] of [
+      [SOURCES, (entry, path) => ('sha256' in entry ? `${entry.sha256}  ${path}\n` : '')],
+      [SKIPPED, (entry) => ('skip' in entry ? `${entry.skip}: ${entry.reason}\n` : '')],
+    ] as [string, (entry: Entry, path: string) => string][])
+      await this.#place(name, this.#fromJournal(line))
     // the manifest goes first and comes last: without it, what is there is no set
     await rm(join(this.out, MANIFEST), { force: true })
     for (const name of await readdir(this.out)) {
@@ -215,8 +232,8 @@ export class RecordSet {
     return manifest
   }
 
-  async #place(name: string, bytes: Uint8Array): Promise<void> {
-    await saveFile(join(this.#folder, name), bytes)
+  async #place(name: string, content: Content): Promise<void> {
+    await saveFile(join(this.#folder, name), content)
   }
 
   /** Into the set's own folder, unless a run that was killed has done it already. */
@@ -232,26 +249,49 @@ export class RecordSet {
       const inside = join(this.#folder, file)
       const path = (await stat(inside).catch(() => null)) ? inside : join(this.out, file)
       const { size } = await stat(path)
-      const end = this.#endOf(n)
+      const end = this.#bytes[n]!
       if (size !== end)
         throw new UserError(
           `${path} has ${size} bytes instead of ${end}; remove ${this.#folder} and prepare again`,
         )
-      shards.push({ file, records: this.#entriesOf(n).length, bytes: size, sha256: await sha256File(path) })
+      shards.push({ file, records: this.#records[n]!, bytes: size, sha256: await sha256File(path) })
     }
     const { length: photographs } = this.paths
     return { version: SET_VERSION, photographs, ...this.counts, ...this.settings, shards }
   }
 
-  #lines(line: (entry: Entry, path: string) => string): string {
-    return this.#entries.map((entry, i) => line(entry, this.paths[i]!)).join('')
+  /** A line, or nothing, for each photograph. */
+  async *#fromJournal(line: (entry: Entry, path: string) => string): AsyncGenerator<Uint8Array> {
+    let [next, text] = [-1, ''] // the first line is the identity
+    for await (const entry of linesOf(join(this.#folder, JOURNAL))) {
+      if (next >= 0) text += line(JSON.parse(entry), this.paths[next]!)
+      next++
+      if (text.length < CHUNK) continue
+      yield Buffer.from(text)
+      text = ''
+    }
+    yield Buffer.from(text)
   }
 
-  async #orTrouble<T>(work: Promise<T>): Promise<T> {
+  async #orTrouble<T>(work: Promise<T>, name = ''): Promise<T> {
     try {
       return await work
     } catch (error) {
-      throw fileTrouble('write', this.#folder, error)
+      throw fileTrouble('write', join(this.#folder, name), error)
     }
+  }
+}
+
+/** The lines of a file, none if it is not there. A last one that has no end was cut off, and is left out. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest = ''
+  try {
+    for await (const chunk of createReadStream(path, 'utf8')) {
+      const lines = (rest + chunk).split('\n')
+      rest = lines.pop()!
+      yield* lines
+    }
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw fileTrouble('read', path, error)
   }
 }

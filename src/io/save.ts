@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises'
-import { writeFileAtomic } from './files.ts'
+import { type Content, writeFileAtomic } from './files.ts'
 import { fileTrouble } from './trouble.ts'
 
 /** Writes a file atomically. Throws a `UserError` that says why when the file system refuses. */
-export async function saveFile(path: string, bytes: Uint8Array): Promise<void> {
+export async function saveFile(path: string, content: Content): Promise<void> {
   try {
-    await writeFileAtomic(path, bytes)
+    await writeFileAtomic(path, content)
   } catch (error) {
     throw fileTrouble('write', path, error)
   }
