@@ -244,7 +244,7 @@ describe('the planner', () => {
 describe('what only weights go into', () => {
   const layers = () => {
     const graph = new Graph()
-    let x = graph.input('x', [1, 8, 8, 64])
+    let x = graph.input('x', [1, 12, 12, 64])
     for (const name of ['v', 'w']) x = graph.op('conv2d', [x, graph.variable(name, [3, 3, 64, 64])], CONV)
     graph.output('y', x)
     return graph
