@@ -3,7 +3,7 @@ import { arch, availableParallelism, platform, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { UserError } from './errors.ts'
 import { type AdapterSummary, adapterSummary, listAdapters, openGpu } from './io/dawn.ts'
-import { choicesOf, type FoundTuning, readTuning } from './io/tuning.ts'
+import { choicesOf, type FoundTuning, formatPrecision, type Measured, readTuning } from './io/tuning.ts'
 import { readWeights } from './io/weights.ts'
 
 export interface DoctorReport {
@@ -34,6 +34,8 @@ export interface TuningSummary {
   /** Convolutions that were measured, and those of them for which another kernel than usual is taken. */
   readonly measured: number
   readonly changed: number
+  /** How colourings store their values unless told otherwise, and what both ways took; null when that was not measured. */
+  readonly precision: Measured | null
 }
 
 const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query']
@@ -82,9 +84,10 @@ async function examineAdapter(name?: string): Promise<Examined> {
 }
 
 function summaryOf({ path, tuning }: FoundTuning): TuningSummary {
-  if (!tuning) return { file: path, date: null, measured: 0, changed: 0 }
+  if (!tuning) return { file: path, date: null, measured: 0, changed: 0, precision: null }
   const measured = Object.keys(tuning.shapes).length
-  return { file: path, date: tuning.date, measured, changed: choicesOf(tuning).size }
+  const { date, precision = null } = tuning
+  return { file: path, date, measured, changed: choicesOf(tuning).size, precision }
 }
 
 async function examineWeights(): Promise<DoctorReport['weights']> {
@@ -123,9 +126,10 @@ export function formatDoctor(report: DoctorReport): string {
   return `${table}\n\n${verdict}`
 }
 
-function describeTuning({ file, date, measured, changed }: TuningSummary): string {
+function describeTuning({ file, date, measured, changed, precision }: TuningSummary): string {
   if (date === null) return 'none: "colorizer tune" (npm run tune) measures which kernels are fastest here'
-  return `${file}, ${date.slice(0, 10)}: ${measured} convolutions measured, ${changed} by other kernels than usual`
+  const stored = precision ? `; colouring takes ${formatPrecision(precision)}` : ''
+  return `${file}, ${date.slice(0, 10)}: ${measured} convolutions measured, ${changed} by other kernels than usual${stored}`
 }
 
 function adapterRows(adapter: AdapterSummary, missing: readonly string[]): [string, string][] {

@@ -79,18 +79,14 @@ export class Predictor {
     this.#plans.delete(key)
     if (!executor) {
       if (this.#plans.size >= MAX_PLANS) this.#evict()
-      executor = await Executor.create(this.gpu, this.#plan(width, height), this.variables)
+      executor = await Executor.create(
+        this.gpu,
+        colouringPlan(this.gpu, this.architecture, { width, height }, this.halved),
+        this.variables,
+      )
     }
     this.#plans.set(key, executor)
     return executor
-  }
-
-  #plan(width: number, height: number): Plan {
-    const { device, traits } = this.gpu
-    const graph = inferenceGraph(this.architecture, { batch: 1, width, height })
-    const limit = device.limits.maxStorageBufferBindingSize
-    if (!this.halved) return compile(graph, limit, traits)
-    return compile(rewriteForInference(graph, this.halved), limit, traits, { precision: 'f16' })
   }
 
   #evict(): void {
@@ -99,6 +95,19 @@ export class Predictor {
     this.#plans.delete(oldest)
     this.gpu.pool.trim()
   }
+}
+
+/** The colouring of one picture of this size; `halved` as for the `Predictor`. */
+export function colouringPlan(
+  { device, traits }: Gpu,
+  architecture: Architecture,
+  size: { readonly width: number; readonly height: number },
+  halved: FixedVariables | null,
+): Plan {
+  const graph = inferenceGraph(architecture, { batch: 1, ...size })
+  const limit = device.limits.maxStorageBufferBindingSize
+  if (!halved) return compile(graph, limit, traits)
+  return compile(rewriteForInference(graph, halved), limit, traits, { precision: 'f16' })
 }
 
 /** A predictor with the weights of a file, on variables of its own. */

@@ -1,9 +1,14 @@
 import { Alone, alone } from './graph/alone.ts'
 import { type Convolution, candidatesOf } from './graph/convolutions.ts'
+import { Executor, Variables } from './graph/execute.ts'
+import type { Precision } from './graph/half.ts'
 import { type Repeatable, repeatsFor, Timer } from './graph/timer.ts'
 import type { Measured } from './io/tuning.ts'
 import type { Gpu } from './kernels/gpu.ts'
+import type { Architecture } from './model/layers.ts'
+import { initialParameters, initialStatistics, layoutOf } from './model/layout.ts'
 import { median, sum } from './numbers.ts'
+import { colouringPlan } from './predict.ts'
 
 /** Whoever is faster by less than this share has won by chance: then the usual candidate stays. */
 const NOISE = 0.03
@@ -65,6 +70,68 @@ function inOrder(convolutions: readonly Convolution[]): Convolution[] {
   })
   return [...ascending.slice(minor), ...ascending.slice(0, minor)]
 }
+
+/**
+ * Times the colouring of one picture of `size` × `size` in float32 and, where the adapter has it, in float16, in turns; random
+ * weights are as good as any. Null without 16-bit floats, or when interrupted.
+ */
+export async function tunePrecision(
+  gpu: Gpu,
+  architecture: Architecture,
+  size: number,
+  { seconds, signal }: Pick<TuneOptions, 'seconds' | 'signal'>,
+): Promise<Measured | null> {
+  if (!gpu.has('shader-f16')) return null
+  const layout = layoutOf(architecture)
+  const parameters = initialParameters(architecture, noise)
+  const weights = new Map([
+    ['parameters', parameters],
+    ['statistics', initialStatistics(layout.statistics)],
+  ])
+  const variables = new Variables(gpu)
+  for (const [name, values] of weights) variables.set(name, values)
+  const L = Float32Array.from({ length: size * size }, (_, i) => 2 * noise(i) - 1)
+  const features = new Float32Array(architecture.classes).fill(1 / architecture.classes)
+  const executors: Executor[] = []
+  try {
+    const runners: { name: Precision; times: number[]; run: () => Promise<unknown> }[] = []
+    for (const name of ['f32', 'f16'] as const) {
+      const plan = colouringPlan(
+        gpu,
+        architecture,
+        { width: size, height: size },
+        name === 'f16' ? weights : null,
+      )
+      const executor = await Executor.create(gpu, plan, variables)
+      executors.push(executor)
+      const run = () => {
+        executor.upload('L', L)
+        executor.upload('features', features)
+        return executor.run(['ab'])
+      }
+      await run() // a driver may compile
+      runners.push({ name, times: [], run })
+    }
+    const end = performance.now() + seconds * 1000
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      if (round >= MIN_ROUNDS && performance.now() > end) break
+      for (const { times, run } of runners) {
+        if (signal.aborted) return null
+        const started = performance.now()
+        await run()
+        times.push(performance.now() - started)
+      }
+    }
+    return winnerOf(runners.map(({ name, times }) => [name, times]))
+  } finally {
+    for (const executor of executors) executor.destroy()
+    variables.destroy()
+    gpu.pool.trim()
+  }
+}
+
+/** Ordinary numbers in 0…1. */
+const noise = (i: number) => (i * 0.6180339887) % 1
 
 interface Track {
   readonly gpu: Gpu

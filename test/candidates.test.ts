@@ -34,12 +34,36 @@ it.each<[string, Parameters<typeof chosen>, [string, string]]>([
     [all('winograd'), all('winograd')],
   ],
   [
-    'too narrow for transforms',
+    '64 channels to 32',
     [
       [1, 112, 112, 64],
       [3, 3, 64, 32],
     ],
+    [all('winograd'), all('winograd')],
+  ],
+  [
+    'narrow 3×3, of which only gradients are worth transforms',
+    [
+      [16, 32, 32, 16],
+      [3, 3, 16, 32],
+    ],
+    ['subgroup winograd winograd', 'tiled winograd winograd'],
+  ],
+  [
+    'too narrow for transforms',
+    [
+      [16, 32, 32, 16],
+      [3, 3, 16, 8],
+    ],
     [all('subgroup'), all('tiled')],
+  ],
+  [
+    'too few tiles for transforms of the weight',
+    [
+      [2, 8, 8, 128],
+      [3, 3, 128, 128],
+    ],
+    ['subgroup winograd subgroup', 'tiled winograd tiled'],
   ],
   [
     'hardly a tile',

@@ -69,7 +69,7 @@ describe('a plan', () => {
   it('transforms weights once, and anew when they were set or another plan has changed them', async () => {
     const shape = [3, 3, 64, 64]
     const graph = new Graph()
-    const x = graph.input('x', [1, 8, 8, 64])
+    const x = graph.input('x', [1, 12, 12, 64])
     graph.output('y', graph.op('conv2d', [x, graph.variable('w', shape)], conv2dDefaults))
     const doubling = new Graph()
     const twice = doubling.op('scale', [doubling.variable('w', shape)], { factor: 2 })
@@ -81,9 +81,9 @@ describe('a plan', () => {
     expect(executor.plan.preparation.map(({ dispatch }) => dispatch.shader)).toEqual(['winograd_weight'])
     expect(executor.plan.steps.map(({ dispatch }) => dispatch.shader)).not.toContain('winograd_weight')
     const inTheMiddle = async (run: 'run' | 'runChecked' = 'run') => {
-      executor.upload('x', new Float32Array(8 * 8 * 64).fill(1))
+      executor.upload('x', new Float32Array(12 * 12 * 64).fill(1))
       const [y] = await executor[run](['y'])
-      return Math.round(y![(4 * 8 + 4) * 64]!)
+      return Math.round(y![(4 * 12 + 4) * 64]!)
     }
     expect([await inTheMiddle(), await inTheMiddle()]).toEqual([576, 576])
     await other.run()

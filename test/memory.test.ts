@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { ADAM } from '../src/autograd/adam.ts'
 import { backward } from '../src/autograd/backward.ts'
@@ -7,10 +8,12 @@ import { Graph } from '../src/graph/graph.ts'
 import { storageBytes } from '../src/graph/memory.ts'
 import { assignSlots } from '../src/graph/slots.ts'
 import { conv2dDefaults as CONV } from '../src/kernels/conv2d.ts'
+import { SUBGROUP_LANES } from '../src/kernels/convGeometry.ts'
 import { getOp } from '../src/kernels/index.ts'
 import { elems, PORTABLE, type Tensor } from '../src/kernels/op.ts'
 import type { PackAttrs } from '../src/kernels/pack.ts'
 import type { ViewAttrs } from '../src/kernels/view.ts'
+import { inferenceGraph, trainingGraph } from '../src/model/training.ts'
 import { draw, seeded, useGpu } from './harness.ts'
 
 const NO_LIMIT = Number.POSITIVE_INFINITY
@@ -244,7 +247,7 @@ describe('the planner', () => {
 describe('what only weights go into', () => {
   const layers = () => {
     const graph = new Graph()
-    let x = graph.input('x', [1, 8, 8, 64])
+    let x = graph.input('x', [1, 12, 12, 64])
     for (const name of ['v', 'w']) x = graph.op('conv2d', [x, graph.variable(name, [3, 3, 64, 64])], CONV)
     graph.output('y', x)
     return graph
@@ -388,4 +391,26 @@ describe('a training step', () => {
     device.pool.trim()
     expect(device.pool.created).toBeLessThan(first)
   })
+})
+
+it('takes as much for the network as docs/design.md says', () => {
+  const [network, image] = [
+    { classes: 1000, width: 1 },
+    { batch: 1, height: 224, width: 224 },
+  ]
+  const [step, colouring] = [trainingGraph(network, image), inferenceGraph(network, image)].map((graph) => {
+    const plan = compile(graph, 2 ** 27, { ...PORTABLE, subgroupLanes: SUBGROUP_LANES })
+    const mib = Math.round(plan.slotBytes.reduce((sum, bytes) => sum + bytes, 0) / 2 ** 20)
+    return {
+      mib,
+      buffers: plan.slotBytes.length,
+      dispatches: plan.steps.length,
+      once: plan.preparation.length,
+    }
+  })
+  const text = readFileSync(new URL('../docs/design.md', import.meta.url), 'utf8').replace(/\s+/g, ' ')
+  expect(text).toContain(`a training step takes ${step!.mib} MiB in ${step!.buffers} buffers`)
+  expect(text).toContain(`a colouring ${colouring!.mib} MiB in ${colouring!.buffers}`)
+  expect(text).toContain(`colouring is ${colouring!.dispatches} dispatches behind ${colouring!.once}`)
+  expect(text).toContain(`a training step ${step!.dispatches}.`)
 })

@@ -1,6 +1,13 @@
-import { describe, expect, it } from 'vitest'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, vi } from 'vitest'
 import { relativeError, sameTop5, stepError } from '../bench/peers/agreement.ts'
+import { largestBatch } from '../bench/peers/ours.ts'
+import { findTorch, openTorch } from '../bench/peers/pytorch.ts'
 import { colorizerInputs, colorizerWeights, parameterCount, peersOf, worksOf } from '../bench/peers/work.ts'
+import type { Gpu } from '../src/kernels/gpu.ts'
+import { PORTABLE } from '../src/kernels/op.ts'
 
 describe('agreement', () => {
   it('is the largest difference, relative to the largest value', () => {
@@ -49,8 +56,47 @@ describe('work', () => {
   })
 
   it('has peers, and every piece of it a name of its own', () => {
-    const works = worksOf(1)
+    const works = worksOf(2)
     expect(new Set(works.map(({ name }) => name)).size).toBe(works.length)
-    expect(works.every((work) => peersOf(work).length > 0)).toBe(true)
+    expect(works.every((work) => peersOf(work, []).length > 0)).toBe(true)
+    expect(worksOf(1)).toHaveLength(works.length - 1)
+  })
+
+  it('of the larger training step is as much as the adapter binds', () => {
+    // encoder.conv2 makes 6.125 MiB of each picture
+    const bound = (mib: number) => {
+      const limits = { maxStorageBufferBindingSize: mib * 2 ** 20 }
+      return largestBatch({ device: { limits }, traits: PORTABLE } as unknown as Gpu, 224)
+    }
+    expect([bound(48), bound(49), bound(128)]).toEqual([4, 8, 16])
+  })
+})
+
+describe('PyTorch', () => {
+  it('is left out where there is none', () => {
+    expect(findTorch('/no/such/python3')).toBeNull()
+    const [forward] = worksOf(1)
+    expect(peersOf(forward!, [])).toEqual(['tfjs'])
+    expect(peersOf(forward!, ['fp32'])).toEqual(['tfjs', 'pytorch fp32'])
+  })
+
+  it('that fails says why, and leaves nothing behind', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'peers-'))
+    vi.stubEnv('TMPDIR', folder)
+    try {
+      const python = join(folder, 'stand-in')
+      const answers = ['{"title": "PyTorch", "parameters": 7}', '{"trouble": "out of memory"}']
+      writeFileSync(python, `#!/bin/sh\n${answers.map((json) => `echo '${json}'`).join('\nread line\n')}\n`)
+      chmodSync(python, 0o755)
+      const work = { kind: 'training', name: 'small', size: 8, batch: 1 } as const
+      const torch = await openTorch(work, python, 'fp32')
+      expect(torch).toMatchObject({ title: 'PyTorch', parameters: 7 })
+      expect(readdirSync(folder)).toEqual(['stand-in'])
+      await expect(torch.run()).rejects.toThrow(/^out of memory$/)
+      await expect(torch.run()).rejects.toThrow(/ended without an answer$/)
+    } finally {
+      vi.unstubAllEnvs()
+      rmSync(folder, { recursive: true })
+    }
   })
 })

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { precisionOn } from '../src/commands/precision.ts'
 import { doctor, formatDoctor } from '../src/doctor.ts'
 import { compile } from '../src/graph/compile.ts'
 import { type Convolution, candidatesOf, convolutionsOf } from '../src/graph/convolutions.ts'
@@ -157,6 +158,19 @@ describe('the file', () => {
     )
   })
 
+  test('says how values are stored where nobody asks for anything else', async () => {
+    expect(precisionOn(gpu(), undefined)).toBe('f32')
+    const halves = { best: 'f16', usual: 'f32', milliseconds: { f32: 2, f16: 1 } }
+    await saveTuning(gpu(), {}, halves)
+    await saveTuning(gpu(), { [keyOf(convolutions(), 0)]: measured('general') })
+    expect(precisionOn(gpu(), undefined)).toBe('f16')
+    expect(precisionOn(gpu(), 'f32')).toBe('f32')
+    const report = await doctor({ adapter: process.env.COLORIZER_ADAPTER })
+    expect(formatDoctor(report)).toMatch(/; colouring takes f16 \(f32 2\.0 ms, f16 1\.0 ms\)$/m)
+    await saveTuning(gpu(), {}, { ...halves, best: 'f32' })
+    expect(precisionOn(gpu(), undefined)).toBe('f32')
+  })
+
   test.each<[string, (json: Record<string, unknown>) => unknown, RegExp]>([
     ['of another adapter', (json) => ({ ...json, adapter: 'some other' }), /was measured on another adapter/],
     ['of other kernels', (json) => ({ ...json, kernels: '0'.repeat(64) }), /was measured with other kernels/],
@@ -166,6 +180,7 @@ describe('the file', () => {
       (json) => ({ ...json, shapes: { a: { best: 1 } } }),
       /is no tuning of this program/,
     ],
+    ['with a strange precision', (json) => ({ ...json, precision: 'f16' }), /is no tuning of this program/],
     ['that is no object', () => [1, 2], /is no tuning of this program/],
     ['cut short', () => null, /is damaged/],
   ])('%s is warned of in one sentence, and not used', async (what, change, sentence) => {
@@ -228,7 +243,10 @@ describe('the command', () => {
     const report = JSON.parse(tuned.stdout.toString())
     expect(report.measured).toBeGreaterThan(0)
     expect(report.convolutions).toHaveLength(report.measured)
-    const { shapes } = JSON.parse(readFileSync(report.file, 'utf8'))
+    const precisions = gpu().has('shader-f16') ? { f32: expect.any(Number), f16: expect.any(Number) } : null
+    expect(report.precision?.milliseconds ?? null).toEqual(precisions)
+    const { shapes, precision = null } = JSON.parse(readFileSync(report.file, 'utf8'))
+    expect(precision).toEqual(report.precision)
     expect(Object.keys(shapes)).toHaveLength(report.measured)
   })
 

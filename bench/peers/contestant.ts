@@ -2,7 +2,6 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { UserError } from '../../src/errors.ts'
-import type { PeerName, Work } from './work.ts'
 import type { Opening, Reply, Request } from './worker.ts'
 
 /** A contender in a process of its own. */
@@ -15,14 +14,13 @@ export class Contestant {
   private constructor(private readonly child: ChildProcess) {}
 
   /** Throws a `UserError` with the contender's own reason when it cannot do the work. */
-  static async open(who: PeerName, work: Work, adapter: string | undefined): Promise<Contestant> {
+  static async open(opening: Opening): Promise<Contestant> {
     const child = fork(fileURLToPath(new URL('worker.ts', import.meta.url)), {
       serialization: 'advanced',
       stdio: ['ignore', 2, 'inherit', 'ipc'], // stdout is for the result alone
     })
     const contestant = new Contestant(child)
     try {
-      const opening: Opening = { work, who, adapter }
       const reply = await contestant.#ask(opening)
       if ('title' in reply) Object.assign(contestant, reply)
       await contestant.run() // compiles its shaders: does not count

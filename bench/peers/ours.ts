@@ -1,5 +1,5 @@
 import { adamHyper } from '../../src/autograd/adam.ts'
-import { compile } from '../../src/graph/compile.ts'
+import { BindingLimitError, compile } from '../../src/graph/compile.ts'
 import { Executor, Variables } from '../../src/graph/execute.ts'
 import { openTunedGpu } from '../../src/io/tuning.ts'
 import type { Gpu } from '../../src/kernels/gpu.ts'
@@ -22,6 +22,22 @@ export async function openOurs(work: Work, adapter: string | undefined): Promise
   const gpu = await openTunedGpu({ adapter }, console.error)
   const opened = await (work.kind === 'onnx' ? openModel(gpu, work) : openColorizer(gpu, work))
   return { title: gpu.adapterName, ...opened }
+}
+
+/** The largest power of two of pictures whose training step fits the adapter; TF.js, with the same limit, binds the same tensors. */
+export function largestBatch({ device, traits }: Gpu, size: number): number {
+  const fits = (batch: number) => {
+    const graph = trainingGraph(ARCHITECTURE, { batch, height: size, width: size })
+    try {
+      return compile(graph, device.limits.maxStorageBufferBindingSize, traits) !== null
+    } catch (error) {
+      if (error instanceof BindingLimitError) return false
+      throw error
+    }
+  }
+  let batch = 1
+  while (fits(2 * batch)) batch *= 2
+  return batch
 }
 
 async function openModel(gpu: Gpu, { path }: OnnxWork) {

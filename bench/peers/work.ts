@@ -25,7 +25,22 @@ export interface OnnxWork {
 /** An input of an ONNX model. */
 export type Shaped = Pick<Input, 'name' | 'shape'>
 
-export type PeerName = 'ours' | 'tfjs' | 'onnxruntime webgpu' | 'onnxruntime cpu'
+/** How PyTorch multiplies: in float32, or on tensor cores with operands rounded to 11 or 8 bits. */
+export const TORCH_PRECISIONS = ['fp32', 'tf32', 'bf16'] as const
+export type TorchPrecision = (typeof TORCH_PRECISIONS)[number]
+
+export type PeerName =
+  | 'ours'
+  | 'tfjs'
+  | 'onnxruntime webgpu'
+  | 'onnxruntime cpu'
+  | `pytorch ${TorchPrecision}`
+
+/** What a piece of work gave, and how long it took by the clock of whoever did it. */
+export interface Timed {
+  readonly milliseconds: number
+  readonly output: Float32Array
+}
 
 /** Somebody who can do a piece of work, ready for it. */
 export interface Contender {
@@ -34,11 +49,13 @@ export interface Contender {
   /** Numbers in its weights; null where nothing counts them. */
   readonly parameters: number | null
   /** Does the work once, from arrays to arrays, and returns what has to agree: the output, or the loss. */
-  run(): Promise<Float32Array>
+  run(): Promise<Float32Array | Timed>
 }
 
 export const ARCHITECTURE: Architecture = { classes: 1000, width: 1 }
 export const LEARNING_RATE = 1e-3
+/** Side of the colouriser's pictures. */
+export const SIZE = 224
 
 const SEED = 1
 /** Streams of random numbers that the training's own draws do not use. */
@@ -90,18 +107,31 @@ export const valuesFor = (inputs: readonly Shaped[]): Values =>
     ]),
   )
 
-/** What there is to do, in the order of the table. The large classifier's file has yet to be made. */
+/**
+ * What there is to do, in the order of the table. The large classifier's file has yet to be made.
+ * @param batch pictures of the larger training step; with 1 there is none
+ */
 export function worksOf(batch: number): Work[] {
   const shipped = fileURLToPath(new URL('../../weights/mobilenet_v1.onnx', import.meta.url))
-  const at = `224 px, batch ${batch}`
+  const training = (batch: number): Work => {
+    return {
+      kind: 'training',
+      name: `colouriser training step, ${SIZE} px, batch ${batch}`,
+      size: SIZE,
+      batch,
+    }
+  }
   return [
-    { kind: 'forward', name: `colouriser forward, ${at}`, size: 224, batch },
-    { kind: 'training', name: `colouriser training step, ${at}`, size: 224, batch },
+    { kind: 'forward', name: `colouriser forward, ${SIZE} px, batch 1`, size: SIZE, batch: 1 },
+    training(1),
+    ...(batch > 1 ? [training(batch)] : []),
     { kind: 'onnx', name: 'inception-resnet-v2 forward, 299 px, batch 1', path: null },
     { kind: 'onnx', name: 'mobilenet-v1 forward, 224 px, batch 1', path: shipped },
   ]
 }
 
-/** Who else can do it. */
-export const peersOf = ({ kind }: Work): PeerName[] =>
-  kind === 'onnx' ? ['onnxruntime webgpu', 'onnxruntime cpu'] : ['tfjs']
+/** Who else can do it, where there is a PyTorch with these precisions. */
+export const peersOf = ({ kind }: Work, torch: readonly TorchPrecision[]): PeerName[] =>
+  kind === 'onnx'
+    ? ['onnxruntime webgpu', 'onnxruntime cpu']
+    : ['tfjs', ...torch.map((precision) => `pytorch ${precision}` as const)]

@@ -17,7 +17,7 @@ import { openAdapter } from './adapter.ts'
 import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 import { checkPicture } from './picture.ts'
-import { expectPrecision, PRECISION_OPTION, precisionOf } from './precision.ts'
+import { askedPrecision, PRECISION_OPTION, precisionOn } from './precision.ts'
 
 /** The weights that come with the package, once there are some. */
 export const SHIPPED = fileURLToPath(new URL('../../weights/lite.safetensors', import.meta.url))
@@ -75,14 +75,14 @@ export const colorizeCommand: Command = {
 /** Opens weights, classifier and adapter, in this order: bad files are told without waking the GPU. */
 async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>): Promise<T> {
   const { flags } = call
-  const precision = precisionOf(flags)
+  const asked = askedPrecision(flags)
   const path = flags.text('weights') ?? (await defaultWeights())
   const weights = await readWeights(path)
   expectTrained(path, weights)
   const chosen = await classifierFor(path, weights.metadata, call)
   const gpu = await openAdapter(call)
   try {
-    expectPrecision(gpu, precision)
+    const precision = precisionOn(gpu, asked)
     const classifier =
       chosen && (await openClassifier(gpu, chosen.file, { fit: chosen.origin.fit, precision }))
     return await work({ predictor: predictorOf(gpu, weights, precision), classifier })

@@ -19,7 +19,7 @@ import { type ChosenClassifier, CLASSIFIER_OPTIONS, classifierFor } from './clas
 import { defaultWeights, SHIPPED } from './colorize.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 import { checkPicture } from './picture.ts'
-import { expectPrecision, PRECISION_OPTION, precisionOf } from './precision.ts'
+import { askedPrecision, PRECISION_OPTION, precisionOn } from './precision.ts'
 
 /** Judges agreement whatever --classifier says: it comes with the package, so that figures can be compared. */
 const JUDGE = 'mobilenet-v1'
@@ -89,7 +89,7 @@ interface Setup {
 /** Opens weights, classifiers and adapter, in this order: what is missing is told without waking the GPU. */
 async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup) => Promise<T>): Promise<T> {
   const { flags } = call
-  const precision = precisionOf(flags)
+  const asked = askedPrecision(flags)
   const own = await readNetwork(flags.text('weights') ?? (await defaultWeights()), call)
   const shipped = (await isAnotherThanShipped(own.path)) ? await readNetwork(SHIPPED, call) : null
   const others: NetworkFile[] = []
@@ -97,7 +97,7 @@ async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup)
   const judgeFile = (await findClassifier(JUDGE))!
   const gpu = await openAdapter(call)
   try {
-    expectPrecision(gpu, precision)
+    const precision = precisionOn(gpu, asked)
     const judge = await openClassifier(gpu, judgeFile)
     const vectorsOf = classVectorsOf(gpu, judge, precision)
     const colourist = async ({ weights, chosen }: NetworkFile, judged = false): Promise<Colourist> => {

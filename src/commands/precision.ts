@@ -1,23 +1,24 @@
 /** The option by which commands choose how values are stored. */
 import { EXIT, UserError } from '../errors.ts'
 import type { Precision } from '../graph/half.ts'
+import { precisionIn, readTuning } from '../io/tuning.ts'
 import type { Gpu } from '../kernels/gpu.ts'
 import type { Flags, Option } from './command.ts'
 
 export const PRECISION_OPTION: Readonly<Record<string, Option>> = {
   precision: {
     value: 'P',
-    help: 'f32, or f16: values and weights are stored in half the memory, if the adapter has 16-bit floats (default f32)',
+    help: 'f32, or f16: values and weights are stored in half the memory, if the adapter has 16-bit floats (default: what tune measured to be faster; f32 without)',
   },
 }
 
-/** Throws a `UserError` (exit code 2) for anything else. */
-export const precisionOf = (flags: Flags): Precision =>
-  flags.choice<Precision>('precision', ['f32', 'f16']) ?? 'f32'
+/** What is asked for, if anything. Throws a `UserError` (exit code 2) for anything else. */
+export const askedPrecision = (flags: Flags) => flags.choice<Precision>('precision', ['f32', 'f16'])
 
-/** Throws a `UserError` (exit code 3) when the adapter cannot store values so. */
-export function expectPrecision(gpu: Gpu, precision: Precision): void {
-  if (precision === 'f32' || gpu.has('shader-f16')) return
+/** As asked, else as the tuning says. Throws a `UserError` (exit code 3) when the adapter cannot store values so. */
+export function precisionOn(gpu: Gpu, asked: Precision | undefined): Precision {
+  if (asked === undefined) return precisionIn(readTuning(gpu).tuning)
+  if (asked === 'f32' || gpu.has('shader-f16')) return asked
   throw new UserError(
     `the adapter ${gpu.adapterName} has no 16-bit floats (shader-f16): leave out --precision f16, or choose another with --adapter`,
     EXIT.noAdapter,

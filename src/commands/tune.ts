@@ -3,16 +3,18 @@ import type { Graph } from '../graph/graph.ts'
 import { locate } from '../io/cache.ts'
 import { classifierGraph } from '../io/classify.ts'
 import { openGpu } from '../io/dawn.ts'
-import { type Measured, saveTuning } from '../io/tuning.ts'
+import { choicesOf, formatPrecision, type Measured, saveTuning } from '../io/tuning.ts'
 import type { Gpu } from '../kernels/gpu.ts'
 import { CLASSES, CLASSIFIERS } from '../model/classifier.ts'
 import { inferenceGraph, trainingGraph } from '../model/training.ts'
 import { bar } from '../terminal.ts'
-import { tune } from '../tune.ts'
+import { tune, tunePrecision } from '../tune.ts'
 import { type Call, type Command, exitCode, type Flags, wrong } from './command.ts'
 
 const SIZE = { width: 1, size: 224, batch: 1 }
 const BUDGET_SECONDS = 60
+/** Share of the time that a colouring's precision may take. */
+const PRECISION_SHARE = 0.1
 
 export const tuneCommand: Command = {
   summary: 'measures which kernels are fastest on this adapter; from then on they are taken',
@@ -43,11 +45,16 @@ export const tuneCommand: Command = {
   },
 }
 
+function networkOf(flags: Flags) {
+  const size = flags.integer('size', { min: 8, multipleOf: 8 }) ?? SIZE.size
+  const width = flags.number('width', { exclusive: true }) ?? SIZE.width
+  return { network: { classes: CLASSES, width }, size }
+}
+
 /** What the commands compute: training, colouring, and the classifiers that are here. Throws as `locate`. */
 async function graphs(flags: Flags): Promise<Graph[]> {
-  const size = flags.integer('size', { min: 8, multipleOf: 8 }) ?? SIZE.size
+  const { network, size } = networkOf(flags)
   const image = { batch: flags.integer('batch') ?? SIZE.batch, height: size, width: size }
-  const network = { classes: CLASSES, width: flags.number('width', { exclusive: true }) ?? SIZE.width }
   const found = [trainingGraph(network, image), inferenceGraph(network, image)]
   for (const { name } of CLASSIFIERS) {
     const file = await locate(name)
@@ -57,25 +64,30 @@ async function graphs(flags: Flags): Promise<Graph[]> {
 }
 
 async function tuneOn(gpu: Gpu, convolutions: Convolution[], seconds: number, call: Call) {
-  const { terminal, interrupted } = call
+  const { terminal, interrupted: signal, flags } = call
   const measured = await tune(gpu, convolutions, {
-    seconds,
-    signal: interrupted,
+    seconds: (1 - PRECISION_SHARE) * seconds,
+    signal,
     progress(done, convolution) {
       const what = `${convolution.op}, ${convolution.layers[0]}`
       terminal.progress(`${bar(done / convolutions.length)} ${done + 1} of ${convolutions.length} · ${what}`)
     },
   })
-  const file = await saveTuning(gpu, Object.fromEntries(measured))
+  const shapes = Object.fromEntries(measured)
+  gpu.choices = choicesOf({ shapes })
+  terminal.progress('a colouring in float32 and in float16')
+  const { network, size } = networkOf(flags)
+  const precision = await tunePrecision(gpu, network, size, { seconds: PRECISION_SHARE * seconds, signal })
+  const file = await saveTuning(gpu, shapes, precision)
   const rows = convolutions.flatMap((convolution) => {
     const result = measured.get(convolution.key)
     return result ? [describe(convolution, result)] : []
   })
   const left = convolutions.length - measured.size
   return {
-    json: { adapter: gpu.adapterName, file, measured: measured.size, left, convolutions: rows },
-    text: format(rows, left, file),
-    code: exitCode(interrupted.aborted, 0),
+    json: { adapter: gpu.adapterName, file, measured: measured.size, left, convolutions: rows, precision },
+    text: format(rows, left, precision, file),
+    code: exitCode(signal.aborted, 0),
   }
 }
 
@@ -85,7 +97,7 @@ function describe({ op, geometry, channelsPerGroup, layers }: Convolution, measu
   return { op, layers, shape: formatConvolution(geometry, channelsPerGroup), ...measured }
 }
 
-function format(rows: readonly Row[], left: number, file: string): string {
+function format(rows: readonly Row[], left: number, precision: Measured | null, file: string): string {
   const changed = rows.filter(({ best, usual }) => best !== usual)
   const lines = changed.map(({ op, layers, shape, best, usual, milliseconds }) => {
     const ratio = milliseconds[usual]! / milliseconds[best]!
@@ -95,6 +107,7 @@ function format(rows: readonly Row[], left: number, file: string): string {
   return [
     `measured ${rows.length} convolutions${unmeasured}; for ${changed.length} other kernels than usual are taken`,
     ...lines,
+    ...(precision ? [`colouring takes ${formatPrecision(precision)}`] : []),
     file,
   ].join('\n')
 }

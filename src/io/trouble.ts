@@ -45,5 +45,5 @@ export function codeOf(error: unknown): string | undefined {
  */
 export function expectFinite(values: Float32Array, what: string): void {
   if (values.every(Number.isFinite)) return
-  throw new UserError(`${what} cannot be computed: some value is too large for --precision f16; take f32`)
+  throw new UserError(`${what} cannot be computed: some value is too large for float16; take --precision f32`)
 }

@@ -174,7 +174,7 @@ export function convolutions(
   const subgroup = subgroupKernel(g, work)
   const hasSubgroups = traits.subgroupLanes === SUBGROUP_LANES && fitsGrid(subgroup)
   const direct = hasSubgroups ? [{ name: 'subgroup', dispatches: [subgroup] }, ...portable] : portable
-  return withWinograd(g, attrs.groups, direct, () => winogradConvolution(g, work, traits))
+  return withWinograd('conv2d', g, attrs.groups, direct, () => winogradConvolution(g, work, traits))
 }
 
 function generalKernel(g: ConvGeometry, groups: number, { constants, params, bindings }: Epilogue): Dispatch {

@@ -47,7 +47,7 @@ export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
     const direct = hasSubgroups
       ? [{ name: 'subgroup', dispatches: onTransposed(g, subgroup) }, ...portable]
       : portable
-    return withWinograd(g, attrs.groups, direct, () => winogradGradInput(g, traits))
+    return withWinograd('conv2dGradInput', g, attrs.groups, direct, () => winogradGradInput(g, traits))
   },
 
   reference([dy, w], specs, attrs) {

@@ -64,7 +64,7 @@ export const conv2dGradWeight: Op<Conv2dGradWeightAttrs> = {
       traits.subgroupLanes === SUBGROUP_LANES
         ? [{ name: 'subgroup', dispatches: subgroupKernel(g) }, ...portable]
         : portable
-    return withWinograd(g, attrs.groups, direct, () => winogradGradWeight(g, traits))
+    return withWinograd('conv2dGradWeight', g, attrs.groups, direct, () => winogradGradWeight(g, traits))
   },
 
   reference([x, dy], specs, attrs) {

@@ -28,10 +28,22 @@ const MAX_PART_ELEMS = 2 ** 22
 const MAX_WEIGHT_ELEMS = 2 ** 25
 
 /**
+ * From where on Winograd's way measured faster. Products grow as C·K, transforms as C + K: hence `channels`, the least
+ * C·K ⁄ (C + K). Transforms of the weight cost the same for every batch: hence `tiles` of all images. The direct gradient to the
+ * input transposes the weight as well, that to the weight adds up copies of it.
+ */
+const LEAST = {
+  conv2d: { channels: 16, tiles: 9 },
+  conv2dGradInput: { channels: 8, tiles: 4 },
+  conv2dGradWeight: { channels: 10, tiles: 9 },
+} as const
+
+/**
  * The candidates `direct`, and Winograd's where it can compute the convolution and its gradients: before them where it
  * measured faster.
  */
 export function withWinograd(
+  op: keyof typeof LEAST,
   g: ConvGeometry,
   groups: number,
   direct: Candidate[],
@@ -39,7 +51,7 @@ export function withWinograd(
 ): Candidate[] {
   if (!fits(g, groups)) return direct
   const winograd = { name: 'winograd', dispatches: dispatches() }
-  return pays(g) ? [winograd, ...direct] : [...direct, winograd]
+  return pays(op, g) ? [winograd, ...direct] : [...direct, winograd]
 }
 
 function fits(g: ConvGeometry, groups: number): boolean {
@@ -49,11 +61,12 @@ function fits(g: ConvGeometry, groups: number): boolean {
   return isPlain && hasVectors && g.R === 3 && g.S === 3 && g.padTop <= 2 && g.padLeft <= 2
 }
 
-/**
- * Products grow as C·K, transforms as C + K; and a tile that hangs over the image computes in vain. Measured on llvmpipe:
- * 64 → 64 channels take 0.7 of the time of the direct kernel, 64 → 32 the same.
- */
-const pays = (g: ConvGeometry) => g.C * g.K >= 32 * (g.C + g.K) && Math.min(g.OH, g.OW) >= 2 * TILE
+function pays(op: keyof typeof LEAST, { N, OH, OW, C, K }: ConvGeometry): boolean {
+  const { channels, tiles } = LEAST[op]
+  const isWide = C * K >= channels * (C + K)
+  // a tile that hangs over the image computes in vain
+  return isWide && Math.min(OH, OW) >= 2 * TILE && N * ceilDiv(OH, TILE) * ceilDiv(OW, TILE) >= tiles
+}
 
 /** What the last kernel of a convolution does with its sums, as `winograd_output` takes it. */
 export interface Epilogue {
