@@ -115,12 +115,7 @@ describe('commands with a classifier', () => {
     succeeded(await run(['prepare', ...PHOTOS, '--out', records, '--quiet', '--json', ...both]))
     expect(await originsOfRecords(records)).toEqual(origins)
     const never = ['train', ...OPTIONS, ...PHOTOS, '--out', inFolder('never')]
-    await refusal(2, /means other\.onnx, which is named already/, [
-      ...OPTIONS,
-      ...both,
-      '--classifier',
-      other,
-    ])
+    await refusal(2, /means other\.onnx, which is named already/, [...never, ...both, '--classifier', other])
     await refusal(2, /none stands beside other classifiers/, [...never, ...both, '--classifier', 'none'])
   })
 

@@ -6,6 +6,7 @@ const SHARE = 1 / 16
 const never = new Int32Array(new SharedArrayBuffer(4))
 let waiting = 0
 let since = 0
+let isSleepDue = false
 
 /**
  * Waits for the GPU without keeping a core busy. Dawn's Node bindings look whether it is done in every turn of the event
@@ -13,8 +14,9 @@ let since = 0
  * turns sleep while somebody waits.
  */
 export async function patiently<T>(work: Promise<T>): Promise<T> {
-  if (waiting++ === 0) setImmediate(sleep)
+  waiting++
   since = performance.now()
+  sleepNextTurn()
   try {
     return await work
   } finally {
@@ -22,8 +24,13 @@ export async function patiently<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-function sleep(): void {
-  if (waiting === 0) return
-  Atomics.wait(never, 0, 0, Math.min(LONGEST, SHARE * (performance.now() - since)))
-  setImmediate(sleep)
+function sleepNextTurn(): void {
+  if (isSleepDue) return // once a turn, however many wait
+  isSleepDue = true
+  setImmediate(() => {
+    isSleepDue = false
+    if (waiting === 0) return
+    Atomics.wait(never, 0, 0, Math.min(LONGEST, SHARE * (performance.now() - since)))
+    sleepNextTurn()
+  })
 }
