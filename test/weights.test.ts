@@ -177,9 +177,11 @@ const checkpoint: Checkpoint = {
       classVectors: { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' },
       classDropout: 0.25,
       lightnessJitter: 0.1,
+      precision: 'f16',
     },
     ...{ loss: 'huber', schedule: 'cosine', warmup: 5, averaging: 0.99 },
   },
+  scaling: [1024, 17, 6, 0],
   losses: new Float32Array([220.5, 1 / 3]),
   validations: [{ step: 1, abMse: 225.6 }],
 }
@@ -197,10 +199,10 @@ describe('checkpoints', () => {
     expect(readFileSync(path).equals(first)).toBe(true)
   })
 
-  it('that say nothing of accumulated gradients have none', async () => {
-    const { accumulate: _, ...settings } = checkpoint.settings
+  it('that say nothing of accumulated gradients have none, nor float16', async () => {
+    const { accumulate: _, precision: __, ...settings } = checkpoint.settings
     await writeCheckpoint(path, { ...checkpoint, settings: settings as TrainingSettings })
-    expect((await readCheckpoint(path)).settings).toEqual({ ...settings, accumulate: 1 })
+    expect((await readCheckpoint(path)).settings).toEqual({ ...settings, accumulate: 1, precision: 'f32' })
   })
 
   it('are weight files, too', async () => {

@@ -1,6 +1,6 @@
 /** The option by which commands choose how values are stored. */
 import { EXIT, UserError } from '../errors.ts'
-import type { Precision } from '../graph/half.ts'
+import { PRECISIONS, type Precision } from '../graph/half.ts'
 import type { Gpu } from '../kernels/gpu.ts'
 import type { Flags, Option } from './command.ts'
 
@@ -12,8 +12,7 @@ export const PRECISION_OPTION: Readonly<Record<string, Option>> = {
 }
 
 /** Throws a `UserError` (exit code 2) for anything else. */
-export const precisionOf = (flags: Flags): Precision =>
-  flags.choice<Precision>('precision', ['f32', 'f16']) ?? 'f32'
+export const precisionOf = (flags: Flags): Precision => flags.choice('precision', PRECISIONS) ?? 'f32'
 
 /** Throws a `UserError` (exit code 3) when the adapter cannot store values so. */
 export function expectPrecision(gpu: Gpu, precision: Precision): void {

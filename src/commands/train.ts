@@ -35,6 +35,7 @@ import { version } from '../version.ts'
 import { openAdapter } from './adapter.ts'
 import { type Call, type Command, exitCode, type Flags, wrong } from './command.ts'
 import { Damage } from './damage.ts'
+import { expectPrecision } from './precision.ts'
 import { findClassVectors, findData, refuseTwins, type TrainingData } from './training-data.ts'
 import { type Asked, askedOf, epochsOf, settingsOf, TRAIN_OPTIONS } from './training-options.ts'
 
@@ -69,6 +70,7 @@ async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
   if (flags.text('val') !== undefined) await refuseTwins(data)
   const { options, classifier } = await optionsOf(flags, asked, data, gpu)
   const { settings, out, start } = options
+  expectPrecision(gpu, settings.precision)
   useChoices(gpu, settings, terminal)
   const vectors = await openClassVectors(gpu, classifier, settings)
   const damage = new Damage(flags.on('strict'), terminal)
@@ -165,8 +167,8 @@ function useChoices(gpu: Gpu, { choices = {} }: TrainingSettings, terminal: Term
 }
 
 const describeSettings = (settings: TrainingSettings) => {
-  const { width, size, batch, accumulate, seed, head, loss, classVectors } = settings
-  return `width ${width}, ${size} px, batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}, seed ${seed}, ${head === 'ab' ? `${loss} loss` : 'head bins'}, class vectors of ${classVectors?.classifier ?? 'no classifier'}`
+  const { width, size, batch, accumulate, seed, head, loss, classVectors, precision } = settings
+  return `width ${width}, ${size} px, batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}, seed ${seed}, ${head === 'ab' ? `${loss} loss` : 'head bins'}, class vectors of ${classVectors?.classifier ?? 'no classifier'}${precision === 'f16' ? ', float16' : ''}`
 }
 
 async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {
