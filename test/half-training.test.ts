@@ -8,7 +8,7 @@ import { compile } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
 import type { Precision } from '../src/graph/half.ts'
-import type { TrainingSettings } from '../src/io/checkpoint.ts'
+import { stepBatch, type TrainingSettings } from '../src/io/checkpoint.ts'
 import type { Batch, TrainingSource } from '../src/io/dataset.ts'
 import { checkpointPath } from '../src/io/run-folder.ts'
 import { conv2dDefaults } from '../src/kernels/conv2d.ts'
@@ -23,7 +23,7 @@ import { HALF_RTOL } from './tolerance.ts'
 const gpu = useGpu()
 const NETWORK = { width: 0.1, classes: 5, squaredClasses: true, head: 'ab' as const }
 const SETTINGS: TrainingSettings = {
-  ...{ ...NETWORK, size: 16, seed: 3, batch: 2, accumulate: 1, learningRate: 1e-3, fit: 'crop' },
+  ...{ ...NETWORK, size: 16, seed: 3, batch: 4, accumulate: 1, learningRate: 1e-3, fit: 'crop' },
   ...{ loss: 'squared', schedule: 'steps', warmup: 0, averaging: 0.9, classVectors: null },
   ...{ classDropout: 0, lightnessJitter: 0, data: 'test', precision: 'f16' },
 }
@@ -75,10 +75,10 @@ function positiveNetwork(precision: Precision) {
       activation: 'relu',
     })
   }
-  let y = layer(graph.op('scale', [input('x', [2, 8, 8, 4])], { factor: 1 / 64 }), 8, 2)
+  let y = layer(graph.op('scale', [input('x', [2, 8, 8, 3])], { factor: 1 / 64 }), 3, 2)
   y = graph.op('scale', [y], { factor: 1 / 64 })
-  y = graph.op('upsample', [layer(y, 4, 1)], { factor: 2 })
-  y = graph.op('scale', [layer(y, 4, 1)], { factor: 1 / 64 })
+  y = graph.op('upsample', [layer(y, 3, 1)], { factor: 2 })
+  y = graph.op('scale', [layer(y, 3, 1)], { factor: 1 / 64 })
   const target = graph.constant(new Float32Array(elems({ shape: graph.shape(y) })), graph.shape(y))
   const gradients = backward(graph, graph.op('mse', [y, target], {}), weights)
   for (const [i, gradient] of gradients.entries()) graph.output(`g${i}`, gradient)
@@ -160,12 +160,12 @@ describe('training with float16', () => {
   afterEach(() => rm(folder, { recursive: true, force: true }))
 
   /** Steps on one batch; of the first ones the colours are so far off that their gradients overflow. */
-  const source = (far: number): TrainingSource => ({
-    ...{ length: 4, batchesPerEpoch: 1000 },
+  const source = (far: number, count: number): TrainingSource => ({
+    ...{ length: count, batchesPerEpoch: 1000 },
     async *batches({ position }) {
       const random = seeded('half training')
-      const [L, ab] = [draw(4 * 256, 'unit', random), draw(4 * 512, 'wide', random)]
-      const features = new Float32Array(4 * NETWORK.classes)
+      const [L, ab] = [draw(count * 256, 'unit', random), draw(count * 512, 'wide', random)]
+      const features = new Float32Array(count * NETWORK.classes)
       for (let i = position; ; i++) {
         const colours = i < far ? ab.map((value) => 1e5 * value) : ab
         yield { L, ab: colours, features, epoch: 0, position: i + 1, lastOfEpoch: false } as Batch
@@ -181,14 +181,23 @@ describe('training with float16', () => {
     change = {},
     start: Start = { kind: 'fresh' },
   ) {
-    const settings = { ...SETTINGS, batch: 4, ...change }
+    const settings = { ...SETTINGS, ...change }
     const endless = { epochs: Number.POSITIVE_INFINITY, checkpointEvery: 1e9, validateEvery: 1e9 }
     const options = { settings, steps, out: join(folder, name), start, ...endless }
     const variables = new Variables(gpu())
     const signal = new AbortController().signal
     try {
-      return (await train(gpu(), source(far), variables, options, async () => null, silent, signal))
-        .checkpoint
+      return (
+        await train(
+          gpu(),
+          source(far, stepBatch(settings)),
+          variables,
+          options,
+          async () => null,
+          silent,
+          signal,
+        )
+      ).checkpoint
     } finally {
       variables.destroy()
     }
@@ -215,7 +224,7 @@ describe('training with float16', () => {
 
   it('recovers from a skipped step whose gradients were accumulated', async ({ skip }) => {
     skip(!gpu().has('shader-f16'), 'the adapter has no 16-bit floats')
-    const { scaling, m } = await trained('accumulated', 6, 1, { batch: 2, accumulate: 2 })
+    const { scaling, m } = await trained('accumulated', 6, 1, { accumulate: 2 })
     expect(scaling![2]).toBeGreaterThanOrEqual(1)
     expect(scaling![1]).toBeGreaterThan(0)
     expect(m.some((value) => value !== 0)).toBe(true)
