@@ -6,6 +6,8 @@
 
 struct Params { vectors: u32, columns: u32, rowsPerChunk: u32, channels: u32, M: u32, epsilon: f32 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>;
 @group(0) @binding(2) var<storage, read> x: array<vec4f>;
@@ -14,7 +16,7 @@ struct Params { vectors: u32, columns: u32, rowsPerChunk: u32, channels: u32, M:
 @group(0) @binding(5) var<storage, read> variance: array<f32>;
 @group(0) @binding(6) var<storage, read> dgamma: array<f32>;
 @group(0) @binding(7) var<storage, read> dbeta: array<f32>;
-@group(0) @binding(8) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(8) var<storage, read_write> dx: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -33,6 +35,6 @@ fn main(
   let offset = vec4f(dbeta[c.x], dbeta[c.y], dbeta[c.z], dbeta[c.w]) / f32(params.M);
   for (var row = rows.x; row < rows.y; row++) {
     let at = row * params.columns + column;
-    dx[at] = factor * (dy[at] - offset - (x[at] - average) * slope);
+    dx[at] = Y(factor * (vec4f(dy[at]) - offset - (vec4f(x[at]) - average) * slope));
   }
 }

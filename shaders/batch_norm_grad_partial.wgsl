@@ -35,8 +35,8 @@ fn main(
   for (var row = rows.x; row < rows.y; row++) {
     let at = row * params.columns + column;
     let valid = inside(at, params.elems);
-    let grad = select(vec4f(0.0), dy[at], valid);
-    product += grad * select(vec4f(0.0), x[at] - average, valid);
+    let grad = select(vec4f(0.0), vec4f(dy[at]), valid);
+    product += grad * select(vec4f(0.0), vec4f(x[at]) - average, valid);
     sum += grad;
   }
   dgamma[id] = product / sqrt(vec4f(variance[c.x], variance[c.y], variance[c.z], variance[c.w]) + params.epsilon);

@@ -27,7 +27,7 @@ fn main(
   var deviation = vec4f(0.0);
   for (var row = rows.x; row < rows.y; row++) {
     let at = row * params.columns + column;
-    let d = select(vec4f(0.0), x[at] - average, inside(at, params.elems));
+    let d = select(vec4f(0.0), vec4f(x[at]) - average, inside(at, params.elems));
     let step = d / f32(row - rows.x + 1u);
     average += step;
     deviation += d * (d - step);

@@ -13,10 +13,12 @@ struct Params {
   channelsPerGroup: u32, outputsPerGroup: u32,
 }
 
+alias Y = f32;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -46,9 +48,9 @@ fn main(
       let pixel = ((n * params.OH + oh) * params.OW + ow) * params.K + first_k;
       let tap = ((r * params.S + s) * params.channelsPerGroup + c % params.channelsPerGroup) * params.K + first_k;
       for (var k = 0u; k < params.outputsPerGroup; k++) {
-        sum += dy[pixel + k] * w[tap + k];
+        sum += f32(dy[pixel + k]) * f32(w[tap + k]);
       }
     }
   }
-  dx[at] = sum;
+  dx[at] = Y(sum);
 }

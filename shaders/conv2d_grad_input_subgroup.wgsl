@@ -22,10 +22,12 @@ struct Params {
   strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(2) var<storage, read> wt: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Y>;
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -79,7 +81,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         tap += C4;
         // a loop of its own: some compilers unroll only short ones, and sums that are not unrolled are not in registers
         var loaded: array<f32, LOADS>;
-        for (var q = 0u; q < LOADS; q++) { loaded[q] = select(0.0, dy[at[q] + k], inside[q]); }
+        for (var q = 0u; q < LOADS; q++) { loaded[q] = select(0.0, f32(dy[at[q] + k]), inside[q]); }
         for (var q = 0u; q < LOADS; q++) {
           for (var i = 0u; i < LX; i++) {
             let grad = subgroupShuffle(loaded[q], i * LY + row);
@@ -97,7 +99,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     if (pixel >= pixels || h >= params.H || v >= params.W) { continue; }
     let origin = ((pixel / (rows * columns) * params.H + h) * params.W + v) * C4;
     for (var i = 0u; i < VEC; i++) {
-      if (first_c4 + i * LX < C4) { dx[origin + c4[i]] = sum[p * VEC + i]; }
+      if (first_c4 + i * LX < C4) { dx[origin + c4[i]] = Y(sum[p * VEC + i]); }
     }
   }
 }

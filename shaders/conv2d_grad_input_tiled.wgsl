@@ -18,10 +18,12 @@ struct Params {
   strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(2) var<storage, read> wt: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Y>;
 
 @compute @workgroup_size(LX, LY)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
@@ -60,7 +62,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
         var weight: array<vec4f, VEC>;
         for (var v = 0u; v < VEC; v++) { weight[v] = wt[tap + k * C4 + c4[v]]; }
         for (var p = 0u; p < PIXELS; p++) {
-          let grad = select(0.0, dy[pixel[p] + k], inside[p]);
+          let grad = select(0.0, f32(dy[pixel[p] + k]), inside[p]);
           for (var v = 0u; v < VEC; v++) { sum[p * VEC + v] += grad * weight[v]; }
         }
       }
@@ -72,7 +74,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     for (var p = 0u; p < PIXELS; p++) {
       let column = phase + (first + p) * params.strideW;
       if (column >= params.W) { continue; }
-      dx[(group.y * params.W + column) * C4 + c4[v]] = sum[p * VEC + v];
+      dx[(group.y * params.W + column) * C4 + c4[v]] = Y(sum[p * VEC + v]);
     }
   }
 }

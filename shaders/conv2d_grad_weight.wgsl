@@ -44,7 +44,7 @@ fn main(
     for (var ow = 0u; ow < params.OW; ow++) {
       let v = ow * params.strideW + s * params.dilationW - params.padLeft;
       if (v >= params.W) { continue; }
-      sum += x[(image_row + v) * params.C + c] * dy[(row * params.OW + ow) * params.K + k];
+      sum += f32(x[(image_row + v) * params.C + c]) * f32(dy[(row * params.OW + ow) * params.K + k]);
     }
   }
   dw[group.z * ((length + 3u) / 4u * 4u) + at] = sum;

@@ -63,13 +63,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     }
     for (var ow = 0u; ow < params.OW; ow++) {
       var grad: array<vec4f, VEC>;
-      for (var v = 0u; v < VEC; v++) { grad[v] = dy[(output * params.OW + ow) * K4 + k4[v]]; }
+      for (var v = 0u; v < VEC; v++) { grad[v] = vec4f(dy[(output * params.OW + ow) * K4 + k4[v]]); }
       // a loop of its own: some compilers unroll only short ones, and sums that are not unrolled are not in registers
       var loaded: array<f32, LOADS>;
       for (var q = 0u; q < LOADS; q++) {
         let column = ow * params.strideW + left[q];
         let at = (image_row[q] + min(column, params.W - 1u)) * params.C + channel[q];
-        loaded[q] = select(0.0, x[at], inside[q] && column < params.W);
+        loaded[q] = select(0.0, f32(x[at]), inside[q] && column < params.W);
       }
       for (var q = 0u; q < LOADS; q++) {
         for (var i = 0u; i < LX; i++) {

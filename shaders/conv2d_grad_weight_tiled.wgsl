@@ -51,9 +51,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       if (column >= params.W) { continue; }
       let pixel = (image_row + column) * params.C;
       var grad: array<vec4f, VEC>;
-      for (var v = 0u; v < VEC; v++) { grad[v] = dy[(row * params.OW + ow) * K4 + k4[v]]; }
+      for (var v = 0u; v < VEC; v++) { grad[v] = vec4f(dy[(row * params.OW + ow) * K4 + k4[v]]); }
       for (var i = 0u; i < CHANNELS; i++) {
-        let value = x[pixel + channel[i]];
+        let value = f32(x[pixel + channel[i]]);
         for (var v = 0u; v < VEC; v++) { sum[i * VEC + v] += value * grad[v]; }
       }
     }

@@ -18,5 +18,6 @@ fn main(
 ) {
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
-  state[i] = mix(state[i], value[i], vec4f(t[0])); // with t = 1 exactly the value
+  // with t = 1 exactly the value, also of a state that is not finite
+  if (t[0] == 1.0) { state[i] = value[i]; } else { state[i] = mix(state[i], value[i], vec4f(t[0])); }
 }

@@ -5,10 +5,12 @@
 
 struct Params { vectors: u32 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>;
 @group(0) @binding(2) var<storage, read> y: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -18,5 +20,5 @@ fn main(
 ) {
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
-  dx[i] = select(vec4f(0.0), dy[i], y[i] > vec4f(0.0));
+  dx[i] = Y(select(vec4f(0.0), vec4f(dy[i]), vec4f(y[i]) > vec4f(0.0)));
 }

@@ -23,7 +23,7 @@ fn main(
   let base = block / blocks * params.rows * params.channels + c;
   var sum = 0.0;
   if (c < params.channels) {
-    for (var row = lane / 8u; row < params.rows; row += 8u) { sum += x[base + row * params.channels]; }
+    for (var row = lane / 8u; row < params.rows; row += 8u) { sum += f32(x[base + row * params.channels]); }
   }
   sum = sum_lanes(sum, lane, 8u);
   if (lane < 8u && c < params.channels) { y[block / blocks * params.channels + c] = sum; }

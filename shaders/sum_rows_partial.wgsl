@@ -31,7 +31,7 @@ fn main(
   var sum = vec4f(0.0);
   for (var row = rows.x; row < rows.y; row++) {
     let at = row * params.columns + column;
-    sum += select(vec4f(0.0), x[base + at], inside(at, params.elems));
+    sum += select(vec4f(0.0), vec4f(x[base + at]), inside(at, params.elems));
   }
   sums[id] = sum;
 }

@@ -23,5 +23,5 @@ fn main(
   let i = at % params.rows;
   let j = at / params.rows % params.columns;
   let b = select(at / size, params.batch - 1u - at / size, REVERSED == 1u);
-  y[at] = x[b * size + i * params.columns + j];
+  y[at] = f32(x[b * size + i * params.columns + j]);
 }

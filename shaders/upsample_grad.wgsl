@@ -9,9 +9,11 @@ override VECTOR = 1u;
 
 struct Params { vectors: u32, W: u32, channels: u32, factor: u32 }
 
+alias Y = vec4f;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Y>;
 
 // Element `at` of dx.
 fn element(at: u32) -> f32 {
@@ -20,7 +22,7 @@ fn element(at: u32) -> f32 {
   for (var a = 0u; a < params.factor; a++) {
     for (var b = 0u; b < params.factor; b++) {
       let origin = corner + block_offset(a, b, params.W, params.channels, params.factor);
-      sum += dy[origin / 4u][origin % 4u];
+      sum += f32(dy[origin / 4u][origin % 4u]);
     }
   }
   return sum;
@@ -39,11 +41,11 @@ fn main(
     var sum = vec4f(0.0);
     for (var a = 0u; a < params.factor; a++) {
       for (var b = 0u; b < params.factor; b++) {
-        sum += dy[corner + block_offset(a, b, params.W, params.channels, params.factor)];
+        sum += vec4f(dy[corner + block_offset(a, b, params.W, params.channels, params.factor)]);
       }
     }
-    dx[i] = sum;
+    dx[i] = Y(sum);
   } else {
-    dx[i] = vec4f(element(4u * i), element(4u * i + 1u), element(4u * i + 2u), element(4u * i + 3u));
+    dx[i] = Y(vec4f(element(4u * i), element(4u * i + 1u), element(4u * i + 2u), element(4u * i + 3u)));
   }
 }

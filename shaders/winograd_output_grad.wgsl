@@ -29,7 +29,7 @@ fn main(
     for (var j = 0u; j < 4u; j++) {
       let isInside = top + i < params.OH && left + j < params.OW;
       let pixel = (image + min(top + i, params.OH - 1u)) * params.OW + min(left + j, params.OW - 1u);
-      row[j] = select(0.0, dy[pixel * params.K + at % params.K], isInside);
+      row[j] = select(0.0, f32(dy[pixel * params.K + at % params.K]), isInside);
     }
     rows[i] = winograd_output_grad(row);
   }

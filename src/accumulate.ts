@@ -55,11 +55,14 @@ export class AccumulatingExecutor implements Stepper {
     }
   }
 
-  async runChecked(read: readonly string[] = []): Promise<Float32Array[]> {
+  async runChecked(
+    read: readonly string[] = [],
+    isWatched?: (label: string) => boolean,
+  ): Promise<Float32Array[]> {
     const results: Float32Array[][] = []
     for (let k = 0; k < this.parts; k++) {
       this.#uploadPart(k)
-      results.push(await this.part.runChecked(read))
+      results.push(await this.part.runChecked(read, isWatched))
     }
     this.#uploadUpdate()
     return meansOf([...results, await this.update.runChecked()])

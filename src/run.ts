@@ -1,3 +1,4 @@
+import { INITIAL_SCALING, SCALING_VARIABLE } from './autograd/scaling.ts'
 import { EXIT, UserError } from './errors.ts'
 import type { Variables } from './graph/execute.ts'
 import {
@@ -68,12 +69,17 @@ export class Run {
   }
 
   load(): void {
-    const { raw, average, statistics, m, v } = this.#initial
+    const { raw, average, statistics, m, v, scaling } = this.#initial
     this.variables.set('parameters', raw)
     this.variables.set('average', average)
     this.variables.set('statistics', statistics)
     this.variables.set('adam.m', m)
     this.variables.set('adam.v', v)
+    if (this.#isScaled) this.variables.set(SCALING_VARIABLE, Float32Array.from(scaling ?? INITIAL_SCALING))
+  }
+
+  get #isScaled(): boolean {
+    return this.options.settings.precision === 'f16'
   }
 
   get isDone(): boolean {
@@ -96,7 +102,10 @@ export class Run {
   }
 
   record(step: number, loss: number): void {
-    if (!Number.isFinite(loss)) throw stopped(`the loss became ${loss} at step ${step}`)
+    if (!Number.isFinite(loss)) {
+      const cause = this.#isScaled ? ', maybe since a value is too large for --precision f16' : ''
+      throw stopped(`the loss became ${loss} at step ${step}${cause}`)
+    }
     this.losses.push(loss)
   }
 
@@ -131,7 +140,9 @@ export class Run {
     const course = { epochs, steps, validateEvery }
     const { step, epoch, position, validations } = this
     const losses = Float32Array.from(this.losses)
-    const checkpoint = { weights, raw, m, v, step, epoch, position, settings, course, losses, validations }
+    const scaling = this.#isScaled ? { scaling: [...(await this.variables.get(SCALING_VARIABLE))] } : {}
+    const state = { weights, raw, m, v, ...scaling }
+    const checkpoint = { ...state, step, epoch, position, settings, course, losses, validations }
     await writeCheckpoint(checkpointPath(out), checkpoint)
     return checkpoint
   }
@@ -175,7 +186,7 @@ export const isDebugging = () => process.env.DEBUG === '1'
 
 type State = Pick<
   Checkpoint,
-  'raw' | 'm' | 'v' | 'step' | 'epoch' | 'position' | 'validations' | 'losses'
+  'raw' | 'm' | 'v' | 'scaling' | 'step' | 'epoch' | 'position' | 'validations' | 'losses'
 > & {
   readonly average: Float32Array
   readonly statistics: Float32Array

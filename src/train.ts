@@ -175,7 +175,9 @@ function submit(
   run.advance(batch)
   const step = run.step
   const runStep = () => profiler?.run(executor, ['loss']) ?? executor.run(['loss'])
-  const results = isDebugging() ? executor.runChecked(['loss']) : runStep()
+  // scaled gradients may overflow
+  const isWatched = (label: string) => settings.precision === 'f32' || !isGradient(label)
+  const results = isDebugging() ? executor.runChecked(['loss'], isWatched) : runStep()
   const loss = results.then(
     ([loss]) => loss![0]!,
     (cause) => {
@@ -186,20 +188,26 @@ function submit(
   return { step, epoch, learningRate, loss }
 }
 
+const isGradient = (label: string) => /\.grad$|^gradients$/.test(label)
+
 function openStepper(gpu: Gpu, plan: Plan, variables: Variables, settings: TrainingSettings) {
   if (settings.accumulate === 1) return Executor.create(gpu, plan, variables)
   const limit = gpu.device.limits.maxStorageBufferBindingSize
-  const update = compile(updateGraph(settings, { average: true }), limit, gpu.traits)
+  const step = { average: true, scaled: settings.precision === 'f16' }
+  const update = compile(updateGraph(settings, step), limit, gpu.traits)
   return AccumulatingExecutor.create(gpu, settings.accumulate, plan, update, variables)
 }
 
 /** The compiled step, of a part of its batch where gradients are accumulated. Throws a `UserError` that says the largest batch that fits, when this one doesn't. */
 function compileStep(gpu: Gpu, { settings, rarity }: TrainOptions): Plan {
-  const { batch, size, loss } = settings
+  const { batch, size, loss, precision } = settings
   const limit = gpu.device.limits.maxStorageBufferBindingSize
-  const step = { average: true, loss, rarity, accumulate: settings.accumulate > 1 }
-  const plan = (n: number) =>
-    compile(trainingGraph(settings, { batch: n, height: size, width: size }, step), limit, gpu.traits)
+  const accumulate = settings.accumulate > 1
+  const step = { average: true, loss, rarity, accumulate, scaled: precision === 'f16' }
+  const plan = (n: number) => {
+    const graph = trainingGraph(settings, { batch: n, height: size, width: size }, step)
+    return compile(graph, limit, gpu.traits, { precision })
+  }
   const fits = (n: number) => {
     try {
       return plan(n) !== null

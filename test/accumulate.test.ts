@@ -21,6 +21,7 @@ const SETTINGS: TrainingSettings = {
   ...{ size: SIZE, width: 0.1, classes: CLASSES, squaredClasses: true, head: 'ab', loss: 'squared' },
   ...{ seed: 3, batch: 2, accumulate: 2, learningRate: 1e-3, schedule: 'steps', warmup: 0, averaging: 0.9 },
   ...{ fit: 'crop', classVectors: [], classDropout: 0, lightnessJitter: 0, data: 'test' },
+  precision: 'f32',
 }
 /** None of them zero, so that every layer has a gradient. */
 const PARAMETERS = Float32Array.from(

@@ -176,6 +176,20 @@ export const cases: CaseTable = {
     attrs: {},
   })),
   lerp: elementwise({}, (shape) => [shape, shape, of('positive', 1)]),
+  // state, gradients, used
+  lossScaling: [
+    { inputs: [of('positive', 4), [64], of('index', 1)], attrs: { every: 3, most: 9 } },
+    {
+      inputs: [of('positive', 4), [64 * 4099], of('index', 4099)],
+      attrs: { every: 1, most: 9 },
+      note: 'grows',
+    },
+    {
+      inputs: [of('positive', 4), [64 * 65], of('index', 65)],
+      attrs: { every: 1, most: 0.5 },
+      note: 'does not grow further',
+    },
+  ],
   // params, grads, m, v, hyper (positive: learning rate and bias corrections)
   adam: [
     ...elementwise(adamAttrs, (shape) => [shape, shape, shape, of('unit', ...shape), of('positive', 4)]),
@@ -183,6 +197,11 @@ export const cases: CaseTable = {
       inputs: [[7], [7], [7], of('unit', 7), of('positive', 4)],
       attrs: { beta1: 0.5, beta2: 0.9, epsilon: 0.25 },
       note: 'an epsilon that shows',
+    },
+    {
+      inputs: [[7], [7], [7], of('unit', 7), of('positive', 4), of('positive', 1)],
+      attrs: adamAttrs,
+      note: 'scaled gradients',
     },
   ],
   conv2d: convRows,

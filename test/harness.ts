@@ -43,6 +43,7 @@ export const NOT_DIFFERENTIABLE: readonly OpName[] = [
   'encodeBins',
   'crossEntropyGrad',
   'lerp',
+  'lossScaling',
   'adam',
 ]
 
@@ -120,7 +121,7 @@ export function inHalf(row: Row, half: { inputs: boolean; output: boolean }): Ro
   const title = `${name(half.inputs)} to ${name(half.output)} ${row.title}`
   return {
     ...row,
-    half,
+    half: { ...half, output: half.output && !row.op.fullOutput },
     title,
     inputs: row.inputs.map((x, i) => (isHalfInput({ ...row, half }, i) ? x.map(toHalf) : x)),
   }

@@ -28,7 +28,7 @@ const SOURCE = {
 const SETTINGS: TrainingSettings = {
   ...{ ...NETWORK, seed: 3, batch: 2, accumulate: 1, learningRate: 1e-3, fit: 'crop' as const },
   ...{ loss: 'squared' as const, schedule: 'steps' as const, warmup: 0, averaging: 0.9 },
-  ...{ classVectors: [], classDropout: 0, lightnessJitter: 0, data: 'test' },
+  ...{ classVectors: [], classDropout: 0, lightnessJitter: 0, data: 'test', precision: 'f32' },
 }
 const silent: Terminal = { say: () => {}, warn: () => {}, progress: () => {} }
 const never = new AbortController().signal

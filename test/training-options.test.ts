@@ -19,6 +19,7 @@ const REPORT = {
     head: 'ab',
     loss: 'squared',
     lightnessJitter: 0,
+    precision: 'f32',
   },
 }
 

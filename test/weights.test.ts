@@ -177,10 +177,12 @@ const checkpoint: Checkpoint = {
       classVectors: [{ classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' }],
       classDropout: 0.25,
       lightnessJitter: 0.1,
+      precision: 'f16',
     },
     ...{ loss: 'huber', schedule: 'cosine', warmup: 5, averaging: 0.99 },
   },
   course: { epochs: 7, steps: Number.POSITIVE_INFINITY, validateEvery: 250 },
+  scaling: [1024, 17, 6, 0],
   losses: new Float32Array([220.5, 1 / 3]),
   validations: [{ step: 1, abMse: 225.6 }],
 }
@@ -198,12 +200,12 @@ describe('checkpoints', () => {
     expect(readFileSync(path).equals(first)).toBe(true)
   })
 
-  it('of before say nothing of accumulated gradients, and have none, nor of how training was to go on', async () => {
+  it('of before say nothing of accumulated gradients or float16, and have none, nor of how training was to go on', async () => {
     const { course: _, ...older } = checkpoint
-    const { accumulate: __, ...settings } = checkpoint.settings
+    const { accumulate: __, precision: ___, ...settings } = checkpoint.settings
     await writeCheckpoint(path, { ...older, settings: settings as TrainingSettings })
     const read = await readCheckpoint(path)
-    expect(read.settings).toEqual({ ...settings, accumulate: 1 })
+    expect(read.settings).toEqual({ ...settings, accumulate: 1, precision: 'f32' })
     expect(read).not.toHaveProperty('course')
   })
 

@@ -7,15 +7,16 @@ import { formatShape, type GradBuilder, type Tensor } from '../kernels/op.ts'
  * Adds the gradient of the scalar `loss` with respect to each tensor of `wrt` to the graph, by reverse mode: nodes are
  * visited last to first and each operator's `grad` emits ordinary nodes. Only what lies on a path from `wrt` to `loss`
  * is differentiated. Throws a `GraphError` for an operator on such a path that has no gradient.
+ * @param scale what the loss counts, in the shape of the loss; 1 unless given
  */
-export function backward(graph: Graph, loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+export function backward(graph: Graph, loss: Tensor, wrt: readonly Tensor[], scale?: Tensor): Tensor[] {
   if (graph.shape(loss).some((d) => d !== 1)) {
     throw new GraphError(`the loss must be a scalar, not ${formatShape(graph.shape(loss))}`)
   }
   const forward = [...graph.nodes]
   const varying = dependsOn(forward, wrt)
   const grads = new Map<Tensor, Tensor>()
-  grads.set(loss, graph.constant(new Float32Array([1]), graph.shape(loss)))
+  grads.set(loss, scale ?? graph.constant(new Float32Array([1]), graph.shape(loss)))
   for (const node of forward.reverse()) {
     if (!node.outputs.some((t) => grads.has(t)) || !node.inputs.some((t) => varying.has(t))) continue
     graph.scope(`${node.label}.grad`, () => {

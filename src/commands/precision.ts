@@ -1,6 +1,6 @@
 /** The option by which commands choose how values are stored. */
 import { EXIT, UserError } from '../errors.ts'
-import type { Precision } from '../graph/half.ts'
+import { PRECISIONS, type Precision } from '../graph/half.ts'
 import { precisionIn, readTuning } from '../io/tuning.ts'
 import type { Gpu } from '../kernels/gpu.ts'
 import type { Flags, Option } from './command.ts'
@@ -13,7 +13,7 @@ export const PRECISION_OPTION: Readonly<Record<string, Option>> = {
 }
 
 /** What is asked for, if anything. Throws a `UserError` (exit code 2) for anything else. */
-export const askedPrecision = (flags: Flags) => flags.choice<Precision>('precision', ['f32', 'f16'])
+export const askedPrecision = (flags: Flags): Precision | undefined => flags.choice('precision', PRECISIONS)
 
 /** As asked, else as the tuning says. Throws a `UserError` (exit code 3) when the adapter cannot store values so. */
 export function precisionOn(gpu: Gpu, asked: Precision | undefined): Precision {

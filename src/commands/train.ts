@@ -36,6 +36,7 @@ import { version } from '../version.ts'
 import { openAdapter } from './adapter.ts'
 import { type Call, type Command, exitCode, type Flags, wrong } from './command.ts'
 import { Damage } from './damage.ts'
+import { precisionOn } from './precision.ts'
 import { findClassVectors, findData, refuseTwins, type TrainingData } from './training-data.ts'
 import { type Asked, askedOf, courseOf, settingsOf, TRAIN_OPTIONS } from './training-options.ts'
 
@@ -70,6 +71,7 @@ async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
   if (flags.text('val') !== undefined) await refuseTwins(data)
   const { options, classifiers } = await optionsOf(flags, asked, data, gpu)
   const { settings, out, start } = options
+  precisionOn(gpu, settings.precision)
   useChoices(gpu, settings, terminal)
   const vectors = await openClassVectors(gpu, classifiers, settings)
   const damage = new Damage(flags.on('strict'), terminal)
@@ -181,8 +183,9 @@ function useChoices(gpu: Gpu, { choices = {} }: TrainingSettings, terminal: Term
 }
 
 const describeSettings = (settings: TrainingSettings) => {
-  const { width, size, batch, accumulate, seed, head, loss, classVectors } = settings
-  return `width ${width}, ${size} px, batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}, seed ${seed}, ${head === 'ab' ? `${loss} loss` : 'head bins'}, ${describeOrigins(classVectors)}`
+  const { width, size, batch, accumulate, seed, head, loss, classVectors, precision } = settings
+  const isHalf = precision === 'f16'
+  return `width ${width}, ${size} px, batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}, seed ${seed}, ${head === 'ab' ? `${loss} loss` : 'head bins'}, ${describeOrigins(classVectors)}${isHalf ? ', float16' : ''}`
 }
 
 async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {

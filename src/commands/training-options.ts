@@ -1,4 +1,5 @@
 /** What `train` can be told, and what it does when it is told nothing. */
+import { PRECISIONS } from '../graph/half.ts'
 import type { Course, TrainingSettings } from '../io/checkpoint.ts'
 import { BINS } from '../model/bins.ts'
 import { CLASSES, type ClassVectorOrigin, type Fit } from '../model/classifier.ts'
@@ -25,6 +26,7 @@ const SCALE = {
 const DEFAULTS: Omit<TrainingSettings, 'size' | 'batch' | 'width' | 'classes' | 'classVectors' | 'data'> = {
   ...{ seed: 0, accumulate: 1, learningRate: 1e-3, schedule: 'cosine', warmup: 50, averaging: 0.999 },
   ...{
+    precision: 'f32',
     fit: 'crop',
     head: 'ab',
     loss: 'squared',
@@ -48,7 +50,7 @@ const PRESETS: Readonly<Record<(typeof PRESET_NAMES)[number], Preset>> = {
   report: {
     settings: {
       ...{ width: 1, size: 224, batch: 32, accumulate: 1, fit: 'pad', lightnessJitter: 0 },
-      ...{ learningRate: 1e-3, schedule: 'steps', warmup: 0, averaging: 0 },
+      ...{ learningRate: 1e-3, schedule: 'steps', warmup: 0, averaging: 0, precision: 'f32' },
       ...{ head: 'ab', loss: 'squared', squaredClasses: false, classDropout: 0 },
     },
     epochs: 400,
@@ -115,6 +117,10 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
     help: `changes what the network sees as age does: contrast by up to this share, and grain (default ${DEFAULTS.lightnessJitter}; 0: nothing)`,
   },
   ...CLASSIFIERS_OPTIONS,
+  precision: {
+    value: 'P',
+    help: `f32, or f16: what kernels hand to each other is stored in half the memory, weights and sums are not, and the loss is scaled; needs an adapter with 16-bit floats (default ${DEFAULTS.precision})`,
+  },
   'class-dropout': {
     value: 'F',
     help: `share of the samples shown without their class vector (default ${DEFAULTS.classDropout})`,
@@ -166,6 +172,7 @@ export function askedOf(flags: Flags): Asked {
     lightnessJitter: flags.number('lightness-jitter', { max: 1 }),
     squaredClasses: squared(flags.choice('class-power', ['1', '2'])),
     classDropout: flags.number('class-dropout', { max: 1 }),
+    precision: flags.choice('precision', PRECISIONS),
   }
   if (settings.head === 'bins' && settings.loss)
     throw wrong('--loss is for --head ab: --head bins has its own')

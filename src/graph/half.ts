@@ -6,13 +6,14 @@ import type { Graph, Node } from './graph.ts'
 import type { Alias } from './memory.ts'
 
 /** How values between kernels are stored. Sums are float32 in either case. */
-export type Precision = 'f32' | 'f16'
+export const PRECISIONS = ['f32', 'f16'] as const
+export type Precision = (typeof PRECISIONS)[number]
 
 /**
  * The tensors that may be stored as float16: what operators compute that can write it, and constants, as long as all who
  * read them can read it. The rest stays float32: inputs, outputs and variables of the graph, operands of operators that
- * need it, constants that float16 would make infinite, and whatever shares memory with one of these. Kernels convert
- * as they load and store, so no node is added anywhere.
+ * need it, constants that float16 would make infinite, what is packed and what that is made of (gradients of weights), and
+ * whatever shares memory with one of these. Kernels convert as they load and store, so no node is added anywhere.
  */
 export function halfTensors(
   graph: Graph,
@@ -20,10 +21,11 @@ export function halfTensors(
   aliases: ReadonlyMap<Tensor, Alias>,
 ): ReadonlySet<Tensor> {
   const read = new Set(nodes.flatMap((node) => node.inputs))
-  const full = new Set(graph.outputs.values())
+  const full = new Set([...graph.outputs.values(), ...packedTensors(nodes)])
   for (const node of nodes) {
     for (const [i, tensor] of node.inputs.entries()) if (!takesHalf(node, i)) full.add(tensor)
-    for (const tensor of node.outputs) if (!takesHalf(node, 0) || !read.has(tensor)) full.add(tensor)
+    for (const [i, tensor] of node.outputs.entries())
+      if (i > 0 || !writesHalf(node) || !read.has(tensor)) full.add(tensor)
   }
   for (const tensor of read) if (!mayBeHalf(graph, tensor)) full.add(tensor)
   const rootOf = (tensor: Tensor) => aliases.get(tensor)!.root
@@ -32,7 +34,19 @@ export function halfTensors(
   return new Set(all.filter((tensor) => !fullRoots.has(rootOf(tensor))))
 }
 
-/** Whether a node reads its input `index` as float16, too; if it reads the first one, then it also writes it. */
+/** What is packed, and what that is put together from, back to the operators that summed it up. */
+function packedTensors(nodes: readonly Node[]): Set<Tensor> {
+  const packed = new Set<Tensor>()
+  for (const { op, inputs, outputs } of nodes.toReversed()) {
+    const { alias, fullOutput } = getOp(op)
+    if (alias === 'pack' || (packed.has(outputs[0]!) && !fullOutput)) for (const t of inputs) packed.add(t)
+  }
+  return packed
+}
+
+const writesHalf = (node: Node) => takesHalf(node, 0) && !getOp(node.op).fullOutput
+
+/** Whether a node reads its input `index` as float16, too. */
 function takesHalf({ op, attrs }: Node, index: number): boolean {
   const { alias, half } = getOp(op)
   // a range inside a tensor begins at a multiple of the binding alignment only if it is float32

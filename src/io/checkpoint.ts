@@ -1,4 +1,6 @@
+import { INITIAL_SCALING } from '../autograd/scaling.ts'
 import { EXIT, UserError } from '../errors.ts'
+import { PRECISIONS, type Precision } from '../graph/half.ts'
 import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
 import { type Architecture, HEADS, type Head } from '../model/layers.ts'
 import { layoutOf, type NamedTensor, packArena, unpackArena } from '../model/layout.ts'
@@ -33,6 +35,8 @@ export interface TrainingSettings extends Required<Architecture> {
   readonly classVectors: readonly ClassVectorOrigin[]
   /** The share of samples that were shown without their class vector. */
   readonly classDropout: number
+  /** How values between kernels are stored; with f16 the loss is scaled. */
+  readonly precision: Precision
   /** Identifies the training pictures and their order. */
   readonly data: string
   /** The kernels that it computes with instead of the usual ones, `Choices`: others would round otherwise. */
@@ -58,6 +62,7 @@ const completed = <T extends Partial<TrainingSettings>>(settings: T) => ({
   ...settings,
   accumulate: settings.accumulate ?? 1,
   classVectors: originsIn(settings.classVectors),
+  precision: settings.precision ?? 'f32',
 })
 
 /** Everything that a training needs to continue to the same bits as if it had never stopped. */
@@ -75,6 +80,8 @@ export interface Checkpoint {
   readonly settings: TrainingSettings
   /** Missing where it was written before it was kept. */
   readonly course?: Course
+  /** Of a training with f16, the variable `loss.scaling`. */
+  readonly scaling?: readonly number[]
   readonly losses: Float32Array
   readonly validations: readonly Validation[]
 }
@@ -86,7 +93,8 @@ export interface Validation {
 
 /** Writes the checkpoint atomically. Throws a `UserError` when the file system refuses; the old file then stays. */
 export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
-  const { weights, raw, m, v, step, epoch, position, settings, course, losses, validations } = checkpoint
+  const { weights, raw, m, v, step, epoch, position, settings, course, scaling, losses, validations } =
+    checkpoint
   const { parameters } = layoutOf(weights.architecture)
   const tensors = new Map([
     ...weightTensors(weights),
@@ -104,6 +112,7 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
     rng: JSON.stringify({ generator: 'philox4x32-10', seed: settings.seed, epoch, position }),
     settings: JSON.stringify(settings),
     ...(course ? { course: JSON.stringify(course) } : {}),
+    ...(scaling ? { scaling: JSON.stringify(scaling) } : {}),
     validations: JSON.stringify(validations),
   })
 }
@@ -156,6 +165,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     position: count(path, metadata, 'position'),
     settings,
     ...(metadata.course === undefined ? {} : { course: courseIn(path, metadata) }),
+    ...(settings.precision === 'f16' ? { scaling: parse(path, metadata, 'scaling', isScaling) } : {}),
     losses: losses.data,
     validations: parse(path, metadata, 'validations', isValidations),
   }
@@ -212,13 +222,14 @@ const NUMBERS = [
 function isSettings(value: unknown): value is TrainingSettings {
   if (typeof value !== 'object' || value === null) return false
   const settings = completed(value as Partial<TrainingSettings>)
-  const { schedule, loss, head, fit, classVectors, squaredClasses, data, choices = {} } = settings
+  const { schedule, loss, head, fit, classVectors, squaredClasses, precision, data, choices = {} } = settings
   const areVectors = areOrigins(classVectors) && typeof squaredClasses === 'boolean'
   const areChoices =
     SCHEDULES.includes(schedule as Schedule) &&
     (fit === 'crop' || fit === 'pad') &&
     LOSSES.includes(loss as Loss) &&
-    HEADS.includes(head as Head)
+    HEADS.includes(head as Head) &&
+    PRECISIONS.includes(precision)
   const areNumbers = NUMBERS.every((name) => Number.isFinite(settings[name]))
   return areNumbers && areChoices && areVectors && typeof data === 'string' && areNames(choices)
 }
@@ -238,6 +249,11 @@ function courseIn(path: string, metadata: Record<string, string>): Course {
   })
   return { epochs: epochs ?? Infinity, steps: steps ?? Infinity, validateEvery }
 }
+const isScaling = (value: unknown): value is number[] =>
+  Array.isArray(value) &&
+  value.length === INITIAL_SCALING.length &&
+  value.every((part) => Number.isFinite(part) && part >= 0) &&
+  value[0] >= 1
 
 function isValidations(value: unknown): value is Validation[] {
   const isOne = ({ step, abMse }: Partial<Validation>) => Number.isFinite(step) && Number.isFinite(abMse)

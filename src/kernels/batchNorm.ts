@@ -23,6 +23,7 @@ export interface BatchNormAttrs {
 /** [x, gamma [C], beta [C]] → [y, mean [C], var [C]]: y = (x − mean) / √(var + epsilon) · gamma + beta. */
 export const batchNormTrain: Op<BatchNormAttrs> = {
   name: 'batchNormTrain',
+  half: [0],
 
   infer(inputs) {
     const C = expectChannels('batchNormTrain', inputs, 1, 2)
@@ -82,6 +83,7 @@ export const batchNorm: Op<BatchNormAttrs> = {
  */
 export const batchNormGrad: Op<BatchNormAttrs> = {
   name: 'batchNormGrad',
+  half: [0, 1],
 
   infer(inputs) {
     const C = expectChannels('batchNormGrad', inputs, 2, 3)

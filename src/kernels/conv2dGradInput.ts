@@ -23,6 +23,7 @@ export interface Conv2dGradInputAttrs extends ConvAttrs {
  */
 export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
   name: 'conv2dGradInput',
+  half: 'all',
 
   infer(inputs, attrs) {
     expectRanks('conv2dGradInput', inputs, [4, 4])

@@ -42,6 +42,8 @@ const MAX_PARTIAL_ELEMS = 2 ** 22
  */
 export const conv2dGradWeight: Op<Conv2dGradWeightAttrs> = {
   name: 'conv2dGradWeight',
+  half: 'all',
+  fullOutput: true,
 
   infer(inputs, attrs) {
     expectRanks('conv2dGradWeight', inputs, [4, 4])

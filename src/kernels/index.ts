@@ -11,6 +11,7 @@ import { crossEntropy, crossEntropyGrad } from './crossEntropy.ts'
 import { encodeBins } from './encodeBins.ts'
 import { leakyRelu } from './leakyRelu.ts'
 import { lerp } from './lerp.ts'
+import { lossScaling } from './lossScaling.ts'
 import { matmul } from './matmul.ts'
 import { mse, mseGrad } from './mse.ts'
 import type { AnyOp, Op } from './op.ts'
@@ -72,6 +73,7 @@ export const ops = {
   crossEntropy,
   crossEntropyGrad,
   lerp,
+  lossScaling,
   adam,
 } as const
 

@@ -1,6 +1,9 @@
 import { elementwise, elems, expectRanks, expectSame, input, type Op, output, ShapeError } from './op.ts'
 
-/** [state, value, t [1]] → state + t · (value − state), in place: a running average. Not differentiable. */
+/**
+ * [state, value, t [1]] → state + t · (value − state), in place: a running average. With t = 1 the value, whatever the state
+ * was. Not differentiable.
+ */
 export const lerp: Op<object> = {
   name: 'lerp',
   inPlace: [0],
@@ -14,5 +17,7 @@ export const lerp: Op<object> = {
 
   kernels: (inputs) => [elementwise('lerp', elems(inputs[0]!), [input(1), input(2), output(0)])],
 
-  reference: ([state, value, t]) => [state!.map((s, i) => s + t![0]! * (value![i]! - s))],
+  reference: ([state, value, t]) => [
+    t![0] === 1 ? value! : state!.map((s, i) => s + t![0]! * (value![i]! - s)),
+  ],
 }

@@ -98,10 +98,12 @@ export interface Op<A extends object> {
   /** `inPlace[i]`: the input whose memory output i overwrites. The kernel binds it once, as that output. */
   readonly inPlace?: readonly (number | null)[]
   /**
-   * The inputs that the shaders can also read as float16, by index; the first output that they write they then write as
-   * either, too. Without it all is float32.
+   * The inputs that the shaders can also read as float16, by index; output 0 they then write as either, too. Without it all
+   * is float32.
    */
   readonly half?: 'all' | readonly number[]
+  /** What it writes stays float32 whatever it reads: sums over pixels, the gradients of weights. */
+  readonly fullOutput?: true
   /** Whether the kernels can write output 0 into a slice; without it a concatenation copies. */
   writesSlice?(inputs: readonly Spec[], output: Spec, attrs: A, slice: Slice): boolean
   /** How the outputs or inputs share memory without any kernel; see `graph/memory.ts`. */

@@ -20,6 +20,7 @@ export const relu: Op<object> = {
 /** [dy, y] → dx = dy where y > 0, else 0; y is the output of the ReLU. */
 export const reluGrad: Op<object> = {
   name: 'reluGrad',
+  half: 'all',
 
   infer(inputs) {
     expectRanks('reluGrad', inputs, [null, null])

@@ -12,6 +12,8 @@ const ONE_STAGE_ROWS = 64
 /** The sum over all rows (pixels) of each channel, in two stages and always in the same order. Not differentiable. */
 export const sumRows: Op<SumRowsAttrs> = {
   name: 'sumRows',
+  half: 'all',
+  fullOutput: true,
 
   infer(inputs, { keepBatch }) {
     const shape = inputs[0]?.shape ?? []

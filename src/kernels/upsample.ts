@@ -41,6 +41,7 @@ export const upsample: Op<UpsampleAttrs> = {
 /** The sums of the factor × factor blocks of dy [N,H·factor,W·factor,C] → dx [N,H,W,C]. */
 export const upsampleGrad: Op<UpsampleAttrs> = {
   name: 'upsampleGrad',
+  half: 'all',
 
   infer(inputs, { factor }) {
     expectRanks('upsampleGrad', inputs, [4])

@@ -31,9 +31,7 @@ export interface Network {
   readonly ab: Tensor
   /** Of the head `bins`, what the last layer says of each bin, [N,H/2,W/2,BINS]. */
   readonly logits: Tensor | null
-  /** The variable that holds all weights. */
-  readonly parameterArena: Tensor
-  /** The weights by name, as views of it. */
+  /** The weights by name, as views of the variable `parameters`. */
   readonly parameters: ReadonlyMap<string, Tensor>
   /** Batch means and variances by the names of the running statistics; empty outside training. */
   readonly batchStatistics: ReadonlyMap<string, Tensor>
@@ -51,8 +49,8 @@ export function buildColorizer(
   mode: 'train' | 'infer',
 ): Network {
   const layout = layoutOf(architecture)
-  const parameterArena = graph.variable('parameters', [layout.parameters.length])
-  const parameters = viewsOf(graph, parameterArena, layout.parameters)
+  const flat = graph.variable('parameters', [layout.parameters.length])
+  const parameters = viewsOf(graph, flat, layout.parameters)
   const statistics =
     mode === 'infer'
       ? viewsOf(graph, graph.variable('statistics', [layout.statistics.length]), layout.statistics)
@@ -82,7 +80,7 @@ export function buildColorizer(
     const logits = architecture.head === 'bins' ? raw : null
     const halfSize = logits === null ? coloursOf(graph, raw) : annealedMean(graph, logits)
     const ab = graph.op('upsample', [halfSize], { factor: 2 })
-    return { ab, logits, parameterArena, parameters, batchStatistics }
+    return { ab, logits, parameters, batchStatistics }
   })
 }
 

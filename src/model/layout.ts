@@ -45,6 +45,16 @@ export function layoutOf(architecture: Architecture): Layout {
   return { parameters, statistics }
 }
 
+/** How many elements of each block of `ALIGNMENT_ELEMS` belong to a tensor: the rest lies between two. */
+export function usedInBlocks({ tensors, length }: Arena): Float32Array {
+  const used = new Float32Array(length / ALIGNMENT_ELEMS).fill(ALIGNMENT_ELEMS)
+  for (const { shape, offset } of tensors) {
+    const end = offset + shape.reduce((a, b) => a * b, 1)
+    if (end % ALIGNMENT_ELEMS) used[Math.floor(end / ALIGNMENT_ELEMS)] = end % ALIGNMENT_ELEMS
+  }
+  return used
+}
+
 class ArenaBuilder implements Arena {
   readonly tensors: ArenaTensor[] = []
   length = 0

@@ -1,10 +1,11 @@
 import { adamStep } from '../autograd/adam.ts'
 import { backward } from '../autograd/backward.ts'
+import { lossScale, scalingStep } from '../autograd/scaling.ts'
 import { Graph } from '../graph/graph.ts'
 import type { Tensor } from '../kernels/op.ts'
 import { buildColorizer, type ImageSize, STATISTICS_RATE } from './colorizer.ts'
 import type { Architecture } from './layers.ts'
-import { type Arena, type Layout, layoutOf } from './layout.ts'
+import { type Arena, type Layout, layoutOf, usedInBlocks } from './layout.ts'
 import { type Loss, lossOf, type Rarity } from './losses.ts'
 
 export interface StepOptions {
@@ -15,20 +16,19 @@ export interface StepOptions {
   readonly rarity?: Rarity | undefined
   /** The batch is a part of the step's: its gradients go into a mean, and `updateGraph` takes the step. */
   readonly accumulate?: boolean
+  /** Scales the gradients, for a plan that stores them as float16: variable `loss.scaling`, see `autograd/scaling.ts`. */
+  readonly scaled?: boolean
 }
 
 /**
  * One training step as a graph: forward, loss (by default the mean squared error over a* and b* in ab units), gradients, Adam,
  * running statistics. Inputs `L`, `features`, `ab` [N,H,W,2] and `adam.hyper`; outputs `loss` [1] and, with `inspect`, `ab`
- * and the flat `gradients`; variables `parameters`, `statistics`, `adam.m`, `adam.v`. With `average` also a running
+ * and the flat `gradients` (times the scale, with `scaled`); variables `parameters`, `statistics`, `adam.m`, `adam.v`. With `average` also a running
  * average of the weights: input `average.rate` [1], variable `average`. With `accumulate` there is no Adam: the gradients of
  * part k of a step's batch go into the variable `gradients` by the input `accumulate.rate` [1], 1 ⁄ k.
  */
-export function trainingGraph(
-  architecture: Architecture,
-  size: ImageSize,
-  { inspect = false, average = false, loss: kind = 'squared', rarity, accumulate = false }: StepOptions = {},
-): Graph {
+export function trainingGraph(architecture: Architecture, size: ImageSize, options: StepOptions = {}): Graph {
+  const { inspect = false, loss: kind = 'squared', rarity, accumulate = false } = options
   const graph = new Graph()
   const layout = layoutOf(architecture)
   const network = buildColorizer(graph, architecture, size, 'train')
@@ -38,7 +38,7 @@ export function trainingGraph(
     graph,
     'gradients',
     layout.parameters,
-    gradientsOf(graph, loss, network.parameters),
+    gradientsOf(graph, loss, network.parameters, options.scaled ? lossScale(graph) : undefined),
   )
   graph.output('loss', loss)
   if (inspect) {
@@ -47,20 +47,30 @@ export function trainingGraph(
   }
   updateStatistics(graph, layout, network.batchStatistics)
   if (accumulate) runningMean(graph, 'gradients', gradients, 'accumulate.rate')
-  else update(graph, network.parameterArena, gradients, average)
+  else update(graph, layout.parameters, gradients, options)
   return graph
 }
 
 /** The rest of a step whose gradients lie in the variable `gradients`: Adam, and with `average` the average of the weights. */
-export function updateGraph(architecture: Architecture, { average = false } = {}): Graph {
+export function updateGraph(
+  architecture: Architecture,
+  options: Pick<StepOptions, 'average' | 'scaled'> = {},
+): Graph {
   const graph = new Graph()
-  const shape = [layoutOf(architecture).parameters.length]
-  update(graph, graph.variable('parameters', shape), graph.variable('gradients', shape), average)
+  const { parameters } = layoutOf(architecture)
+  update(graph, parameters, graph.variable('gradients', [parameters.length]), options)
   return graph
 }
 
-function update(graph: Graph, parameters: Tensor, gradients: Tensor, average: boolean): void {
-  const updated = adamStep(graph, parameters, gradients)
+function update(
+  graph: Graph,
+  arena: Arena,
+  gradients: Tensor,
+  { average = false, scaled = false }: StepOptions,
+): void {
+  const parameters = graph.variable('parameters', [arena.length])
+  const factor = scaled ? scalingStep(graph, gradients, usedInBlocks(arena)) : undefined
+  const updated = adamStep(graph, parameters, gradients, factor)
   if (average) runningMean(graph, 'average', updated, 'average.rate')
 }
 
@@ -81,8 +91,9 @@ function gradientsOf(
   graph: Graph,
   loss: Tensor,
   parameters: ReadonlyMap<string, Tensor>,
+  scale: Tensor | undefined,
 ): Map<string, Tensor> {
-  const gradients = backward(graph, loss, [...parameters.values()])
+  const gradients = backward(graph, loss, [...parameters.values()], scale)
   return new Map([...parameters.keys()].map((name, i) => [name, gradients[i]!]))
 }
 
