@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { relative } from 'node:path'
 import { PhotoClassVectors } from '../class-vectors.ts'
-import { EXIT, UserError } from '../errors.ts'
 import { Variables } from '../graph/execute.ts'
 import { stepBatch, type TrainingSettings } from '../io/checkpoint.ts'
 import { type ClassifierFile, openClassifier } from '../io/classify.ts'
@@ -9,36 +8,24 @@ import { type ClassVectors, openPhotos, openRecords, type TrainingSource } from 
 import { adapterSummary } from '../io/dawn.ts'
 import { bestPath, checkpointPath, RunFolder, samplesPath } from '../io/run-folder.ts'
 import { saveFile } from '../io/save.ts'
-import { readWeights } from '../io/weights.ts'
 import type { Gpu } from '../kernels/gpu.ts'
-import { CLASSES, describeOrigins } from '../model/classifier.ts'
-import { type Architecture, architectureIn, layersOf } from '../model/layers.ts'
+import { describeOrigins } from '../model/classifier.ts'
+import { architectureIn } from '../model/layers.ts'
 import { isSquaredError } from '../model/losses.ts'
 import { Predictor } from '../predict.ts'
-import { Profiler } from '../profile.ts'
 import { countRarity } from '../rarity.ts'
 import { writeLossCurve, writeSamples } from '../report.ts'
 import type { Terminal } from '../terminal.ts'
-import {
-  type AskedSettings,
-  type Measured,
-  newestRun,
-  RUNS,
-  resumable,
-  type Start,
-  stepsOf,
-  type Training,
-  type TrainOptions,
-  train,
-} from '../train.ts'
+import { type Measured, stepsOf, type Training, type TrainOptions, train } from '../train.ts'
 import { type Score, validate } from '../validate.ts'
 import { version } from '../version.ts'
 import { openAdapter } from './adapter.ts'
-import { type Call, type Command, exitCode, type Flags, wrong } from './command.ts'
+import { type Call, type Command, exitCode } from './command.ts'
 import { Damage } from './damage.ts'
 import { precisionOn } from './precision.ts'
-import { findClassVectors, findData, refuseTwins, type TrainingData } from './training-data.ts'
-import { type Asked, askedOf, courseOf, settingsOf, TRAIN_OPTIONS } from './training-options.ts'
+import { findData, refuseTwins, type TrainingData } from './training-data.ts'
+import { type Asked, askedOf, TRAIN_OPTIONS } from './training-options.ts'
+import { optionsOf } from './training-start.ts'
 
 const SATURATION = 1.2
 
@@ -188,60 +175,6 @@ const describeSettings = (settings: TrainingSettings) => {
   return `width ${width}, ${size} px, batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}, seed ${seed}, ${head === 'ab' ? `${loss} loss` : 'head bins'}, ${describeOrigins(classVectors)}${isHalf ? ', float16' : ''}`
 }
 
-async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {
-  const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
-  const start = await startOf(flags, out, { ...asked.settings, data: data.identity })
-  const begunWith = start.kind === 'resume' ? start.checkpoint : undefined
-  const resumed = begunWith?.settings
-  const vectors = await findClassVectors(flags, data, resumed?.classVectors, asked.classifierFit)
-  const begun = start.kind === 'weights' ? start.architecture : undefined
-  const options: TrainOptions = {
-    ...{ ...courseOf(asked, data, begunWith?.course), checkpointEvery: asked.checkpointEvery, start, out },
-    settings: resumed ?? {
-      ...settingsOf(asked, data, vectors.origins, adapterSummary(gpu).isSoftware, begun),
-      ...(gpu.choices.size ? { choices: Object.fromEntries(gpu.choices) } : {}),
-    },
-    profiler: flags.text('profile') === undefined ? undefined : new Profiler(),
-  }
-  return { options, classifiers: vectors.files }
-}
-
-/** Where training starts. Throws rather than let a fresh training overwrite another one's checkpoint. */
-async function startOf(
-  flags: Flags,
-  out: string,
-  asked: AskedSettings,
-): Promise<
-  Exclude<Start, { kind: 'weights' }> | (Extract<Start, { kind: 'weights' }> & { architecture: Architecture })
-> {
-  const init = flags.text('init')
-  if (flags.on('resume')) {
-    if (init !== undefined) throw wrong('--init begins a training, --resume continues one; give one of them')
-    return { kind: 'resume', checkpoint: await resumable(out, asked) }
-  }
-  if (existsSync(checkpointPath(out))) {
-    throw wrong(`${out} already holds a training: add --resume to continue it, or choose another --out`)
-  }
-  if (init === undefined) return { kind: 'fresh' }
-  const { architecture, parameters, statistics } = await readWeights(init)
-  for (const key of ['width', 'head'] as const) {
-    const value = asked[key]
-    if (value === undefined || isSameNetwork(architecture, { ...architecture, [key]: value })) continue
-    throw new UserError(`${init} has ${key} ${architecture[key]}, not ${value}`, EXIT.badWeightsOrRecords)
-  }
-  if (architecture.classes !== CLASSES) {
-    throw new UserError(
-      `${init} has ${architecture.classes} classes, not ${CLASSES}`,
-      EXIT.badWeightsOrRecords,
-    )
-  }
-  return { kind: 'weights', parameters, statistics, architecture }
-}
-
-/** Several widths round to the same channel counts. */
-const isSameNetwork = (...[a, b]: [Architecture, Architecture]) =>
-  JSON.stringify(layersOf(a)) === JSON.stringify(layersOf(b))
-
 function open(
   data: TrainingData,
   settings: TrainingSettings,
@@ -256,17 +189,6 @@ function open(
     onUndecodable,
   }
   return data.kind === 'records' ? openRecords(data.train[0]!, options) : openPhotos([...data.train], options)
-}
-
-async function runToResume(): Promise<string> {
-  const run = await newestRun()
-  if (run === null) throw wrong(`there is no training to resume below ${RUNS}/; name its folder with --out`)
-  return run
-}
-
-function newRun(): string {
-  const now = new Date().toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)
-  return join(RUNS, now)
 }
 
 function summary(
