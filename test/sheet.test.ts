@@ -57,6 +57,18 @@ describe('contact sheet', () => {
     expect(sheet.at(8 + 72 + 32, 42)).toEqual(GREEN)
   })
 
+  test('many rows stand in blocks side by side, each under its headings', async () => {
+    const row = { gray: gray!, ours: ours! }
+    const sheet = await decode(
+      await contactSheet([...Array(16).fill(row), { gray: ours!, ours: gray! }], { cell: 60 }),
+    )
+    // two blocks of 9 and 8 rows of 30 px
+    expect([sheet.width, sheet.height]).toEqual([8 + 2 * (2 * 68 + 8) - 8, 26 + 9 * 38])
+    expect(sheet.isDark([152, 0], [152 + 60, 25])).toBe(true)
+    expect(sheet.at(152 + 30, 26 + 7 * 38 + 15)).toEqual(GREEN) // the last row's grey
+    expect(sheet.at(152 + 30, 26 + 8 * 38 + 15)).toEqual(WHITE)
+  })
+
   test('rows are as high as their pictures, and one below the other', async () => {
     const tall = plain(10, 30, BLUE!)
     const rows = [

@@ -23,13 +23,15 @@ export interface SheetOptions {
 }
 
 const CELL = 160
+/** Higher than a screen, and about as high as wide where there are many. */
+const ROWS_A_BLOCK = 16
 const MARGIN = 8
 const HEADING = 10
 const CAPTION = 8
 
 /**
  * A PNG of all rows on white: columns of one width, every picture whole and scaled to a longest side of `cell`, rows as
- * high as their highest picture. Throws a `RangeError` without rows.
+ * high as their highest picture; many rows in several blocks side by side. Throws a `RangeError` without rows.
  */
 export async function contactSheet(
   rows: readonly SheetRow[],
@@ -37,8 +39,36 @@ export async function contactSheet(
 ): Promise<Buffer> {
   if (!rows.length) throw new RangeError('a contact sheet needs at least one row')
   const columns = ['grey', ...names, ...(rows.some(({ original }) => original) ? ['original'] : [])]
-  const width = MARGIN + columns.length * (cell + MARGIN)
-  const left = (column: number) => MARGIN + column * (cell + MARGIN)
+  const blockWidth = columns.length * (cell + MARGIN)
+  const blockRows = Math.ceil(rows.length / Math.ceil(rows.length / ROWS_A_BLOCK))
+  const blocks: Block[] = []
+  for (let at = 0; at < rows.length; at += blockRows) {
+    const left = MARGIN + blocks.length * (blockWidth + MARGIN)
+    blocks.push(blockOf(rows.slice(at, at + blockRows), columns, cell, left))
+  }
+  const width = MARGIN + blocks.length * (blockWidth + MARGIN) - MARGIN
+  const height = Math.max(...blocks.map((block) => block.height))
+  const letters = blocks.flatMap((block) => block.letters).join('')
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${letters}</svg>`
+  const pictures = await Promise.all(blocks.flatMap((block) => block.pictures))
+  const paper = { width, height, channels: 3, background: '#ffffff' } as const
+  return sharp({ create: paper, limitInputPixels: false })
+    .composite([...pictures, { input: Buffer.from(svg) }])
+    .removeAlpha()
+    .png()
+    .toBuffer()
+}
+
+interface Block {
+  readonly pictures: readonly Promise<OverlayOptions>[]
+  /** SVG */
+  readonly letters: readonly string[]
+  readonly height: number
+}
+
+/** Rows one below the other under the names of their columns. */
+function blockOf(rows: readonly SheetRow[], columns: readonly string[], cell: number, start: number): Block {
+  const left = (column: number) => start + column * (cell + MARGIN)
   const letters = columns.map((name, i) =>
     svgText(fitText(name, HEADING, cell), left(i) + cell / 2, MARGIN + HEADING, {
       size: HEADING,
@@ -55,17 +85,11 @@ export async function contactSheet(
     })
     top += height + MARGIN
     if (caption === undefined) continue
-    const line = fitText(caption, CAPTION, width - 2 * MARGIN)
-    letters.push(svgText(line, MARGIN, top + CAPTION, { size: CAPTION, color: '#555555' }))
+    const line = fitText(caption, CAPTION, left(columns.length) - MARGIN - start)
+    letters.push(svgText(line, start, top + CAPTION, { size: CAPTION, color: '#555555' }))
     top += CAPTION + 2 * MARGIN
   }
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${top}">${letters.join('')}</svg>`
-  const paper = { width, height: top, channels: 3, background: '#ffffff' } as const
-  return sharp({ create: paper, limitInputPixels: false })
-    .composite([...(await Promise.all(pictures)), { input: Buffer.from(svg) }])
-    .removeAlpha()
-    .png()
-    .toBuffer()
+  return { pictures, letters, height: top }
 }
 
 /** Collects rows for a contact sheet at the size that they have on it, so that any number of large pictures may come. */
