@@ -190,6 +190,23 @@ describe('prepareRecords', () => {
     expect(contents()).toEqual(whole)
   })
 
+  it('does again what stands behind a damaged line of the journal', async () => {
+    const set = [...paths, ...Array<string>(5).fill(broken)]
+    await prepare({}, set)
+    const whole = contents()
+    rmSync(out, { recursive: true })
+    const abort = new AbortController()
+    const stop = (done: number) => done === 8 && abort.abort()
+    await expect(prepare({ signal: abort.signal, onProgress: stop }, set)).rejects.toThrow('interrupted')
+    const journal = join(out, 'unfinished', 'journal.jsonl')
+    const lines = readFileSync(journal, 'utf8').split('\n')
+    writeFileSync(journal, lines.with(2, `${lines[2]!.slice(0, 30)}\0${lines[2]!.slice(31)}`).join('\n'))
+    let first = 0
+    await prepare({ onProgress: (done) => (first ||= done) }, set)
+    expect(first).toBe(2)
+    expect(contents()).toEqual(whole)
+  })
+
   it('does not publish what a failing disk has lost', async () => {
     const abort = new AbortController()
     const stop = (done: number) => done === 8 && abort.abort()
@@ -245,7 +262,7 @@ describe('prepareRecords', () => {
     async function journalOf(): Promise<string> {
       const elsewhere = join(folder, 'elsewhere')
       const late = { ...classifier, probabilities: async () => Promise.reject(new Error('stopped')) }
-      await prepare({ out: elsewhere, shardSize: 1, classifiers: [late] }).catch(() => {})
+      await prepare({ out: elsewhere, shardSize: 1, classifiers: [late, opposite] }).catch(() => {})
       const [header] = readFileSync(join(elsewhere, 'unfinished', 'journal.jsonl'), 'utf8').split('\n')
       rmSync(elsewhere, { recursive: true })
       const sources = readFileSync(join(out, 'sources.txt'), 'utf8').trimEnd().split('\n')

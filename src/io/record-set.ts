@@ -56,6 +56,16 @@ type Entry =
   | { readonly sha256: string; readonly end: number }
   | { readonly skip: Skip; readonly reason: string }
 
+function entryIn(line: string): Entry | null {
+  try {
+    const { sha256, end, skip, reason } = JSON.parse(line)
+    if (/^[0-9a-f]{64}$/.test(sha256) && Number.isSafeInteger(end)) return { sha256, end }
+    return SKIPS.includes(skip) && typeof reason === 'string' ? { skip, reason } : null
+  } catch {
+    return null
+  }
+}
+
 /** Writes the records of `paths` in their order. Throws a `UserError` when the file system refuses; what is written stays. */
 export class RecordSet {
   readonly #folder: string
@@ -153,8 +163,9 @@ export class RecordSet {
     const identity = this.#identity
     let kept = 0
     for await (const line of linesOf(path)) {
-      if (kept > 0) this.#take(JSON.parse(line))
-      else if (line !== identity) break
+      const entry = kept > 0 && entryIn(line)
+      if (kept > 0 ? !entry : line !== identity) break // what lies behind a damaged line is done again
+      if (entry) this.#take(entry)
       kept += Buffer.byteLength(line) + 1
     }
     if (kept === 0)
