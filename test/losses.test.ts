@@ -216,26 +216,29 @@ describe('train', () => {
     ['--loss', 'rarity'],
     ['--head', 'bins'],
   ])(
-    'learns two photographs with %s %s, resumed to the same bytes',
+    'learns two photographs with %s %s',
     async (option, value) => {
-      const { loss, checkpoint } = await train(`whole-${value}`, option, value, '--steps', '120')
+      const { loss, checkpoint } = await train(value, option, value, '--lr', '4e-3', '--steps', '50')
       const last = loss.slice(-10).reduce((a: number, b: number) => a + b, 0) / 10
       expect(last).toBeLessThan(0.85 * loss[0])
       expect((await measured(checkpoint)).colorfulness).toBeGreaterThan(1)
-      const few = [option, value, '--schedule', 'steps', '--steps']
-      await train(`straight-${value}`, ...few, '6')
-      await train(`resumed-${value}`, ...few, '3')
-      await train(`resumed-${value}`, ...few, '6', '--resume')
-      const [a, b] = [`straight-${value}`, `resumed-${value}`].map((name) =>
-        readFileSync(join(inFolder(name), 'checkpoint.safetensors')),
-      )
-      expect(a!.equals(b!)).toBe(true)
     },
     240_000,
   )
 
+  it('counts the same rarity again when it is resumed', async () => {
+    const few = '--head bins --schedule steps --steps'.split(' ')
+    await train('straight', ...few, '6')
+    await train('resumed', ...few, '3')
+    await train('resumed', ...few, '6', '--resume')
+    const [a, b] = ['straight', 'resumed'].map((name) =>
+      readFileSync(join(inFolder(name), 'checkpoint.safetensors')),
+    )
+    expect(a!.equals(b!)).toBe(true)
+  })
+
   it('refuses weights of the other head, and a loss for the head that has its own', async () => {
-    const { checkpoint } = await train('bins', '--head', 'bins', '--steps', '1')
+    const { checkpoint } = await train('other', '--head', 'bins', '--steps', '1')
     const refused = async (code: number, sentence: RegExp, ...more: string[]) => {
       const { code: ended, stderr } = await run(['train', ...PHOTOS, ...OPTIONS, ...more])
       expect(stderr).toMatch(sentence)
@@ -244,6 +247,6 @@ describe('train', () => {
     const out = ['--out', inFolder('never')]
     await refused(4, /has head bins, not ab/, '--init', checkpoint, '--head', 'ab', ...out)
     await refused(2, /--loss is for --head ab/, '--head', 'bins', '--loss', 'huber', ...out)
-    await refused(2, /trained with head bins, not ab/, '--resume', '--head', 'ab', '--out', inFolder('bins'))
+    await refused(2, /trained with head bins, not ab/, '--resume', '--head', 'ab', '--out', inFolder('other'))
   })
 })
