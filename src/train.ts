@@ -298,7 +298,7 @@ export async function resumable(out: string, asked: AskedSettings): Promise<Chec
   const checkpoint = await readCheckpoint(checkpointPath(out))
   for (const [name, value] of Object.entries(asked)) {
     const was = checkpoint.settings[name as keyof TrainingSettings]
-    if (value !== undefined && value !== was) {
+    if (value !== undefined && JSON.stringify(value) !== JSON.stringify(was)) {
       const what = name === 'data' ? 'other training pictures' : `${name} ${was}, not ${value}`
       throw new UserError(
         `${checkpointPath(out)} was trained with ${what}: a resumed training must not change that`,
