@@ -58,7 +58,7 @@ async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
   if (flags.text('val') !== undefined) await refuseTwins(data)
   const { options, classifiers } = await optionsOf(flags, asked, data, gpu)
   const { settings, out, start } = options
-  precisionOn(gpu, settings.precision)
+  precisionOn(gpu, settings.precision) // throws where the adapter lacks it
   useChoices(gpu, settings, terminal)
   const vectors = await openClassVectors(gpu, classifiers, settings)
   const damage = new Damage(flags.on('strict'), terminal)

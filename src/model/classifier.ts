@@ -48,7 +48,7 @@ export const describeOrigins = (origins: readonly ClassVectorOrigin[]) =>
 export const areOrigins = (value: unknown): value is ClassVectorOrigin[] =>
   Array.isArray(value) && value.every(isOrigin)
 
-export function isOrigin(value: unknown): value is ClassVectorOrigin {
+function isOrigin(value: unknown): value is ClassVectorOrigin {
   if (typeof value !== 'object' || value === null) return false
   const { classifier, sha256, fit } = value as Partial<ClassVectorOrigin>
   return typeof classifier === 'string' && typeof sha256 === 'string' && FITS.includes(fit as Fit)
