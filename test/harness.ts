@@ -94,10 +94,11 @@ export function rowsOf(name: OpName): Row[] {
 const describeSlice = (slice: Slice | undefined) =>
   slice ? ` into ${slice.channels} channels from ${slice.offset} on` : ''
 
-/** Adapters between whose kernels the operators choose: llvmpipe, and any. */
+/** Adapters between whose kernels the operators choose: llvmpipe, any other software, and GPUs. */
 const ADAPTERS: Readonly<Record<string, Traits>> = {
   '': { ...PORTABLE, subgroupLanes: 8 },
   'portable ': PORTABLE,
+  'GPU ': { ...PORTABLE, isSoftware: false },
 }
 
 /** The row once for each way to compute it, on each kind of adapter where it differs. */

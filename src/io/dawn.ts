@@ -28,7 +28,7 @@ export interface AdapterSummary {
   /** Driver and its version, as the driver words it. */
   readonly driver: string
   readonly backend: 'vulkan' | 'metal' | 'd3d12'
-  /** Whether a CPU does the work (llvmpipe, SwiftShader, WARP). */
+  /** Whether a CPU does the work. */
   readonly isSoftware: boolean
   /** Optional features in use. */
   readonly features: readonly string[]
@@ -95,15 +95,10 @@ export function adapterSummary(gpu: Gpu): AdapterSummary {
     architecture: info.architecture,
     driver: info.description,
     backend: process.platform === 'darwin' ? 'metal' : process.platform === 'win32' ? 'd3d12' : 'vulkan',
-    isSoftware: isSoftware(info),
+    isSoftware: gpu.isSoftware,
     features: ['shader-f16', 'subgroups', 'timestamp-query'].filter((feature) => features.has(feature)),
     limits: Object.fromEntries(MAIN_LIMITS.map((name) => [name, limits[name]])) as AdapterSummary['limits'],
   }
-}
-
-function isSoftware(info: GPUAdapterInfo): boolean {
-  const words = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`
-  return info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|\bwarp\b|basic render/i.test(words)
 }
 
 async function dawn(options: string[]): Promise<GPU> {

@@ -1,54 +1,61 @@
+import { blockFor, blocksOf, type ProductSizes, plainSums } from './blocked.ts'
 import { type ConvGeometry, SUBGROUP_LANES, subgroupTile } from './convGeometry.ts'
-import { ceilDiv, type Dispatch, type Ref, type Traits } from './op.ts'
-
-/** Sizes of y [batches,M,N] = a × w, summed over L terms; N a multiple of 4. */
-export interface ProductSizes {
-  readonly batches: number
-  readonly M: number
-  readonly L: number
-  readonly N: number
-}
+import { ceilDiv, type Dispatch, elementwise, type Ref, scratch, type Traits } from './op.ts'
 
 /** y [batches,M,N] = a [batches,M,L] × w [batches,L,N]. */
 export function batchedProduct(sizes: ProductSizes, a: Ref, w: Ref, y: Ref, traits: Traits): Dispatch {
   return traits.subgroupLanes === SUBGROUP_LANES
     ? subgroupProduct(sizes, a, w, y)
-    : blockedProduct(sizes, a, w, y)
+    : blockedProduct(sizes, a, w, y, traits)
 }
 
-/** y [batches,M,N] = aᵀ × w for a [batches,L,M] and w [batches,L,N]. */
-export function batchedProductTurned(sizes: ProductSizes, a: Ref, w: Ref, y: Ref, traits: Traits): Dispatch {
-  return traits.subgroupLanes === SUBGROUP_LANES
-    ? subgroupProductTurned(sizes, a, w, y)
-    : blockedProduct(sizes, a, w, y, 1)
+/** y [batches,M,N] = aᵀ × w for a [batches,L,M] and w [batches,L,N]; `free` is the number of a scratch that is free. */
+export function batchedProductTurned(
+  sizes: ProductSizes,
+  a: Ref,
+  w: Ref,
+  y: Ref,
+  free: number,
+  traits: Traits,
+): Dispatch[] {
+  if (traits.subgroupLanes === SUBGROUP_LANES) return [subgroupProductTurned(sizes, a, w, y)]
+  const { splits } = blockFor(sizes, traits)
+  if (splits === 1) return [blockedProduct(sizes, a, w, y, traits, { TURNED: 1 })]
+  const count = sizes.batches * sizes.M * sizes.N
+  const sums = scratch(free, splits * count)
+  return [
+    blockedProduct(sizes, a, w, sums, traits, { TURNED: 1, splits }),
+    elementwise('sum_partials', count, [sums, y], { parts: splits }),
+  ]
 }
 
-/** Lanes along each side of a workgroup of `batched_product`. */
-const SIDE = 8
-
-function blockedProduct({ batches, M, L, N }: ProductSizes, a: Ref, w: Ref, y: Ref, TURNED = 0): Dispatch {
-  const VEC = N / 4 > SIDE ? 2 : 1
-  // the fewest rows that are filled up, and of these the largest tile
-  const padded = (height: number) => ceilDiv(M, height * SIDE) * height
-  const ROWS = [8, 4].reduce((best, height) => (padded(height) < padded(best) ? height : best))
+function blockedProduct(
+  sizes: ProductSizes,
+  a: Ref,
+  w: Ref,
+  y: Ref,
+  traits: Traits,
+  { TURNED = 0, splits = 1 } = {},
+): Dispatch {
+  const { batches, M, L, N } = sizes
+  const { block } = blockFor(sizes, traits)
   return {
     shader: 'batched_product',
-    constants: { ROWS, VEC, TURNED },
-    params: { M, L, N },
+    constants: { ...block, TURNED },
+    params: { batches, M, L, N, termsPerSplit: ceilDiv(L, splits) },
     bindings: [a, w, y],
-    workgroups: [ceilDiv(M, ROWS * SIDE), ceilDiv(N / 4, SIDE * VEC), batches],
+    workgroups: [...blocksOf(sizes, block), batches * splits],
   }
 }
 
 /** 1×1 convolutions of images of one row, each with a weight of its own. */
 function subgroupProduct({ batches, M, L, N }: ProductSizes, a: Ref, w: Ref, y: Ref): Dispatch {
   const { LX, LY, VEC, ROWS } = subgroupTile(N, M)
-  const plain = { HAS_BIAS: 0, HAS_RESIDUAL: 0, ACTIVATION: 0 }
-  const epilogue = { yStart: 0, yChannels: N, residualScale: 1, low: 0, high: 0 }
+  const plain = plainSums(N)
   return {
     shader: 'conv2d_subgroup',
-    constants: { ...plain, LX, LY, VEC, PIXELS: ROWS },
-    params: { ...rowImages(batches, M, L, N), pixels: M, ...epilogue },
+    constants: { ...plain.constants, LX, LY, VEC, PIXELS: ROWS },
+    params: { ...rowImages(batches, M, L, N), pixels: M, ...plain.params },
     bindings: [a, w, w, w, y],
     workgroups: [ceilDiv(M, ROWS * LY), batches, ceilDiv(N / 4, LX * VEC)],
   }

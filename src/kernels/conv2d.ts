@@ -1,5 +1,15 @@
 import { type ActivationAttrs, activate, activationGrad, activationKernel } from './activation.ts'
 import {
+  type Block,
+  blockedWays,
+  blocksOf,
+  directWays,
+  type Epilogue,
+  type ProductSizes,
+  plainSums,
+  sumSplits,
+} from './blocked.ts'
+import {
   CONV_DEFAULTS,
   type ConvAttrs,
   type ConvGeometry,
@@ -25,7 +35,7 @@ import {
   scratch,
   type Traits,
 } from './op.ts'
-import { type Epilogue, winogradConvolution, withWinograd } from './winograd.ts'
+import { winogradConvolution, withWinograd } from './winograd.ts'
 
 export interface Conv2dAttrs extends ConvAttrs, ActivationAttrs {
   /** What the convolution is multiplied by before the residual is added; 1 unless given. */
@@ -170,10 +180,16 @@ export function convolutions(
   }
   if (isThin(g, attrs.groups)) return [{ name: 'thin', dispatches: thinKernels(g, work, traits) }, general]
   if (attrs.groups > 1 || !hasVectors) return [general]
-  const portable = [{ name: 'tiled', dispatches: [tiledKernel(flattenPointwise(g), work)] }, general]
   const subgroup = subgroupKernel(g, work)
   const hasSubgroups = traits.subgroupLanes === SUBGROUP_LANES && fitsGrid(subgroup)
-  const direct = hasSubgroups ? [{ name: 'subgroup', dispatches: [subgroup] }, ...portable] : portable
+  const sizes = { batches: 1, M: g.N * g.OH * g.OW, L: g.R * g.S * g.C, N: g.K }
+  const ways = {
+    subgroup: hasSubgroups ? [{ name: 'subgroup', dispatches: [subgroup] }] : [],
+    tiled: [{ name: 'tiled', dispatches: [tiledKernel(flattenPointwise(g), work)] }],
+    blocked: blockedWays(sizes, traits, (block, splits) => blockedKernels(g, work, sizes, block, splits)),
+    general: [general],
+  }
+  const direct = directWays(ways, traits)
   return withWinograd('conv2d', g, attrs.groups, direct, () => winogradConvolution(g, work, traits))
 }
 
@@ -259,4 +275,27 @@ function subgroupKernel(g: ConvGeometry, { constants, params, bindings }: Epilog
     bindings,
     workgroups: [ceilDiv(pixels, ROWS * LY), 1, ceilDiv(g.K / 4, LX * VEC)],
   }
+}
+
+function blockedKernels(
+  g: ConvGeometry,
+  work: Epilogue,
+  sizes: ProductSizes,
+  block: Block,
+  splits: number,
+): Dispatch[] {
+  const [x, w, bias, residual, y] = work.bindings as [Ref, Ref, Ref, Ref, Ref]
+  const kernel = (
+    { constants, params }: Pick<Epilogue, 'constants' | 'params'>,
+    bindings: Ref[],
+  ): Dispatch => ({
+    shader: 'conv2d_blocked',
+    constants: { ...constants, ...block },
+    params: { ...g, termsPerSplit: ceilDiv(sizes.L, splits), ...params },
+    bindings,
+    workgroups: [...blocksOf(sizes, block), splits],
+  })
+  if (splits === 1) return [kernel(work, [x, w, bias, residual, y])]
+  const sums = scratch(0, splits * sizes.M * g.K)
+  return [kernel(plainSums(g.K), [x, w, w, w, sums]), sumSplits(sizes.M, g.K, splits, sums, work)]
 }

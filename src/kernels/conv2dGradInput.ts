@@ -1,3 +1,4 @@
+import { blockedWays, blocksOf, directWays, plainSums, sumSplits } from './blocked.ts'
 import {
   type ConvAttrs,
   type ConvGeometry,
@@ -9,7 +10,20 @@ import {
   subgroupTile,
   transposeTaps,
 } from './convGeometry.ts'
-import { ceilDiv, type Dispatch, expectRanks, fitsGrid, grid, input, type Op, output, scratch } from './op.ts'
+import {
+  type Candidate,
+  ceilDiv,
+  type Dispatch,
+  expectRanks,
+  fitsGrid,
+  grid,
+  input,
+  type Op,
+  output,
+  type Ref,
+  scratch,
+  type Traits,
+} from './op.ts'
 import { winogradGradInput, withWinograd } from './winograd.ts'
 
 export interface Conv2dGradInputAttrs extends ConvAttrs {
@@ -39,15 +53,15 @@ export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
     const g = convGeometry('conv2dGradInput', attrs, inputs[1]!, attrs)
     const general = { name: 'general', dispatches: [generalKernel(g, attrs.groups)] }
     if (attrs.groups > 1 || g.C % 4 !== 0) return [general]
-    const portable = [
-      { name: 'tiled', dispatches: onTransposed(g, tiledKernel(flattenPointwise(g))) },
-      general,
-    ]
     const subgroup = subgroupKernel(g)
     const hasSubgroups = traits.subgroupLanes === SUBGROUP_LANES && fitsGrid(subgroup)
-    const direct = hasSubgroups
-      ? [{ name: 'subgroup', dispatches: onTransposed(g, subgroup) }, ...portable]
-      : portable
+    const ways = {
+      subgroup: hasSubgroups ? [{ name: 'subgroup', dispatches: onTransposed(g, subgroup) }] : [],
+      tiled: [{ name: 'tiled', dispatches: onTransposed(g, tiledKernel(flattenPointwise(g))) }],
+      blocked: blockedOnTransposed(g, traits),
+      general: [general],
+    }
+    const direct = directWays(ways, traits)
     return withWinograd('conv2dGradInput', g, attrs.groups, direct, () => winogradGradInput(g, traits))
   },
 
@@ -134,4 +148,31 @@ function subgroupKernel(g: ConvGeometry): Omit<Dispatch, 'bindings'> {
     params: { ...g },
     workgroups: [ceilDiv(pixels, ROWS * LY), g.strideH * g.strideW, ceilDiv(g.C / 4, LX * VEC)],
   }
+}
+
+/** For each phase of the strides a product; none where strides meet dilations, whose taps are harder to count. */
+function blockedOnTransposed(g: ConvGeometry, traits: Traits): Candidate[] {
+  const hasPlainTaps = (stride: number, dilation: number) => stride === 1 || dilation === 1
+  if (!hasPlainTaps(g.strideH, g.dilationH) || !hasPlainTaps(g.strideW, g.dilationW)) return []
+  const phases = g.strideH * g.strideW
+  const M = g.N * ceilDiv(g.H, g.strideH) * ceilDiv(g.W, g.strideW)
+  const L = Math.floor(g.R / g.strideH) * Math.floor(g.S / g.strideW) * g.K
+  const sizes = { batches: phases, M, L, N: g.C }
+  return blockedWays(sizes, traits, (block, splits) => {
+    const kernel = (target: Ref) => ({
+      shader: 'conv2d_grad_input_blocked',
+      constants: block,
+      params: { ...g, splits },
+      bindings: [input(0), transposed, target],
+      workgroups: [...blocksOf(sizes, block), phases * splits] as const,
+    })
+    const transposed = scratch(0, g.R * g.S * g.C * g.K)
+    const first = transposeTaps(g.R * g.S, g.C, g.K, input(1), transposed)
+    if (splits === 1) return [first, kernel(output(0))]
+    const pixels = g.N * g.H * g.W
+    const sums = scratch(1, splits * pixels * g.C)
+    // bias and residual are not looked at
+    const epilogue = { ...plainSums(g.C), bindings: [sums, sums, sums, sums, output(0)] }
+    return [first, kernel(sums), sumSplits(pixels, g.C, splits, sums, epilogue)]
+  })
 }

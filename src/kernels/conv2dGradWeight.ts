@@ -1,3 +1,4 @@
+import { blocksOf, directWays, largeBlock } from './blocked.ts'
 import {
   type ConvAttrs,
   type ConvGeometry,
@@ -61,11 +62,14 @@ export const conv2dGradWeight: Op<Conv2dGradWeightAttrs> = {
     const swapped = swap(g, attrs.groups)
     if (swapped) return [{ name: 'swapped', dispatches: swappedKernels(swapped, traits) }, general]
     if (attrs.groups > 1 || g.K % 4 !== 0) return [general]
-    const portable = [{ name: 'tiled', dispatches: tiledKernel(g) }, general]
-    const direct =
-      traits.subgroupLanes === SUBGROUP_LANES
-        ? [{ name: 'subgroup', dispatches: subgroupKernel(g) }, ...portable]
-        : portable
+    const ways = {
+      subgroup:
+        traits.subgroupLanes === SUBGROUP_LANES ? [{ name: 'subgroup', dispatches: subgroupKernel(g) }] : [],
+      tiled: [{ name: 'tiled', dispatches: tiledKernel(g) }],
+      blocked: [{ name: 'blocked', dispatches: blockedKernel(g) }],
+      general: [general],
+    }
+    const direct = directWays(ways, traits)
     return withWinograd('conv2dGradWeight', g, attrs.groups, direct, () => winogradGradWeight(g, traits))
   },
 
@@ -145,6 +149,20 @@ function subgroupKernel(g: ConvGeometry, operands = OPERANDS): Dispatch[] {
   return split(g, operands, { shader: 'conv2d_grad_weight_subgroup', constants, workgroups }, ENOUGH_FOR_CPU)
 }
 
+/** The sum over pixels is split as for the others, so blocks are as large as can be. */
+function blockedKernel(g: ConvGeometry, operands = OPERANDS): Dispatch[] {
+  const sizes = { batches: 1, M: g.R * g.S * g.C, L: g.N * g.OH * g.OW, N: g.K }
+  const block = largeBlock(sizes)
+  const constants = { ...block, TURNED: 1 }
+  const workgroups = blocksOf(sizes, block)
+  return split(
+    g,
+    operands,
+    { shader: 'conv2d_grad_weight_blocked', constants, workgroups },
+    ENOUGH_WORKGROUPS,
+  )
+}
+
 interface Kernel {
   readonly shader: string
   readonly constants: Dispatch['constants'] & object
@@ -178,7 +196,8 @@ function swap(g: ConvGeometry, groups: number): ConvGeometry | null {
 function swappedKernels(g: ConvGeometry, traits: Traits): Dispatch[] {
   const swapped = scratch(1, g.R * g.S * g.C * g.K)
   const operands = { x: input(1), dy: input(0), dw: swapped }
-  const kernels = traits.subgroupLanes === SUBGROUP_LANES ? subgroupKernel : tiledKernel
+  const software = traits.subgroupLanes === SUBGROUP_LANES ? subgroupKernel : tiledKernel
+  const kernels = traits.isSoftware ? software : blockedKernel
   return [...kernels(g, operands), transposeTaps(g.R * g.S, g.C, g.K, swapped, output(0), true)]
 }
 

@@ -86,7 +86,15 @@ export class Gpu {
   get traits(): Traits {
     const { subgroupMinSize, subgroupMaxSize } = this.adapter.info
     const isFixed = this.has('subgroups') && subgroupMinSize === subgroupMaxSize
-    return { subgroupLanes: isFixed ? (subgroupMinSize ?? null) : null, choices: this.choices }
+    const subgroupLanes = isFixed ? (subgroupMinSize ?? null) : null
+    return { subgroupLanes, isSoftware: this.isSoftware, choices: this.choices }
+  }
+
+  /** Whether a CPU does the work (llvmpipe, SwiftShader, WARP). */
+  get isSoftware(): boolean {
+    const { architecture, description, device, isFallbackAdapter, vendor } = this.adapter.info
+    const words = `${vendor} ${architecture} ${device} ${description}`
+    return isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|\bwarp\b|basic render/i.test(words)
   }
 
   has(feature: GPUFeatureName): boolean {

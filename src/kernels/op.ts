@@ -49,6 +49,8 @@ export interface Dispatch {
 export interface Traits {
   /** Lanes of the adapter's subgroups, where it has them in one fixed size. */
   readonly subgroupLanes: number | null
+  /** Whether a CPU does the work. */
+  readonly isSoftware: boolean
   /** Which candidates to take, where it is not to be the operator's first. */
   readonly choices?: Choices
 }
@@ -57,7 +59,7 @@ export interface Traits {
 export type Choices = ReadonlyMap<string, string>
 
 /** Kernels that run on any adapter. */
-export const PORTABLE: Traits = { subgroupLanes: null }
+export const PORTABLE: Traits = { subgroupLanes: null, isSoftware: true }
 
 /** One of several ways to compute the same. */
 export interface Candidate {

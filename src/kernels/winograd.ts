@@ -1,4 +1,5 @@
 import { batchedProduct, batchedProductTurned } from './batchedProduct.ts'
+import { type Epilogue, plainSums } from './blocked.ts'
 import type { ConvGeometry } from './convGeometry.ts'
 import {
   type Candidate,
@@ -68,14 +69,6 @@ function pays(op: keyof typeof LEAST, { N, OH, OW, C, K }: ConvGeometry): boolea
   return isWide && Math.min(OH, OW) >= 2 * TILE && N * ceilDiv(OH, TILE) * ceilDiv(OW, TILE) >= tiles
 }
 
-/** What the last kernel of a convolution does with its sums, as `winograd_output` takes it. */
-export interface Epilogue {
-  readonly constants: Readonly<Record<string, number>>
-  readonly params: Readonly<Record<string, number>>
-  /** The image, the weight, bias, residual and result. */
-  readonly bindings: readonly Ref[]
-}
-
 /** The convolution itself. With `flipped` the weight is that of another convolution [3,3,K,C], whose gradient this is. */
 export function winogradConvolution(
   g: ConvGeometry,
@@ -119,8 +112,7 @@ export function winogradGradInput(g: ConvGeometry, traits: Traits): Dispatch[] {
   return winogradConvolution(
     { ...g, ...mirrored, ...padding },
     {
-      constants: { HAS_BIAS: 0, HAS_RESIDUAL: 0, ACTIVATION: 0 },
-      params: { yStart: 0, yChannels: g.C, residualScale: 1, low: 0, high: 0 },
+      ...plainSums(g.C),
       bindings: [input(0), input(1), input(1), input(1), output(0)],
     },
     traits,
@@ -142,7 +134,7 @@ export function winogradGradWeight(g: ConvGeometry, traits: Traits, partElems = 
       bindings: [input(1), dm],
       workgroups: gridOver(part.tiles * g.K),
     },
-    batchedProductTurned({ batches: POINTS, M: g.C, L: part.tiles, N: g.K }, v, dm, du, traits),
+    ...batchedProductTurned({ batches: POINTS, M: g.C, L: part.tiles, N: g.K }, v, dm, du, 3, traits),
     {
       shader: 'winograd_weight_grad',
       constants: { ADD: Number(i > 0) },

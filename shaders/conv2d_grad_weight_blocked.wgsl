@@ -1,0 +1,3 @@
+// What lib/conv2d_grad_weight_gemm says, in the blocks of lib/gemm_blocked.
+// use lib/conv2d_grad_weight_gemm.wgsl
+// use lib/gemm_blocked.wgsl
