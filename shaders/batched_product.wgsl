@@ -1,6 +1,7 @@
 // y[b,m,n] = Σ_l a[b,m,l] · w[b,l,n] for N a multiple of 4
 // a [B,M,L], or [B,L,M] when TURNED is 1   w [B,L,N] as vec4 over N   y [B,M,N] as vec4
 // With several splits of `termsPerSplit` terms y is [splits,B,M,N], to be added up.
+// One workgroup: a block of one y, see lib/gemm_blocked.
 // use lib/gemm_blocked.wgsl
 
 struct Params { batches: u32, M: u32, L: u32, N: u32, termsPerSplit: u32 }
@@ -33,3 +34,8 @@ fn term_of(l: u32) -> Term { return select(l, l * params.M, TURNED == 1u); }
 fn left(row: Row, term: Term) -> f32 { return a[row + term]; }
 fn right(l: u32, n4: u32) -> vec4f { return w[(batch * params.L + l) * (params.N / 4u) + n4]; }
 fn put(m: u32, n4: u32, sum: vec4f) { y[(first_y + m) * (params.N / 4u) + n4] = sum; }
+
+@compute @workgroup_size(SIDE, SIDE)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
+  product(group, lane.xy);
+}

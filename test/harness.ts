@@ -14,6 +14,7 @@ import {
   PORTABLE,
   type Slice,
   type Spec,
+  type SubgroupMatrices,
   type Tensor,
   type Traits,
 } from '../src/kernels/op.ts'
@@ -102,11 +103,13 @@ const ADAPTERS: Readonly<Record<string, Traits>> = {
 }
 
 /** The row once for each way to compute it, on each kind of adapter where it differs. */
-export function variantsOf(row: Row): Row[] {
+export const variantsOf = (row: Row): Row[] => variantsOn(ADAPTERS, row)
+
+function variantsOn(adapters: Readonly<Record<string, Traits>>, row: Row): Row[] {
   const { candidates } = row.op
   if (!candidates) return [row]
   const variants = new Map<string, Row>()
-  for (const [adapter, traits] of Object.entries(ADAPTERS)) {
+  for (const [adapter, traits] of Object.entries(adapters)) {
     for (const { name, dispatches } of candidates(row.specs, slicedOutputs(row), row.attrs, traits)) {
       const key = JSON.stringify(dispatches)
       const title = `${adapter}${name} ${row.title}`
@@ -137,6 +140,12 @@ export const dispatchesOf = (row: Row): readonly Dispatch[] =>
 
 const slicedOutputs = (row: Row): Spec[] =>
   outputSpecs(row).map((spec, i) => (row.slice && i === 0 ? { ...spec, slice: row.slice } : spec))
+
+/** The row by the subgroups' matrices of an adapter, if that is a way to compute it. */
+export const byMatrices = (row: Row, matrices: SubgroupMatrices): Row[] =>
+  variantsOn({ '': { ...PORTABLE, isSoftware: false, matrices } }, row).filter(({ title }) =>
+    title.startsWith('matrix '),
+  )
 
 /** Whether the adapter has what the dispatches of a row need. */
 export const runsOn = (gpu: Gpu, row: Row) =>

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { loadShader } from '../src/io/dawn.ts'
 import type { Dispatch } from '../src/kernels/op.ts'
 import { packParams, pipelineKey, specialize } from '../src/kernels/shader.ts'
-import { dispatchesOf, needsSubgroups, opNames, rowsOf, useGpu, variantsOf } from './harness.ts'
+import { byMatrices, dispatchesOf, needsSubgroups, opNames, rowsOf, useGpu, variantsOf } from './harness.ts'
+import { MATRICES } from './matrices.ts'
 
 const SHADERS = new URL('../shaders/', import.meta.url)
 const stems = (folder: string) =>
@@ -14,7 +15,9 @@ const stems = (folder: string) =>
 const shaders = stems('.')
 const helpers = stems('lib/')
 const dispatches: Dispatch[] = opNames.flatMap((name) =>
-  rowsOf(name).flatMap(variantsOf).flatMap(dispatchesOf),
+  rowsOf(name)
+    .flatMap((row) => [...variantsOf(row), ...byMatrices(row, MATRICES)])
+    .flatMap(dispatchesOf),
 )
 /** Every specialisation that the cases use, and every file with its defaults. */
 const specialisations = new Map<string, { name: string; constants: Readonly<Record<string, number>> }>()

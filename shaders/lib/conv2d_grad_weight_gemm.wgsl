@@ -1,16 +1,16 @@
 // The gradient of a convolution to its weight as a matrix product: rows are input channels of each tap, terms output pixels,
 // columns output channels.
 // dw[r,s,c,k] = Σ_{n,oh,ow} x[n, oh·strideH + r·dilationH − padTop, ow·strideW + s·dilationW − padLeft, c] · dy[n,oh,ow,k]
-// over the output rows (n,oh) of this split: row z·rowsPerSplit and the rowsPerSplit − 1 after it; for K a multiple of 4 and
-// one group.
-// x [N,H,W,C]   dy [N,OH,OW,K] as vec4 over K   dw [splits,R,S,C,K] as vec4
+// for K a multiple of 4 and one group.
+// x [N,H,W,C]   dy [N,OH,OW,K] as vec4 over K   dw [R,S,C,K] as vec4
+// With several splits of `termsPerSplit` terms dw is [splits,R,S,C,K], to be added up.
 
 struct Params {
   N: u32, H: u32, W: u32, C: u32,
   OH: u32, OW: u32, K: u32,
   R: u32, S: u32,
   strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  rowsPerSplit: u32,
+  termsPerSplit: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -29,8 +29,8 @@ fn begin(split: u32) { first_dw = split * sizes(split).x; }
 fn sizes(split: u32) -> vec2u { return vec2u(params.R * params.S * params.C, params.K / 4u); }
 
 fn terms(split: u32) -> vec2u {
-  let first = split * params.rowsPerSplit;
-  return params.OW * vec2u(first, min(first + params.rowsPerSplit, params.N * params.OH));
+  let first = split * params.termsPerSplit;
+  return vec2u(first, min(first + params.termsPerSplit, params.N * params.OH * params.OW));
 }
 
 fn row_of(m: u32) -> Row {

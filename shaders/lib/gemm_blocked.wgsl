@@ -24,12 +24,8 @@ const PITCH = HEIGHT + 1u;
 var<workgroup> rows: array<f32, DEPTH * PITCH>;
 var<workgroup> columns: array<vec4f, DEPTH * WIDTH>;
 
-@compute @workgroup_size(SIDE, SIDE)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(local_invocation_id) lane: vec3u,
-  @builtin(local_invocation_index) index: u32,
-) {
+fn product(group: vec3u, lane: vec2u) {
+  let index = lane.y * SIDE + lane.x;
   begin(group.z);
   let size = sizes(group.z);
   let range = terms(group.z);

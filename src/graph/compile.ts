@@ -95,8 +95,10 @@ export function compile(
   const nodes = liveNodes(graph)
   const aliases = resolveAliases(graph, nodes)
   const half = precision === 'f16' ? halfTensors(graph, nodes, aliases) : new Set<Tensor>()
+  // the subgroups' matrices round what they multiply to float16
+  const able = precision === 'f16' ? traits : { ...traits, matrices: null }
   const dispatches = new Map(
-    nodes.map((node) => [node.id, dispatchesOf(graph, node, aliases, traits).map(halved(node, half))]),
+    nodes.map((node) => [node.id, dispatchesOf(graph, node, aliases, able).map(halved(node, half))]),
   )
   checkBindings(graph, nodes, half, maxBindingBytes)
   const prepares = everyRun ? () => false : preparationOf(graph, nodes, aliases)
@@ -163,7 +165,8 @@ function dispatchesOf(graph: Graph, node: Node, aliases: Map<Tensor, Alias>, tra
     })
   const op = getOp(node.op as OpName)
   const work = [specs(node.inputs), specs(node.outputs), node.attrs, traits] as const
-  const wanted = traits.choices?.get(choiceKey(node.op, work[0], node.attrs))
+  // tuning measures in float32: where the subgroups' matrices are asked for, they come first
+  const wanted = traits.matrices ? undefined : traits.choices?.get(choiceKey(node.op, work[0], node.attrs))
   const chosen = wanted && op.candidates?.(...work).find(({ name }) => name === wanted)
   return chosen ? chosen.dispatches : op.kernels(...work)
 }

@@ -15,6 +15,8 @@ export interface OpenOptions {
   readonly adapter?: string | undefined
   /** Timestamps as fine as the driver gives them; Dawn rounds them to 0.1 ms otherwise. */
   readonly preciseTimestamps?: boolean
+  /** Dawn's experimental subgroup matrices, where the adapter has them; see `Gpu.matrices`. */
+  readonly subgroupMatrices?: boolean
   /** Where shader texts come from; the package's own files by default. */
   readonly loadShader?: ShaderLoader
 }
@@ -55,10 +57,12 @@ export const loadShader: ShaderLoader = cached((path) =>
 export async function openGpu({
   adapter,
   preciseTimestamps = false,
+  subgroupMatrices = false,
   loadShader: load = loadShader,
 }: OpenOptions = {}): Promise<Gpu> {
   const entry = await dawn([
     ...(adapter === undefined ? [] : [`adapter=${adapter}`]),
+    ...(subgroupMatrices ? ['enable-dawn-features=allow_unsafe_apis'] : []),
     ...(preciseTimestamps ? ['disable-dawn-features=timestamp_quantization'] : []),
   ])
   const gpu = await Gpu.open(entry, load, patiently).catch(async (cause: Error) => {

@@ -1,5 +1,6 @@
-import { blockFor, blocksOf, type ProductSizes, plainSums } from './blocked.ts'
 import { type ConvGeometry, SUBGROUP_LANES, subgroupTile } from './convGeometry.ts'
+import { plainSums } from './epilogue.ts'
+import { blockedKernel, type ProductSizes } from './gemm.ts'
 import { ceilDiv, type Dispatch, elementwise, type Ref, scratch, type Traits } from './op.ts'
 
 /** y [batches,M,N] = a [batches,M,L] × w [batches,L,N]. */
@@ -19,7 +20,7 @@ export function batchedProductTurned(
   traits: Traits,
 ): Dispatch[] {
   if (traits.subgroupLanes === SUBGROUP_LANES) return [subgroupProductTurned(sizes, a, w, y)]
-  const { splits } = blockFor(sizes, traits)
+  const { splits } = blockedKernel(sizes, traits)
   if (splits === 1) return [blockedProduct(sizes, a, w, y, traits, { TURNED: 1 })]
   const count = sizes.batches * sizes.M * sizes.N
   const sums = scratch(free, splits * count)
@@ -38,13 +39,13 @@ function blockedProduct(
   { TURNED = 0, splits = 1 } = {},
 ): Dispatch {
   const { batches, M, L, N } = sizes
-  const { block } = blockFor(sizes, traits)
+  const { constants, blocks } = blockedKernel(sizes, traits)
   return {
     shader: 'batched_product',
-    constants: { ...block, TURNED },
+    constants: { ...constants, TURNED },
     params: { batches, M, L, N, termsPerSplit: ceilDiv(L, splits) },
     bindings: [a, w, y],
-    workgroups: [...blocksOf(sizes, block), batches * splits],
+    workgroups: [...blocks, batches * splits],
   }
 }
 

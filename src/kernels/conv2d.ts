@@ -1,15 +1,5 @@
 import { type ActivationAttrs, activate, activationGrad, activationKernel } from './activation.ts'
 import {
-  type Block,
-  blockedWays,
-  blocksOf,
-  directWays,
-  type Epilogue,
-  type ProductSizes,
-  plainSums,
-  sumSplits,
-} from './blocked.ts'
-import {
   CONV_DEFAULTS,
   type ConvAttrs,
   type ConvGeometry,
@@ -20,6 +10,8 @@ import {
   SUBGROUP_LANES,
   subgroupTile,
 } from './convGeometry.ts'
+import { type Epilogue, plainSums, sumSplits } from './epilogue.ts'
+import { blockedWays, directWays, matrixWays, type ProductKernel, type ProductSizes } from './gemm.ts'
 import {
   type Candidate,
   ceilDiv,
@@ -183,14 +175,19 @@ export function convolutions(
   const subgroup = subgroupKernel(g, work)
   const hasSubgroups = traits.subgroupLanes === SUBGROUP_LANES && fitsGrid(subgroup)
   const sizes = { batches: 1, M: g.N * g.OH * g.OW, L: g.R * g.S * g.C, N: g.K }
+  const products = (kernel: ProductKernel) => productKernels(g, work, sizes, kernel)
   const ways = {
     subgroup: hasSubgroups ? [{ name: 'subgroup', dispatches: [subgroup] }] : [],
     tiled: [{ name: 'tiled', dispatches: [tiledKernel(flattenPointwise(g), work)] }],
-    blocked: blockedWays(sizes, traits, (block, splits) => blockedKernels(g, work, sizes, block, splits)),
+    blocked: blockedWays(sizes, traits, products),
     general: [general],
   }
   const direct = directWays(ways, traits)
-  return withWinograd('conv2d', g, attrs.groups, direct, () => winogradConvolution(g, work, traits))
+  const winograd = () => winogradConvolution(g, work, traits)
+  return [
+    ...matrixWays(sizes, traits, products),
+    ...withWinograd('conv2d', g, attrs.groups, direct, winograd),
+  ]
 }
 
 function generalKernel(g: ConvGeometry, groups: number, { constants, params, bindings }: Epilogue): Dispatch {
@@ -277,23 +274,19 @@ function subgroupKernel(g: ConvGeometry, { constants, params, bindings }: Epilog
   }
 }
 
-function blockedKernels(
+function productKernels(
   g: ConvGeometry,
   work: Epilogue,
   sizes: ProductSizes,
-  block: Block,
-  splits: number,
+  { by, constants, blocks, splits }: ProductKernel,
 ): Dispatch[] {
   const [x, w, bias, residual, y] = work.bindings as [Ref, Ref, Ref, Ref, Ref]
-  const kernel = (
-    { constants, params }: Pick<Epilogue, 'constants' | 'params'>,
-    bindings: Ref[],
-  ): Dispatch => ({
-    shader: 'conv2d_blocked',
-    constants: { ...constants, ...block },
-    params: { ...g, termsPerSplit: ceilDiv(sizes.L, splits), ...params },
+  const kernel = (end: Pick<Epilogue, 'constants' | 'params'>, bindings: Ref[]): Dispatch => ({
+    shader: `conv2d_${by}`,
+    constants: { ...end.constants, ...constants },
+    params: { ...g, termsPerSplit: ceilDiv(sizes.L, splits), ...end.params },
     bindings,
-    workgroups: [...blocksOf(sizes, block), splits],
+    workgroups: [...blocks, splits],
   })
   if (splits === 1) return [kernel(work, [x, w, bias, residual, y])]
   const sums = scratch(0, splits * sizes.M * g.K)

@@ -1,4 +1,3 @@
-import { blockedWays, blocksOf, directWays, plainSums, sumSplits } from './blocked.ts'
 import {
   type ConvAttrs,
   type ConvGeometry,
@@ -10,8 +9,9 @@ import {
   subgroupTile,
   transposeTaps,
 } from './convGeometry.ts'
+import { plainSums, sumSplits } from './epilogue.ts'
+import { blockedWays, directWays, matrixWays, type ProductKernel } from './gemm.ts'
 import {
-  type Candidate,
   ceilDiv,
   type Dispatch,
   expectRanks,
@@ -22,7 +22,6 @@ import {
   output,
   type Ref,
   scratch,
-  type Traits,
 } from './op.ts'
 import { winogradGradInput, withWinograd } from './winograd.ts'
 
@@ -55,14 +54,18 @@ export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
     if (attrs.groups > 1 || g.C % 4 !== 0) return [general]
     const subgroup = subgroupKernel(g)
     const hasSubgroups = traits.subgroupLanes === SUBGROUP_LANES && fitsGrid(subgroup)
+    const products = (kernel: ProductKernel) => productKernels(g, kernel)
     const ways = {
       subgroup: hasSubgroups ? [{ name: 'subgroup', dispatches: onTransposed(g, subgroup) }] : [],
       tiled: [{ name: 'tiled', dispatches: onTransposed(g, tiledKernel(flattenPointwise(g))) }],
-      blocked: blockedOnTransposed(g, traits),
+      blocked: hasPlainTaps(g) ? blockedWays(productOf(g), traits, products) : [],
       general: [general],
     }
     const direct = directWays(ways, traits)
-    return withWinograd('conv2dGradInput', g, attrs.groups, direct, () => winogradGradInput(g, traits))
+    return [
+      ...(hasPlainTaps(g) ? matrixWays(productOf(g), traits, products) : []),
+      ...withWinograd('conv2dGradInput', g, attrs.groups, direct, () => winogradGradInput(g, traits)),
+    ]
   },
 
   reference([dy, w], specs, attrs) {
@@ -150,29 +153,32 @@ function subgroupKernel(g: ConvGeometry): Omit<Dispatch, 'bindings'> {
   }
 }
 
-/** For each phase of the strides a product; none where strides meet dilations, whose taps are harder to count. */
-function blockedOnTransposed(g: ConvGeometry, traits: Traits): Candidate[] {
-  const hasPlainTaps = (stride: number, dilation: number) => stride === 1 || dilation === 1
-  if (!hasPlainTaps(g.strideH, g.dilationH) || !hasPlainTaps(g.strideW, g.dilationW)) return []
+/** Where strides meet dilations the taps that reach a phase are harder to count. */
+const hasPlainTaps = (g: ConvGeometry) =>
+  (g.strideH === 1 || g.dilationH === 1) && (g.strideW === 1 || g.dilationW === 1)
+
+/** For each phase of the strides a product. */
+function productOf(g: ConvGeometry) {
   const phases = g.strideH * g.strideW
   const M = g.N * ceilDiv(g.H, g.strideH) * ceilDiv(g.W, g.strideW)
   const L = Math.floor(g.R / g.strideH) * Math.floor(g.S / g.strideW) * g.K
-  const sizes = { batches: phases, M, L, N: g.C }
-  return blockedWays(sizes, traits, (block, splits) => {
-    const kernel = (target: Ref) => ({
-      shader: 'conv2d_grad_input_blocked',
-      constants: block,
-      params: { ...g, splits },
-      bindings: [input(0), transposed, target],
-      workgroups: [...blocksOf(sizes, block), phases * splits] as const,
-    })
-    const transposed = scratch(0, g.R * g.S * g.C * g.K)
-    const first = transposeTaps(g.R * g.S, g.C, g.K, input(1), transposed)
-    if (splits === 1) return [first, kernel(output(0))]
-    const pixels = g.N * g.H * g.W
-    const sums = scratch(1, splits * pixels * g.C)
-    // bias and residual are not looked at
-    const epilogue = { ...plainSums(g.C), bindings: [sums, sums, sums, sums, output(0)] }
-    return [first, kernel(sums), sumSplits(pixels, g.C, splits, sums, epilogue)]
+  return { batches: phases, M, L, N: g.C }
+}
+
+function productKernels(g: ConvGeometry, { by, constants, blocks, splits }: ProductKernel): Dispatch[] {
+  const transposed = scratch(0, g.R * g.S * g.C * g.K)
+  const kernel = (target: Ref): Dispatch => ({
+    shader: `conv2d_grad_input_${by}`,
+    constants,
+    params: { ...g, splits },
+    bindings: [input(0), transposed, target],
+    workgroups: [...blocks, g.strideH * g.strideW * splits],
   })
+  const first = transposeTaps(g.R * g.S, g.C, g.K, input(1), transposed)
+  if (splits === 1) return [first, kernel(output(0))]
+  const pixels = g.N * g.H * g.W
+  const sums = scratch(1, splits * pixels * g.C)
+  // bias and residual are not looked at
+  const epilogue = { ...plainSums(g.C), bindings: [sums, sums, sums, sums, output(0)] }
+  return [first, kernel(sums), sumSplits(pixels, g.C, splits, sums, epilogue)]
 }

@@ -1,4 +1,3 @@
-import { blocksOf, directWays, largeBlock } from './blocked.ts'
 import {
   type ConvAttrs,
   type ConvGeometry,
@@ -9,6 +8,7 @@ import {
   subgroupTile,
   transposeTaps,
 } from './convGeometry.ts'
+import { blockedKernel, blockedWays, directWays, matrixWays, type ProductKernel } from './gemm.ts'
 import {
   ceilDiv,
   type Dispatch,
@@ -62,15 +62,19 @@ export const conv2dGradWeight: Op<Conv2dGradWeightAttrs> = {
     const swapped = swap(g, attrs.groups)
     if (swapped) return [{ name: 'swapped', dispatches: swappedKernels(swapped, traits) }, general]
     if (attrs.groups > 1 || g.K % 4 !== 0) return [general]
+    const products = (kernel: ProductKernel) => productKernels(g, kernel)
     const ways = {
       subgroup:
         traits.subgroupLanes === SUBGROUP_LANES ? [{ name: 'subgroup', dispatches: subgroupKernel(g) }] : [],
       tiled: [{ name: 'tiled', dispatches: tiledKernel(g) }],
-      blocked: [{ name: 'blocked', dispatches: blockedKernel(g) }],
+      blocked: blockedWays(productOf(g), traits, products),
       general: [general],
     }
     const direct = directWays(ways, traits)
-    return withWinograd('conv2dGradWeight', g, attrs.groups, direct, () => winogradGradWeight(g, traits))
+    return [
+      ...matrixWays(productOf(g), traits, products),
+      ...withWinograd('conv2dGradWeight', g, attrs.groups, direct, () => winogradGradWeight(g, traits)),
+    ]
   },
 
   reference([x, dy], specs, attrs) {
@@ -149,18 +153,24 @@ function subgroupKernel(g: ConvGeometry, operands = OPERANDS): Dispatch[] {
   return split(g, operands, { shader: 'conv2d_grad_weight_subgroup', constants, workgroups }, ENOUGH_FOR_CPU)
 }
 
-/** The sum over pixels is split as for the others, so blocks are as large as can be. */
-function blockedKernel(g: ConvGeometry, operands = OPERANDS): Dispatch[] {
-  const sizes = { batches: 1, M: g.R * g.S * g.C, L: g.N * g.OH * g.OW, N: g.K }
-  const block = largeBlock(sizes)
-  const constants = { ...block, TURNED: 1 }
-  const workgroups = blocksOf(sizes, block)
-  return split(
-    g,
-    operands,
-    { shader: 'conv2d_grad_weight_blocked', constants, workgroups },
-    ENOUGH_WORKGROUPS,
-  )
+const productOf = (g: ConvGeometry) => ({ batches: 1, M: g.R * g.S * g.C, L: g.N * g.OH * g.OW, N: g.K })
+
+function productKernels(
+  g: ConvGeometry,
+  { by, constants, blocks, splits }: ProductKernel,
+  { x, dy, dw }: Operands = OPERANDS,
+): Dispatch[] {
+  const { M, L, N } = productOf(g)
+  const kernel = (target: Ref): Dispatch => ({
+    shader: `conv2d_grad_weight_${by}`,
+    constants: { ...constants, TURNED: 1 },
+    params: { ...g, termsPerSplit: ceilDiv(L, splits) },
+    bindings: [x, dy, target],
+    workgroups: [...blocks, splits],
+  })
+  if (splits === 1) return [kernel(dw)]
+  const sums = scratch(0, splits * M * N)
+  return [kernel(sums), elementwise('sum_partials', M * N, [sums, dw], { parts: splits })]
 }
 
 interface Kernel {
@@ -196,8 +206,10 @@ function swap(g: ConvGeometry, groups: number): ConvGeometry | null {
 function swappedKernels(g: ConvGeometry, traits: Traits): Dispatch[] {
   const swapped = scratch(1, g.R * g.S * g.C * g.K)
   const operands = { x: input(1), dy: input(0), dw: swapped }
+  const inBlocks = (of: ConvGeometry, operands: Operands) =>
+    productKernels(of, blockedKernel(productOf(of), traits), operands)
   const software = traits.subgroupLanes === SUBGROUP_LANES ? subgroupKernel : tiledKernel
-  const kernels = traits.isSoftware ? software : blockedKernel
+  const kernels = traits.isSoftware ? software : inBlocks
   return [...kernels(g, operands), transposeTaps(g.R * g.S, g.C, g.K, swapped, output(0), true)]
 }
 

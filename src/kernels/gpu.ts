@@ -1,9 +1,20 @@
-import type { Choices, Traits } from './op.ts'
+import { fitsMatrixBlock } from './gemm.ts'
+import type { Choices, SubgroupMatrices, Traits } from './op.ts'
 import { BufferPool } from './pool.ts'
 import { pipelineKey, type Shader, type ShaderLoader, specialize } from './shader.ts'
 
 /** Features that are used where the adapter has them; nothing needs them. */
 const WANTED_FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query']
+
+/** Dawn's experiment: an adapter has it where Dawn was started with `allow_unsafe_apis`, and is asked what it can multiply. */
+const MATRICES = 'chromium-experimental-subgroup-matrix' as GPUFeatureName
+interface MatrixConfig {
+  readonly componentType: string
+  readonly resultComponentType: string
+  readonly M: number
+  readonly N: number
+  readonly K: number
+}
 
 /** A kernel that failed on the device: compilation, validation, or the loss of the device. */
 export class GpuError extends Error {
@@ -61,7 +72,7 @@ export class Gpu {
     if (!adapter) return null
     const { limits } = adapter
     const device = await adapter.requestDevice({
-      requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+      requiredFeatures: [...WANTED_FEATURES, MATRICES].filter((feature) => adapter.features.has(feature)),
       requiredLimits: {
         maxBufferSize: limits.maxBufferSize,
         maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
@@ -84,10 +95,32 @@ export class Gpu {
 
   /** What the choice of kernels may depend on. */
   get traits(): Traits {
+    const { subgroupLanes, isSoftware, matrices, choices } = this
+    return { subgroupLanes, isSoftware, matrices, choices }
+  }
+
+  /** Lanes of the adapter's subgroups, where all have as many. */
+  get subgroupLanes(): number | null {
     const { subgroupMinSize, subgroupMaxSize } = this.adapter.info
     const isFixed = this.has('subgroups') && subgroupMinSize === subgroupMaxSize
-    const subgroupLanes = isFixed ? (subgroupMinSize ?? null) : null
-    return { subgroupLanes, isSoftware: this.isSoftware, choices: this.choices }
+    return isFixed ? (subgroupMinSize ?? null) : null
+  }
+
+  /** The largest matrices of float16, with sums of float32, that the kernels can be cut into. */
+  get matrices(): SubgroupMatrices | null {
+    const lanes = this.subgroupLanes
+    if (!lanes || !this.has(MATRICES) || !this.has('shader-f16')) return null
+    const { subgroupMatrixConfigs = [] } = this.adapter.info as { subgroupMatrixConfigs?: MatrixConfig[] }
+    const fitting = subgroupMatrixConfigs
+      .filter(
+        ({ componentType, resultComponentType }) => componentType === 'f16' && resultComponentType === 'f32',
+      )
+      .map(({ M, N, K }) => ({ M, N, K, lanes }))
+      .filter(fitsMatrixBlock)
+    return fitting.reduce<SubgroupMatrices | null>(
+      (best, one) => (best && best.M * best.N * best.K >= one.M * one.N * one.K ? best : one),
+      null,
+    )
   }
 
   /** Whether a CPU does the work (llvmpipe, SwiftShader, WARP). */

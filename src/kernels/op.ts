@@ -51,9 +51,14 @@ export interface Traits {
   readonly subgroupLanes: number | null
   /** Whether a CPU does the work. */
   readonly isSoftware: boolean
+  /** Matrices of float16 that a subgroup multiplies, with sums of float32, where they are asked for and there. */
+  readonly matrices?: SubgroupMatrices | null
   /** Which candidates to take, where it is not to be the operator's first. */
   readonly choices?: Choices
 }
+
+/** Products [M,K] × [K,N] of a subgroup of so many lanes. */
+export type SubgroupMatrices = Readonly<Record<'M' | 'N' | 'K' | 'lanes', number>>
 
 /** Names of candidates by `choiceKey`: what measured fastest on an adapter. */
 export type Choices = ReadonlyMap<string, string>

@@ -1,6 +1,6 @@
 import { batchedProduct, batchedProductTurned } from './batchedProduct.ts'
-import { type Epilogue, plainSums } from './blocked.ts'
 import type { ConvGeometry } from './convGeometry.ts'
+import { type Epilogue, plainSums } from './epilogue.ts'
 import {
   type Candidate,
   ceilDiv,
