@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compile } from '../src/graph/compile.ts'
+import { Graph } from '../src/graph/graph.ts'
 import { openGpu } from '../src/io/dawn.ts'
+import { conv2dDefaults } from '../src/kernels/conv2d.ts'
+import { fitsMatrixBlock } from '../src/kernels/gemm.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import type { OpName } from '../src/kernels/index.ts'
+import { choiceKey, PORTABLE } from '../src/kernels/op.ts'
 import { byMatrices, dispatchesOf, inHalf, type Row, rowsOf } from './harness.ts'
 import { verify } from './launch.ts'
 import { loadEmulated, MATRICES } from './matrices.ts'
@@ -39,4 +44,41 @@ describe.each(OPERATORS)('%s by the subgroups\u2019 matrices', (name) => {
       expect((await verify(gpu, row)).problems).toEqual([])
     },
   )
+})
+
+describe('a plan', () => {
+  const shapes = [{ shape: [1, 16, 16, 32] }, { shape: [1, 1, 32, 32] }]
+  const graph = new Graph()
+  graph.output(
+    'y',
+    graph.op(
+      'conv2d',
+      [graph.input('x', shapes[0]!.shape), graph.variable('w', shapes[1]!.shape)],
+      conv2dDefaults,
+    ),
+  )
+  const choices = new Map([[choiceKey('conv2d', shapes, conv2dDefaults), 'general']])
+  const shadersOf = (precision: 'f32' | 'f16') =>
+    compile(graph, 2 ** 27, { ...PORTABLE, matrices: MATRICES, choices }, { precision }).steps.map(
+      ({ dispatch }) => dispatch.shader,
+    )
+
+  it('takes them in float16, whatever was tuned in float32, and in float32 never', () => {
+    expect(shadersOf('f16')).toEqual(['conv2d_matrix'])
+    expect(shadersOf('f32')).toEqual(['conv2d'])
+  })
+})
+
+describe('of an adapter\u2019s matrices', () => {
+  it.each([
+    [{ M: 16, N: 16, K: 16, lanes: 32 }, true],
+    [{ M: 16, N: 8, K: 16, lanes: 32 }, true],
+    [{ M: 8, N: 8, K: 8, lanes: 8 }, true],
+    [{ M: 16, N: 16, K: 16, lanes: 64 }, true],
+    [{ M: 64, N: 64, K: 16, lanes: 32 }, false], // one does not divide a block among four subgroups
+    [{ M: 16, N: 16, K: 64, lanes: 32 }, false],
+    [{ M: 12, N: 16, K: 16, lanes: 32 }, false],
+  ])('%j fit into blocks: %s', (kind, fits) => {
+    expect(fitsMatrixBlock(kind)).toBe(fits)
+  })
 })

@@ -4,9 +4,14 @@ import type { Gpu } from '../kernels/gpu.ts'
 import type { Call } from './command.ts'
 
 /** The adapter that `--adapter` means, with the tuning that is here for it. Throws as `openGpu`. */
-export function openAdapter(
+export async function openAdapter(
   { flags, terminal }: Pick<Call, 'flags' | 'terminal'>,
   options: OpenOptions = {},
 ): Promise<Gpu> {
-  return openTunedGpu({ ...options, adapter: flags.text('adapter') }, terminal.warn)
+  const subgroupMatrices = flags.on('subgroup-matrices')
+  const asked = { ...options, subgroupMatrices, adapter: flags.text('adapter') }
+  const gpu = await openTunedGpu(asked, terminal.warn)
+  if (subgroupMatrices && !gpu.matrices)
+    terminal.warn(`${gpu.adapterName} has no matrices of float16 in its subgroups: it goes on without`)
+  return gpu
 }

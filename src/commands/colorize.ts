@@ -17,7 +17,7 @@ import { openAdapter } from './adapter.ts'
 import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 import { checkPicture } from './picture.ts'
-import { askedPrecision, PRECISION_OPTION, precisionOn } from './precision.ts'
+import { askedPrecision, PRECISION_OPTIONS, precisionOn } from './precision.ts'
 
 /** The weights that come with the package, once there are some. */
 export const SHIPPED = fileURLToPath(new URL('../../weights/lite.safetensors', import.meta.url))
@@ -40,7 +40,7 @@ export const colorizeCommand: Command = {
       help: 'weights or a checkpoint (default: the shipped ones, else the best of the newest training below runs/)',
     },
     ...CLASSIFIER_OPTIONS,
-    ...PRECISION_OPTION,
+    ...PRECISION_OPTIONS,
     saturation: { value: 'F', help: `multiplies a* and b* (default ${SATURATION}); 0 is grey` },
     compare: { help: 'also writes NAME.compare.png, grey beside coloured' },
     sheet: {

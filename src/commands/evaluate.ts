@@ -19,7 +19,7 @@ import { type ChosenClassifier, CLASSIFIER_OPTIONS, classifierFor } from './clas
 import { defaultWeights, SHIPPED } from './colorize.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 import { checkPicture } from './picture.ts'
-import { askedPrecision, PRECISION_OPTION, precisionOn } from './precision.ts'
+import { askedPrecision, PRECISION_OPTIONS, precisionOn } from './precision.ts'
 
 /** Judges agreement whatever --classifier says: it comes with the package, so that figures can be compared. */
 const JUDGE = 'mobilenet-v1'
@@ -38,7 +38,7 @@ export const evaluateCommand: Command = {
       help: 'other weights to hold them against, in figures and on the sheet of --report; may be given more than once',
     },
     ...CLASSIFIER_OPTIONS,
-    ...PRECISION_OPTION,
+    ...PRECISION_OPTIONS,
     saturation: {
       value: 'F',
       help: 'multiplies a* and b* of the coloured pictures, but not in the ab error (default 1)',

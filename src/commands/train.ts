@@ -20,7 +20,7 @@ import { type Measured, stepsOf, type Training, type TrainOptions, train } from 
 import { type Score, validate } from '../validate.ts'
 import { version } from '../version.ts'
 import { openAdapter } from './adapter.ts'
-import { type Call, type Command, exitCode } from './command.ts'
+import { type Call, type Command, exitCode, wrong } from './command.ts'
 import { Damage } from './damage.ts'
 import { precisionOn } from './precision.ts'
 import { findData, refuseTwins, type TrainingData } from './training-data.ts'
@@ -60,6 +60,7 @@ async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
   const { settings, out, start } = options
   precisionOn(gpu, settings.precision) // throws where the adapter lacks it
   useChoices(gpu, settings, terminal)
+  expectMatrices(gpu, settings, out)
   const vectors = await openClassVectors(gpu, classifiers, settings)
   const damage = new Damage(flags.on('strict'), terminal)
   const source = await open(data, settings, vectors, damage.found)
@@ -169,10 +170,20 @@ function useChoices(gpu: Gpu, { choices = {} }: TrainingSettings, terminal: Term
     terminal.say('it goes on with the kernels that it began with, not with those of the tuning')
 }
 
+/** A training is to go on to the same bits. Throws a `UserError` (exit code 2) where it was begun the other way. */
+function expectMatrices(gpu: Gpu, { subgroupMatrices = false }: TrainingSettings, out: string): void {
+  if (subgroupMatrices === (gpu.matrices !== null)) return
+  throw wrong(
+    subgroupMatrices
+      ? `${out} was begun in the subgroups' matrices: it goes on with --subgroup-matrices, on an adapter that has them`
+      : `${out} was begun without the subgroups' matrices: leave out --subgroup-matrices`,
+  )
+}
+
 const describeSettings = (settings: TrainingSettings) => {
   const { width, size, batch, accumulate, seed, head, loss, classVectors, precision } = settings
   const isHalf = precision === 'f16'
-  return `width ${width}, ${size} px, batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}, seed ${seed}, ${head === 'ab' ? `${loss} loss` : 'head bins'}, ${describeOrigins(classVectors)}${isHalf ? ', float16' : ''}`
+  return `width ${width}, ${size} px, batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}, seed ${seed}, ${head === 'ab' ? `${loss} loss` : 'head bins'}, ${describeOrigins(classVectors)}${isHalf ? ', float16' : ''}${settings.subgroupMatrices ? " in the subgroups' matrices" : ''}`
 }
 
 function open(

@@ -1,5 +1,4 @@
 /** What `train` can be told, and what it does when it is told nothing. */
-import { PRECISIONS } from '../graph/half.ts'
 import type { Course, TrainingSettings } from '../io/checkpoint.ts'
 import { BINS } from '../model/bins.ts'
 import { CLASSES, type ClassVectorOrigin, type Fit } from '../model/classifier.ts'
@@ -9,6 +8,7 @@ import { SCHEDULES } from '../schedule.ts'
 import { type AskedSettings, RUNS } from '../train.ts'
 import { CLASSIFIERS_OPTIONS } from './classifier.ts'
 import { type Flags, type Option, wrong } from './command.ts'
+import { askedPrecision, PRECISION_OPTIONS } from './precision.ts'
 import type { TrainingData } from './training-data.ts'
 
 /** The report's length of training, and the one for the sample photographs: minutes on a software adapter. */
@@ -117,6 +117,7 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
     help: `changes what the network sees as age does: contrast by up to this share, and grain (default ${DEFAULTS.lightnessJitter}; 0: nothing)`,
   },
   ...CLASSIFIERS_OPTIONS,
+  ...PRECISION_OPTIONS,
   precision: {
     value: 'P',
     help: `f32, or f16: what kernels hand to each other is stored in half the memory, weights and sums are not, and the loss is scaled; needs an adapter with 16-bit floats (default ${DEFAULTS.precision})`,
@@ -172,7 +173,7 @@ export function askedOf(flags: Flags): Asked {
     lightnessJitter: flags.number('lightness-jitter', { max: 1 }),
     squaredClasses: squared(flags.choice('class-power', ['1', '2'])),
     classDropout: flags.number('class-dropout', { max: 1 }),
-    precision: flags.choice('precision', PRECISIONS),
+    precision: askedPrecision(flags),
   }
   if (settings.head === 'bins' && settings.loss)
     throw wrong('--loss is for --head ab: --head bins has its own')

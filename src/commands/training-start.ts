@@ -30,6 +30,7 @@ export async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, 
     settings: resumed ?? {
       ...settingsOf(asked, data, vectors.origins, adapterSummary(gpu).isSoftware, begun),
       ...(gpu.choices.size ? { choices: Object.fromEntries(gpu.choices) } : {}),
+      ...(gpu.matrices ? { subgroupMatrices: true } : {}),
     },
     profiler: flags.text('profile') === undefined ? undefined : new Profiler(),
   }

@@ -41,6 +41,8 @@ export interface TrainingSettings extends Required<Architecture> {
   readonly data: string
   /** The kernels that it computes with instead of the usual ones, `Choices`: others would round otherwise. */
   readonly choices?: Readonly<Record<string, string>>
+  /** Whether products are computed in the subgroups' matrices. */
+  readonly subgroupMatrices?: boolean
 }
 
 /**
