@@ -1,13 +1,11 @@
-import { type ConvGeometry, SUBGROUP_LANES, subgroupTile } from './convGeometry.ts'
+import { type ConvGeometry, subgroupTile, takesSubgroups } from './convGeometry.ts'
 import { plainSums } from './epilogue.ts'
 import { blockedKernel, type ProductSizes } from './gemm.ts'
 import { ceilDiv, type Dispatch, elementwise, type Ref, scratch, type Traits } from './op.ts'
 
 /** y [batches,M,N] = a [batches,M,L] × w [batches,L,N]. */
 export function batchedProduct(sizes: ProductSizes, a: Ref, w: Ref, y: Ref, traits: Traits): Dispatch {
-  return traits.subgroupLanes === SUBGROUP_LANES
-    ? subgroupProduct(sizes, a, w, y)
-    : blockedProduct(sizes, a, w, y, traits)
+  return takesSubgroups(traits) ? subgroupProduct(sizes, a, w, y) : blockedProduct(sizes, a, w, y, traits)
 }
 
 /** y [batches,M,N] = aᵀ × w for a [batches,L,M] and w [batches,L,N]; `free` is the number of a scratch that is free. */
@@ -19,7 +17,7 @@ export function batchedProductTurned(
   free: number,
   traits: Traits,
 ): Dispatch[] {
-  if (traits.subgroupLanes === SUBGROUP_LANES) return [subgroupProductTurned(sizes, a, w, y)]
+  if (takesSubgroups(traits)) return [subgroupProductTurned(sizes, a, w, y)]
   const { splits } = blockedKernel(sizes, traits)
   if (splits === 1) return [blockedProduct(sizes, a, w, y, traits, { TURNED: 1 })]
   const count = sizes.batches * sizes.M * sizes.N

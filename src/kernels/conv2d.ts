@@ -7,8 +7,8 @@ import {
   convAttrs,
   convGeometry,
   flattenPointwise,
-  SUBGROUP_LANES,
   subgroupTile,
+  takesSubgroups,
 } from './convGeometry.ts'
 import { type Epilogue, plainSums, sumSplits } from './epilogue.ts'
 import { blockedWays, directWays, matrixWays, type ProductKernel, type ProductSizes } from './gemm.ts'
@@ -173,7 +173,7 @@ export function convolutions(
   if (isThin(g, attrs.groups)) return [{ name: 'thin', dispatches: thinKernels(g, work, traits) }, general]
   if (attrs.groups > 1 || !hasVectors) return [general]
   const subgroup = subgroupKernel(g, work)
-  const hasSubgroups = traits.subgroupLanes === SUBGROUP_LANES && fitsGrid(subgroup)
+  const hasSubgroups = takesSubgroups(traits) && fitsGrid(subgroup)
   const sizes = { batches: 1, M: g.N * g.OH * g.OW, L: g.R * g.S * g.C, N: g.K }
   const products = (kernel: ProductKernel) => productKernels(g, work, sizes, kernel)
   const ways = {

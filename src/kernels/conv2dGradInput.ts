@@ -5,8 +5,8 @@ import {
   convGeometry,
   expectOutputGrad,
   flattenPointwise,
-  SUBGROUP_LANES,
   subgroupTile,
+  takesSubgroups,
   transposeTaps,
 } from './convGeometry.ts'
 import { plainSums, sumSplits } from './epilogue.ts'
@@ -53,7 +53,7 @@ export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
     const general = { name: 'general', dispatches: [generalKernel(g, attrs.groups)] }
     if (attrs.groups > 1 || g.C % 4 !== 0) return [general]
     const subgroup = subgroupKernel(g)
-    const hasSubgroups = traits.subgroupLanes === SUBGROUP_LANES && fitsGrid(subgroup)
+    const hasSubgroups = takesSubgroups(traits) && fitsGrid(subgroup)
     const products = (kernel: ProductKernel) => productKernels(g, kernel)
     const ways = {
       subgroup: hasSubgroups ? [{ name: 'subgroup', dispatches: onTransposed(g, subgroup) }] : [],

@@ -4,8 +4,8 @@ import {
   chooseTile,
   convGeometry,
   expectOutputGrad,
-  SUBGROUP_LANES,
   subgroupTile,
+  takesSubgroups,
   transposeTaps,
 } from './convGeometry.ts'
 import { blockedKernel, blockedWays, directWays, matrixWays, type ProductKernel } from './gemm.ts'
@@ -64,8 +64,7 @@ export const conv2dGradWeight: Op<Conv2dGradWeightAttrs> = {
     if (attrs.groups > 1 || g.K % 4 !== 0) return [general]
     const products = (kernel: ProductKernel) => productKernels(g, kernel)
     const ways = {
-      subgroup:
-        traits.subgroupLanes === SUBGROUP_LANES ? [{ name: 'subgroup', dispatches: subgroupKernel(g) }] : [],
+      subgroup: takesSubgroups(traits) ? [{ name: 'subgroup', dispatches: subgroupKernel(g) }] : [],
       tiled: [{ name: 'tiled', dispatches: tiledKernel(g) }],
       blocked: blockedWays(productOf(g), traits, products),
       general: [general],
@@ -203,14 +202,16 @@ function swap(g: ConvGeometry, groups: number): ConvGeometry | null {
   return { ...g, ...sizes, padTop: g.R - 1 - g.padTop, padLeft: g.S - 1 - g.padLeft }
 }
 
+function directKernels(g: ConvGeometry, operands: Operands, traits: Traits): Dispatch[] {
+  if (!traits.isSoftware) return productKernels(g, blockedKernel(productOf(g), traits), operands)
+  return takesSubgroups(traits) ? subgroupKernel(g, operands) : tiledKernel(g, operands)
+}
+
 function swappedKernels(g: ConvGeometry, traits: Traits): Dispatch[] {
   const swapped = scratch(1, g.R * g.S * g.C * g.K)
   const operands = { x: input(1), dy: input(0), dw: swapped }
-  const inBlocks = (of: ConvGeometry, operands: Operands) =>
-    productKernels(of, blockedKernel(productOf(of), traits), operands)
-  const software = traits.subgroupLanes === SUBGROUP_LANES ? subgroupKernel : tiledKernel
-  const kernels = traits.isSoftware ? software : inBlocks
-  return [...kernels(g, operands), transposeTaps(g.R * g.S, g.C, g.K, swapped, output(0), true)]
+  const kernels = directKernels(g, operands, traits)
+  return [...kernels, transposeTaps(g.R * g.S, g.C, g.K, swapped, output(0), true)]
 }
 
 /** One dispatch that writes the result, or one that writes partial sums over some output rows each and their sum. */

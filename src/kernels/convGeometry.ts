@@ -1,4 +1,4 @@
-import { ceilDiv, type Dispatch, grid, type Ref, ShapeError, type Spec } from './op.ts'
+import { ceilDiv, type Dispatch, grid, type Ref, ShapeError, type Spec, type Traits } from './op.ts'
 
 export interface ConvAttrs {
   /** [vertical, horizontal] */
@@ -110,6 +110,10 @@ export function chooseTile(channels: number, rows: number): Tile {
 
 /** Lanes of the subgroups that the subgroup kernels are written for: llvmpipe's. */
 export const SUBGROUP_LANES = 8
+
+/** Whether an adapter takes the subgroup kernels: one that pays for loads, as llvmpipe does. */
+export const takesSubgroups = ({ isSoftware, subgroupLanes }: Traits) =>
+  isSoftware && subgroupLanes === SUBGROUP_LANES
 
 /**
  * The tile of a subgroup kernel: `ROWS` of `rows` pixels (or rows of weights) for each of LY groups of lanes. 32 × 2 sums of
