@@ -59,7 +59,7 @@ export const convRows: Rows<AttrsOf<'conv2d'>> = [
   conv([1, 13, 13, 8], [3, 3, 8, 64], { stride: [3, 3], bias }),
   conv([2, 8, 9, 4], [2, 2, 4, 4], { stride: [3, 3] }),
   conv([1, 9, 8, 4], [3, 3, 4, 4], { stride: [2, 1], ...relu }),
-  conv([1, 5, 8, 4], [3, 3, 4, 8], { stride: [1, 2] }),
+  conv([1, 5, 9, 4], [3, 3, 4, 8], { stride: [1, 2] }),
   conv([1, 8, 13, 3], [3, 3, 3, 3], { stride: [1, 3] }),
   // padding given outright, unlike on all sides: [top, left, bottom, right]
   conv([3, 7, 7, 2], [2, 2, 2, 4], { stride: [2, 2], padding: [0, 1, 1, 0] }),
@@ -105,7 +105,8 @@ export const convRows: Rows<AttrsOf<'conv2d'>> = [
   { ...conv([2, 4, 3, 3], [3, 3, 3, 3], { bias }), slice: { channels: 8, offset: 4 } },
   { ...conv([1, 4, 5, 4], [3, 3, 1, 4], { groups: 4 }), slice: { channels: 12, offset: 4 } },
   { ...conv([2, 4, 3, 8], [3, 3, 8, 3], { bias }), slice: { channels: 7, offset: 2 } },
-  // more terms than are summed at once where workgroups are few
+  // more terms than are summed at once where workgroups are few, of the convolution and of its gradient to the input
+  conv([1, 5, 4, 8], [3, 3, 8, 260], { stride: [2, 2] }),
   {
     ...withResidual(conv([1, 2, 3, 260], [1, 1, 260, 8], { bias, residualScale: 0.3, ...relu })),
     slice: { channels: 20, offset: 8 },
