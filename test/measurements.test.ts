@@ -7,6 +7,9 @@ import { takeTurns } from '../bench/measurements/turns.ts'
 import { rooflineOf } from '../bench/roofline.ts'
 import { graphsOf } from '../bench/workload.ts'
 import { candidatesOf, convolutionsOf } from '../src/graph/convolutions.ts'
+import { Graph } from '../src/graph/graph.ts'
+import { Timer } from '../src/graph/timer.ts'
+import { conv2dDefaults } from '../src/kernels/conv2d.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import { PORTABLE, type Traits } from '../src/kernels/op.ts'
 import { useGpu } from './harness.ts'
@@ -112,6 +115,28 @@ describe('whole plans', () => {
 
 describe('on the adapter', () => {
   const gpu = useGpu()
+
+  test('a timer goes by the clock that it is given', async () => {
+    let now = 0
+    const timer = new Timer(gpu(), () => (now += 8))
+    const nothing = { encode() {} }
+    await timer.check(nothing)
+    expect([timer.clock, await timer.mean(nothing, 4)]).toEqual(['cpu', 2])
+    timer.destroy()
+  })
+
+  test('a convolution is timed by every candidate', async () => {
+    const graph = new Graph()
+    const operands = [graph.input('x', [1, 8, 8, 16]), graph.input('w', [3, 3, 16, 16])]
+    graph.output('y', graph.op('conv2d', operands, conv2dDefaults))
+    const [convolution] = convolutionsOf([graph])
+    const timer = new Timer(gpu(), cpuTime)
+    const { milliseconds } = await CandidateTimer.on(gpu(), timer, 0).measure(convolution!)
+    timer.destroy()
+    const offered = candidatesOf(convolution!, gpu().traits).map(({ name }) => name)
+    expect(Object.keys(milliseconds)).toEqual(offered)
+    expect(offered.filter((name) => !(milliseconds[name]! > 0))).toEqual([])
+  })
 
   test('a colouring is timed in every way, and no buffer is left behind', async () => {
     const rows = await timePlans(

@@ -125,7 +125,7 @@ function convolutionsSection(size: Size, rows: readonly CandidateRow[], clock: C
 
 function candidateTable(kind: Kind, rows: readonly CandidateRow[]): string[] {
   if (!rows.length) return []
-  const names = [...new Set(rows.flatMap(({ milliseconds }) => Object.keys(milliseconds)))]
+  const names = [...new Set(rows.flatMap(({ milliseconds }) => Object.keys(milliseconds)))].sort()
   const cells = rows.map(({ layers, shape, kernel, flops, milliseconds, faster }) => [
     layerNames(layers),
     shape,

@@ -148,7 +148,12 @@ not used. Ctrl-C writes nothing.`,
     const options = optionsOf(flags)
     await makeFolder(options.out)
     const measured = await measure(options, terminal)
-    const peers = flags.on('peers') ? await peersTable(options.adapter) : null
+    const { adapter } = options
+    const passedOn = [
+      ...(adapter === undefined ? [] : [`--adapter=${adapter}`]),
+      ...(flags.on('quiet') ? ['--quiet'] : []),
+    ]
+    const peers = flags.on('peers') ? await peersTable(passedOn) : null
     const all: Measurements = { ...measured, command: commandOf(options), peers }
     await saveFile(join(options.out, ROOFLINE_FILE), Buffer.from(rooflineSvg(all.roofline)))
     const file = join(options.out, FILE)
