@@ -27,7 +27,7 @@ const FILE = 'measurements.md'
 const FOLDER = 'measurements'
 const SECONDS = 1
 /** Whole plans are few, and get so many times what a convolution gets. */
-const PLAN_SHARE = 10
+const PLAN_SHARE = 30
 
 /** The paper's network on one picture, and what trains on a CPU; a GPU has work enough only with a batch. */
 const FULL: Size = { width: 1, size: 224, batch: 1 }
