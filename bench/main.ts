@@ -5,22 +5,21 @@ import { EXIT } from '../src/errors.ts'
 import { alone } from '../src/graph/alone.ts'
 import type { Plan } from '../src/graph/compile.ts'
 import { convolutionsOf } from '../src/graph/convolutions.ts'
-import { Executor, Variables } from '../src/graph/execute.ts'
 import { medianRun, Timer } from '../src/graph/timer.ts'
 import { saveFile } from '../src/io/save.ts'
 import { openTunedGpu } from '../src/io/tuning.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
-import { elems, PORTABLE, type Traits } from '../src/kernels/op.ts'
-import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
+import { PORTABLE, type Traits } from '../src/kernels/op.ts'
 import type { Terminal } from '../src/terminal.ts'
 import { namedClassifiers, timeClassifiers } from './classifiers.ts'
-import { bestPeaks, checkClock, measurePeaks, type Peaks } from './peaks.ts'
+import { type Bench, measureAll } from './measure.ts'
 import { start } from './program.ts'
 import { formatReport, type Head, type Report, rowOf, type Totals, totalsOf } from './report.ts'
 import { formatRoofline, type Roofline, rooflineOf } from './roofline.ts'
 import { rooflineSvg } from './roofline-svg.ts'
 import { loadBenchShader, run } from './run.ts'
-import { CLASSES, graphsOf, plansOf, type Size, type Work, workOf } from './workload.ts'
+import { randomWeights, Whole } from './whole.ts'
+import { graphsOf, plansOf, type Size, type Work, workOf } from './workload.ts'
 
 const NOTES = `GFLOP/s count two for each product of a real pixel and a weight, padding left out; Winograd's products are the
 fewer ones that are done, and its transforms have none. GB/s count every binding once. "of
@@ -28,9 +27,6 @@ peak" is the larger of a kernel's share of the multiply-add peak and of a copy o
 reads, or works in a cache, can be above 100%. Classifiers are run on one picture; their GFLOP/s count padding as well.
 --roofline counts the direct convolution's operations, and inputs, weights and outputs once; its floor is what these take
 at the adapter's best rates. Winograd's algorithm needs fewer operations and can be below it: above 100%.`
-
-/** Kernels or convolutions between two measurements of the adapter. */
-const PEAKS_EVERY = 16
 
 interface Options extends Size {
   readonly filter: string
@@ -51,19 +47,15 @@ function optionsOf(flags: Flags): Options {
   }
 }
 
-/** A device, a clock, and what can be measured with both. */
-interface Bench {
-  readonly gpu: Gpu
+interface KernelBench extends Bench {
   readonly traits: Traits
-  readonly timer: Timer
   readonly options: Options
-  readonly terminal: Terminal
 }
 
 async function withBench<T>(
   options: Options,
   terminal: Terminal,
-  work: (bench: Bench) => Promise<T>,
+  work: (bench: KernelBench) => Promise<T>,
 ): Promise<T> {
   const gpu = await openTunedGpu({ adapter: options.adapter, loadShader: loadBenchShader }, terminal.warn)
   const timer = new Timer(gpu)
@@ -81,29 +73,8 @@ async function withBench<T>(
   }
 }
 
-/** Measures every item, and what the adapter can do before, in between and after: on a busy machine it varies. */
-async function measureAll<T>(
-  { gpu, timer, terminal }: Bench,
-  items: readonly T[],
-  describe: (item: T) => string,
-  measure: (item: T) => Promise<number>,
-): Promise<{ times: number[]; peaks: Peaks }> {
-  const hasClock = timer.clock === 'gpu'
-  if (hasClock && !(await checkClock(gpu, timer)))
-    terminal.warn("the GPU's timestamps disagree with the wall clock, which is used instead")
-  terminal.progress('what the adapter can do')
-  let peaks = await measurePeaks(gpu, timer)
-  const times: number[] = []
-  for (const [i, item] of items.entries()) {
-    if (i % PEAKS_EVERY === PEAKS_EVERY - 1) peaks = bestPeaks(peaks, await measurePeaks(gpu, timer))
-    terminal.progress(`${times.length + 1} of ${items.length}: ${describe(item)}`)
-    times.push(await measure(item))
-  }
-  return { times, peaks: bestPeaks(peaks, await measurePeaks(gpu, timer)) }
-}
-
 /** What was measured when, on what. */
-function headOf({ gpu, traits, timer, options: { width, size, batch } }: Bench): Head {
+function headOf({ gpu, traits, timer, options: { width, size, batch } }: KernelBench): Head {
   return {
     adapter: gpu.adapterName,
     date: new Date().toISOString(),
@@ -113,7 +84,7 @@ function headOf({ gpu, traits, timer, options: { width, size, batch } }: Bench):
   }
 }
 
-async function benchKernels(bench: Bench): Promise<Report> {
+async function benchKernels(bench: KernelBench): Promise<Report> {
   const { gpu, traits, timer, options, terminal } = bench
   const plans = plansOf(options, gpu.device.limits.maxStorageBufferBindingSize, traits)
   const work = workOf(plans).filter((item) => matches(item, options.filter))
@@ -121,7 +92,7 @@ async function benchKernels(bench: Bench): Promise<Report> {
   if (!work.length && !named.length) {
     throw wrong(`no operator, shader, layer or classifier contains "${options.filter}"`)
   }
-  const { times, peaks } = await measureAll(
+  const { results: times, peaks } = await measureAll(
     bench,
     work,
     ({ op, layers }) => `${op}, ${layers[0]}`,
@@ -133,12 +104,12 @@ async function benchKernels(bench: Bench): Promise<Report> {
   return { ...headOf(bench), peaks, rows, totals: totalsOf(rows), whole, classifiers }
 }
 
-async function benchRoofline(bench: Bench): Promise<Roofline> {
+async function benchRoofline(bench: KernelBench): Promise<Roofline> {
   const { gpu, traits, timer, options } = bench
   const all = convolutionsOf(graphsOf(options))
   const work = all.filter(({ op, layers }) => [op, ...layers].some((name) => contains(name, options.filter)))
   if (!work.length) throw wrong(`no convolution's operator or layer contains "${options.filter}"`)
-  const { times, peaks } = await measureAll(
+  const { results: times, peaks } = await measureAll(
     bench,
     work,
     ({ op, layers }) => `${op}, ${layers[0]}`,
@@ -160,22 +131,11 @@ async function wholePlans(
   { width }: Size,
   terminal: Terminal,
 ): Promise<Totals> {
-  const architecture = { width, classes: CLASSES }
-  const layout = layoutOf(architecture)
-  const variables = new Variables(gpu)
-  const parameters = initialParameters(architecture, (i) => (i * 0.6180339887) % 1)
-  variables.set('parameters', parameters)
-  variables.set('statistics', initialStatistics(layout.statistics))
-  for (const name of ['adam.m', 'adam.v']) variables.set(name, new Float32Array(layout.parameters.length))
   const measure = async (plan: keyof Totals) => {
     terminal.progress(`the whole ${plan} plan`)
-    const executor = await Executor.create(gpu, plans[plan], variables)
-    const inputs = [...plans[plan].inputs].map(([name, { shape }]) => [name, elems({ shape })] as const)
-    const ms = await medianRun(() => {
-      for (const [name, count] of inputs) executor.upload(name, new Float32Array(count))
-      return Promise.all([executor.run(), gpu.idle()])
-    })
-    executor.destroy()
+    const whole = await Whole.open(gpu, plans[plan], randomWeights(width))
+    const ms = await medianRun(() => whole.run())
+    whole.destroy()
     return ms
   }
   return { forward: await measure('forward'), training: await measure('training') }

@@ -80,12 +80,18 @@ export function formatReport(report: Report): string {
   ].join('\n')
 }
 
+/** What the milliseconds are. */
+export const CLOCKS: Readonly<Record<Clock, string>> = {
+  gpu: "the GPU's clock",
+  wall: 'the wall clock',
+  cpu: 'the CPU time of all threads',
+}
+
+export const formatSize = ({ width, size, batch }: Size) => `width ${width}, ${size} px, batch ${batch}`
+
 export function formatHead({ adapter, date, clock, size, tuned }: Head): string[] {
   const kernels = tuned ? `; the tuning takes other kernels than usual for ${tuned} convolutions` : ''
-  return [
-    `${adapter}, ${date}`,
-    `width ${size.width}, ${size.size} px, batch ${size.batch}; medians by the ${clock === 'gpu' ? "GPU's clock" : 'wall clock'}${kernels}`,
-  ]
+  return [`${adapter}, ${date}`, `${formatSize(size)}; medians by ${CLOCKS[clock]}${kernels}`]
 }
 
 const HEADINGS = ['operator', 'kernel', 'on', '× colour', '× train', 'ms', 'GFLOP/s', 'GB/s', 'of peak']

@@ -1,3 +1,4 @@
+import { CLOCKS, formatSize } from './report.ts'
 import type { Kind, Roofline, RooflineRow } from './roofline.ts'
 
 /** The picture of a roofline: both axes logarithmic, a numbered dot for each convolution, its layer in the legend. */
@@ -26,12 +27,12 @@ interface Axis {
 }
 
 export function rooflineSvg(roofline: Roofline): string {
-  const { rows, gflops, gbPerSecond, adapter, date, size } = roofline
+  const { rows, gflops, gbPerSecond, adapter, date, size, clock } = roofline
   const ridge = gflops / gbPerSecond
   const x = axis([ridge, ...rows.map(intensity)], PLOT.left, PLOT.right)
   const y = axis([gflops, ...rows.map(speed)], PLOT.bottom, PLOT.top)
   const layers = [...new Set(rows.map(({ layers }) => layers[0]!))]
-  const subtitle = `${adapter}, ${date.slice(0, 10)}; width ${size.width}, ${size.size} px, batch ${size.batch}`
+  const subtitle = `${adapter}, ${date.slice(0, 10)}; ${formatSize(size)}; by ${CLOCKS[clock]}`
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12" fill="#222">`,
     `<title>${TITLE}</title>`,

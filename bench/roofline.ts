@@ -6,16 +6,20 @@ import { alignColumns, formatHead, type Head, percent, short } from './report.ts
 export const KINDS = { conv2d: 'forward', conv2dGradInput: 'dx', conv2dGradWeight: 'dw' } as const
 export type Kind = (typeof KINDS)[keyof typeof KINDS]
 
-/** A convolution of the network, or one of its gradients, all of its kernels together, against its floor. */
-export interface RooflineRow {
+/** A convolution of the network, or one of its gradients, all of its kernels together. */
+export interface Described {
   readonly kind: Kind
   /** The layers that compute it. */
   readonly layers: readonly string[]
   readonly shape: string
-  /** The candidate that computes it. */
+  /** The candidate that a plan takes for it. */
   readonly kernel: string
   /** Of the direct convolution. */
   readonly flops: number
+}
+
+/** One against its floor. */
+export interface RooflineRow extends Described {
   /** Inputs, weights and outputs, each once. */
   readonly bytes: number
   /** What flops or bytes, whichever is more, take at the adapter's best rates. */
@@ -33,6 +37,17 @@ export interface Roofline extends Head {
   readonly rows: readonly RooflineRow[]
 }
 
+export function describe(convolution: Convolution, traits: Traits): Described {
+  const { op, key, layers, geometry, channelsPerGroup, flops } = convolution
+  return {
+    kind: KINDS[op as keyof typeof KINDS],
+    layers: [...new Set(layers.map((layer) => layer.replace(/\.grad$/, '')))],
+    shape: formatConvolution(geometry, channelsPerGroup),
+    kernel: traits.choices?.get(key) ?? candidatesOf(convolution, traits)[0]!.name,
+    flops,
+  }
+}
+
 /** @param times median milliseconds of each convolution */
 export function rooflineOf(
   convolutions: readonly Convolution[],
@@ -43,20 +58,17 @@ export function rooflineOf(
   const { gflops } = peaks
   const gbPerSecond = Math.max(...peaks.copies.map((copy) => copy.gbPerSecond))
   const rows = convolutions.map((convolution, i): RooflineRow => {
-    const { op, key, layers, geometry, channelsPerGroup, flops, bytes } = convolution
+    const { flops, bytes } = convolution
     const milliseconds = times[i]!
     const floor = Math.max(flops / gflops, bytes / gbPerSecond) / 1e6
-    return {
-      kind: KINDS[op as keyof typeof KINDS],
-      layers: [...new Set(layers.map((layer) => layer.replace(/\.grad$/, '')))],
-      shape: formatConvolution(geometry, channelsPerGroup),
-      kernel: traits.choices?.get(key) ?? candidatesOf(convolution, traits)[0]!.name,
-      ...{ flops, bytes, floor, milliseconds },
-      share: floor / milliseconds,
-    }
+    return { ...describe(convolution, traits), bytes, floor, milliseconds, share: floor / milliseconds }
   })
   return { gflops, gbPerSecond, rows }
 }
+
+/** "encoder.conv1 +2" */
+export const layerNames = ([first, ...others]: readonly string[]) =>
+  others.length ? `${first} +${others.length}` : first!
 
 const HEADINGS = ['convolution', 'kernel', 'of', 'GFLOP', 'MB', 'floor ms', 'ms', 'GFLOP/s', 'share']
 const TEXT_COLUMNS = 3
@@ -64,7 +76,7 @@ const TEXT_COLUMNS = 3
 export function formatRoofline(roofline: Roofline): string {
   const { gflops, gbPerSecond, rows } = roofline
   const cells = rows.map(({ kind, layers, kernel, shape, flops, bytes, floor, milliseconds, share }) => [
-    `${kind} ${layers[0]}${layers.length > 1 ? ` +${layers.length - 1}` : ''}`,
+    `${kind} ${layerNames(layers)}`,
     kernel,
     shape,
     ...[flops / 1e9, bytes / 1e6, floor, milliseconds, flops / 1e6 / milliseconds].map(short),

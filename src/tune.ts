@@ -146,7 +146,7 @@ function shareOf([first, ...others]: readonly Convolution[]): number {
 }
 
 /** How fast each candidate has been at best. */
-class Speeds {
+export class Speeds {
   readonly #flopsPerMs = new Map<string, number>()
 
   note({ op, flops }: Convolution, candidate: string, milliseconds: number): void {

@@ -1,7 +1,7 @@
 import type { Gpu } from '../kernels/gpu.ts'
 import { median } from '../numbers.ts'
 
-export type Clock = 'gpu' | 'wall'
+export type Clock = 'gpu' | 'wall' | 'cpu'
 
 /** Work that can be done any number of times in a pass. */
 export interface Repeatable {
@@ -16,16 +16,23 @@ const MAX_PASSES = 50
 /** Long enough for two clocks to be compared. */
 const CHECK_MS = 150
 
-/** Times work by the GPU's own clock where there is one that can be trusted, else from submit to idle. */
+/**
+ * Times work by the GPU's own clock where there is one that can be trusted, else from submit to idle; or by the CPU time of all
+ * that a software adapter does meanwhile, which others on the machine hardly change.
+ */
 export class Timer {
   clock: Clock
   readonly #querySet: GPUQuerySet | null
   readonly #resolved: GPUBuffer | null
 
-  constructor(private readonly gpu: Gpu) {
+  /** @param cpuTime milliseconds that the process has computed so far: the clock to be used */
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly cpuTime: (() => number) | null = null,
+  ) {
     const { device } = gpu
     const has = gpu.has('timestamp-query')
-    this.clock = has ? 'gpu' : 'wall'
+    this.clock = cpuTime ? 'cpu' : has ? 'gpu' : 'wall'
     this.#querySet = has ? device.createQuerySet({ type: 'timestamp', count: 2 }) : null
     const usage = has ? GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC : 0
     this.#resolved = has ? device.createBuffer({ size: 16, usage, label: 'timestamps' }) : null
@@ -33,7 +40,7 @@ export class Timer {
 
   /** Goes on with the GPU's clock only if it says the same of `work`, repeated for long enough, as the wall. */
   async check(work: Repeatable): Promise<void> {
-    if (this.clock === 'wall') return
+    if (this.clock !== 'gpu') return
     let times = await this.pass(work, 1)
     for (let repeats = 2; times.wall < CHECK_MS && repeats <= MAX_REPEATS; repeats *= 2) {
       times = await this.pass(work, repeats)
@@ -62,7 +69,7 @@ export class Timer {
     return (await this.pass(work, repeats))[this.clock] / repeats
   }
 
-  /** Milliseconds of one pass by both clocks; `gpu` is NaN without timestamps. */
+  /** Milliseconds of one pass by all clocks; `gpu` is NaN without timestamps, `cpu` without such a clock. */
   async pass(work: Repeatable, repeats: number): Promise<Record<Clock, number>> {
     const { device } = this.gpu
     const encoder = device.createCommandEncoder()
@@ -73,13 +80,14 @@ export class Timer {
     pass.end()
     if (querySet) encoder.resolveQuerySet(querySet, 0, 2, this.#resolved!, 0)
     const commands = encoder.finish()
-    const started = performance.now()
+    const [started, computed] = [performance.now(), this.cpuTime?.() ?? Number.NaN]
     device.queue.submit([commands])
     await this.gpu.idle()
     const wall = performance.now() - started
-    if (!querySet) return { gpu: Number.NaN, wall }
+    const cpu = (this.cpuTime?.() ?? Number.NaN) - computed
+    if (!querySet) return { gpu: Number.NaN, wall, cpu }
     const [begin, end] = new BigUint64Array((await this.gpu.read(this.#resolved!)).buffer as ArrayBuffer)
-    return { gpu: Number(end! - begin!) / 1e6, wall }
+    return { gpu: Number(end! - begin!) / 1e6, wall, cpu }
   }
 
   destroy(): void {

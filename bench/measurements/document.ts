@@ -1,0 +1,167 @@
+import type { Clock } from '../../src/graph/timer.ts'
+import { median } from '../../src/numbers.ts'
+import { CLOCKS, formatSize, short } from '../report.ts'
+import { formatRoofline, KINDS, type Kind, layerNames, type Roofline } from '../roofline.ts'
+import type { Size } from '../workload.ts'
+import type { CandidateRow } from './candidates.ts'
+import type { Machine } from './machine.ts'
+import { type PlanRow, WAYS } from './plans.ts'
+
+/** All that `bench:report` measures. */
+export interface Measurements {
+  readonly machine: Machine
+  readonly date: string
+  /** As it was called. */
+  readonly command: string
+  /** Of the convolutions, and of the whole plans. */
+  readonly clocks: { readonly convolutions: Clock; readonly plans: Clock }
+  readonly plans: readonly PlanRow[]
+  readonly convolutions: readonly { readonly size: Size; readonly rows: readonly CandidateRow[] }[]
+  readonly roofline: Roofline
+  /** What `bench:peers` printed. */
+  readonly peers: string | null
+}
+
+export const ROOFLINE_FILE = 'roofline.svg'
+
+const HEADINGS: Readonly<Record<Kind, string>> = {
+  forward: 'Forward',
+  dx: 'Gradient to the input',
+  dw: 'Gradient to the weight',
+}
+
+/** The whole document, in Markdown. */
+export function formatMeasurements(measured: Measurements): string {
+  const { plans, convolutions, roofline, clocks, peers } = measured
+  return [
+    ...heading(measured),
+    ...plansSection(plans, clocks.plans),
+    ...convolutions.flatMap(({ size, rows }) => convolutionsSection(size, rows, clocks.convolutions)),
+    ...rooflineSection(roofline),
+    ...(peers === null ? [] : ['## Against the peers', '', ...fenced(peers)]),
+  ].join('\n')
+}
+
+function heading({ machine, date, command }: Measurements): string[] {
+  const { adapter, subgroupLanes, processor, cores, load, system, node, kernels } = machine
+  const { name, driver, vendor, architecture, backend, isSoftware, features } = adapter
+  const lanes = subgroupLanes ? `subgroups of ${subgroupLanes} lanes` : 'no subgroups of one fixed size'
+  const busy = load ? `; ${load.toFixed(1)} processes wanted them in the minute before` : ''
+  return [
+    '# Measurements',
+    '',
+    `Written by \`${command}\`, all in one run; the repository's docs/performance.md says why it is so.`,
+    '',
+    ...table(
+      ['', ''],
+      [
+        ['adapter', `${name}${isSoftware ? ', software' : ''}`],
+        ['driver', [driver === name ? '' : driver, vendor, architecture, backend].filter(Boolean).join(', ')],
+        ['features', [...features, lanes].join(', ')],
+        ['processor', `${processor}, ${cores} cores${busy}`],
+        ['system', `${system}, Node ${node}`],
+        ['date', date],
+        ['kernels', kernels],
+      ],
+    ),
+    '',
+  ]
+}
+
+function plansSection(plans: readonly PlanRow[], clock: Clock): string[] {
+  const isCpu = clock === 'cpu'
+  const usualOf = ({ work, size }: PlanRow) =>
+    plans.find((row) => row.work === work && row.size === size && row.way === 'usual')!
+  const rows = plans.map((row) => {
+    const usual = usualOf(row)
+    const [all, others] = [row.times, usual.times]
+    const ratios = [median(all) / median(others), Math.min(...all) / Math.min(...others)]
+    return [
+      row === usual ? `${row.work}, ${formatSize(row.size)}` : '',
+      WAYS[row.way],
+      String(all.length),
+      `${short(median(all))} (${short(Math.min(...all))})`,
+      row === usual ? '' : `${ratios[0]!.toFixed(2)} (${ratios[1]!.toFixed(2)})`,
+      (row.bytes / 2 ** 20).toFixed(1),
+    ]
+  })
+  const remarks = [
+    isCpu
+      ? 'CPU time of all threads, which others on the machine hardly change: what one core alone would take.'
+      : 'By the wall clock, from arrays on the host until the GPU is done.',
+    'Medians of turns in one process, and in brackets the least; memory is that of the plan with weights and moments.',
+    "Random weights and pictures. *Any adapter's kernels* are those without subgroups; where they are missing they are the usual ones.",
+    'float16 is as `--precision f16` stores values; it is missing on adapters that have none.',
+  ]
+  return [
+    '## Whole plans',
+    '',
+    ...remarks,
+    '',
+    ...table(['', 'by', 'turns', isCpu ? 'CPU ms' : 'ms', '× usual', 'MiB'], rows, 2),
+    '',
+  ]
+}
+
+function convolutionsSection(size: Size, rows: readonly CandidateRow[], clock: Clock): string[] {
+  const unit = clock === 'cpu' ? 'GFLOP per CPU second' : 'GFLOP/s'
+  const faster = rows.filter((row) => row.faster !== null).length
+  return [
+    `## Convolutions: ${formatSize(size)}`,
+    '',
+    `${unit}${clock === 'cpu' ? '' : ` by ${CLOCKS[clock]}`}, counted as the direct convolution's whatever is done in its place, padding left out;`,
+    'medians of candidates taking turns, each alone as in a training. Bold is what is taken; a dash stands for a candidate',
+    'that would have taken too long, an empty cell for one that the operator does not offer for these shapes.',
+    `For ${faster} of ${rows.length} another one than the one taken was faster by more than 3%, by median and by least time.`,
+    '',
+    ...Object.values(KINDS).flatMap((kind) =>
+      candidateTable(
+        kind,
+        rows.filter((row) => row.kind === kind),
+      ),
+    ),
+  ]
+}
+
+function candidateTable(kind: Kind, rows: readonly CandidateRow[]): string[] {
+  if (!rows.length) return []
+  const names = [...new Set(rows.flatMap(({ milliseconds }) => Object.keys(milliseconds)))].sort()
+  const cells = rows.map(({ layers, shape, kernel, flops, milliseconds, faster }) => [
+    layerNames(layers),
+    shape,
+    (flops / 1e9).toPrecision(3),
+    ...names.map((name) => {
+      const ms = milliseconds[name]
+      if (ms === undefined) return ''
+      const speed = ms === null ? '–' : short(flops / 1e6 / ms)
+      return name === kernel ? `**${speed}**` : speed
+    }),
+    faster ?? '',
+  ])
+  const headings = ['layer', 'of', 'GFLOP', ...names, 'faster']
+  return [`### ${HEADINGS[kind]}`, '', ...table(headings, cells, 2), '']
+}
+
+function rooflineSection(roofline: Roofline): string[] {
+  return [
+    '## Roofline',
+    '',
+    'The convolutions above by the kernels that are taken, against their floor: what their operations, or inputs, weights and',
+    "outputs once, take at the adapter's best rates (multiply-adds in registers, the fastest copy), the best of several",
+    "measurements in the same run. The share is floor / ms; Winograd's kernels need fewer operations than are counted here and",
+    'may be above 100%.',
+    '',
+    `![Every convolution of the network against what the adapter can do](${ROOFLINE_FILE})`,
+    '',
+    ...fenced(formatRoofline(roofline)),
+  ]
+}
+
+const fenced = (text: string) => ['```', text.trimEnd(), '```', '']
+
+/** A table in Markdown whose first columns are text; the others are numbers. */
+function table(headings: readonly string[], rows: readonly (readonly string[])[], textColumns = 2): string[] {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  const rule = headings.map((_, i) => (i < textColumns ? '---' : '--:'))
+  return [headings, rule, ...rows].map(line)
+}

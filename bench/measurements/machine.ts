@@ -1,0 +1,39 @@
+import { arch, availableParallelism, cpus, loadavg, platform, release } from 'node:os'
+import { type AdapterSummary, adapterSummary } from '../../src/io/dawn.ts'
+import { kernelVersion } from '../../src/io/tuning.ts'
+import type { Gpu } from '../../src/kernels/gpu.ts'
+
+/** What figures were measured on. */
+export interface Machine {
+  readonly adapter: AdapterSummary
+  /** Lanes of its subgroups, where they have one fixed size. */
+  readonly subgroupLanes: number | null
+  readonly processor: string
+  readonly cores: number
+  /** Processes that wanted to compute, in the mean of the minute before; 0 where the system does not count them. */
+  readonly load: number
+  /** "linux-x64 6.1.0" */
+  readonly system: string
+  readonly node: string
+  /** A hash of all kernels. */
+  readonly kernels: string
+}
+
+export function machineOf(gpu: Gpu): Machine {
+  return {
+    adapter: adapterSummary(gpu),
+    subgroupLanes: gpu.traits.subgroupLanes,
+    processor: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    load: loadavg()[0]!,
+    system: `${platform()}-${arch()} ${release()}`,
+    node: process.versions.node,
+    kernels: kernelVersion().slice(0, 12),
+  }
+}
+
+/** Milliseconds that all threads of this process have computed. */
+export function cpuTime(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
