@@ -40,8 +40,14 @@ export class CandidateTimer {
     return new CandidateTimer(gpu.traits, seconds, (...work) => race(gpu, timer, seconds, ...work))
   }
 
+  /** The subgroups' matrices, which need float16, come last: they are not taken unless asked for. */
+  #namesFor(convolution: Convolution): string[] {
+    const names = (traits: Traits) => candidatesOf(convolution, traits).map(({ name }) => name)
+    return [...new Set([...names({ ...this.traits, matrices: null }), ...names(this.traits)])]
+  }
+
   async measure(convolution: Convolution): Promise<CandidateRow> {
-    const names = candidatesOf(convolution, this.traits).map(({ name }) => name)
+    const names = this.#namesFor(convolution)
     const expected = names.map((name) => this.#speeds.expected(convolution, name))
     const most = Math.max(1000 * this.seconds, HOPELESS * Math.min(...expected))
     const times = await this.race(
@@ -52,7 +58,7 @@ export class CandidateTimer {
     for (const [name, ms] of medians) this.#speeds.note(convolution, name, ms)
     const { best, usual } = winnerOf(times)
     return {
-      ...describe(convolution, this.traits),
+      ...describe(convolution, { ...this.traits, matrices: null }),
       milliseconds: Object.fromEntries(names.map((name) => [name, medians.get(name) ?? null])),
       faster: best === usual ? null : best,
     }

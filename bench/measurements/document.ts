@@ -91,7 +91,7 @@ function plansSection(plans: readonly PlanRow[], clock: Clock): string[] {
       : 'By the wall clock, from arrays on the host until the GPU is done.',
     'Medians of turns in one process, and in brackets the least; memory is that of the plan with weights and moments.',
     "Random weights and pictures. *Any adapter's kernels* are those without subgroups; where they are missing they are the usual ones.",
-    'float16 is as `--precision f16` stores values; it is missing on adapters that have none.',
+    "float16 is as `--precision f16` stores values, *the subgroups' matrices* as `--subgroup-matrices`; adapters without have no such rows.",
   ]
   return [
     '## Whole plans',
@@ -112,6 +112,9 @@ function convolutionsSection(size: Size, rows: readonly CandidateRow[], clock: C
     `${unit}${clock === 'cpu' ? '' : ` by ${CLOCKS[clock]}`}, counted as the direct convolution's whatever is done in its place, padding left out;`,
     'medians of candidates taking turns, each alone as in a training. Bold is what is taken; a dash stands for a candidate',
     'that would have taken too long, an empty cell for one that the operator does not offer for these shapes.',
+    ...(rows.some(({ milliseconds }) => 'matrix' in milliseconds)
+      ? ["*matrix* multiplies float16 in the subgroups' matrices, which nobody gets without asking for it."]
+      : []),
     `For ${faster} of ${rows.length} another one than the one taken was faster by more than 3%, by median and by least time.`,
     '',
     ...Object.values(KINDS).flatMap((kind) =>

@@ -65,7 +65,7 @@ type Measured = Omit<Measurements, 'command' | 'peers'>
 
 async function measure({ adapter, seconds }: Options, terminal: Terminal): Promise<Measured> {
   // not the tuned one: a report is of what everybody gets
-  const gpu = await openGpu({ adapter, loadShader: loadBenchShader })
+  const gpu = await openGpu({ adapter, subgroupMatrices: true, loadShader: loadBenchShader })
   const { isSoftware } = adapterSummary(gpu)
   const timer = new Timer(gpu, isSoftware ? cpuTime : null)
   try {
@@ -83,7 +83,7 @@ async function measure({ adapter, seconds }: Options, terminal: Terminal): Promi
       ...{ machine, date, plans },
       clocks: { convolutions: timer.clock, plans: clock },
       convolutions: sizes.map((size) => ({ size, rows: of(size).map(({ row }) => row) })),
-      roofline: { ...head, ...rooflineOf(convolutions, times, peaks, gpu.traits) },
+      roofline: { ...head, ...rooflineOf(convolutions, times, peaks, { ...gpu.traits, matrices: null }) },
     }
   } finally {
     timer.destroy()
@@ -139,7 +139,8 @@ await start({
       help: "also what bench:peers measures, which installs 400 MB of others' packages when first run",
     },
   },
-  notes: `Whole plans (colouring and training step, by the usual kernels, by those of any adapter, in float16), every convolution by
+  notes: `Whole plans (colouring and training step, by the usual kernels, by those of any adapter, in float16 and in the
+subgroups' matrices where there are such), every convolution by
 every candidate that the adapter has, and the roofline. On a software adapter all is CPU time of the process, which
 others on the machine hardly change; elsewhere GPU timestamps, and the wall clock for whole plans. What tune found is
 not used. Ctrl-C writes nothing.`,

@@ -11,7 +11,12 @@ export const WORKS = ['colouring', 'training step'] as const
 type Work = (typeof WORKS)[number]
 
 /** The ways to do a piece of work; the first is what the commands do unless told otherwise. */
-export const WAYS = { usual: 'usual kernels', portable: "any adapter's kernels", half: 'float16' } as const
+export const WAYS = {
+  usual: 'usual kernels',
+  portable: "any adapter's kernels",
+  half: 'float16',
+  matrices: "float16 in the subgroups' matrices",
+} as const
 type Way = keyof typeof WAYS
 
 /** A whole plan, in one of the ways. */
@@ -56,7 +61,7 @@ export async function timePlans(
   }
 }
 
-/** The usual plan, that of any adapter unless it is the same, and float16's where the adapter has it. */
+/** The usual plan, that of any adapter unless it is the same, and float16's and the matrices' where the adapter has them. */
 export function plansOf(
   gpu: Pick<Gpu, 'device' | 'traits' | 'has'>,
   work: Work,
@@ -76,7 +81,8 @@ export function plansOf(
       work === 'colouring'
         ? rewriteForInference(graph, randomWeights(width))
         : trainingGraph(architecture, image, { scaled: true })
-    plans.set('half', compile(halved, limit, gpu.traits, { precision: 'f16' }))
+    plans.set('half', compile(halved, limit, { ...gpu.traits, matrices: null }, { precision: 'f16' }))
+    if (gpu.traits.matrices) plans.set('matrices', compile(halved, limit, gpu.traits, { precision: 'f16' }))
   }
   return plans
 }

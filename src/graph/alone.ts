@@ -35,8 +35,9 @@ export class Alone {
     const { gpu, traits, convolution } = this
     const choices = candidate === undefined ? {} : { choices: new Map([[convolution.key, candidate]]) }
     const limit = gpu.device.limits.maxStorageBufferBindingSize
-    // as in a training, whose weights change
-    const plan = compile(this.#graph, limit, { ...traits, ...choices }, { everyRun: true })
+    // the subgroups' matrices are not for float32; every run, as in a training, whose weights change
+    const precision = candidate === 'matrix' ? 'f16' : 'f32'
+    const plan = compile(this.#graph, limit, { ...traits, ...choices }, { everyRun: true, precision })
     const executor = await Executor.create(gpu, plan, this.#variables)
     this.#executors.push(executor)
     return executor
