@@ -56,7 +56,7 @@ it.each<[string, Parameters<typeof chosen>, [string, string, string]]>([
       [16, 32, 32, 16],
       [3, 3, 16, 8],
     ],
-    [all('subgroup'), all('tiled'), 'blocked blocked blocked-split'],
+    [all('subgroup'), all('tiled'), 'blocked blocked blocked-small'],
   ],
   [
     'too few tiles for transforms of the weight',
@@ -77,7 +77,7 @@ it.each<[string, Parameters<typeof chosen>, [string, string, string]]>([
   [
     'strided',
     [[1, 56, 56, 256], [3, 3, 256, 256], { stride: [2, 2] }],
-    [all('subgroup'), all('tiled'), 'blocked-split blocked blocked-split'],
+    [all('subgroup'), all('tiled'), 'blocked-split blocked-split blocked-split'],
   ],
   [
     '1×1',

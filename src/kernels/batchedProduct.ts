@@ -1,11 +1,12 @@
 import { type ConvGeometry, subgroupTile, takesSubgroups } from './convGeometry.ts'
 import { plainSums } from './epilogue.ts'
-import { blockedKernel, type ProductSizes } from './gemm.ts'
+import { blockedKernel, type ProductKernel, type ProductSizes, unsplitKernel } from './gemm.ts'
 import { ceilDiv, type Dispatch, elementwise, type Ref, scratch, type Traits } from './op.ts'
 
 /** y [batches,M,N] = a [batches,M,L] × w [batches,L,N]. */
 export function batchedProduct(sizes: ProductSizes, a: Ref, w: Ref, y: Ref, traits: Traits): Dispatch {
-  return takesSubgroups(traits) ? subgroupProduct(sizes, a, w, y) : blockedProduct(sizes, a, w, y, traits)
+  if (takesSubgroups(traits)) return subgroupProduct(sizes, a, w, y)
+  return blockedProduct(sizes, a, w, y, unsplitKernel(sizes, traits), 0)
 }
 
 /** y [batches,M,N] = aᵀ × w for a [batches,L,M] and w [batches,L,N]; `free` is the number of a scratch that is free. */
@@ -18,26 +19,24 @@ export function batchedProductTurned(
   traits: Traits,
 ): Dispatch[] {
   if (takesSubgroups(traits)) return [subgroupProductTurned(sizes, a, w, y)]
-  const { splits } = blockedKernel(sizes, traits)
-  if (splits === 1) return [blockedProduct(sizes, a, w, y, traits, { TURNED: 1 })]
+  const kernel = blockedKernel(sizes, traits)
+  if (kernel.splits === 1) return [blockedProduct(sizes, a, w, y, kernel, 1)]
   const count = sizes.batches * sizes.M * sizes.N
-  const sums = scratch(free, splits * count)
+  const sums = scratch(free, kernel.splits * count)
   return [
-    blockedProduct(sizes, a, w, sums, traits, { TURNED: 1, splits }),
-    elementwise('sum_partials', count, [sums, y], { parts: splits }),
+    blockedProduct(sizes, a, w, sums, kernel, 1),
+    elementwise('sum_partials', count, [sums, y], { parts: kernel.splits }),
   ]
 }
 
 function blockedProduct(
-  sizes: ProductSizes,
+  { batches, M, L, N }: ProductSizes,
   a: Ref,
   w: Ref,
   y: Ref,
-  traits: Traits,
-  { TURNED = 0, splits = 1 } = {},
+  { constants, blocks, splits }: ProductKernel,
+  TURNED: 0 | 1,
 ): Dispatch {
-  const { batches, M, L, N } = sizes
-  const { constants, blocks } = blockedKernel(sizes, traits)
   return {
     shader: 'batched_product',
     constants: { ...constants, TURNED },

@@ -35,10 +35,10 @@ const MAX_SPLITS = 64
 /** Partial sums of all splits take at most this much memory. */
 const MAX_PARTIAL_ELEMS = 2 ** 22
 
-/** A block of up to 64 × 64: narrower where there are not as many columns, and lower where fewer rows are filled up then. */
+/** A block of up to 64 × 64: narrower where there are not as many columns, and lower where a quarter fewer rows are filled up. */
 function largeBlock(sizes: ProductSizes): ProductKernel {
   const padded = (height: number) => ceilDiv(sizes.M, height * SIDE) * height
-  return block(sizes, padded(4) < padded(8) ? 4 : 8, sizes.N / 4 > SIDE ? 2 : 1)
+  return block(sizes, padded(4) <= 0.75 * padded(8) ? 4 : 8, sizes.N / 4 > SIDE ? 2 : 1)
 }
 
 const smallBlock = (sizes: ProductSizes) => block(sizes, 4, 1)
@@ -75,7 +75,13 @@ const hasEnough = (sizes: ProductSizes, kernel: ProductKernel) =>
 /** The blocks that a product is computed in, on a CPU large ones. */
 export function blockedKernel(sizes: ProductSizes, { isSoftware }: Traits): ProductKernel {
   const all = blockings(sizes).map(([, kernel]) => kernel)
-  return (isSoftware ? undefined : (all.find((kernel) => hasEnough(sizes, kernel)) ?? all.at(-1))) ?? all[0]!
+  return isSoftware ? all[0]! : (all.find((kernel) => hasEnough(sizes, kernel)) ?? all.at(-1)!)
+}
+
+/** The same where nobody adds parts of a sum up. */
+export function unsplitKernel(sizes: ProductSizes, { isSoftware }: Traits): ProductKernel {
+  const large = largeBlock(sizes)
+  return isSoftware || hasEnough(sizes, large) ? large : smallBlock(sizes)
 }
 
 /** All ways to compute a product in blocks, that of `blockedKernel` first. */
