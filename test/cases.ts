@@ -30,6 +30,23 @@ const upsampled: readonly (readonly [Shape4, number])[] = [
   [[2, 11, 1, 5], 4],
 ]
 
+// z of `interleave`: one pixel, vec4s of channels or not, odd sizes
+const phases: readonly Shape4[] = [
+  [1, 2, 2, 4],
+  [2, 4, 6, 16],
+  [3, 2, 8, 12],
+  [1, 8, 4, 20],
+  [2, 6, 2, 48],
+]
+
+// w of `phaseWeight`: one pair of channels, more than a workgroup of them
+const phaseKernels: readonly Shape4[] = [
+  [3, 3, 1, 1],
+  [3, 3, 5, 3],
+  [3, 3, 4, 8],
+  [3, 3, 9, 11],
+]
+
 // shape of x, channels of the vector: vec4s in both, in one, in none
 const tiled: readonly (readonly [Shape4, number])[] = [
   [[1, 1, 1, 1], 1],
@@ -114,6 +131,18 @@ export const cases: CaseTable = {
   upsampleGrad: table(upsampled, ([[N, H, W, C], factor]) => ({
     inputs: [[N, H * factor, W * factor, C]],
     attrs: { factor },
+  })),
+  phaseWeight: table(phaseKernels, (w) => ({ inputs: [w], attrs: {} })),
+  phaseWeightGrad: table(phaseKernels, ([, , C, K]) => ({ inputs: [[2, 2, C, 4 * K]], attrs: {} })),
+  interleave: [
+    ...table(phases, (z) => ({ inputs: [z, [z[3] / 4]], attrs: relu })),
+    ...table(phases, (z) => ({ inputs: [z], attrs: none })),
+    { inputs: [[1, 3, 4, 8]], attrs: { activation: 'clip', min: -1, max: 0.5 } },
+    { inputs: [[1, 3, 4, 16], [4]], attrs: { activation: 'leakyRelu', alpha: 0.2 } },
+  ],
+  deinterleave: table(phases, ([N, H, W, K]) => ({
+    inputs: [[N, 2 * (H - 1), 2 * (W - 1), K / 4]],
+    attrs: {},
   })),
   tileConcat: table(tiled, ([x, B]) => ({ inputs: [x, [x[0], 1, 1, B]], attrs: {} })),
   slice: table(pieces, ([shape, axis, start, size]) => ({ inputs: [shape], attrs: { axis, start, size } })),

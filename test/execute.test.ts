@@ -66,31 +66,44 @@ describe('a plan', () => {
     expect(await looking.run(['y'])).toEqual([f32(10, 20, 30, 40)])
   })
 
-  it('transforms weights once, and anew when they were set or another plan has changed them', async () => {
-    const shape = [3, 3, 64, 64]
-    const graph = new Graph()
-    const x = graph.input('x', [1, 12, 12, 64])
-    graph.output('y', graph.op('conv2d', [x, graph.variable('w', shape)], conv2dDefaults))
-    const doubling = new Graph()
-    const twice = doubling.op('scale', [doubling.variable('w', shape)], { factor: 2 })
-    doubling.op('lerp', [doubling.variable('w', shape), twice, doubling.constant(f32(1), [1])], {})
-    const variables = new Variables(gpu())
-    const ones = new Float32Array(9 * 64 * 64).fill(1)
-    variables.set('w', ones)
-    const [executor, other] = [await prepare(graph, variables), await prepare(doubling, variables)]
-    expect(executor.plan.preparation.map(({ dispatch }) => dispatch.shader)).toEqual(['winograd_weight'])
-    expect(executor.plan.steps.map(({ dispatch }) => dispatch.shader)).not.toContain('winograd_weight')
-    const inTheMiddle = async (run: 'run' | 'runChecked' = 'run') => {
-      executor.upload('x', new Float32Array(12 * 12 * 64).fill(1))
-      const [y] = await executor[run](['y'])
-      return Math.round(y![(4 * 12 + 4) * 64]!)
-    }
-    expect([await inTheMiddle(), await inTheMiddle()]).toEqual([576, 576])
-    await other.run()
-    expect([await inTheMiddle(), await inTheMiddle('runChecked')]).toEqual([1152, 1152])
-    variables.set('w', ones)
-    expect([await inTheMiddle('runChecked'), await inTheMiddle()]).toEqual([576, 576])
-  })
+  it.each<[string, (graph: Graph, x: Tensor, w: Tensor) => Tensor]>([
+    ['winograd_weight', (graph, x, w) => graph.op('conv2d', [x, w], conv2dDefaults)],
+    [
+      'phase_weight',
+      (graph, x, w) => {
+        const phases = graph.op('phaseWeight', [w], {})
+        const z = graph.op('conv2d', [x, phases], { ...conv2dDefaults, padding: [1, 1, 1, 1] })
+        return graph.op('interleave', [z], { activation: 'none' })
+      },
+    ],
+  ])(
+    'transforms weights once, and anew when they were set or another plan has changed them: %s',
+    async (shader, convolve) => {
+      const shape = [3, 3, 64, 64]
+      const graph = new Graph()
+      const x = graph.input('x', [1, 12, 12, 64])
+      graph.output('y', convolve(graph, x, graph.variable('w', shape)))
+      const doubling = new Graph()
+      const twice = doubling.op('scale', [doubling.variable('w', shape)], { factor: 2 })
+      doubling.op('lerp', [doubling.variable('w', shape), twice, doubling.constant(f32(1), [1])], {})
+      const variables = new Variables(gpu())
+      const ones = new Float32Array(9 * 64 * 64).fill(1)
+      variables.set('w', ones)
+      const [executor, other] = [await prepare(graph, variables), await prepare(doubling, variables)]
+      expect(executor.plan.preparation.map(({ dispatch }) => dispatch.shader)).toEqual([shader])
+      expect(executor.plan.steps.map(({ dispatch }) => dispatch.shader)).not.toContain(shader)
+      const inTheMiddle = async (run: 'run' | 'runChecked' = 'run') => {
+        executor.upload('x', new Float32Array(12 * 12 * 64).fill(1))
+        const [y] = await executor[run](['y'])
+        return Math.round(y![(4 * 12 + 4) * 64]!)
+      }
+      expect([await inTheMiddle(), await inTheMiddle()]).toEqual([576, 576])
+      await other.run()
+      expect([await inTheMiddle(), await inTheMiddle('runChecked')]).toEqual([1152, 1152])
+      variables.set('w', ones)
+      expect([await inTheMiddle('runChecked'), await inTheMiddle()]).toEqual([576, 576])
+    },
+  )
 
   it('lets a second run start before the first is read, and each reads its own values', async () => {
     const graph = new Graph()

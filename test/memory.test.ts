@@ -41,7 +41,12 @@ class SymbolicMachine {
       if (origin.kind === 'variable') this.#write(this.#wholeVariable(tensor, origin.name), tensor)
     }
     for (const { place, data } of plan.constants) this.#write(place, this.#constantOf(data))
-    for (const { dispatch, places } of plan.preparation) {
+    for (const { node, dispatch, places } of plan.preparation) {
+      for (const [i, ref] of dispatch.bindings.entries()) {
+        if (ref.from !== 'output') continue
+        this.#ids.set(node.outputs[ref.index]!, this.#fresh(node.outputs[ref.index]!))
+        this.#write(places[i]!, node.outputs[ref.index]!)
+      }
       for (const place of places.filter((_, i) => dispatch.bindings[i]!.from === 'scratch')) {
         const ids = this.#at(place).map(() => this.#nextId++)
         this.#at(place).set(ids)
@@ -53,6 +58,7 @@ class SymbolicMachine {
   run(): void {
     for (const node of this.graph.nodes) {
       const steps = this.plan.steps.filter((step) => step.node.id === node.id)
+      if (!steps.length && this.plan.preparation.some((step) => step.node.id === node.id)) continue
       for (const { dispatch, places } of steps) {
         for (const [i, ref] of dispatch.bindings.entries()) {
           if (ref.from === 'input') this.#expect(places[i]!, node.inputs[ref.index]!, node.label)
@@ -71,6 +77,11 @@ class SymbolicMachine {
     }
     for (const [name, tensor] of this.graph.outputs) {
       this.#expect(this.plan.outputs.get(name)!, tensor, `graph output ${name}`)
+    }
+    for (const { node } of this.plan.preparation) {
+      const kept = this.plan.steps.some((step) => step.node.id === node.id) ? [] : node.outputs
+      for (const [i, tensor] of kept.entries())
+        this.#expect(this.plan.nodeOutputs.get(node.id)![i]!, tensor, 'the next run')
     }
   }
 
@@ -260,6 +271,21 @@ describe('what only weights go into', () => {
     expect(prepared(plan)).toEqual(['winograd_weight', 'winograd_weight'])
     const machine = new SymbolicMachine(graph, plan)
     machine.run()
+    expectNoReadWriteClash(plan)
+  })
+
+  it('is kept as well where it is a tensor of the graph', () => {
+    const graph = new Graph()
+    let x = graph.input('x', [1, 12, 12, 8])
+    for (const name of ['v', 'w']) {
+      const phases = graph.op('phaseWeight', [graph.variable(name, [3, 3, 8, 8])], {})
+      const z = graph.op('conv2d', [x, phases], { ...CONV, padding: [1, 1, 1, 1] })
+      x = graph.op('interleave', [z], { activation: 'none' })
+    }
+    graph.output('y', x)
+    const plan = compiled(graph)
+    expect(prepared(plan)).toEqual(['phase_weight', 'phase_weight'])
+    new SymbolicMachine(graph, plan).run()
     expectNoReadWriteClash(plan)
   })
 

@@ -25,7 +25,7 @@ describe('the network', () => {
     expect(count).toBe(6_575_074)
   })
 
-  it('needs 7.35 GMAC forward at 224 × 224, 0.2 less than with the class vector at every pixel', () => {
+  it('needs 7.22 GMAC forward at 224 × 224: not the class vector at every pixel, decoder.conv4 at the low resolution', () => {
     const graph = new Graph()
     buildColorizer(graph, { classes: 1000, width: 1 }, { batch: 1, height: 224, width: 224 }, 'infer')
     const products = graph.nodes
@@ -34,7 +34,7 @@ describe('the network', () => {
         const [R, S, C] = graph.shape(node.inputs[1]!)
         return elems(graph.spec(node.outputs[0]!)) * R! * S! * C!
       })
-    expect(products.reduce((a, b) => a + b, 0) / 1e9).toBeCloseTo(7.349, 3)
+    expect(products.reduce((a, b) => a + b, 0) / 1e9).toBeCloseTo(7.224, 3)
   })
 
   it('paints a* and b* for every pixel, at any size that is a multiple of 8', () => {

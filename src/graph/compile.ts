@@ -227,6 +227,12 @@ function planMemory(
   const add = (key: Tensor | string, { bytes, first, last }: Item) =>
     itemOf.set(key, items.push({ bytes, first, last, clashes: new Set() }) - 1)
 
+  const preparedOutputs = new Set<Tensor>(
+    nodes.flatMap((node) => {
+      const work = dispatches.get(node.id)!
+      return work.length && work.every((dispatch) => prepares(node, dispatch)) ? node.outputs : []
+    }),
+  )
   const lives = lifetimes(graph, nodes, aliases, half)
   for (const tensor of graph.tensors()) {
     const { kind } = graph.origin(tensor)
@@ -234,7 +240,7 @@ function planMemory(
     const bytes = storageBytes(elems(graph.spec(tensor)), half.has(tensor))
     const life = lives.get(tensor)
     if (kind === 'input') add(tensor, { bytes, first: UPLOAD, last: life?.last ?? UPLOAD })
-    else if (kind === 'constant' && life)
+    else if ((kind === 'constant' || preparedOutputs.has(tensor)) && life)
       add(tensor, { bytes, first: UPLOAD, last: Number.POSITIVE_INFINITY })
     else if (life) add(tensor, life)
   }

@@ -9,6 +9,7 @@ import { conv2dGradInput } from './conv2dGradInput.ts'
 import { conv2dGradWeight } from './conv2dGradWeight.ts'
 import { crossEntropy, crossEntropyGrad } from './crossEntropy.ts'
 import { encodeBins } from './encodeBins.ts'
+import { deinterleave, interleave } from './interleave.ts'
 import { leakyRelu } from './leakyRelu.ts'
 import { lerp } from './lerp.ts'
 import { lossScaling } from './lossScaling.ts'
@@ -17,6 +18,7 @@ import { mse, mseGrad } from './mse.ts'
 import type { AnyOp, Op } from './op.ts'
 import { pack } from './pack.ts'
 import { pad } from './pad.ts'
+import { phaseWeight, phaseWeightGrad } from './phaseWeight.ts'
 import { pool2d } from './pool2d.ts'
 import { reduce } from './reduce.ts'
 import { relu, reluGrad } from './relu.ts'
@@ -51,6 +53,10 @@ export const ops = {
   pool2d,
   upsample,
   upsampleGrad,
+  phaseWeight,
+  phaseWeightGrad,
+  interleave,
+  deinterleave,
   resize,
   tileConcat,
   slice,

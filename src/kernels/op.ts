@@ -39,7 +39,10 @@ export interface Dispatch {
   /** Bindings 1, 2, … in order. */
   readonly bindings: readonly Ref[]
   readonly workgroups: readonly [number, number, number]
-  /** Fills scratch that no other dispatch writes: while the inputs that it reads stay as they are, once is enough. */
+  /**
+   * Fills scratch that no other dispatch writes, or the output of a node that is nothing but this: while the inputs that it reads
+   * stay as they are, once is enough.
+   */
   readonly isPreparation?: boolean
   /** Set by the planner: the bindings, from 0 on, that hold float16. */
   readonly half?: readonly number[]

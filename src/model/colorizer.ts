@@ -5,6 +5,7 @@ import { BIN_CENTRES } from './bins.ts'
 import { type Architecture, type ConvLayer, layersOf } from './layers.ts'
 import { type Arena, layoutOf } from './layout.ts'
 import { meanOverBins } from './losses.ts'
+import { convolveUpsampled } from './upsampled.ts'
 
 /** Batch norm's ε and its momentum on the old value (Keras' defaults, which the report used). */
 const EPSILON = 1e-3
@@ -57,15 +58,14 @@ export function buildColorizer(
       : new Map<string, Tensor>()
   const batchStatistics = new Map<string, Tensor>()
   const layers = layersOf(architecture)
+  const behindUpsampling = layers.decoder.filter((_, i) => layers.decoder[i - 1]?.after.includes('upsample'))
 
   const run = (x: Tensor, layer: ConvLayer): Tensor =>
     graph.scope(layer.name, () => {
-      let y = convolve(graph, parameters, x, layer, 'relu')
+      const y = convolve(graph, parameters, x, layer, 'relu', behindUpsampling.includes(layer))
       // the network normalises behind the upsampling; that repeats every value equally often, so statistics, results and
       // gradients are the same before it, for a quarter of the values
-      if (layer.norm) y = normalize(graph, parameters, statistics, batchStatistics, y, layer.norm)
-      if (layer.after.includes('upsample')) y = graph.op('upsample', [y], { factor: 2 })
-      return y
+      return layer.norm ? normalize(graph, parameters, statistics, batchStatistics, y, layer.norm) : y
     })
 
   const L = graph.input('L', [batch, height, width, 1])
@@ -117,8 +117,10 @@ function convolve(
   x: Tensor,
   layer: ConvLayer,
   activation: 'relu' | 'none',
+  isUpsampled = false,
 ): Tensor {
-  const inputs = [x, parameters.get(`${layer.name}.weight`)!, parameters.get(`${layer.name}.bias`)!]
+  const inputs = [x, parameters.get(`${layer.name}.weight`)!, parameters.get(`${layer.name}.bias`)!] as const
+  if (isUpsampled) return convolveUpsampled(graph, inputs, { activation })
   return graph.op('conv2d', inputs, { ...conv2dDefaults, stride: [layer.stride, layer.stride], activation })
 }
 
