@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type CandidateRow, CandidateTimer } from '../bench/measurements/candidates.ts'
 import { formatMeasurements, type Measurements } from '../bench/measurements/document.ts'
 import { cpuTime, machineOf } from '../bench/measurements/machine.ts'
+import { layersBehindUpsampling, timePhases } from '../bench/measurements/phases.ts'
 import { type PlanRow, plansOf, timePlans } from '../bench/measurements/plans.ts'
 import { takeTurns } from '../bench/measurements/turns.ts'
 import { rooflineOf } from '../bench/roofline.ts'
@@ -12,6 +13,8 @@ import { Timer } from '../src/graph/timer.ts'
 import { conv2dDefaults } from '../src/kernels/conv2d.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import { PORTABLE, type Traits } from '../src/kernels/op.ts'
+import { layersOf } from '../src/model/layers.ts'
+import type { Terminal } from '../src/terminal.ts'
 import { useGpu } from './harness.ts'
 
 const LLVMPIPE: Traits = { ...PORTABLE, subgroupLanes: 8 }
@@ -158,6 +161,31 @@ describe('on the adapter', () => {
   })
 })
 
+describe('phases', () => {
+  const gpu = useGpu()
+  const small = { width: 0.1, size: 16, batch: 1 }
+
+  test('are those of every layer behind an upsampling', () => {
+    const { decoder } = layersOf({ classes: 10, width: 1 })
+    const behind = decoder.slice(0, -1).filter((_, i) => decoder[i - 1]?.after.includes('upsample'))
+    expect(layersBehindUpsampling({ width: 1 })).toEqual(behind)
+  })
+
+  test('are timed against the layer as it is written, forward and with gradients, and leave no buffer behind', async () => {
+    const timer = new Timer(gpu(), cpuTime)
+    const terminal = { progress() {}, say() {}, warn() {} } as unknown as Terminal
+    const rows = await timePhases({ gpu: gpu(), timer, terminal }, small, 0)
+    timer.destroy()
+    expect(rows.map(({ shape }) => shape)).toEqual(['1×2×2×13 → 4×4×6', '1×4×4×6 → 8×8×3'])
+    for (const { forward, training } of rows)
+      for (const times of [forward, training])
+        expect(Math.min(times.written, times.phases)).toBeGreaterThan(0)
+    const text = formatMeasurements({ ...measurements([]), phases: [{ size: small, rows }] })
+    expect(text).toContain('1×4×4×6 → 8×8×3 | 2.0 |')
+    expect(gpu().pool.created).toBe(0)
+  })
+})
+
 /** A document with these rows, and little else. */
 function measurements(rows: readonly CandidateRow[]): Measurements {
   const adapter = { name: 'some adapter', driver: 'some driver', vendor: '', architecture: '', features: [] }
@@ -177,6 +205,7 @@ function measurements(rows: readonly CandidateRow[]): Measurements {
     ...{ date: head.date, command: 'npm run bench:report', plans: [], peers: null },
     clocks: { convolutions: 'cpu', plans: 'cpu' },
     convolutions: [{ size, rows }],
+    phases: [],
     roofline: { ...head, ...rooflineOf([], [], peaks, PORTABLE) },
   }
 }

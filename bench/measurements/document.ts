@@ -5,6 +5,7 @@ import { formatRoofline, KINDS, type Kind, layerNames, type Roofline } from '../
 import type { Size } from '../workload.ts'
 import type { CandidateRow } from './candidates.ts'
 import type { Machine } from './machine.ts'
+import type { PhaseRow } from './phases.ts'
 import { type PlanRow, WAYS } from './plans.ts'
 
 /** All that `bench:report` measures. */
@@ -17,6 +18,7 @@ export interface Measurements {
   readonly clocks: { readonly convolutions: Clock; readonly plans: Clock }
   readonly plans: readonly PlanRow[]
   readonly convolutions: readonly { readonly size: Size; readonly rows: readonly CandidateRow[] }[]
+  readonly phases: readonly { readonly size: Size; readonly rows: readonly PhaseRow[] }[]
   readonly roofline: Roofline
   /** What `bench:peers` printed. */
   readonly peers: string | null
@@ -32,11 +34,12 @@ const HEADINGS: Readonly<Record<Kind, string>> = {
 
 /** The whole document, in Markdown. */
 export function formatMeasurements(measured: Measurements): string {
-  const { plans, convolutions, roofline, clocks, peers } = measured
+  const { plans, convolutions, phases, roofline, clocks, peers } = measured
   return [
     ...heading(measured),
     ...plansSection(plans, clocks.plans),
     ...convolutions.flatMap(({ size, rows }) => convolutionsSection(size, rows, clocks.convolutions)),
+    ...phasesSection(phases, clocks.convolutions),
     ...rooflineSection(roofline),
     ...(peers === null ? [] : ['## Against the peers', '', ...fenced(peers)]),
   ].join('\n')
@@ -143,6 +146,33 @@ function candidateTable(kind: Kind, rows: readonly CandidateRow[]): string[] {
   ])
   const headings = ['layer', 'of', 'GFLOP', ...names, 'faster']
   return [`### ${HEADINGS[kind]}`, '', ...table(headings, cells, 2), '']
+}
+
+function phasesSection(phases: Measurements['phases'], clock: Clock): string[] {
+  const compared = ({ written, phases }: PhaseRow['forward']) => [
+    `${short(written)} → ${short(phases)}`,
+    (written / phases).toFixed(2),
+  ]
+  const rows = phases.flatMap(({ size, rows }) =>
+    rows.map(({ layer, shape, breadth, forward, training }) => [
+      `${layer}, ${formatSize(size)}`,
+      shape,
+      breadth.toFixed(1),
+      ...compared(forward),
+      ...compared(training),
+    ]),
+  )
+  const ms = clock === 'cpu' ? 'CPU ms' : 'ms'
+  return [
+    '## Phases',
+    '',
+    'A convolution behind an upsampling as it is written (upsampled, then convolved) and as phases (at the low resolution, then put',
+    'together), with bias, ReLU and the transform of the weight; forward, and with the gradients to image, weight and bias of a mean',
+    'square. Medians of both taking turns, and how many times as fast phases are.',
+    '',
+    ...table(['layer', 'of', 'C·K ⁄ (C + K)', `forward, ${ms}`, '', `and gradients, ${ms}`, ''], rows),
+    '',
+  ]
 }
 
 function rooflineSection(roofline: Roofline): string[] {

@@ -21,6 +21,7 @@ import { type CandidateRow, CandidateTimer } from './candidates.ts'
 import { formatMeasurements, type Measurements, ROOFLINE_FILE } from './document.ts'
 import { cpuTime, machineOf } from './machine.ts'
 import { peersTable } from './peers.ts'
+import { type PhaseRow, timePhases } from './phases.ts'
 import { type PlanRow, timePlans, WORKS } from './plans.ts'
 
 const FILE = 'measurements.md'
@@ -74,13 +75,18 @@ async function measure({ adapter, seconds }: Options, terminal: Terminal): Promi
     const sizes = sizesFor(gpu)
     const { timed, peaks } = await measureConvolutions({ gpu, timer, terminal }, sizes, seconds)
     const clock = isSoftware ? 'cpu' : 'wall'
+    const phases: { size: Size; rows: PhaseRow[] }[] = []
+    for (const size of sizes) {
+      terminal.progress(`phases: ${formatSize(size)}`)
+      phases.push({ size, rows: await timePhases({ gpu, timer, terminal }, size, seconds) })
+    }
     const plans = await measurePlans(gpu, sizes, PLAN_SHARE * seconds, clock, terminal)
     const of = (size: Size) => timed.filter((one) => one.size === size)
     const convolutions = of(FULL).map(({ convolution }) => convolution)
     const times = of(FULL).map(({ row: { kernel, milliseconds } }) => milliseconds[kernel]!)
     const head = { adapter: gpu.adapterName, date, clock: timer.clock, size: FULL, tuned: 0 }
     return {
-      ...{ machine, date, plans },
+      ...{ machine, date, plans, phases },
       clocks: { convolutions: timer.clock, plans: clock },
       convolutions: sizes.map((size) => ({ size, rows: of(size).map(({ row }) => row) })),
       roofline: { ...head, ...rooflineOf(convolutions, times, peaks, { ...gpu.traits, matrices: null }) },
