@@ -1,7 +1,7 @@
 // The matrix product of a file that says what is multiplied, with the functions that lib/gemm_blocked lists, by the subgroups'
 // matrices (tensor cores): both operands are rounded to float16, the sums are float32.
 // One workgroup: LANES lanes in subgroups of SUBGROUP, a tile of HEIGHT rows × WIDTH vec4s. DEPTH terms at a time lie in
-// workgroup memory; what lies beyond the last term is 0. One subgroup: DOWN × ACROSS matrices of TILE_M × TILE_N sums; the
+// workgroup memory; beyond the last term the rows are 0. One subgroup: DOWN × ACROSS matrices of TILE_M × TILE_N sums; the
 // subgroups of a workgroup stand in SUBGROUPS_Y rows.
 
 enable f16;
@@ -62,8 +62,7 @@ fn product(group: vec3u, index: u32, subgroup: u32, lane: u32) {
       let l = first_l + i / WIDTH;
       let column = vec4h(right(min(l, range.y - 1u), min(first_n4 + i % WIDTH, size.y - 1u)));
       let at = i / WIDTH * COLUMN_PITCH + i % WIDTH * 4u;
-      // 0 · infinity would not be 0
-      for (var k = 0u; k < 4u; k++) { columns[at + k] = select(0.0h, column[k], l < range.y); }
+      for (var k = 0u; k < 4u; k++) { columns[at + k] = column[k]; }
     }
     workgroupBarrier();
     for (var term = 0u; term < DEPTH; term += TILE_K) {
