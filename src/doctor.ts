@@ -5,6 +5,7 @@ import { UserError } from './errors.ts'
 import { type AdapterSummary, adapterSummary, listAdapters, openGpu } from './io/dawn.ts'
 import { choicesOf, type FoundTuning, formatPrecision, type Measured, readTuning } from './io/tuning.ts'
 import { readWeights } from './io/weights.ts'
+import type { SubgroupMatrices } from './kernels/op.ts'
 
 export interface DoctorReport {
   readonly version: string
@@ -17,6 +18,8 @@ export interface DoctorReport {
   readonly adapter: AdapterSummary | null
   /** What the adapter lacks of the features that are used where they are there; nothing needs them. */
   readonly missingFeatures: readonly string[]
+  /** What its subgroups multiply with `--subgroup-matrices`; null when they have no matrices that fit. */
+  readonly subgroupMatrices: SubgroupMatrices | null
   /** Names of all adapters, for `--adapter`. */
   readonly adapters: readonly string[]
   /** The measured choice of kernels for it; null when there is no adapter. */
@@ -58,6 +61,7 @@ export async function doctor({ adapter }: { adapter?: string | undefined } = {})
     memoryBytes: totalmem(),
     adapter: found.adapter,
     missingFeatures: found.adapter ? FEATURES.filter((name) => !found.adapter!.features.includes(name)) : [],
+    subgroupMatrices: found.subgroupMatrices,
     tuning: found.tuning && summaryOf(found.tuning),
     adapters: await listAdapters().catch(() => []),
     weights,
@@ -67,19 +71,23 @@ export async function doctor({ adapter }: { adapter?: string | undefined } = {})
 
 interface Examined {
   readonly adapter: AdapterSummary | null
+  readonly subgroupMatrices: SubgroupMatrices | null
   readonly tuning: FoundTuning | null
   readonly problems: string[]
 }
 
 async function examineAdapter(name?: string): Promise<Examined> {
   try {
-    const gpu = await openGpu({ adapter: name })
-    const found = { adapter: adapterSummary(gpu), tuning: readTuning(gpu) }
+    const gpu = await openGpu({ adapter: name, subgroupMatrices: true })
+    const found = {
+      ...{ adapter: adapterSummary(gpu), subgroupMatrices: gpu.matrices },
+      tuning: readTuning(gpu),
+    }
     gpu.destroy()
     return { ...found, problems: found.tuning.problem === null ? [] : [found.tuning.problem] }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    return { adapter: null, tuning: null, problems: [error.message] }
+    return { adapter: null, subgroupMatrices: null, tuning: null, problems: [error.message] }
   }
 }
 
@@ -115,6 +123,7 @@ export function formatDoctor(report: DoctorReport): string {
     ['machine', `${platform}, ${cpus} CPUs, ${size(memoryBytes)}`],
     ...(adapter ? adapterRows(adapter, report.missingFeatures) : [['adapter', 'none'] as [string, string]]),
   ]
+  if (adapter) rows.push(['for --subgroup-matrices', describeMatrices(report.subgroupMatrices)])
   if (adapters.length) rows.push(['for --adapter', adapters.join('; ')])
   if (report.tuning) rows.push(['tuning', describeTuning(report.tuning)])
   rows.push(['weights', weights.map(({ file }) => file).join(', ') || 'none'])
@@ -125,6 +134,9 @@ export function formatDoctor(report: DoctorReport): string {
     : 'All is well.'
   return `${table}\n\n${verdict}`
 }
+
+const describeMatrices = (matrices: SubgroupMatrices | null) =>
+  matrices ? `float16, ${matrices.M}×${matrices.K} times ${matrices.K}×${matrices.N}` : 'none'
 
 function describeTuning({ file, date, measured, changed, precision }: TuningSummary): string {
   if (date === null) return 'none: "colorizer tune" (npm run tune) measures which kernels are fastest here'

@@ -9,6 +9,7 @@ const nothing: DoctorReport = {
   memoryBytes: 8 * 2 ** 30,
   adapter: null,
   missingFeatures: [],
+  subgroupMatrices: null,
   tuning: null,
   adapters: [],
   weights: [],
@@ -26,6 +27,9 @@ test('finds the adapter that the commands use, with its limits', async () => {
   ])
   expect(report.adapters.length).toBeGreaterThan(0)
   expect(formatDoctor(report)).toContain(report.adapter!.name)
+  expect(formatDoctor({ ...report, subgroupMatrices: null })).toMatch(/^for --subgroup-matrices +none$/m)
+  const subgroupMatrices = { M: 16, N: 8, K: 4, lanes: 32 }
+  expect(formatDoctor({ ...report, subgroupMatrices })).toMatch(/-matrices +float16, 16×4 times 4×8$/m)
 })
 
 test('an adapter that is not there is a problem with its remedy, not an exception', async () => {
