@@ -12,11 +12,18 @@ const BORDERS = [
 ]
 const BORDER_ROWS = 4
 
-/** Of gradients each sequence of kernels once: float16 is in their loads and stores, and all else has all rows in float32. */
-function fewOf(name: string, variants: readonly Row[]): readonly Row[] {
-  if (!name.endsWith('Grad') && !name.startsWith('conv2dGrad')) return variants
+/** Each sequence of kernels once. */
+function fewOf(variants: readonly Row[]): Row[] {
   const kernels = (row: Row) => dispatchesOf(row).map(({ shader }) => shader)
   return [...new Map(variants.toReversed().map((row) => [kernels(row).join(), row])).values()]
+}
+
+/** Of gradients and of GPUs' kernels few: float16 is in their loads and stores, and all else has all rows in float32. */
+function variantsFor(name: string, rows: readonly Row[]): Row[] {
+  const all = rows.flatMap(variantsOf)
+  if (name.endsWith('Grad') || name.startsWith('conv2dGrad')) return fewOf(all)
+  const isForGpus = ({ title }: Row) => title.startsWith('GPU ')
+  return [...all.filter((row) => !isForGpus(row)), ...fewOf(all.filter(isForGpus))]
 }
 
 const names = opNames.filter((name) => rowsOf(name)[0]!.op.half)
@@ -26,9 +33,9 @@ describe.each(names)('%s with float16 in memory', (name) => {
   const borders = rows
     .slice(0, BORDER_ROWS)
     .flatMap((row) =>
-      BORDERS.flatMap((half) => fewOf(name, variantsOf(row)).map((variant) => inHalf(variant, half))),
+      BORDERS.flatMap((half) => variantsFor(name, [row]).map((variant) => inHalf(variant, half))),
     )
-  const all = fewOf(name, rows.flatMap(variantsOf)).map((variant) => inHalf(variant, HALF))
+  const all = variantsFor(name, rows).map((variant) => inHalf(variant, HALF))
   it.for([...all, ...borders])('equals its reference: $title', async (row, { skip }) => {
     skip(!gpu().has('shader-f16'), 'the adapter has no 16-bit floats')
     skip(!runsOn(gpu(), row), 'the adapter has no subgroups of 8 lanes')

@@ -110,7 +110,8 @@ function variantsOn(adapters: Readonly<Record<string, Traits>>, row: Row): Row[]
   if (!candidates) return [row]
   const variants = new Map<string, Row>()
   for (const [adapter, traits] of Object.entries(adapters)) {
-    for (const { name, dispatches } of candidates(row.specs, slicedOutputs(row), row.attrs, traits)) {
+    const ways = candidates(row.specs, slicedOutputs(row), row.attrs, traits)
+    for (const { name, dispatches } of traits.isSoftware || isPlain(row) ? ways : ways.slice(0, 1)) {
       const key = JSON.stringify(dispatches)
       const title = `${adapter}${name} ${row.title}`
       if (!variants.has(key)) variants.set(key, { ...row, dispatches, title })
@@ -140,6 +141,13 @@ export const dispatchesOf = (row: Row): readonly Dispatch[] =>
 
 const slicedOutputs = (row: Row): Spec[] =>
   outputSpecs(row).map((spec, i) => (row.slice && i === 0 ? { ...spec, slice: row.slice } : spec))
+
+/**
+ * No bias, residual or activation. Rows with them go through the first of a GPU's ways only: what they need is the same text in all
+ * of them, and each combination costs llvmpipe a second of compiling.
+ */
+const isPlain = ({ specs, attrs }: Row) =>
+  specs.length === 2 && ((attrs as { activation?: string }).activation ?? 'none') === 'none'
 
 /** The row by the subgroups' matrices of an adapter, if that is a way to compute it. */
 export const byMatrices = (row: Row, matrices: SubgroupMatrices): Row[] =>
