@@ -111,7 +111,8 @@ function variantsOn(adapters: Readonly<Record<string, Traits>>, row: Row): Row[]
   const variants = new Map<string, Row>()
   for (const [adapter, traits] of Object.entries(adapters)) {
     const ways = candidates(row.specs, slicedOutputs(row), row.attrs, traits)
-    for (const { name, dispatches } of traits.isSoftware || isPlain(row) ? ways : ways.slice(0, 1)) {
+    const isFew = !traits.isSoftware && !isPlain(row)
+    for (const { name, dispatches } of isFew ? ways.slice(0, row.specs.length === 4 ? 1 : 0) : ways) {
       const key = JSON.stringify(dispatches)
       const title = `${adapter}${name} ${row.title}`
       if (!variants.has(key)) variants.set(key, { ...row, dispatches, title })
@@ -143,8 +144,8 @@ const slicedOutputs = (row: Row): Spec[] =>
   outputSpecs(row).map((spec, i) => (row.slice && i === 0 ? { ...spec, slice: row.slice } : spec))
 
 /**
- * No bias, residual or activation. Rows with them go through the first of a GPU's ways only: what they need is the same text in all
- * of them, and each combination costs llvmpipe a second of compiling.
+ * No bias, residual or activation. Of the rows with them only those with a residual go through GPUs' ways, the first one: what they
+ * need is the same text in all of them, and each combination costs llvmpipe seconds of compiling.
  */
 const isPlain = ({ specs, attrs }: Row) =>
   specs.length === 2 && ((attrs as { activation?: string }).activation ?? 'none') === 'none'
