@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { compile } from '../src/graph/compile.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { openGpu } from '../src/io/dawn.ts'
@@ -24,7 +24,6 @@ async function openWithMatrices(): Promise<Gpu | null> {
 
 const gpu = await openWithMatrices()
 const matrices = gpu?.matrices ?? MATRICES
-beforeAll(() => gpu?.check())
 afterAll(() => gpu?.destroy())
 
 /** Of the same kernels the last row: emulated ones take seconds to compile. */

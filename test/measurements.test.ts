@@ -14,7 +14,6 @@ import { conv2dDefaults } from '../src/kernels/conv2d.ts'
 import type { Gpu } from '../src/kernels/gpu.ts'
 import { PORTABLE, type Traits } from '../src/kernels/op.ts'
 import { layersOf } from '../src/model/layers.ts'
-import type { Terminal } from '../src/terminal.ts'
 import { useGpu } from './harness.ts'
 
 const LLVMPIPE: Traits = { ...PORTABLE, subgroupLanes: 8 }
@@ -173,8 +172,7 @@ describe('phases', () => {
 
   test('are timed against the layer as it is written, forward and with gradients, and leave no buffer behind', async () => {
     const timer = new Timer(gpu(), cpuTime)
-    const terminal = { progress() {}, say() {}, warn() {} } as unknown as Terminal
-    const rows = await timePhases({ gpu: gpu(), timer, terminal }, small, 0)
+    const rows = await timePhases({ gpu: gpu(), timer }, small, 0)
     timer.destroy()
     expect(rows.map(({ shape }) => shape)).toEqual(['1×2×2×13 → 4×4×6', '1×4×4×6 → 8×8×3'])
     for (const { forward, training } of rows)

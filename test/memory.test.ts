@@ -1,9 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { ADAM } from '../src/autograd/adam.ts'
-import { backward } from '../src/autograd/backward.ts'
 import { BindingLimitError, compile, type Place, type Plan } from '../src/graph/compile.ts'
-import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { storageBytes } from '../src/graph/memory.ts'
 import { assignSlots } from '../src/graph/slots.ts'
@@ -14,7 +11,8 @@ import { elems, PORTABLE, type Tensor } from '../src/kernels/op.ts'
 import type { PackAttrs } from '../src/kernels/pack.ts'
 import type { ViewAttrs } from '../src/kernels/view.ts'
 import { inferenceGraph, trainingGraph } from '../src/model/training.ts'
-import { draw, seeded, useGpu } from './harness.ts'
+import { seeded } from './harness.ts'
+import { smallTraining } from './small-training.ts'
 
 const NO_LIMIT = Number.POSITIVE_INFINITY
 const compiled = (graph: Graph) => compile(graph, NO_LIMIT)
@@ -351,71 +349,6 @@ describe('a tensor above the binding limit', () => {
       'layer encoder.conv1: a tensor [1024×1024] needs 4.0 MiB, but the adapter binds at most 1.0 MiB at once',
     )
     compile(graph, 4 * 2 ** 20)
-  })
-})
-
-/** Convolution, batch norm, loss, gradients and running statistics: what a training step is made of. */
-function smallTraining(): Graph {
-  const graph = new Graph()
-  const x = graph.input('x', [2, 8, 8, 4])
-  const target = graph.input('target', [2, 8, 8, 4])
-  const weights = graph.variable('weights', [320])
-  const w = graph.op('view', [weights], { offset: 0, shape: [3, 3, 4, 4] })
-  const [gamma, beta] = [192, 256].map((offset) => graph.op('view', [weights], { offset, shape: [4] }))
-  const h = graph.op('conv2d', [x, w], { ...CONV, activation: 'relu' })
-  const [y, mean] = graph.all('batchNormTrain', [h, gamma!, beta!], { epsilon: 1e-3 })
-  const loss = graph.op('mse', [y!, target], {})
-  graph.output('loss', loss)
-  const grads = backward(graph, loss, [w, gamma!, beta!])
-  const all = graph.op('pack', grads, { offsets: [0, 192, 256], length: 320 })
-  graph.op('lerp', [graph.variable('statistics', [4]), mean!, graph.constant(Float32Array.of(0.1), [1])], {})
-  graph.op(
-    'adam',
-    [weights, all, graph.variable('m', [320]), graph.variable('v', [320]), graph.input('hyper', [4])],
-    ADAM,
-  )
-  return graph
-}
-
-describe('a training step', () => {
-  const gpu = useGpu()
-
-  it('creates no GPU object from the third step on', async () => {
-    const device = gpu()
-    const random = seeded('leak')
-    const variables = new Variables(device)
-    for (const name of ['weights', 'm', 'v']) variables.set(name, draw(320, 'unit', random))
-    variables.set('statistics', new Float32Array(4))
-    const executor = await Executor.create(
-      device,
-      compile(smallTraining(), device.device.limits.maxBufferSize),
-      variables,
-    )
-    const counts: number[][] = []
-    for (let step = 1; step <= 10; step++) {
-      for (const name of ['x', 'target']) executor.upload(name, draw(512, 'normal', random))
-      executor.upload('hyper', new Float32Array([1e-3, 1 - 0.9 ** step, 1 - 0.999 ** step, 0]))
-      await executor.run(['loss'])
-      counts.push([device.pool.created, device.objectsCreated])
-    }
-    for (const count of counts.slice(2)) expect(count).toEqual(counts[1])
-  })
-
-  it('gives its buffers back, so that the next plan of the same shapes creates none', async () => {
-    const device = gpu()
-    const graph = new Graph()
-    graph.output('y', graph.op('relu', [graph.input('x', [100])], {}))
-    const use = async () => {
-      const executor = await Executor.create(device, compiled(graph), new Variables(device))
-      executor.upload('x', new Float32Array(100))
-      await executor.run(['y'])
-      executor.destroy()
-      return device.pool.created
-    }
-    const first = await use()
-    expect(await use()).toBe(first)
-    device.pool.trim()
-    expect(device.pool.created).toBeLessThan(first)
   })
 })
 

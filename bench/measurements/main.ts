@@ -78,7 +78,7 @@ async function measure({ adapter, seconds }: Options, terminal: Terminal): Promi
     const phases: { size: Size; rows: PhaseRow[] }[] = []
     for (const size of sizes) {
       terminal.progress(`phases: ${formatSize(size)}`)
-      phases.push({ size, rows: await timePhases({ gpu, timer, terminal }, size, seconds) })
+      phases.push({ size, rows: await timePhases({ gpu, timer }, size, seconds) })
     }
     const plans = await measurePlans(gpu, sizes, PLAN_SHARE * seconds, clock, terminal)
     const of = (size: Size) => timed.filter((one) => one.size === size)

@@ -32,8 +32,10 @@ export interface PhaseRow {
 export const layersBehindUpsampling = ({ width }: Pick<Size, 'width'>): ConvLayer[] =>
   layersOf({ classes: CLASSES, width }).decoder.filter(({ name }) => name in REDUCED)
 
+type Clocked = Pick<Bench, 'gpu' | 'timer'>
+
 /** @param seconds about how long both ways of one piece of work may take turns */
-export async function timePhases(bench: Bench, size: Size, seconds: number): Promise<PhaseRow[]> {
+export async function timePhases(bench: Clocked, size: Size, seconds: number): Promise<PhaseRow[]> {
   const rows: PhaseRow[] = []
   for (const { name, inputs: C, outputs: K } of layersBehindUpsampling(size)) {
     const side = size.size / REDUCED[name]!
@@ -51,7 +53,7 @@ export async function timePhases(bench: Bench, size: Size, seconds: number): Pro
 }
 
 async function raceOf(
-  { gpu, timer }: Bench,
+  { gpu, timer }: Clocked,
   x: readonly number[],
   K: number,
   withGradients: boolean,

@@ -182,7 +182,7 @@ export function convolutions(
     blocked: blockedWays(sizes, traits, products),
     general: [general],
   }
-  const direct = directWays(ways, traits)
+  const direct = directWays(ways)
   const winograd = () => winogradConvolution(g, work, traits)
   return [
     ...matrixWays(sizes, traits, products),

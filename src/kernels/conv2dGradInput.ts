@@ -61,7 +61,7 @@ export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
       blocked: hasPlainTaps(g) ? blockedWays(productOf(g), traits, products) : [],
       general: [general],
     }
-    const direct = directWays(ways, traits)
+    const direct = directWays(ways)
     return [
       ...(hasPlainTaps(g) ? matrixWays(productOf(g), traits, products) : []),
       ...withWinograd('conv2dGradInput', g, attrs.groups, direct, () => winogradGradInput(g, traits)),
@@ -157,11 +157,11 @@ function subgroupKernel(g: ConvGeometry): Omit<Dispatch, 'bindings'> {
 const hasPlainTaps = (g: ConvGeometry) =>
   (g.strideH === 1 || g.dilationH === 1) && (g.strideW === 1 || g.dilationW === 1)
 
-/** For each phase of the strides a product. */
+/** For each phase of the strides a product; its terms are those of the phase that most taps reach. */
 function productOf(g: ConvGeometry) {
   const phases = g.strideH * g.strideW
   const M = g.N * ceilDiv(g.H, g.strideH) * ceilDiv(g.W, g.strideW)
-  const L = Math.floor(g.R / g.strideH) * Math.floor(g.S / g.strideW) * g.K
+  const L = ceilDiv(g.R, g.strideH) * ceilDiv(g.S, g.strideW) * g.K
   return { batches: phases, M, L, N: g.C }
 }
 

@@ -69,7 +69,7 @@ export const conv2dGradWeight: Op<Conv2dGradWeightAttrs> = {
       blocked: blockedWays(productOf(g), traits, products),
       general: [general],
     }
-    const direct = directWays(ways, traits)
+    const direct = directWays(ways)
     return [
       ...matrixWays(productOf(g), traits, products),
       ...withWinograd('conv2dGradWeight', g, attrs.groups, direct, () => winogradGradWeight(g, traits)),

@@ -1,4 +1,4 @@
-import { type Candidate, ceilDiv, type Dispatch, fitsGrid, type Traits } from './op.ts'
+import { type Candidate, ceilDiv, type Dispatch, fitsGrid, type SubgroupMatrices, type Traits } from './op.ts'
 
 /**
  * Matrix products, and convolutions as such products, in blocks that lie in workgroup memory: the way of GPUs, which have many
@@ -84,20 +84,22 @@ export function unsplitKernel(sizes: ProductSizes, { isSoftware }: Traits): Prod
   return isSoftware || hasEnough(sizes, large) ? large : smallBlock(sizes)
 }
 
-/** All ways to compute a product in blocks, that of `blockedKernel` first. */
+/**
+ * All ways to compute a product in blocks, that of `blockedKernel` first. None on a CPU: it has few lanes and no memory of
+ * workgroups, so that filling blocks costs it more than it saves (`docs/performance.md`).
+ */
 export function blockedWays(sizes: ProductSizes, traits: Traits, dispatches: Dispatches): Candidate[] {
+  if (traits.isSoftware) return []
   const keyOf = (kernel: ProductKernel) => JSON.stringify(kernel)
-  const distinct = new Map(
-    blockings(sizes)
-      .toReversed()
-      .map((way) => [keyOf(way[1]), way]),
+  const ways = new Map<string, Candidate>()
+  for (const [name, kernel] of blockings(sizes)) {
+    const key = keyOf(kernel)
+    if (!ways.has(key)) ways.set(key, { name, dispatches: dispatches(kernel) })
+  }
+  const usual = ways.get(keyOf(blockedKernel(sizes, traits)))!
+  return [usual, ...[...ways.values()].filter((way) => way !== usual)].filter((way) =>
+    way.dispatches.every(fitsGrid),
   )
-  const usual = keyOf(blockedKernel(sizes, traits))
-  return [...distinct.values()]
-    .reverse()
-    .sort((a, b) => Number(keyOf(b[1]) === usual) - Number(keyOf(a[1]) === usual))
-    .map(([name, kernel]) => ({ name, dispatches: dispatches(kernel) }))
-    .filter((way) => way.dispatches.every(fitsGrid))
 }
 
 /** Rows and columns of a block of `gemm_matrix`, its terms at a time, and its lanes. */
@@ -107,9 +109,7 @@ const MATRIX_LANES = 128
 /** By the subgroups' matrices, where the adapter has them and the product fills them. */
 export function matrixWays(sizes: ProductSizes, { matrices }: Traits, dispatches: Dispatches): Candidate[] {
   if (!matrices || sizes.M < matrices.M || sizes.N < matrices.N || sizes.L < matrices.K) return []
-  const subgroups = MATRIX_LANES / matrices.lanes
-  // as square as can be
-  const SUBGROUPS_Y = 2 ** Math.floor(Math.log2(subgroups) / 2)
+  const [SUBGROUPS_Y] = subgroupsOf(matrices.lanes)
   const { M: TILE_M, N: TILE_N, K: TILE_K, lanes: SUBGROUP } = matrices
   const blocks = [ceilDiv(sizes.M, MATRIX_BLOCK.M), ceilDiv(sizes.N, MATRIX_BLOCK.N)] as const
   const constants = { TILE_M, TILE_N, TILE_K, SUBGROUP, SUBGROUPS_Y }
@@ -119,25 +119,27 @@ export function matrixWays(sizes: ProductSizes, { matrices }: Traits, dispatches
 }
 
 /** Whether `gemm_matrix` can be cut into matrices of that kind. */
-export function fitsMatrixBlock(kind: Readonly<Record<'M' | 'N' | 'K' | 'lanes', number>>): boolean {
-  const subgroups = MATRIX_LANES / kind.lanes
-  const down = 2 ** Math.floor(Math.log2(subgroups) / 2)
+export function fitsMatrixBlock({ M, N, K, lanes }: SubgroupMatrices): boolean {
+  const [down, across] = subgroupsOf(lanes)
+  const divides = (part: number, whole: number) => whole % part === 0
   return (
-    Number.isInteger(subgroups) &&
-    MATRIX_BLOCK.M % (kind.M * down) === 0 &&
-    MATRIX_BLOCK.N % (kind.N * (subgroups / down)) === 0 &&
-    MATRIX_BLOCK.K % kind.K === 0
+    divides(lanes, MATRIX_LANES) &&
+    divides(M * down, MATRIX_BLOCK.M) &&
+    divides(N * across, MATRIX_BLOCK.N) &&
+    divides(K, MATRIX_BLOCK.K)
   )
 }
 
-/**
- * The ways of a convolution besides Winograd's that suit the adapter: a CPU has few lanes and no memory of workgroups, so that
- * filling blocks costs it more than it saves (on llvmpipe `blocked` takes 1.6 times as long as `tiled`).
- */
-export function directWays(
-  ways: Readonly<Record<'subgroup' | 'tiled' | 'blocked' | 'general', Candidate[]>>,
-  { isSoftware }: Traits,
-): Candidate[] {
-  if (isSoftware) return [...ways.subgroup, ...ways.tiled, ...ways.general]
-  return [...(ways.blocked.length ? ways.blocked : ways.tiled), ...ways.general]
+/** Rows and columns that the subgroups of a workgroup stand in, as square as can be. */
+function subgroupsOf(lanes: number): [number, number] {
+  const down = 2 ** Math.floor(Math.log2(MATRIX_LANES / lanes) / 2)
+  return [down, MATRIX_LANES / lanes / down]
 }
+
+/** The ways of a convolution besides Winograd's that suit the adapter: in blocks where it takes them. */
+export const directWays = (
+  ways: Readonly<Record<'subgroup' | 'tiled' | 'blocked' | 'general', Candidate[]>>,
+): Candidate[] => [
+  ...(ways.blocked.length ? ways.blocked : [...ways.subgroup, ...ways.tiled]),
+  ...ways.general,
+]
