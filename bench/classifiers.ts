@@ -1,6 +1,6 @@
-import { medianRun } from '../src/graph/timer.ts'
+import type { Gpu } from '../src/device/gpu.ts'
+import { medianRun } from '../src/device/timer.ts'
 import { locate } from '../src/io/cache.ts'
-import type { Gpu } from '../src/kernels/gpu.ts'
 import { CLASSIFIERS } from '../src/model/classifier.ts'
 import type { Terminal } from '../src/terminal.ts'
 import { withRandomModel } from './inception-resnet-v2.ts'

@@ -1,14 +1,14 @@
 /** `npm run bench`: every kernel at the network's own shapes, held against what the adapter can do. */
 
 import { type Flags, wrong } from '../src/commands/command.ts'
+import type { Gpu } from '../src/device/gpu.ts'
+import { medianRun, Timer } from '../src/device/timer.ts'
 import { EXIT } from '../src/errors.ts'
 import { alone } from '../src/graph/alone.ts'
 import type { Plan } from '../src/graph/compile.ts'
 import { convolutionsOf } from '../src/graph/convolutions.ts'
-import { medianRun, Timer } from '../src/graph/timer.ts'
 import { saveFile } from '../src/io/save.ts'
 import { openTunedGpu } from '../src/io/tuning.ts'
-import type { Gpu } from '../src/kernels/gpu.ts'
 import { PORTABLE, type Traits } from '../src/kernels/op.ts'
 import type { Terminal } from '../src/terminal.ts'
 import { namedClassifiers, timeClassifiers } from './classifiers.ts'

@@ -1,5 +1,5 @@
-import type { Timer } from '../src/graph/timer.ts'
-import type { Gpu } from '../src/kernels/gpu.ts'
+import type { Gpu } from '../src/device/gpu.ts'
+import type { Timer } from '../src/device/timer.ts'
 import type { Terminal } from '../src/terminal.ts'
 import { bestPeaks, checkClock, measurePeaks, type Peaks } from './peaks.ts'
 

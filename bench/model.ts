@@ -1,10 +1,10 @@
+import type { Gpu } from '../src/device/gpu.ts'
 import { compile } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { rewriteForInference } from '../src/graph/rewrite.ts'
 import { type Imported, type Input, importOnnx, type Output } from '../src/io/onnx/import.ts'
 import { readModel } from '../src/io/onnx/model.ts'
 import { relayout } from '../src/io/onnx/values.ts'
-import type { Gpu } from '../src/kernels/gpu.ts'
 import { gflopOf } from '../src/onnx.ts'
 
 export type Values = ReadonlyMap<string, Float32Array>

@@ -1,5 +1,5 @@
-import type { Repeatable, Timer } from '../src/graph/timer.ts'
-import type { Gpu } from '../src/kernels/gpu.ts'
+import type { Gpu } from '../src/device/gpu.ts'
+import type { Repeatable, Timer } from '../src/device/timer.ts'
 import { grid } from '../src/kernels/op.ts'
 import { run } from './run.ts'
 

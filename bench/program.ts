@@ -6,8 +6,8 @@ import {
   parse,
   type Result,
 } from '../src/commands/command.ts'
+import { GpuError } from '../src/device/gpu.ts'
 import { EXIT, type ExitCode, UserError } from '../src/errors.ts'
-import { GpuError } from '../src/kernels/gpu.ts'
 import { openTerminal, type Screen } from '../src/terminal.ts'
 
 /** A benchmark as it is called on the command line. */

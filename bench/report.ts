@@ -1,4 +1,4 @@
-import type { Clock } from '../src/graph/timer.ts'
+import type { Clock } from '../src/device/timer.ts'
 import type { ClassifierRow } from './classifiers.ts'
 import { copyRateAt, type Peaks } from './peaks.ts'
 import type { Size, Work } from './workload.ts'

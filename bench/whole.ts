@@ -1,11 +1,11 @@
 import { adamHyper } from '../src/autograd/adam.ts'
 import { INITIAL_SCALING, SCALING_VARIABLE } from '../src/autograd/scaling.ts'
+import type { Gpu } from '../src/device/gpu.ts'
 import type { Plan } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import type { FixedVariables } from '../src/graph/rewrite.ts'
-import type { Gpu } from '../src/kernels/gpu.ts'
 import { elems } from '../src/kernels/op.ts'
-import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
+import { initialParameters, initialStatistics, layoutOf } from '../src/model/report/layout.ts'
 import { CLASSES } from './workload.ts'
 
 const LEARNING_RATE = 1e-3

@@ -1,7 +1,7 @@
+import type { Gpu } from './device/gpu.ts'
+import type { GpuSpan } from './device/timestamps.ts'
 import type { Plan } from './graph/compile.ts'
 import { Executor, type Variables } from './graph/execute.ts'
-import type { GpuSpan } from './graph/timing.ts'
-import type { Gpu } from './kernels/gpu.ts'
 import { mean } from './numbers.ts'
 
 /** What takes training steps. */

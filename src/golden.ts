@@ -1,13 +1,13 @@
 import { adamHyper } from './autograd/adam.ts'
+import type { Gpu } from './device/gpu.ts'
 import { EXIT, UserError } from './errors.ts'
 import { compile } from './graph/compile.ts'
 import { Executor, Variables } from './graph/execute.ts'
 import type { Graph } from './graph/graph.ts'
 import { readSafetensors } from './io/safetensors.ts'
 import { weightsFrom } from './io/weights.ts'
-import type { Gpu } from './kernels/gpu.ts'
-import { type Layout, layoutOf, type NamedTensor, unpackArena } from './model/layout.ts'
-import { inferenceGraph, trainingGraph } from './model/training.ts'
+import { type Layout, layoutOf, type NamedTensor, unpackArena } from './model/report/layout.ts'
+import { inferenceGraph, trainingGraph } from './model/report/training.ts'
 
 type Tensors = ReadonlyMap<string, NamedTensor>
 

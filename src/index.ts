@@ -19,6 +19,8 @@ export { EXIT, type ExitCode, UserError } from './errors.ts'
 
 // The device: Dawn in Node, or in a browser `Gpu.open(navigator.gpu, path => text of shaders/path)`
 
+export { Gpu, GpuError } from './device/gpu.ts'
+export type { ShaderLoader } from './device/shader.ts'
 export {
   type AdapterSummary,
   adapterSummary,
@@ -28,8 +30,6 @@ export {
   openGpu,
 } from './io/dawn.ts'
 export { choicesOf, type FoundTuning, openTunedGpu, readTuning, type Tuning } from './io/tuning.ts'
-export { Gpu, GpuError } from './kernels/gpu.ts'
-export type { ShaderLoader } from './kernels/shader.ts'
 
 // Operators, graphs of them, their gradients, and how they run
 
@@ -52,10 +52,16 @@ export type {
 
 // The network
 
-export { buildColorizer, type ImageSize, type Network } from './model/colorizer.ts'
-export { type Architecture, type ConvLayer, type Layers, layersOf } from './model/layers.ts'
-export { type Arena, initialParameters, initialStatistics, type Layout, layoutOf } from './model/layout.ts'
-export { inferenceGraph, trainingGraph } from './model/training.ts'
+export { type Architecture, type ConvLayer, type Layers, layersOf } from './model/report/layers.ts'
+export {
+  type Arena,
+  initialParameters,
+  initialStatistics,
+  type Layout,
+  layoutOf,
+} from './model/report/layout.ts'
+export { buildColorizer, type ImageSize, type Network } from './model/report/network.ts'
+export { inferenceGraph, trainingGraph } from './model/report/training.ts'
 
 // Its weights
 
@@ -72,13 +78,13 @@ export { type Score, validate } from './validate.ts'
 
 // How good the colours are: docs/metrics.md
 
-export { abError } from './metrics/abError.ts'
-export { bootstrap, type Interval } from './metrics/bootstrap.ts'
-export { colorfulness } from './metrics/colorfulness.ts'
-export { deltaE, deltaE2000 } from './metrics/deltaE.ts'
-export { type Figures, measure } from './metrics/measure.ts'
-export { psnr } from './metrics/psnr.ts'
-export { ssim } from './metrics/ssim.ts'
+export { abError } from './color/metrics/abError.ts'
+export { bootstrap, type Interval } from './color/metrics/bootstrap.ts'
+export { colorfulness } from './color/metrics/colorfulness.ts'
+export { deltaE, deltaE2000 } from './color/metrics/deltaE.ts'
+export { type Figures, measure } from './color/metrics/measure.ts'
+export { psnr } from './color/metrics/psnr.ts'
+export { ssim } from './color/metrics/ssim.ts'
 
 // Training on photographs or records, and the proof of it: golden files of the PyTorch reference
 

@@ -1,6 +1,6 @@
+import type { Gpu } from './device/gpu.ts'
 import { UserError } from './errors.ts'
 import { type Inspection, inspect, type KnownFile, knownFiles } from './io/cache.ts'
-import type { Gpu } from './kernels/gpu.ts'
 import { type Recognised, recognise } from './recognise.ts'
 
 /** A known file and how it is with it. */

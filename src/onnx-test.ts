@@ -2,12 +2,12 @@
 import { type Dirent, existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import type { Gpu } from './device/gpu.ts'
 import { EXIT, UserError } from './errors.ts'
 import { ImportError } from './io/onnx/import.ts'
 import { type OnnxModel, readModel, readTensorFile } from './io/onnx/model.ts'
 import { type HostTensor, quote, UnreadableType } from './io/onnx/tensors.ts'
 import { fileTrouble } from './io/trouble.ts'
-import type { Gpu } from './kernels/gpu.ts'
 import { formatShape } from './kernels/op.ts'
 import { runModel } from './onnx.ts'
 

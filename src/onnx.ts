@@ -1,4 +1,6 @@
 /** Runs ONNX models, and says what is in them. */
+
+import type { Gpu } from './device/gpu.ts'
 import { EXIT, UserError } from './errors.ts'
 import { BindingLimitError, compile, liveNodes, type Plan } from './graph/compile.ts'
 import { Executor, Variables } from './graph/execute.ts'
@@ -9,7 +11,6 @@ import { ImportError, type Imported, type ImportOptions, importOnnx } from './io
 import type { OnnxModel, ValueInfo } from './io/onnx/model.ts'
 import { type HostTensor, quote } from './io/onnx/tensors.ts'
 import { relayout } from './io/onnx/values.ts'
-import type { Gpu } from './kernels/gpu.ts'
 import { elems } from './kernels/op.ts'
 
 export type Tensors = ReadonlyMap<string, HostTensor>

@@ -1,15 +1,15 @@
+import { labToSrgb, lightness } from './color/lab.ts'
+import type { Gpu } from './device/gpu.ts'
 import { compile, type Plan } from './graph/compile.ts'
 import { Executor, type NamedBuffers, Variables } from './graph/execute.ts'
 import type { Precision } from './graph/half.ts'
 import { type FixedVariables, rewriteForInference } from './graph/rewrite.ts'
 import { bands, networkLightness, type Photo, resize, upsampleAb } from './io/image.ts'
-import { labToSrgb, lightness } from './io/lab.ts'
 import { expectFinite } from './io/trouble.ts'
 import type { Weights } from './io/weights.ts'
 import { trainingOf } from './io/weights.ts'
-import type { Gpu } from './kernels/gpu.ts'
-import type { Architecture } from './model/layers.ts'
-import { inferenceGraph } from './model/training.ts'
+import type { Architecture } from './model/report/layers.ts'
+import { inferenceGraph } from './model/report/training.ts'
 
 /** The size of a picture's shorter side for weight files that don't say at which size they were trained. */
 const DEFAULT_SIZE = 224

@@ -1,7 +1,7 @@
 /** Where the time of a training goes: kernels by the GPU's own clock, the host's work by the host's. */
 import type { Stepper } from './accumulate.ts'
+import type { GpuSpan } from './device/timestamps.ts'
 import type { Step } from './graph/compile.ts'
-import type { GpuSpan } from './graph/timing.ts'
 import { median, sum } from './numbers.ts'
 
 /** Steps that are not looked at, since pipelines and caches are cold. */

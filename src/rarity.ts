@@ -1,11 +1,11 @@
+import type { Gpu } from './device/gpu.ts'
 import { compile } from './graph/compile.ts'
 import { Executor, Variables } from './graph/execute.ts'
 import { Graph } from './graph/graph.ts'
 import type { TrainingSettings } from './io/checkpoint.ts'
 import type { TrainingSource } from './io/dataset.ts'
-import type { Gpu } from './kernels/gpu.ts'
-import { BINS } from './model/bins.ts'
 import { binsOf, type Rarity } from './model/losses.ts'
+import { BINS } from './model/report/bins.ts'
 
 /** Pictures of the first epoch whose colours are counted. */
 const PICTURES = 512

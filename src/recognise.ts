@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
+import type { Gpu } from './device/gpu.ts'
 import { type Classifier, type ClassifierFile, openClassifier } from './io/classify.ts'
 import { readPhoto } from './io/image.ts'
-import type { Gpu } from './kernels/gpu.ts'
 import { topClasses } from './model/classifier.ts'
 
 /** Sample photographs and the ImageNet classes that are right for them. */

@@ -1,4 +1,5 @@
 import { INITIAL_SCALING, SCALING_VARIABLE } from './autograd/scaling.ts'
+import type { Gpu } from './device/gpu.ts'
 import { EXIT, UserError } from './errors.ts'
 import type { Variables } from './graph/execute.ts'
 import {
@@ -11,14 +12,13 @@ import {
 } from './io/checkpoint.ts'
 import type { Batch } from './io/dataset.ts'
 import type { EncodedPicture } from './io/events.ts'
-import { STREAM, uniform4 } from './io/random.ts'
 import { bestPath, checkpointPath, type RunFolder } from './io/run-folder.ts'
 import type { Weights } from './io/weights.ts'
-import type { Gpu } from './kernels/gpu.ts'
-import { architectureIn } from './model/layers.ts'
-import { type Arena, initialParameters, initialStatistics, layoutOf } from './model/layout.ts'
 import type { Rarity } from './model/losses.ts'
+import { architectureIn } from './model/report/layers.ts'
+import { type Arena, initialParameters, initialStatistics, layoutOf } from './model/report/layout.ts'
 import type { Profiler } from './profile.ts'
+import { STREAM, uniform4 } from './random.ts'
 
 export interface TrainOptions extends Course {
   readonly settings: TrainingSettings

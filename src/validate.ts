@@ -1,6 +1,6 @@
+import { abError } from './color/metrics/abError.ts'
 import type { ClassVectors } from './io/dataset.ts'
 import { readAhead } from './io/photos.ts'
-import { abError } from './metrics/abError.ts'
 import { GRAY, type Predictor } from './predict.ts'
 
 export interface Score {

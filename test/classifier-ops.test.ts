@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { compile } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
-import { type Pool2dAttrs, pool2d } from '../src/kernels/pool2d.ts'
-import { nearestIndices, type Resampling } from '../src/kernels/resize.ts'
+import { nearestIndices, type Resampling } from '../src/kernels/movement/resize.ts'
+import { type Pool2dAttrs, pool2d } from '../src/kernels/pool/pool2d.ts'
 import { useGpu } from './harness.ts'
 
 // What kernels and references share, or what is worked out on the host, is held against numbers worked out by hand.

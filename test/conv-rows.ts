@@ -1,4 +1,4 @@
-import { conv2d, conv2dDefaults } from '../src/kernels/conv2d.ts'
+import { conv2d, conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import type { AttrsOf } from '../src/kernels/index.ts'
 import { type Case, type Rows, type Shape4, shapeOf } from './rows.ts'
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { srgbToLab } from '../src/color/lab.ts'
 import {
   type Batch,
   openPhotos,
@@ -13,9 +14,8 @@ import {
 } from '../src/io/dataset.ts'
 import { cropFraming } from '../src/io/decode.ts'
 import { type Photo, writeImage } from '../src/io/image.ts'
-import { srgbToLab } from '../src/io/lab.ts'
-import { STREAM, uniform4 } from '../src/io/random.ts'
 import { openWorkerPool } from '../src/io/worker-pool.ts'
+import { STREAM, uniform4 } from '../src/random.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dataset-'))
 afterAll(() => rmSync(folder, { recursive: true }))

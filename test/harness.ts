@@ -1,10 +1,10 @@
 import { afterAll, beforeAll } from 'vitest'
 import { backward } from '../src/autograd/backward.ts'
+import { toHalf } from '../src/device/float16.ts'
+import type { Gpu } from '../src/device/gpu.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
 import { loadShader, openGpu } from '../src/io/dawn.ts'
-import { toHalf } from '../src/kernels/float16.ts'
-import type { Gpu } from '../src/kernels/gpu.ts'
 import { getOp, type OpName, ops } from '../src/kernels/index.ts'
 import {
   type AnyOp,

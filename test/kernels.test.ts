@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import type { Gpu } from '../src/device/gpu.ts'
 import { compile } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
-import type { Gpu } from '../src/kernels/gpu.ts'
 import {
   gradientGraph,
   NOT_DIFFERENTIABLE,

@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { uniform4 } from '../src/io/random.ts'
 import { bestPath, checkpointPath } from '../src/io/run-folder.ts'
 import { readSafetensors } from '../src/io/safetensors.ts'
+import { uniform4 } from '../src/random.ts'
 import { appears, type Ended, run, start } from './program.ts'
 
 const TRIES = 5

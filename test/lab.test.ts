@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { chromaScale, GRAY_LIGHTNESS, grayLevel, labToSrgb, lightness, srgbToLab } from '../src/io/lab.ts'
-import { STREAM, uniform4 } from '../src/io/random.ts'
+import { chromaScale, GRAY_LIGHTNESS, grayLevel, labToSrgb, lightness, srgbToLab } from '../src/color/lab.ts'
+import { STREAM, uniform4 } from '../src/random.ts'
 
 // The eight corners: Bruce Lindbloom's CIE Color Calculator (sRGB, D65, no adaptation), as the tests of scikit-image
 // cite it, too. Orange: the documentation of chroma.js. Greys: L* = 116 (((v + 0.055) / 1.055)^2.4)^(1/3) - 16, by

@@ -1,7 +1,7 @@
-import { halfBits, unpackHalves } from '../src/kernels/float16.ts'
-import { type Gpu, GpuError } from '../src/kernels/gpu.ts'
+import { halfBits, unpackHalves } from '../src/device/float16.ts'
+import { type Gpu, GpuError } from '../src/device/gpu.ts'
+import { packParams } from '../src/device/shader.ts'
 import { type Dispatch, elems, type Ref, type Slice, type Spec } from '../src/kernels/op.ts'
-import { packParams } from '../src/kernels/shader.ts'
 import { dispatchesOf, float64, isHalfInput, outputSpecs, type Row } from './harness.ts'
 import { type Comparison, compare, reductionLength } from './tolerance.ts'
 

@@ -7,13 +7,13 @@ import { type PlanRow, plansOf, timePlans } from '../bench/measurements/plans.ts
 import { takeTurns } from '../bench/measurements/turns.ts'
 import { rooflineOf } from '../bench/roofline.ts'
 import { graphsOf } from '../bench/workload.ts'
+import type { Gpu } from '../src/device/gpu.ts'
+import { Timer } from '../src/device/timer.ts'
 import { candidatesOf, convolutionsOf } from '../src/graph/convolutions.ts'
 import { Graph } from '../src/graph/graph.ts'
-import { Timer } from '../src/graph/timer.ts'
-import { conv2dDefaults } from '../src/kernels/conv2d.ts'
-import type { Gpu } from '../src/kernels/gpu.ts'
+import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import { PORTABLE, type Traits } from '../src/kernels/op.ts'
-import { layersOf } from '../src/model/layers.ts'
+import { layersOf } from '../src/model/report/layers.ts'
 import { useGpu } from './harness.ts'
 
 const LLVMPIPE: Traits = { ...PORTABLE, subgroupLanes: 8 }

@@ -2,17 +2,17 @@ import { describe, expect, it } from 'vitest'
 import { backward } from '../src/autograd/backward.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
-import { conv2dDefaults } from '../src/kernels/conv2d.ts'
+import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import { elems } from '../src/kernels/op.ts'
-import { buildColorizer } from '../src/model/colorizer.ts'
-import { allLayers, architectureOf, layersOf, scaledChannels } from '../src/model/layers.ts'
+import { allLayers, architectureOf, layersOf, scaledChannels } from '../src/model/report/layers.ts'
 import {
   initialParameters,
   initialStatistics,
   layoutOf,
   packArena,
   unpackArena,
-} from '../src/model/layout.ts'
+} from '../src/model/report/layout.ts'
+import { buildColorizer } from '../src/model/report/network.ts'
 import { seeded } from './harness.ts'
 
 const architecture = { classes: 7, width: 0.05 }

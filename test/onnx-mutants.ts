@@ -3,15 +3,15 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import proto from 'onnx-proto'
+import { packParams, specialize } from '../src/device/shader.ts'
 import { UserError } from '../src/errors.ts'
 import { BindingLimitError, compile } from '../src/graph/compile.ts'
 import { rewriteForInference } from '../src/graph/rewrite.ts'
 import { loadShader } from '../src/io/dawn.ts'
 import { importOnnx } from '../src/io/onnx/import.ts'
 import { readModel } from '../src/io/onnx/model.ts'
-import { uniform4 } from '../src/io/random.ts'
-import { packParams, specialize } from '../src/kernels/shader.ts'
 import { describeModel } from '../src/onnx.ts'
+import { uniform4 } from '../src/random.ts'
 
 const { onnx } = proto
 type Random = () => number

@@ -6,7 +6,7 @@ import { relativeError, sameTop5, stepError } from '../bench/peers/agreement.ts'
 import { largestBatch } from '../bench/peers/ours.ts'
 import { findTorch, openTorch } from '../bench/peers/pytorch.ts'
 import { colorizerInputs, colorizerWeights, parameterCount, peersOf, worksOf } from '../bench/peers/work.ts'
-import type { Gpu } from '../src/kernels/gpu.ts'
+import type { Gpu } from '../src/device/gpu.ts'
 import { PORTABLE } from '../src/kernels/op.ts'
 
 describe('agreement', () => {

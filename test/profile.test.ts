@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import type { Gpu } from '../src/device/gpu.ts'
 import { compile } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { openGpu } from '../src/io/dawn.ts'
-import type { Gpu } from '../src/kernels/gpu.ts'
 import { Profiler } from '../src/profile.ts'
 
 /** A product that takes a while, then a sum that takes next to nothing. */

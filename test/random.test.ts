@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { epochOrder, philox, STREAM, uniform4 } from '../src/io/random.ts'
+import { epochOrder, philox, STREAM, uniform4 } from '../src/random.ts'
 
 describe('philox', () => {
   // The known answers that its authors publish with Random123 (kat_vectors, philox4x32 with 10 rounds).

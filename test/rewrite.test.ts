@@ -3,7 +3,7 @@ import { liveNodes } from '../src/graph/compile.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
 import { rewriteForInference } from '../src/graph/rewrite.ts'
-import { conv2dDefaults } from '../src/kernels/conv2d.ts'
+import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import { elems, type Tensor } from '../src/kernels/op.ts'
 import { seeded } from './harness.ts'
 

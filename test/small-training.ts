@@ -1,7 +1,7 @@
 import { ADAM } from '../src/autograd/adam.ts'
 import { backward } from '../src/autograd/backward.ts'
 import { Graph } from '../src/graph/graph.ts'
-import { conv2dDefaults as CONV } from '../src/kernels/conv2d.ts'
+import { conv2dDefaults as CONV } from '../src/kernels/conv/conv2d.ts'
 
 /** Convolution, batch norm, loss, gradients and running statistics: what a training step is made of. */
 export function smallTraining(): Graph {

@@ -1,4 +1,4 @@
-import { HALF_OVERFLOW } from '../src/kernels/float16.ts'
+import { HALF_OVERFLOW } from '../src/device/float16.ts'
 import type { OpName } from '../src/kernels/index.ts'
 import { elems, type Spec } from '../src/kernels/op.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from '../src/commands/command.ts'
 import { askedOf, courseOf, settingsOf, TRAIN_OPTIONS } from '../src/commands/training-options.ts'
-import type { Architecture } from '../src/model/layers.ts'
+import type { Architecture } from '../src/model/report/layers.ts'
 
 const DATA = { kind: 'photos', train: ['a.jpg'], val: [], identity: 'photos' } as const
 const of = (line: string) => askedOf(parse(line.split(' ').filter(Boolean), TRAIN_OPTIONS).flags)

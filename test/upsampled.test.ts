@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { backward } from '../src/autograd/backward.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { elems, type Tensor } from '../src/kernels/op.ts'
-import { asPhases, asWritten, convolveUpsampled } from '../src/model/upsampled.ts'
+import { asPhases, asWritten, convolveUpsampled } from '../src/model/report/upsampled.ts'
 import { draw, referenceValues, seeded } from './harness.ts'
 
 type Build = typeof asPhases

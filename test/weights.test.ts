@@ -10,8 +10,8 @@ import {
 } from '../src/io/checkpoint.ts'
 import { readSafetensors, type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
 import { expectTrained, readWeights, trainingOf, type Weights, weightTensors } from '../src/io/weights.ts'
-import { scaledChannels } from '../src/model/layers.ts'
-import { initialParameters, initialStatistics, layoutOf } from '../src/model/layout.ts'
+import { scaledChannels } from '../src/model/report/layers.ts'
+import { initialParameters, initialStatistics, layoutOf } from '../src/model/report/layout.ts'
 
 const NETWORK = { classes: 3, width: 0.05, squaredClasses: true, head: 'ab' as const }
 const LAYOUT = layoutOf(NETWORK)

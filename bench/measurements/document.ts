@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/graph/timer.ts'
+import type { Clock } from '../../src/device/timer.ts'
 import { median } from '../../src/numbers.ts'
 import { CLOCKS, formatSize, short } from '../report.ts'
 import { formatRoofline, KINDS, type Kind, layerNames, type Roofline } from '../roofline.ts'

@@ -1,16 +1,16 @@
 /** `npm run compare:onnx`: ONNX models on our kernels and in ONNX Runtime, on the same inputs. */
 
 import { type Flags, wrong } from '../../src/commands/command.ts'
+import type { Gpu } from '../../src/device/gpu.ts'
 import { EXIT, UserError } from '../../src/errors.ts'
 import { inputOf } from '../../src/io/classifier-input.ts'
 import { readPhoto } from '../../src/io/image.ts'
 import type { Input } from '../../src/io/onnx/import.ts'
 import { relayout } from '../../src/io/onnx/values.ts'
 import { findPhotos } from '../../src/io/photos.ts'
-import { uniform4 } from '../../src/io/random.ts'
 import { openTunedGpu } from '../../src/io/tuning.ts'
-import type { Gpu } from '../../src/kernels/gpu.ts'
 import { median } from '../../src/numbers.ts'
+import { uniform4 } from '../../src/random.ts'
 import { Model, type Values } from '../model.ts'
 import { start } from '../program.ts'
 import { relativeError, sameTop5 } from './agreement.ts'

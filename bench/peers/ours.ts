@@ -1,9 +1,9 @@
 import { adamHyper } from '../../src/autograd/adam.ts'
+import type { Gpu } from '../../src/device/gpu.ts'
 import { BindingLimitError, compile } from '../../src/graph/compile.ts'
 import { Executor, Variables } from '../../src/graph/execute.ts'
 import { openTunedGpu } from '../../src/io/tuning.ts'
-import type { Gpu } from '../../src/kernels/gpu.ts'
-import { inferenceGraph, trainingGraph } from '../../src/model/training.ts'
+import { inferenceGraph, trainingGraph } from '../../src/model/report/training.ts'
 import { Model } from '../model.ts'
 import {
   ARCHITECTURE,

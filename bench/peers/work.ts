@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import type { Input } from '../../src/io/onnx/import.ts'
-import { uniform4 } from '../../src/io/random.ts'
-import type { Architecture } from '../../src/model/layers.ts'
-import { initialParameters, initialStatistics, type Layout, layoutOf } from '../../src/model/layout.ts'
+import type { Architecture } from '../../src/model/report/layers.ts'
+import { initialParameters, initialStatistics, type Layout, layoutOf } from '../../src/model/report/layout.ts'
+import { uniform4 } from '../../src/random.ts'
 import type { Values } from '../model.ts'
 
 /** What is measured: the colouriser's network, or an ONNX model. */

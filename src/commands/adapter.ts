@@ -1,6 +1,6 @@
+import type { Gpu } from '../device/gpu.ts'
 import type { OpenOptions } from '../io/dawn.ts'
 import { openTunedGpu } from '../io/tuning.ts'
-import type { Gpu } from '../kernels/gpu.ts'
 import type { Call } from './command.ts'
 
 /** The adapter that `--adapter` means, with the tuning that is here for it. Throws as `openGpu`. */

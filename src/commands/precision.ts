@@ -1,8 +1,9 @@
 /** The option by which commands choose how values are stored. */
+
+import type { Gpu } from '../device/gpu.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { PRECISIONS, type Precision } from '../graph/half.ts'
 import { precisionIn, readTuning } from '../io/tuning.ts'
-import type { Gpu } from '../kernels/gpu.ts'
 import { type Flags, type Option, wrong } from './command.ts'
 
 export const PRECISION_OPTIONS: Readonly<Record<string, Option>> = {

@@ -1,9 +1,9 @@
 /** What `train` can be told, and what it does when it is told nothing. */
 import type { Course, TrainingSettings } from '../io/checkpoint.ts'
-import { BINS } from '../model/bins.ts'
 import { CLASSES, type ClassVectorOrigin, type Fit } from '../model/classifier.ts'
-import { type Architecture, architectureIn, HEADS } from '../model/layers.ts'
 import { LOSSES } from '../model/losses.ts'
+import { BINS } from '../model/report/bins.ts'
+import { type Architecture, architectureIn, HEADS } from '../model/report/layers.ts'
 import { SCHEDULES } from '../schedule.ts'
 import { type AskedSettings, RUNS } from '../train.ts'
 import { CLASSIFIERS_OPTIONS } from './classifier.ts'

@@ -1,10 +1,10 @@
-import type { Gpu } from '../kernels/gpu.ts'
+import type { Gpu } from '../device/gpu.ts'
+import type { Repeatable } from '../device/timer.ts'
 import { elems } from '../kernels/op.ts'
 import { compile } from './compile.ts'
 import type { Convolution } from './convolutions.ts'
 import { Executor, Variables } from './execute.ts'
 import { Graph } from './graph.ts'
-import type { Repeatable } from './timer.ts'
 
 /** Ordinary numbers: zeros and denormals would be faster or slower than what a training sees. */
 const noise = (_: unknown, i: number) => 0.1 + 0.9 * ((i * 0.6180339887) % 1)

@@ -1,4 +1,4 @@
-import { type ConvAttrs, type ConvGeometry, convGeometry } from '../kernels/convGeometry.ts'
+import { type ConvAttrs, type ConvGeometry, convGeometry } from '../kernels/conv/convGeometry.ts'
 import { getOp, type OpName } from '../kernels/index.ts'
 import { type Candidate, choiceKey, elems, type Spec, type Traits } from '../kernels/op.ts'
 import { liveNodes } from './compile.ts'

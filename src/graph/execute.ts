@@ -1,11 +1,11 @@
-import { packHalves, unpackHalves } from '../kernels/float16.ts'
-import { type Gpu, GpuError, type Kernel } from '../kernels/gpu.ts'
+import { packHalves, unpackHalves } from '../device/float16.ts'
+import { type Gpu, GpuError, type Kernel } from '../device/gpu.ts'
+import { packParams } from '../device/shader.ts'
+import { type GpuSpan, PassTimes } from '../device/timestamps.ts'
 import { formatShape } from '../kernels/op.ts'
-import { packParams } from '../kernels/shader.ts'
 import { PARAMS_ALIGNMENT, type Place, type Plan, type PlannedTensor, type Step } from './compile.ts'
 import { GraphError } from './graph.ts'
 import { storageBytes } from './memory.ts'
-import { type GpuSpan, PassTimes } from './timing.ts'
 
 const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
 

@@ -1,7 +1,7 @@
-import { HALF_OVERFLOW } from '../kernels/float16.ts'
+import { HALF_OVERFLOW } from '../device/float16.ts'
 import { getOp } from '../kernels/index.ts'
+import type { ViewAttrs } from '../kernels/movement/view.ts'
 import type { Tensor } from '../kernels/op.ts'
-import type { ViewAttrs } from '../kernels/view.ts'
 import type { Graph, Node } from './graph.ts'
 import type { Alias } from './memory.ts'
 

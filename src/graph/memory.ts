@@ -1,8 +1,8 @@
-import type { ConcatAttrs } from '../kernels/concat.ts'
 import { getOp } from '../kernels/index.ts'
+import type { ConcatAttrs } from '../kernels/movement/concat.ts'
+import type { PackAttrs } from '../kernels/movement/pack.ts'
+import type { ViewAttrs } from '../kernels/movement/view.ts'
 import { elems, type Slice, type Tensor } from '../kernels/op.ts'
-import type { PackAttrs } from '../kernels/pack.ts'
-import type { ViewAttrs } from '../kernels/view.ts'
 import { type Graph, GraphError, type Node } from './graph.ts'
 import type { Item } from './slots.ts'
 

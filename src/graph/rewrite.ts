@@ -1,7 +1,7 @@
-import type { Conv2dAttrs } from '../kernels/conv2d.ts'
+import type { Conv2dAttrs } from '../kernels/conv/conv2d.ts'
 import { type AttrsOf, getOp, type OpName } from '../kernels/index.ts'
+import type { ViewAttrs } from '../kernels/movement/view.ts'
 import { elems, type Tensor } from '../kernels/op.ts'
-import type { ViewAttrs } from '../kernels/view.ts'
 import { Graph, type Node } from './graph.ts'
 
 /**

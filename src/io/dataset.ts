@@ -1,8 +1,8 @@
 /** Training batches, from photographs or records, decoded by workers ahead of the GPU in an order set by a seed. */
 import { availableParallelism } from 'node:os'
 import { EXIT, type ExitCode, UserError } from '../errors.ts'
+import { epochOrder, STREAM, uniform4 } from '../random.ts'
 import type { BatchTask, DecodedBatch, SampleSource } from './decode.ts'
-import { epochOrder, STREAM, uniform4 } from './random.ts'
 import { indexShards } from './shards.ts'
 import { openWorkerPool, PoolClosed, type WorkerPool, workerUrl } from './worker-pool.ts'
 

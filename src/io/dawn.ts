@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { Gpu } from '../device/gpu.ts'
+import type { ShaderLoader } from '../device/shader.ts'
 import { EXIT, UserError } from '../errors.ts'
-import { Gpu } from '../kernels/gpu.ts'
-import type { ShaderLoader } from '../kernels/shader.ts'
 import { patiently } from './patience.ts'
 
 // src/io and dist/io both lie two folders below the package's root

@@ -1,5 +1,6 @@
 /** One batch of training samples, from files to the tensors the network takes. Runs in the decoding workers. */
 import type { Sharp } from 'sharp'
+import { srgbToLab } from '../color/lab.ts'
 import { UserError } from '../errors.ts'
 import {
   contentRect,
@@ -10,7 +11,6 @@ import {
   photoSize,
   readPhotoFile,
 } from './image.ts'
-import { srgbToLab } from './lab.ts'
 import { jitterLightness, type LightnessJitter } from './lightness-jitter.ts'
 import { decodeRecord, photoOf } from './records.ts'
 import type { RecordSource } from './shards.ts'

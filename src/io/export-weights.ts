@@ -1,4 +1,4 @@
-import { layoutOf, type NamedTensor } from '../model/layout.ts'
+import { layoutOf, type NamedTensor } from '../model/report/layout.ts'
 import { writeSafetensors } from './safetensors.ts'
 import { expectTrained, readWeights, weightTensors } from './weights.ts'
 

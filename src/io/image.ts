@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
+import { lightness } from '../color/lab.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { writeFileAtomic } from './files.ts'
-import { lightness } from './lab.ts'
 import { fileTrouble } from './trouble.ts'
 import { decodeOrExplain } from './undecodable.ts'
 

@@ -2,7 +2,7 @@
  * What age and other cameras do to the lightness of a photograph: more or less contrast, and grain. Training on it keeps
  * the network from leaning on how clean its own photographs are; the colours to be learnt stay as they were.
  */
-import { philox } from './random.ts'
+import { philox } from '../random.ts'
 
 export interface LightnessJitter {
   /** Contrast changes by up to this share, and grain has a standard deviation of up to 12.5 times this in L*. */

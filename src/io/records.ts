@@ -16,11 +16,12 @@
  *
  * S = 299, the longest side of the picture, as in the report (Zhao 2019).
  */
+
+import { GRAY_LIGHTNESS, grayLevel, labToSrgb, srgbToLab } from '../color/lab.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
 import { decodeExample, type Example, encodeExample, type Feature } from './example.ts'
 import { contentRect, type Photo, padToSquare, type Rect, resize } from './image.ts'
-import { GRAY_LIGHTNESS, grayLevel, labToSrgb, srgbToLab } from './lab.ts'
 
 export const RECORD_SIZE = 299
 export const RECORD_CLASSES = 1000

@@ -6,8 +6,8 @@
  */
 import { constants } from 'node:buffer'
 import { type FileHandle, open } from 'node:fs/promises'
+import { HALF_OVERFLOW, halfBits, halfToFloat } from '../device/float16.ts'
 import { EXIT, UserError } from '../errors.ts'
-import { HALF_OVERFLOW, halfBits, halfToFloat } from '../kernels/float16.ts'
 import { writeFileAtomic } from './files.ts'
 import { duplicateKey } from './json.ts'
 import { fileTrouble } from './trouble.ts'

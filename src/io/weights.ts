@@ -1,7 +1,13 @@
 import { EXIT, UserError } from '../errors.ts'
 import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
-import { type Architecture, allLayers, architectureOf, layersOf, scaledChannels } from '../model/layers.ts'
-import { type Arena, layoutOf, type NamedTensor, packArena, unpackArena } from '../model/layout.ts'
+import {
+  type Architecture,
+  allLayers,
+  architectureOf,
+  layersOf,
+  scaledChannels,
+} from '../model/report/layers.ts'
+import { type Arena, layoutOf, type NamedTensor, packArena, unpackArena } from '../model/report/layout.ts'
 import { readSafetensors } from './safetensors.ts'
 
 /** The network's weights as they lie on the GPU: see `model/layout.ts`. */

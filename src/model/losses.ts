@@ -1,10 +1,10 @@
 /** What training makes small. */
 import type { Graph } from '../graph/graph.ts'
-import { conv2dDefaults } from '../kernels/conv2d.ts'
+import { conv2dDefaults } from '../kernels/conv/conv2d.ts'
 import type { Tensor } from '../kernels/op.ts'
-import { BIN_CENTRES, BIN_STEP, BINS } from './bins.ts'
-import type { Network } from './colorizer.ts'
-import type { Head } from './layers.ts'
+import { BIN_CENTRES, BIN_STEP, BINS } from './report/bins.ts'
+import type { Head } from './report/layers.ts'
+import type { Network } from './report/network.ts'
 
 /**
  * Of the head `ab`: `squared` is the report's, the mean of squares, which rewards the mean of what is likely: brown. `huber`

@@ -1,6 +1,6 @@
 /** The operators that know what an image is: convolution, pooling, normalisation, resizing. */
-import type { Resampling } from '../../kernels/resize.ts'
-import { nearestIndices } from '../../kernels/resize.ts'
+import type { Resampling } from '../../kernels/movement/resize.ts'
+import { nearestIndices } from '../../kernels/movement/resize.ts'
 import { type Attributes, axesOf, BadNode, integers, Unsupported } from './node.ts'
 import {
   type Builder,

@@ -2,8 +2,8 @@
  * Operators computed at import, for values that are known then: shapes above all, and weights that are stored packed.
  * Integers wrap and divide as ONNX says; 64-bit ones stay exact.
  */
-import { toHalf } from '../../kernels/float16.ts'
-import { denseStrides, repeatedStrides } from '../../kernels/strided.ts'
+import { toHalf } from '../../device/float16.ts'
+import { denseStrides, repeatedStrides } from '../../kernels/movement/strided.ts'
 import {
   type Attributes,
   axesOf,

@@ -1,5 +1,5 @@
 /** Copies on the host that only move elements, and the shape rules that operators on the host and in the graph share. */
-import { denseStrides } from '../../kernels/strided.ts'
+import { denseStrides } from '../../kernels/movement/strided.ts'
 import { BadNode, type Memory } from './node.ts'
 import type { HostTensor } from './tensors.ts'
 

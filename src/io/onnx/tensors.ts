@@ -3,8 +3,8 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, realpath } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
 import proto from 'onnx-proto'
+import { halfToFloat } from '../../device/float16.ts'
 import { EXIT, UserError } from '../../errors.ts'
-import { halfToFloat } from '../../kernels/float16.ts'
 import { fileTrouble } from '../trouble.ts'
 
 const { onnx } = proto

@@ -1,0 +1,78 @@
+import { type ConvGeometry, subgroupTile, takesSubgroups } from '../conv/convGeometry.ts'
+import { plainSums } from '../conv/epilogue.ts'
+import { ceilDiv, type Dispatch, elementwise, type Ref, scratch, type Traits } from '../op.ts'
+import { blockedKernel, type ProductKernel, type ProductSizes, unsplitKernel } from './gemm.ts'
+
+/** y [batches,M,N] = a [batches,M,L] × w [batches,L,N]. */
+export function batchedProduct(sizes: ProductSizes, a: Ref, w: Ref, y: Ref, traits: Traits): Dispatch {
+  if (takesSubgroups(traits)) return subgroupProduct(sizes, a, w, y)
+  return blockedProduct(sizes, a, w, y, unsplitKernel(sizes, traits), 0)
+}
+
+/** y [batches,M,N] = aᵀ × w for a [batches,L,M] and w [batches,L,N]; `free` is the number of a scratch that is free. */
+export function batchedProductTurned(
+  sizes: ProductSizes,
+  a: Ref,
+  w: Ref,
+  y: Ref,
+  free: number,
+  traits: Traits,
+): Dispatch[] {
+  if (takesSubgroups(traits)) return [subgroupProductTurned(sizes, a, w, y)]
+  const kernel = blockedKernel(sizes, traits)
+  if (kernel.splits === 1) return [blockedProduct(sizes, a, w, y, kernel, 1)]
+  const count = sizes.batches * sizes.M * sizes.N
+  const sums = scratch(free, kernel.splits * count)
+  return [
+    blockedProduct(sizes, a, w, sums, kernel, 1),
+    elementwise('sum_partials', count, [sums, y], { parts: kernel.splits }),
+  ]
+}
+
+function blockedProduct(
+  { batches, M, L, N }: ProductSizes,
+  a: Ref,
+  w: Ref,
+  y: Ref,
+  { constants, blocks, splits }: ProductKernel,
+  TURNED: 0 | 1,
+): Dispatch {
+  return {
+    shader: 'batched_product',
+    constants: { ...constants, TURNED },
+    params: { batches, M, L, N, termsPerSplit: ceilDiv(L, splits) },
+    bindings: [a, w, y],
+    workgroups: [...blocks, batches * splits],
+  }
+}
+
+/** 1×1 convolutions of images of one row, each with a weight of its own. */
+function subgroupProduct({ batches, M, L, N }: ProductSizes, a: Ref, w: Ref, y: Ref): Dispatch {
+  const { LX, LY, VEC, ROWS } = subgroupTile(N, M)
+  const plain = plainSums(N)
+  return {
+    shader: 'conv2d_subgroup',
+    constants: { ...plain.constants, LX, LY, VEC, PIXELS: ROWS },
+    params: { ...rowImages(batches, M, L, N), pixels: M, ...plain.params },
+    bindings: [a, w, w, w, y],
+    workgroups: [ceilDiv(M, ROWS * LY), batches, ceilDiv(N / 4, LX * VEC)],
+  }
+}
+
+/** Gradients of those 1×1 convolutions to their weights, one in each split. */
+function subgroupProductTurned({ batches, M, L, N }: ProductSizes, a: Ref, w: Ref, y: Ref): Dispatch {
+  const { LX, LY, VEC, ROWS } = subgroupTile(N, M)
+  return {
+    shader: 'conv2d_grad_weight_subgroup',
+    constants: { LX, LY, VEC, ROWS },
+    params: { ...rowImages(batches, L, M, N), rowsPerSplit: 1 },
+    bindings: [a, w, y],
+    workgroups: [ceilDiv(M, ROWS * LY), ceilDiv(N / 4, LX * VEC), batches],
+  }
+}
+
+/** N images of one row of W pixels, and a kernel of one tap. */
+function rowImages(N: number, W: number, C: number, K: number): ConvGeometry {
+  const one = { H: 1, OH: 1, R: 1, S: 1, strideH: 1, strideW: 1, dilationH: 1, dilationW: 1 }
+  return { N, W, OW: W, C, K, padTop: 0, padLeft: 0, ...one }
+}

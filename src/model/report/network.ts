@@ -1,0 +1,160 @@
+import type { Graph } from '../../graph/graph.ts'
+import { conv2dDefaults } from '../../kernels/conv/conv2d.ts'
+import type { Tensor } from '../../kernels/op.ts'
+import { meanOverBins } from '../losses.ts'
+import { BIN_CENTRES } from './bins.ts'
+import { type Architecture, type ConvLayer, layersOf } from './layers.ts'
+import { type Arena, layoutOf } from './layout.ts'
+import { convolveUpsampled } from './upsampled.ts'
+
+/** Batch norm's ε and its momentum on the old value (Keras' defaults, which the report used). */
+const EPSILON = 1e-3
+export const STATISTICS_RATE = 0.01
+
+/** Half the range of a* and b* that the network can paint. */
+const AB_RANGE = 128
+
+/**
+ * The head `bins` paints the mean of its bins by their probabilities at this temperature: between 1, the mean, which is pale,
+ * and 0, the likeliest, which is patchy (Zhang, Isola and Efros 2016, equation 5).
+ */
+const TEMPERATURE = 0.38
+
+export interface ImageSize {
+  readonly batch: number
+  /** Multiples of 8. */
+  readonly height: number
+  readonly width: number
+}
+
+export interface Network {
+  /** Predicted a*, b* in ab units, [N,H,W,2]. */
+  readonly ab: Tensor
+  /** Of the head `bins`, what the last layer says of each bin, [N,H/2,W/2,BINS]. */
+  readonly logits: Tensor | null
+  /** The weights by name, as views of the variable `parameters`. */
+  readonly parameters: ReadonlyMap<string, Tensor>
+  /** Batch means and variances by the names of the running statistics; empty outside training. */
+  readonly batchStatistics: ReadonlyMap<string, Tensor>
+}
+
+/**
+ * Adds the network to a graph: inputs `L` [N,H,W,1] (L*⁄50 − 1) and `features` [N,1,1,classes] (class probabilities),
+ * variables `parameters` and `statistics`.
+ * @param mode in `train` batch norms use the batch's statistics, in `infer` the running ones
+ */
+export function buildColorizer(
+  graph: Graph,
+  architecture: Architecture,
+  { batch, height, width }: ImageSize,
+  mode: 'train' | 'infer',
+): Network {
+  const layout = layoutOf(architecture)
+  const flat = graph.variable('parameters', [layout.parameters.length])
+  const parameters = viewsOf(graph, flat, layout.parameters)
+  const statistics =
+    mode === 'infer'
+      ? viewsOf(graph, graph.variable('statistics', [layout.statistics.length]), layout.statistics)
+      : new Map<string, Tensor>()
+  const batchStatistics = new Map<string, Tensor>()
+  const layers = layersOf(architecture)
+  const behindUpsampling = layers.decoder.filter((_, i) => layers.decoder[i - 1]?.after.includes('upsample'))
+
+  const run = (x: Tensor, layer: ConvLayer): Tensor =>
+    graph.scope(layer.name, () => {
+      const y = convolve(graph, parameters, x, layer, 'relu', behindUpsampling.includes(layer))
+      // the network normalises behind the upsampling; that repeats every value equally often, so statistics, results and
+      // gradients are the same before it, for a quarter of the values
+      return layer.norm ? normalize(graph, parameters, statistics, batchStatistics, y, layer.norm) : y
+    })
+
+  const L = graph.input('L', [batch, height, width, 1])
+  const features = classVectorSeen(graph, architecture, batch)
+  const encoded = layers.encoder.reduce(run, L)
+  const fused = graph.scope(layers.fusion.name, () =>
+    fuse(graph, parameters, encoded, features, layers.fusion),
+  )
+  const decoded = layers.decoder.slice(0, -1).reduce(run, fused)
+  return graph.scope('decoder.conv5', () => {
+    const raw = convolve(graph, parameters, decoded, layers.decoder.at(-1)!, 'none')
+    const logits = architecture.head === 'bins' ? raw : null
+    const halfSize = logits === null ? coloursOf(graph, raw) : annealedMean(graph, logits)
+    const ab = graph.op('upsample', [halfSize], { factor: 2 })
+    return { ab, logits, parameters, batchStatistics }
+  })
+}
+
+const coloursOf = (graph: Graph, raw: Tensor) =>
+  graph.op('scale', [graph.op('tanh', [raw], {})], { factor: AB_RANGE })
+
+function annealedMean(graph: Graph, logits: Tensor): Tensor {
+  const sharpened = graph.op('scale', [logits], { factor: 1 / TEMPERATURE })
+  return meanOverBins(graph, graph.op('softmax', [sharpened], {}), BIN_CENTRES)
+}
+
+/** The class vector as the fusion layer sees it. */
+function classVectorSeen(graph: Graph, { classes, squaredClasses }: Architecture, batch: number): Tensor {
+  const features = graph.input('features', [batch, 1, 1, classes])
+  if (!squaredClasses) return features
+  return graph.scope('features', () => graph.op('binary', [features, features], { kind: 'mul' }))
+}
+
+/** The tensors of an arena as views of its flat variable. */
+function viewsOf(graph: Graph, flat: Tensor, arena: Arena): Map<string, Tensor> {
+  return new Map(
+    arena.tensors.map(({ name, shape, offset }) => [
+      name,
+      graph.scope(name, () => graph.op('view', [flat], { offset, shape })),
+    ]),
+  )
+}
+
+type Named = ReadonlyMap<string, Tensor>
+
+function convolve(
+  graph: Graph,
+  parameters: Named,
+  x: Tensor,
+  layer: ConvLayer,
+  activation: 'relu' | 'none',
+  isUpsampled = false,
+): Tensor {
+  const inputs = [x, parameters.get(`${layer.name}.weight`)!, parameters.get(`${layer.name}.bias`)!] as const
+  if (isUpsampled) return convolveUpsampled(graph, inputs, { activation })
+  return graph.op('conv2d', inputs, { ...conv2dDefaults, stride: [layer.stride, layer.stride], activation })
+}
+
+function normalize(
+  graph: Graph,
+  parameters: Named,
+  statistics: Named,
+  batchStatistics: Map<string, Tensor>,
+  x: Tensor,
+  norm: string,
+): Tensor {
+  const scaleAndShift = [parameters.get(`${norm}.gamma`)!, parameters.get(`${norm}.beta`)!]
+  if (statistics.size) {
+    const running = [statistics.get(`${norm}.mean`)!, statistics.get(`${norm}.var`)!]
+    return graph.op('batchNorm', [x, ...scaleAndShift, ...running], { epsilon: EPSILON })
+  }
+  const [y, mean, variance] = graph.all('batchNormTrain', [x, ...scaleAndShift], { epsilon: EPSILON })
+  batchStatistics.set(`${norm}.mean`, mean!).set(`${norm}.var`, variance!)
+  return y!
+}
+
+/**
+ * The fusion layer: relu(W · [x ‖ v repeated over every pixel] + b). Splitting W into the rows that meet the image and
+ * those that meet the class vector gives the same sum without ever repeating the vector: one small convolution, plus
+ * one matrix-vector product a picture. `test/model.test.ts` holds it against the plain form (`tileConcat`).
+ */
+function fuse(graph: Graph, parameters: Named, x: Tensor, features: Tensor, layer: ConvLayer): Tensor {
+  const weight = parameters.get(`${layer.name}.weight`)!
+  const channels = graph.shape(x)[3]!
+  const [imageRows, classRows] = [channels, layer.inputs - channels]
+  const forImage = graph.op('slice', [weight], { axis: 2, start: 0, size: imageRows })
+  const forClasses = graph.op('slice', [weight], { axis: 2, start: imageRows, size: classRows })
+  const bias = parameters.get(`${layer.name}.bias`)!
+  const fromImage = graph.op('conv2d', [x, forImage], conv2dDefaults)
+  const fromClasses = graph.op('conv2d', [features, forClasses, bias], conv2dDefaults)
+  return graph.op('addRows', [fromImage, fromClasses], { activation: 'relu' })
+}

@@ -1,0 +1,112 @@
+import { adamStep } from '../../autograd/adam.ts'
+import { backward } from '../../autograd/backward.ts'
+import { lossScale, scalingStep } from '../../autograd/scaling.ts'
+import { Graph } from '../../graph/graph.ts'
+import type { Tensor } from '../../kernels/op.ts'
+import { type Loss, lossOf, type Rarity } from '../losses.ts'
+import type { Architecture } from './layers.ts'
+import { type Arena, type Layout, layoutOf, usedInBlocks } from './layout.ts'
+import { buildColorizer, type ImageSize, STATISTICS_RATE } from './network.ts'
+
+export interface StepOptions {
+  readonly inspect?: boolean
+  readonly average?: boolean
+  readonly loss?: Loss
+  /** For the loss `rarity` and the head `bins`. */
+  readonly rarity?: Rarity | undefined
+  /** The batch is a part of the step's: its gradients go into a mean, and `updateGraph` takes the step. */
+  readonly accumulate?: boolean
+  /** Scales the gradients, for a plan that stores them as float16: variable `loss.scaling`, see `autograd/scaling.ts`. */
+  readonly scaled?: boolean
+}
+
+/**
+ * One training step as a graph: forward, loss (by default the mean squared error over a* and b* in ab units), gradients, Adam,
+ * running statistics. Inputs `L`, `features`, `ab` [N,H,W,2] and `adam.hyper`; outputs `loss` [1] and, with `inspect`, `ab`
+ * and the flat `gradients` (times the scale, with `scaled`); variables `parameters`, `statistics`, `adam.m`, `adam.v`. With `average` also a running
+ * average of the weights: input `average.rate` [1], variable `average`. With `accumulate` there is no Adam: the gradients of
+ * part k of a step's batch go into the variable `gradients` by the input `accumulate.rate` [1], 1 ⁄ k.
+ */
+export function trainingGraph(architecture: Architecture, size: ImageSize, options: StepOptions = {}): Graph {
+  const { inspect = false, loss: kind = 'squared', rarity, accumulate = false } = options
+  const graph = new Graph()
+  const layout = layoutOf(architecture)
+  const network = buildColorizer(graph, architecture, size, 'train')
+  const target = graph.input('ab', graph.shape(network.ab))
+  const loss = graph.scope('loss', () => lossOf(graph, network, target, { loss: kind, rarity }))
+  const gradients = packed(
+    graph,
+    'gradients',
+    layout.parameters,
+    gradientsOf(graph, loss, network.parameters, options.scaled ? lossScale(graph) : undefined),
+  )
+  graph.output('loss', loss)
+  if (inspect) {
+    graph.output('ab', network.ab)
+    graph.output('gradients', gradients)
+  }
+  updateStatistics(graph, layout, network.batchStatistics)
+  if (accumulate) runningMean(graph, 'gradients', gradients, 'accumulate.rate')
+  else update(graph, layout.parameters, gradients, options)
+  return graph
+}
+
+/** The rest of a step whose gradients lie in the variable `gradients`: Adam, and with `average` the average of the weights. */
+export function updateGraph(
+  architecture: Architecture,
+  options: Pick<StepOptions, 'average' | 'scaled'> = {},
+): Graph {
+  const graph = new Graph()
+  const { parameters } = layoutOf(architecture)
+  update(graph, parameters, graph.variable('gradients', [parameters.length]), options)
+  return graph
+}
+
+function update(
+  graph: Graph,
+  arena: Arena,
+  gradients: Tensor,
+  { average = false, scaled = false }: StepOptions,
+): void {
+  const parameters = graph.variable('parameters', [arena.length])
+  const factor = scaled ? scalingStep(graph, gradients, usedInBlocks(arena)) : undefined
+  const updated = adamStep(graph, parameters, gradients, factor)
+  if (average) runningMean(graph, 'average', updated, 'average.rate')
+}
+
+/** Moves the variable `name` towards the value, as far as the input `rate` says. */
+function runningMean(graph: Graph, name: string, value: Tensor, rate: string): void {
+  const state = graph.variable(name, graph.shape(value))
+  graph.scope(name, () => graph.op('lerp', [state, value, graph.input(rate, [1])], {}))
+}
+
+/** The network alone, with running statistics. Inputs `L` and `features`; output `ab` [N,H,W,2] in ab units. */
+export function inferenceGraph(architecture: Architecture, size: ImageSize): Graph {
+  const graph = new Graph()
+  graph.output('ab', buildColorizer(graph, architecture, size, 'infer').ab)
+  return graph
+}
+
+function gradientsOf(
+  graph: Graph,
+  loss: Tensor,
+  parameters: ReadonlyMap<string, Tensor>,
+  scale: Tensor | undefined,
+): Map<string, Tensor> {
+  const gradients = backward(graph, loss, [...parameters.values()], scale)
+  return new Map([...parameters.keys()].map((name, i) => [name, gradients[i]!]))
+}
+
+/** Lets the tensors be computed straight into one flat array, laid out like `arena`. */
+function packed(graph: Graph, label: string, arena: Arena, tensors: ReadonlyMap<string, Tensor>): Tensor {
+  const inputs = arena.tensors.map(({ name }) => tensors.get(name)!)
+  const attrs = { offsets: arena.tensors.map(({ offset }) => offset), length: arena.length }
+  return graph.scope(label, () => graph.op('pack', inputs, attrs))
+}
+
+function updateStatistics(graph: Graph, layout: Layout, batch: ReadonlyMap<string, Tensor>): void {
+  const state = graph.variable('statistics', [layout.statistics.length])
+  const seen = packed(graph, 'statistics', layout.statistics, batch)
+  const rate = graph.constant(Float32Array.of(STATISTICS_RATE), [1])
+  graph.scope('statistics', () => graph.op('lerp', [state, seen, rate], {}))
+}
