@@ -1,8 +1,8 @@
+import type { Terminal } from '../src/cli/terminal.ts'
 import type { Gpu } from '../src/device/gpu.ts'
 import { medianRun } from '../src/device/timer.ts'
-import { locate } from '../src/io/cache.ts'
 import { CLASSIFIERS } from '../src/model/classifier.ts'
-import type { Terminal } from '../src/terminal.ts'
+import { locate } from '../src/node/store/cache.ts'
 import { withRandomModel } from './inception-resnet-v2.ts'
 import { Model } from './model.ts'
 

@@ -1,6 +1,6 @@
+import type { Terminal } from '../src/cli/terminal.ts'
 import type { Gpu } from '../src/device/gpu.ts'
 import type { Timer } from '../src/device/timer.ts'
-import type { Terminal } from '../src/terminal.ts'
 import { bestPeaks, checkClock, measurePeaks, type Peaks } from './peaks.ts'
 
 /** Items between two measurements of the adapter. */

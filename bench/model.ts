@@ -1,3 +1,4 @@
+import { gflopOf } from '../src/cli/onnx-run.ts'
 import type { Gpu } from '../src/device/gpu.ts'
 import { compile } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
@@ -5,7 +6,6 @@ import { rewriteForInference } from '../src/graph/rewrite.ts'
 import { type Imported, type Input, importOnnx, type Output } from '../src/io/onnx/import.ts'
 import { readModel } from '../src/io/onnx/model.ts'
 import { relayout } from '../src/io/onnx/values.ts'
-import { gflopOf } from '../src/onnx.ts'
 
 export type Values = ReadonlyMap<string, Float32Array>
 

@@ -5,10 +5,10 @@ import {
   type Option,
   parse,
   type Result,
-} from '../src/commands/command.ts'
+} from '../src/cli/commands/command.ts'
+import { openTerminal, type Screen } from '../src/cli/terminal.ts'
 import { GpuError } from '../src/device/gpu.ts'
 import { EXIT, type ExitCode, UserError } from '../src/errors.ts'
-import { openTerminal, type Screen } from '../src/terminal.ts'
 
 /** A benchmark as it is called on the command line. */
 export interface Program {

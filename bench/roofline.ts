@@ -1,5 +1,5 @@
-import { type Convolution, candidatesOf, formatConvolution } from '../src/graph/convolutions.ts'
 import type { Traits } from '../src/kernels/op.ts'
+import { type Convolution, candidatesOf, formatConvolution } from '../src/tune/convolutions.ts'
 import type { Peaks } from './peaks.ts'
 import { alignColumns, formatHead, type Head, percent, short } from './report.ts'
 

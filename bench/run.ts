@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import type { Gpu } from '../src/device/gpu.ts'
 import { packParams, type ShaderLoader } from '../src/device/shader.ts'
 import type { Repeatable } from '../src/device/timer.ts'
-import { loadShader } from '../src/io/dawn.ts'
 import type { Dispatch } from '../src/kernels/op.ts'
+import { loadShader } from '../src/node/dawn.ts'
 
 /** Bytes of a binding; `memory` is the first binding that lies in the same memory, itself unless it shares. */
 export interface Binding {

@@ -1,8 +1,8 @@
 import { compile, type Plan, type Step } from '../src/graph/compile.ts'
-import { convolutionFlops, formatConvolution } from '../src/graph/convolutions.ts'
 import type { ConvGeometry } from '../src/kernels/conv/convGeometry.ts'
 import { type Dispatch, formatShape, PORTABLE } from '../src/kernels/op.ts'
 import { inferenceGraph, trainingGraph } from '../src/model/report/training.ts'
+import { convolutionFlops, formatConvolution } from '../src/tune/convolutions.ts'
 import type { Binding } from './run.ts'
 
 export interface Size {

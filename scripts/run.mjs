@@ -3,7 +3,7 @@
 // read their environment when a process starts, so the driver that setup.mjs found has to be in place before the
 // Node that loads Dawn is started; hence a process that starts another.
 //
-//   run.mjs COMMAND …        src/cli.ts in a clone, dist/cli.js in the published package
+//   run.mjs COMMAND …        src/cli/main.ts in a clone, dist/cli/main.js in the published package
 //   run.mjs --vitest …       the tests, in the same environment
 //   run.mjs --script FILE …  a TypeScript file of this clone (the benchmarks), likewise
 
@@ -48,9 +48,9 @@ function program(args) {
   if (args[0] === '--script') {
     return ['--import', import.meta.resolve('tsx'), join(PACKAGE_ROOT, args[1] ?? ''), ...args.slice(2)]
   }
-  const source = join(PACKAGE_ROOT, 'src', 'cli.ts')
+  const source = join(PACKAGE_ROOT, 'src', 'cli', 'main.ts')
   if (existsSync(source)) return ['--import', import.meta.resolve('tsx'), source, ...args]
-  return [join(PACKAGE_ROOT, 'dist', 'cli.js'), ...args]
+  return [join(PACKAGE_ROOT, 'dist', 'cli', 'main.js'), ...args]
 }
 
 /**

@@ -28,8 +28,8 @@ export {
   loadShader,
   type OpenOptions,
   openGpu,
-} from './io/dawn.ts'
-export { choicesOf, type FoundTuning, openTunedGpu, readTuning, type Tuning } from './io/tuning.ts'
+} from './node/dawn.ts'
+export { choicesOf, type FoundTuning, openTunedGpu, readTuning, type Tuning } from './node/store/tuning.ts'
 
 // Operators, graphs of them, their gradients, and how they run
 
@@ -65,16 +65,21 @@ export { inferenceGraph, trainingGraph } from './model/report/training.ts'
 
 // Its weights
 
-export { type Checkpoint, readCheckpoint, type TrainingSettings, type Validation } from './io/checkpoint.ts'
 export { readSafetensors, type Safetensors, writeSafetensors } from './io/safetensors.ts'
 export { expectTrained, readWeights, type Weights, weightTensors } from './io/weights.ts'
+export {
+  type Checkpoint,
+  readCheckpoint,
+  type TrainingSettings,
+  type Validation,
+} from './train/checkpoint.ts'
 
 // Colouring photographs
 
-export { encode, type ImageFormat, type Photo, readPhoto, writeImage } from './io/image.ts'
-export { findPhotos, type PhotoPath } from './io/photos.ts'
-export { grayOf, Predictor, paint, predictorOf, type SmallAb } from './predict.ts'
-export { type Score, validate } from './validate.ts'
+export { grayOf, Predictor, paint, predictorOf, type SmallAb } from './infer/predictor.ts'
+export { encode, type ImageFormat, type Photo, readPhoto, writeImage } from './node/image.ts'
+export { findPhotos, type PhotoPath } from './node/photos.ts'
+export { type Score, validate } from './train/validate.ts'
 
 // How good the colours are: docs/metrics.md
 
@@ -88,9 +93,9 @@ export { ssim } from './color/metrics/ssim.ts'
 
 // Training on photographs or records, and the proof of it: golden files of the PyTorch reference
 
-export { type GoldenReport, replayGolden } from './golden.ts'
-export { openPhotos, openRecords, type SourceOptions, type TrainingSource } from './io/dataset.ts'
-export type { Manifest } from './io/record-set.ts'
-export { type PrepareOptions, prepareRecords } from './prepare.ts'
-export type { Terminal } from './terminal.ts'
-export { resumable, type Start, type Training, type TrainOptions, train } from './train.ts'
+export type { Terminal } from './cli/terminal.ts'
+export { openPhotos, openRecords, type SourceOptions, type TrainingSource } from './node/data/dataset.ts'
+export { type PrepareOptions, prepareRecords } from './node/data/prepare.ts'
+export type { Manifest } from './node/data/record-set.ts'
+export { type GoldenReport, replayGolden } from './train/golden.ts'
+export { resumable, type Start, type Training, type TrainOptions, train } from './train/loop.ts'

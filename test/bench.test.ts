@@ -5,12 +5,12 @@ import { formatReport, type Report, rowOf, totalsOf } from '../bench/report.ts'
 import { loadBenchShader, run } from '../bench/run.ts'
 import { flopsOf, graphsOf, plansOf, type Work, workOf } from '../bench/workload.ts'
 import { Timer } from '../src/device/timer.ts'
-import { convolutionsOf } from '../src/graph/convolutions.ts'
-import { openGpu } from '../src/io/dawn.ts'
 import { CONV_DEFAULTS, type ConvAttrs, convGeometry } from '../src/kernels/conv/convGeometry.ts'
 import { PORTABLE } from '../src/kernels/op.ts'
 import { allLayers, layersOf } from '../src/model/report/layers.ts'
+import { openGpu } from '../src/node/dawn.ts'
 import { median } from '../src/numbers.ts'
+import { convolutionsOf } from '../src/tune/convolutions.ts'
 
 const LIMIT = 2 ** 40
 

@@ -11,18 +11,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EXIT, UserError } from '../src/errors.ts'
-import { type KnownFile, readManifest } from '../src/io/cache.ts'
 import {
   type Classifier,
   type ClassifierOptions,
   classNames,
   findClassifier,
   openClassifier,
-} from '../src/io/classify.ts'
-import { type Photo, readPhoto } from '../src/io/image.ts'
+} from '../src/infer/classifier.ts'
+import { grayOf } from '../src/infer/predictor.ts'
 import { readSafetensors } from '../src/io/safetensors.ts'
 import { CLASSES, CLASSIFIERS, placement, preprocess, topClasses } from '../src/model/classifier.ts'
-import { grayOf } from '../src/predict.ts'
+import { type Photo, readPhoto } from '../src/node/image.ts'
+import { type KnownFile, readManifest } from '../src/node/store/cache.ts'
 import { useGpu } from './harness.ts'
 import { float, int64, type ModelParts, node, save, useFolder } from './onnx-models.ts'
 import { patternPhoto } from './pattern.ts'

@@ -11,10 +11,10 @@ import {
   type Place,
   type SourceOptions,
   type TrainingSource,
-} from '../src/io/dataset.ts'
-import { cropFraming } from '../src/io/decode.ts'
-import { type Photo, writeImage } from '../src/io/image.ts'
-import { openWorkerPool } from '../src/io/worker-pool.ts'
+} from '../src/node/data/dataset.ts'
+import { cropFraming } from '../src/node/data/decode.ts'
+import { type Photo, writeImage } from '../src/node/image.ts'
+import { openWorkerPool } from '../src/node/worker-pool.ts'
 import { STREAM, uniform4 } from '../src/random.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dataset-'))

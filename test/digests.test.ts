@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { Digests } from '../src/io/digests.ts'
+import { Digests } from '../src/node/data/digests.ts'
 
 it('digests are found whose beginnings are the same, and others are not', () => {
   const sha256 = (n: number) => createHash('sha256').update(`${n}`).digest('hex')

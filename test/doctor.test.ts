@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type DoctorReport, doctor, formatDoctor } from '../src/doctor.ts'
+import { type DoctorReport, doctor, formatDoctor } from '../src/node/doctor.ts'
 
 const nothing: DoctorReport = {
   version: '1.2.3',

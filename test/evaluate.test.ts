@@ -3,8 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { abError } from '../src/color/metrics/abError.ts'
-import { measure } from '../src/color/metrics/measure.ts'
 import {
   BASELINES,
   type Colourist,
@@ -13,15 +11,17 @@ import {
   evaluate,
   type Scores,
   summarise,
-} from '../src/evaluate.ts'
-import { bestMedianWorst, evaluationJson, evaluationText, reportSheet } from '../src/evaluation.ts'
-import type { Classifier } from '../src/io/classify.ts'
-import { readPhoto } from '../src/io/image.ts'
+} from '../src/cli/evaluate.ts'
+import { bestMedianWorst, evaluationJson, evaluationText, reportSheet } from '../src/cli/evaluation.ts'
+import { abError } from '../src/color/metrics/abError.ts'
+import { measure } from '../src/color/metrics/measure.ts'
+import type { Classifier } from '../src/infer/classifier.ts'
+import { GRAY, oneColour } from '../src/infer/predictor.ts'
 import { type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
 import { weightTensors } from '../src/io/weights.ts'
 import { CLASSES } from '../src/model/classifier.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/report/layout.ts'
-import { GRAY, oneColour } from '../src/predict.ts'
+import { readPhoto } from '../src/node/image.ts'
 import { seeded } from './harness.ts'
 import { type Ended, run } from './program.ts'
 

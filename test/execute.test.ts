@@ -3,10 +3,10 @@ import { GpuError } from '../src/device/gpu.ts'
 import { compile, type Plan } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph, GraphError } from '../src/graph/graph.ts'
-import { openGpu } from '../src/io/dawn.ts'
 import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import type { PackAttrs } from '../src/kernels/movement/pack.ts'
 import { elems, type Tensor } from '../src/kernels/op.ts'
+import { openGpu } from '../src/node/dawn.ts'
 import { float64, outputSpecs, rowsOf, useGpu } from './harness.ts'
 
 const gpu = useGpu()

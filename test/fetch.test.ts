@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { EXIT, UserError } from '../src/errors.ts'
-import { type Download, download, sha256File } from '../src/io/fetch.ts'
+import { type Download, download, sha256File } from '../src/node/store/fetch.ts'
 import { CUT_BYTES, type FileServer, serve } from './file-server.ts'
 
 const BYTES = 350_000

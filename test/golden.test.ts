@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Gpu } from '../src/device/gpu.ts'
-import { replayGolden } from '../src/golden.ts'
-import { openGpu } from '../src/io/dawn.ts'
 import { readSafetensors, type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
+import { openGpu } from '../src/node/dawn.ts'
+import { replayGolden } from '../src/train/golden.ts'
 
 /*
  * What PyTorch computes in float64 for random weights and one random batch. The options of the generator, which asks

@@ -4,7 +4,6 @@ import { toHalf } from '../src/device/float16.ts'
 import type { Gpu } from '../src/device/gpu.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
-import { loadShader, openGpu } from '../src/io/dawn.ts'
 import { getOp, type OpName, ops } from '../src/kernels/index.ts'
 import {
   type AnyOp,
@@ -18,6 +17,7 @@ import {
   type Tensor,
   type Traits,
 } from '../src/kernels/op.ts'
+import { loadShader, openGpu } from '../src/node/dawn.ts'
 import { cases } from './cases.ts'
 import type { Case, CaseInput, Distribution } from './rows.ts'
 

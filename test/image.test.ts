@@ -13,8 +13,8 @@ import {
   resize,
   upsampleAb,
   writeImage,
-} from '../src/io/image.ts'
-import { findPhotos } from '../src/io/photos.ts'
+} from '../src/node/image.ts'
+import { findPhotos } from '../src/node/photos.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'image-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { jitterLightness } from '../src/io/lightness-jitter.ts'
+import { jitterLightness } from '../src/train/lightness-jitter.ts'
 
 const COUNT = 20_001
 const jittered = (value: number, strength: number, contrast: number, grain: number, a = 0.5, b = 0.25) => {

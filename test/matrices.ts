@@ -1,6 +1,6 @@
 import type { ShaderLoader } from '../src/device/shader.ts'
-import { loadShader } from '../src/io/dawn.ts'
 import type { SubgroupMatrices } from '../src/kernels/op.ts'
+import { loadShader } from '../src/node/dawn.ts'
 
 /** The subgroups' matrices of llvmpipe, from Mesa 25.2 on. */
 export const MATRICES: SubgroupMatrices = { M: 8, N: 8, K: 8, lanes: 8 }

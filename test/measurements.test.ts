@@ -9,11 +9,11 @@ import { rooflineOf } from '../bench/roofline.ts'
 import { graphsOf } from '../bench/workload.ts'
 import type { Gpu } from '../src/device/gpu.ts'
 import { Timer } from '../src/device/timer.ts'
-import { candidatesOf, convolutionsOf } from '../src/graph/convolutions.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import { PORTABLE, type Traits } from '../src/kernels/op.ts'
 import { layersOf } from '../src/model/report/layers.ts'
+import { candidatesOf, convolutionsOf } from '../src/tune/convolutions.ts'
 import { useGpu } from './harness.ts'
 
 const LLVMPIPE: Traits = { ...PORTABLE, subgroupLanes: 8 }

@@ -11,8 +11,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { loadShader, openGpu } from '../src/io/dawn.ts'
 import { elems } from '../src/kernels/op.ts'
+import { loadShader, openGpu } from '../src/node/dawn.ts'
 import { dispatchesOf, opNames, type Row, rowsOf, seeded, variantsOf } from './harness.ts'
 import { verify } from './launch.ts'
 

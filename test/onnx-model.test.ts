@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { describeModel, runModel } from '../src/cli/onnx-run.ts'
 import { importOnnx } from '../src/io/onnx/import.ts'
 import { readModel, readTensorFile } from '../src/io/onnx/model.ts'
-import { describeModel, runModel } from '../src/onnx.ts'
 import { useGpu } from './harness.ts'
 import {
   float,

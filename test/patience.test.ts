@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { patiently } from '../src/io/patience.ts'
+import { patiently } from '../src/node/patience.ts'
 
 /** Keeps the event loop turning without a pause, as Dawn's bindings do. */
 let isPolling = false

@@ -16,13 +16,13 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { inputOf } from '../src/io/classifier-input.ts'
-import { type Batch, openPhotos, openRecords, type SourceOptions } from '../src/io/dataset.ts'
-import { type Photo, readPhoto, writeImage } from '../src/io/image.ts'
+import { inputOf } from '../src/infer/classifier-input.ts'
 import { decodeRecord } from '../src/io/records.ts'
-import { isShard, originsOfRecords } from '../src/io/shards.ts'
 import { readRecords } from '../src/io/tfrecord.ts'
-import { type PrepareOptions, prepareRecords } from '../src/prepare.ts'
+import { type Batch, openPhotos, openRecords, type SourceOptions } from '../src/node/data/dataset.ts'
+import { type PrepareOptions, prepareRecords } from '../src/node/data/prepare.ts'
+import { isShard, originsOfRecords } from '../src/node/data/shards.ts'
+import { type Photo, readPhoto, writeImage } from '../src/node/image.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'prepare-'))
 const out = join(folder, 'records')

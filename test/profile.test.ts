@@ -3,8 +3,8 @@ import type { Gpu } from '../src/device/gpu.ts'
 import { compile } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
-import { openGpu } from '../src/io/dawn.ts'
-import { Profiler } from '../src/profile.ts'
+import { openGpu } from '../src/node/dawn.ts'
+import { Profiler } from '../src/train/profile.ts'
 
 /** A product that takes a while, then a sum that takes next to nothing. */
 function twoNodes(): Graph {

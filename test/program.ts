@@ -9,7 +9,7 @@ export const PROGRAM = [
   process.execPath,
   '--import',
   import.meta.resolve('tsx'),
-  fileURLToPath(new URL('../src/cli.ts', import.meta.url)),
+  fileURLToPath(new URL('../src/cli/main.ts', import.meta.url)),
 ]
 
 export interface Ended {

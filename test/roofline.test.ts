@@ -4,8 +4,8 @@ import type { Peaks } from '../bench/peaks.ts'
 import { formatRoofline, KINDS, type Roofline, rooflineOf } from '../bench/roofline.ts'
 import { rooflineSvg } from '../bench/roofline-svg.ts'
 import { graphsOf } from '../bench/workload.ts'
-import { convolutionsOf } from '../src/graph/convolutions.ts'
 import { PORTABLE } from '../src/kernels/op.ts'
+import { convolutionsOf } from '../src/tune/convolutions.ts'
 
 const size = { width: 1, size: 224, batch: 1 }
 const convolutions = convolutionsOf(graphsOf(size))

@@ -12,9 +12,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Checkpoint } from '../src/io/checkpoint.ts'
-import { RunFolder } from '../src/io/run-folder.ts'
-import { findTwins, findTwinsOf } from '../src/io/twins.ts'
+import { findTwins, findTwinsOf } from '../src/node/data/twins.ts'
+import { RunFolder } from '../src/node/store/run-folder.ts'
+import type { Checkpoint } from '../src/train/checkpoint.ts'
 import { readEvents } from './events.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'run-folder-'))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { averagingRate, rateAt } from '../src/schedule.ts'
+import { averagingRate, rateAt } from '../src/train/schedule.ts'
 
 const steps = { learningRate: 1, schedule: 'steps', warmup: 0 } as const
 const cosine = { learningRate: 2, schedule: 'cosine', warmup: 0 } as const

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { packParams, pipelineKey, specialize } from '../src/device/shader.ts'
-import { loadShader } from '../src/io/dawn.ts'
 import type { Dispatch } from '../src/kernels/op.ts'
+import { loadShader } from '../src/node/dawn.ts'
 import { byMatrices, dispatchesOf, needsSubgroups, opNames, rowsOf, useGpu, variantsOf } from './harness.ts'
 import { MATRICES } from './matrices.ts'
 

@@ -1,9 +1,9 @@
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
-import type { Photo } from '../src/io/image.ts'
-import { axis, linePlot } from '../src/io/plot.ts'
-import { contactSheet } from '../src/io/sheet.ts'
-import { fitText, svgText, textWidth } from '../src/io/strokes.ts'
+import type { Photo } from '../src/node/image.ts'
+import { axis, linePlot } from '../src/node/plot.ts'
+import { contactSheet } from '../src/node/sheet.ts'
+import { fitText, svgText, textWidth } from '../src/node/strokes.ts'
 
 type Color = [number, number, number]
 const [RED, GREEN, BLUE]: Color[] = [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parse } from '../src/commands/command.ts'
-import { askedOf, courseOf, settingsOf, TRAIN_OPTIONS } from '../src/commands/training-options.ts'
+import { parse } from '../src/cli/commands/command.ts'
+import { askedOf, courseOf, settingsOf, TRAIN_OPTIONS } from '../src/cli/commands/training-options.ts'
 import type { Architecture } from '../src/model/report/layers.ts'
 
 const DATA = { kind: 'photos', train: ['a.jpg'], val: [], identity: 'photos' } as const

@@ -14,8 +14,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { COMMON_OPTIONS, parse, type Result } from '../src/commands/command.ts'
-import { weightsCommandOf } from '../src/commands/weights.ts'
+import { COMMON_OPTIONS, parse, type Result } from '../src/cli/commands/command.ts'
+import { weightsCommandOf } from '../src/cli/commands/weights.ts'
 import { EXIT, UserError } from '../src/errors.ts'
 import {
   cacheFolder,
@@ -25,7 +25,7 @@ import {
   locate,
   pathOf,
   readManifest,
-} from '../src/io/cache.ts'
+} from '../src/node/store/cache.ts'
 import { type FileServer, serve } from './file-server.ts'
 import { onFullDisk } from './full-disk.ts'
 import { type ModelParts, node, save } from './onnx-models.ts'

@@ -2,16 +2,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { readSafetensors, type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
+import { expectTrained, readWeights, trainingOf, type Weights, weightTensors } from '../src/io/weights.ts'
+import { scaledChannels } from '../src/model/report/layers.ts'
+import { initialParameters, initialStatistics, layoutOf } from '../src/model/report/layout.ts'
 import {
   type Checkpoint,
   readCheckpoint,
   type TrainingSettings,
   writeCheckpoint,
-} from '../src/io/checkpoint.ts'
-import { readSafetensors, type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
-import { expectTrained, readWeights, trainingOf, type Weights, weightTensors } from '../src/io/weights.ts'
-import { scaledChannels } from '../src/model/report/layers.ts'
-import { initialParameters, initialStatistics, layoutOf } from '../src/model/report/layout.ts'
+} from '../src/train/checkpoint.ts'
 
 const NETWORK = { classes: 3, width: 0.05, squaredClasses: true, head: 'ab' as const }
 const LAYOUT = layoutOf(NETWORK)

@@ -1,10 +1,10 @@
 import type { Gpu } from '../../src/device/gpu.ts'
 import { repeatsFor, type Timer } from '../../src/device/timer.ts'
-import { Alone } from '../../src/graph/alone.ts'
-import { type Convolution, candidatesOf } from '../../src/graph/convolutions.ts'
 import type { Traits } from '../../src/kernels/op.ts'
 import { median } from '../../src/numbers.ts'
-import { Speeds, winnerOf } from '../../src/tune.ts'
+import { Alone } from '../../src/tune/alone.ts'
+import { type Convolution, candidatesOf } from '../../src/tune/convolutions.ts'
+import { Speeds, winnerOf } from '../../src/tune/tune.ts'
 import { type Described, describe } from '../roofline.ts'
 import { type Runner, takeTurns } from './turns.ts'
 

@@ -1,7 +1,7 @@
 import { arch, availableParallelism, cpus, loadavg, platform, release } from 'node:os'
 import type { Gpu } from '../../src/device/gpu.ts'
-import { type AdapterSummary, adapterSummary } from '../../src/io/dawn.ts'
-import { kernelVersion } from '../../src/io/tuning.ts'
+import { type AdapterSummary, adapterSummary } from '../../src/node/dawn.ts'
+import { kernelVersion } from '../../src/node/store/tuning.ts'
 
 /** What figures were measured on. */
 export interface Machine {

@@ -1,10 +1,10 @@
 /** `npm run bench:peers`: the same work here and in what people would use instead, in one run. */
 
-import { type Flags, wrong } from '../../src/commands/command.ts'
+import { type Flags, wrong } from '../../src/cli/commands/command.ts'
+import type { Terminal } from '../../src/cli/terminal.ts'
 import { EXIT, UserError } from '../../src/errors.ts'
-import { adapterSummary, openGpu } from '../../src/io/dawn.ts'
+import { adapterSummary, openGpu } from '../../src/node/dawn.ts'
 import { median } from '../../src/numbers.ts'
-import type { Terminal } from '../../src/terminal.ts'
 import { withRandomModel } from '../inception-resnet-v2.ts'
 import { start } from '../program.ts'
 import { relativeError, stepError } from './agreement.ts'

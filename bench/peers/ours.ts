@@ -2,8 +2,8 @@ import { adamHyper } from '../../src/autograd/adam.ts'
 import type { Gpu } from '../../src/device/gpu.ts'
 import { BindingLimitError, compile } from '../../src/graph/compile.ts'
 import { Executor, Variables } from '../../src/graph/execute.ts'
-import { openTunedGpu } from '../../src/io/tuning.ts'
 import { inferenceGraph, trainingGraph } from '../../src/model/report/training.ts'
+import { openTunedGpu } from '../../src/node/store/tuning.ts'
 import { Model } from '../model.ts'
 import {
   ARCHITECTURE,

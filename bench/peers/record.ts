@@ -3,10 +3,10 @@
  * `node scripts/run.mjs --script bench/peers/record.ts`
  */
 import { fileURLToPath } from 'node:url'
-import { inputOf } from '../../src/io/classifier-input.ts'
-import { writeFileAtomic } from '../../src/io/files.ts'
-import { readPhoto } from '../../src/io/image.ts'
+import { inputOf } from '../../src/infer/classifier-input.ts'
 import { relayout } from '../../src/io/onnx/values.ts'
+import { writeFileAtomic } from '../../src/node/files.ts'
+import { readPhoto } from '../../src/node/image.ts'
 import { patternPhoto } from '../../test/pattern.ts'
 import { installPeers } from './install.ts'
 import { loadOnnxRuntime, Session } from './onnxruntime.ts'

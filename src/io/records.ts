@@ -20,8 +20,8 @@
 import { GRAY_LIGHTNESS, grayLevel, labToSrgb, srgbToLab } from '../color/lab.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
+import { contentRect, type Photo, padToSquare, type Rect, resize } from '../node/image.ts'
 import { decodeExample, type Example, encodeExample, type Feature } from './example.ts'
-import { contentRect, type Photo, padToSquare, type Rect, resize } from './image.ts'
 
 export const RECORD_SIZE = 299
 export const RECORD_CLASSES = 1000

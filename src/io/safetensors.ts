@@ -8,9 +8,9 @@ import { constants } from 'node:buffer'
 import { type FileHandle, open } from 'node:fs/promises'
 import { HALF_OVERFLOW, halfBits, halfToFloat } from '../device/float16.ts'
 import { EXIT, UserError } from '../errors.ts'
-import { writeFileAtomic } from './files.ts'
+import { writeFileAtomic } from '../node/files.ts'
+import { fileTrouble } from '../node/trouble.ts'
 import { duplicateKey } from './json.ts'
-import { fileTrouble } from './trouble.ts'
 
 const MAX_HEADER_BYTES = 100_000_000
 const LENGTH_BYTES = 8

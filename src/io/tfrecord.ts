@@ -7,7 +7,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises'
 import { EXIT, UserError } from '../errors.ts'
-import { fileTrouble } from './trouble.ts'
+import { fileTrouble } from '../node/trouble.ts'
 
 const LENGTH_BYTES = 8
 const CRC_BYTES = 4

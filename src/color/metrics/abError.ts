@@ -1,5 +1,5 @@
-import { bands, type Photo } from '../../io/image.ts'
-import { enlarge, type SmallAb } from '../../predict.ts'
+import { enlarge, type SmallAb } from '../../infer/predictor.ts'
+import { bands, type Photo } from '../../node/image.ts'
 import { srgbToLab } from '../lab.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { bands, type Photo } from '../../io/image.ts'
+import { bands, type Photo } from '../../node/image.ts'
 import { srgbToLab } from '../lab.ts'
 
 const RADIANS = Math.PI / 180

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import proto from 'onnx-proto'
 import { EXIT, UserError } from '../../errors.ts'
-import { fileTrouble } from '../trouble.ts'
+import { fileTrouble } from '../../node/trouble.ts'
 import { sortNodes } from './order.ts'
 import { ScanError, scan } from './scan.ts'
 import {

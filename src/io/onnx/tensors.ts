@@ -5,7 +5,7 @@ import { isAbsolute, join, relative, sep } from 'node:path'
 import proto from 'onnx-proto'
 import { halfToFloat } from '../../device/float16.ts'
 import { EXIT, UserError } from '../../errors.ts'
-import { fileTrouble } from '../trouble.ts'
+import { fileTrouble } from '../../node/trouble.ts'
 
 const { onnx } = proto
 export type TensorProto = proto.onnx.ITensorProto

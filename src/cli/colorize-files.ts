@@ -1,0 +1,131 @@
+import { stat } from 'node:fs/promises'
+import { dirname, extname, join } from 'node:path'
+import { UserError } from '../errors.ts'
+import { type Classifier, classNames } from '../infer/classifier.ts'
+import { grayOf, type Predictor, paint } from '../infer/predictor.ts'
+import { topClasses } from '../model/classifier.ts'
+import { type Photo, readPhoto, writeImage } from '../node/image.ts'
+import type { PhotoPath } from '../node/photos.ts'
+import { makeFolder, saveFile } from '../node/save.ts'
+import { contactSheet, type SheetRow } from '../node/sheet.ts'
+
+/** What colours photographs: the network, and the classifier that tells it what is in them, if there is one. */
+export interface Painter {
+  readonly predictor: Predictor
+  readonly classifier: Classifier | null
+}
+
+/** A class that the classifier saw in a photograph. */
+export interface SeenClass {
+  readonly name: string
+  readonly probability: number
+}
+
+export interface ColorizeOptions {
+  readonly out: string
+  readonly saturation: number
+  /** Also writes NAME.compare.png: grey | coloured. */
+  readonly compare: boolean
+  /** Is shown every photograph that was coloured. */
+  readonly onColoured?: ((row: SheetRow) => Promise<void>) | undefined
+}
+
+export type Coloured =
+  | {
+      readonly input: string
+      readonly output: string
+      readonly width: number
+      readonly height: number
+      readonly milliseconds: number
+      /** What the classifier saw, the likeliest five; left out without one. */
+      readonly classes?: readonly SeenClass[]
+    }
+  | { readonly input: string; readonly error: string }
+
+/** Endings that are written as they were read; anything else becomes a PNG. */
+const WRITABLE = ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff']
+
+/** Colours a photograph, of which only the lightness is looked at. */
+export async function colorizePhoto(
+  { predictor, classifier }: Painter,
+  photo: Photo,
+  saturation: number,
+): Promise<{ coloured: Photo; classes?: SeenClass[] }> {
+  const [features] = classifier ? await classifier.classify([photo]) : []
+  const coloured = paint(photo, await predictor.predict(photo, features), saturation)
+  if (!features) return { coloured }
+  const names = classNames()
+  const classes = topClasses(features).map(({ index, probability }) => ({ name: names[index]!, probability }))
+  return { coloured, classes }
+}
+
+/** Colours one photograph into the file `output`. Trouble with it is returned, not thrown. */
+export async function colorizeFile(
+  painter: Painter,
+  photo: PhotoPath,
+  output: string | UserError,
+  { saturation, compare, onColoured }: ColorizeOptions,
+): Promise<Coloured> {
+  const started = performance.now()
+  try {
+    if (output instanceof UserError) throw output
+    const gray = await readPhoto(photo.path)
+    const { coloured, ...seen } = await colorizePhoto(painter, gray, saturation)
+    await makeFolder(dirname(output))
+    await writeImage(output, coloured)
+    const row = { gray: grayOf(gray), ours: coloured }
+    if (compare) await saveFile(comparisonPath(output), await contactSheet([row]))
+    await onColoured?.({ ...row, caption: photo.relative })
+    const { width, height } = coloured
+    const milliseconds = Math.round(performance.now() - started)
+    return { input: photo.path, output, width, height, milliseconds, ...seen }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return { input: photo.path, error: error.message }
+  }
+}
+
+/**
+ * Where each picture goes: the same tree below `out`. For one that would overwrite a photograph or another picture,
+ * the error that says so.
+ */
+export async function planOutputs(
+  photos: readonly PhotoPath[],
+  { out, compare }: ColorizeOptions,
+): Promise<(string | UserError)[]> {
+  const originals = new Map<string, string>()
+  for (const { path } of photos) originals.set((await identity(path)) ?? path, path)
+  const taken = new Map<string, string>()
+  const plan = async (photo: PhotoPath) => {
+    const output = outputPath(photo, out)
+    const files = compare ? [output, comparisonPath(output)] : [output]
+    for (const file of files) {
+      const original = originals.get((await identity(file)) ?? '')
+      if (original !== undefined) return overwriting(photo, `the photograph ${original}`)
+      const other = taken.get(file)
+      if (other !== undefined) return overwriting(photo, `that of ${other}`)
+    }
+    for (const file of files) taken.set(file, photo.path)
+    return output
+  }
+  const outputs: (string | UserError)[] = []
+  for (const photo of photos) outputs.push(await plan(photo))
+  return outputs
+}
+
+const overwriting = ({ path }: PhotoPath, what: string) =>
+  new UserError(`the coloured ${path} would overwrite ${what}; colour it with another -o`)
+
+/** What two names of one file have in common; null when there is no such file. */
+export async function identity(path: string): Promise<string | null> {
+  const found = await stat(path, { bigint: true }).catch(() => null)
+  return found && `${found.dev}:${found.ino}`
+}
+
+function outputPath({ relative }: PhotoPath, out: string): string {
+  const extension = extname(relative)
+  if (WRITABLE.includes(extension.toLowerCase())) return join(out, relative)
+  return join(out, `${relative.slice(0, -extension.length || undefined)}.png`)
+}
+
+const comparisonPath = (output: string) => `${output.slice(0, -extname(output).length)}.compare.png`

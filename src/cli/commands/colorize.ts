@@ -1,0 +1,156 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { EXIT, UserError } from '../../errors.ts'
+import { openClassifier } from '../../infer/classifier.ts'
+import { predictorOf } from '../../infer/predictor.ts'
+import { expectTrained, readWeights } from '../../io/weights.ts'
+import { encode, readPhoto } from '../../node/image.ts'
+import { packagePath } from '../../node/package.ts'
+import { findEach } from '../../node/photos.ts'
+import { saveFile } from '../../node/save.ts'
+import { Sheet, type SheetRow } from '../../node/sheet.ts'
+import { newestRun, weightsOf } from '../../train/loop.ts'
+import { type Coloured, colorizeFile, colorizePhoto, type Painter, planOutputs } from '../colorize-files.ts'
+import { bar } from '../terminal.ts'
+import { openAdapter } from './adapter.ts'
+import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
+import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
+import { checkPicture } from './picture.ts'
+import { askedPrecision, PRECISION_OPTIONS, precisionOn } from './precision.ts'
+
+/** The weights that come with the package, once there are some. */
+export const SHIPPED = packagePath('weights/lite.safetensors')
+/** The report multiplies a and b by this, since squared error paints too pale. */
+const SATURATION = 1.2
+const STDIO = '-'
+const SHEET_ROWS = 100
+
+export const colorizeCommand: Command = {
+  summary: 'colours photographs: files, folders, globs, or - for stdin',
+  positionals: 'INPUT… -o OUT',
+  options: {
+    out: {
+      value: 'DIR',
+      short: 'o',
+      help: 'folder for the coloured pictures, which keeps the tree of the inputs; - for stdout',
+    },
+    weights: {
+      value: 'FILE',
+      help: 'weights or a checkpoint (default: the shipped ones, else the best of the newest training below runs/)',
+    },
+    ...CLASSIFIER_OPTIONS,
+    ...PRECISION_OPTIONS,
+    saturation: { value: 'F', help: `multiplies a* and b* (default ${SATURATION}); 0 is grey` },
+    compare: { help: 'also writes NAME.compare.png, grey beside coloured' },
+    sheet: {
+      value: 'FILE.png',
+      help: `also writes a contact sheet, grey beside coloured, of the first ${SHEET_ROWS} photographs`,
+    },
+  },
+  examples: [
+    'colorizer colorize photo.jpg -o out/',
+    'colorizer colorize album/ "scans/*.tif" -o out/ --saturation 1.4',
+    'colorizer colorize - -o - < grey.jpg > coloured.jpg',
+  ],
+
+  async run(call) {
+    const { flags, positionals } = call
+    const out = flags.text('out')
+    if (positionals.length === 0)
+      throw wrong('colorize needs at least one INPUT: a file, a folder, a glob, or -')
+    if (out === undefined) throw wrong('colorize needs -o OUT, the folder for the coloured pictures')
+    const piped = positionals.includes(STDIO) || out === STDIO
+    if (piped && (positionals.length > 1 || positionals[0] !== STDIO || out !== STDIO || flags.on('json'))) {
+      throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
+    }
+    if (piped && flags.text('sheet') !== undefined) throw wrong('--sheet is for photographs in files')
+    const saturation = flags.number('saturation') ?? SATURATION
+    return withPainter<Result>(call, (painter) =>
+      piped ? colorizePipe(painter, saturation) : colorizeFiles(painter, call, out, saturation),
+    )
+  },
+}
+
+/** Opens weights, classifier and adapter, in this order: bad files are told without waking the GPU. */
+async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>): Promise<T> {
+  const { flags } = call
+  const asked = askedPrecision(flags)
+  const path = flags.text('weights') ?? (await defaultWeights())
+  const weights = await readWeights(path)
+  expectTrained(path, weights)
+  const chosen = await classifierFor(path, weights.metadata, call)
+  const gpu = await openAdapter(call)
+  try {
+    const precision = precisionOn(gpu, asked)
+    const classifier =
+      chosen && (await openClassifier(gpu, chosen.file, { fit: chosen.origin.fit, precision }))
+    return await work({ predictor: predictorOf(gpu, weights, precision), classifier })
+  } finally {
+    gpu.destroy()
+  }
+}
+
+export async function defaultWeights(): Promise<string> {
+  if (existsSync(SHIPPED)) return SHIPPED
+  const run = await newestRun()
+  if (run !== null) return weightsOf(run)
+  throw new UserError(
+    'there are no weights yet: train some (colorizer train; in a clone npm run train:webgpu) or name a file with --weights',
+    EXIT.badWeightsOrRecords,
+  )
+}
+
+async function colorizeFiles(painter: Painter, call: Call, out: string, saturation: number) {
+  const { positionals, flags, terminal, interrupted } = call
+  const { photos, failures } = await findEach(positionals)
+  const results: Coloured[] = failures
+  const file = flags.text('sheet')
+  if (file !== undefined) await checkPicture('sheet', file, photos)
+  const sheet = new Sheet(file === undefined ? 0 : SHEET_ROWS)
+  const options = {
+    out,
+    saturation,
+    compare: flags.on('compare'),
+    onColoured: (row: SheetRow) => sheet.add(row),
+  }
+  const outputs = await planOutputs(photos, options)
+  if (
+    file !== undefined &&
+    outputs.some((output) => typeof output === 'string' && resolve(output) === resolve(file))
+  )
+    throw wrong(`--sheet ${file} would overwrite a coloured picture`)
+  for (const [i, photo] of photos.entries()) {
+    if (interrupted.aborted) break
+    terminal.progress(`${bar(i / photos.length)} ${i + 1} of ${photos.length} · ${photo.relative}`)
+    results.push(await colorizeFile(painter, photo, outputs[i]!, options))
+  }
+  const failed = results.filter((result) => 'error' in result)
+  for (const { error } of failed) terminal.warn(error)
+  const done = results.length - failed.length
+  const drawn = file !== undefined && sheet.length > 0 ? file : null
+  if (drawn !== null) await saveFile(drawn, await sheet.draw())
+  const told = `coloured ${done} of ${results.length} → ${out}`
+  return {
+    json: { files: results, ...(drawn === null ? {} : { sheet: drawn }) },
+    text: done || !failed.length ? [told, ...(drawn === null ? [] : [drawn])].join('\n') : '',
+    code: exitCode(interrupted.aborted, failed.length),
+  }
+}
+
+/** stdin → stdout, in the format that came in where it can be written, else PNG. */
+async function colorizePipe(painter: Painter, saturation: number) {
+  const bytes = await buffer(process.stdin)
+  const photo = await readPhoto(bytes, 'stdin')
+  const { coloured } = await colorizePhoto(painter, photo, saturation)
+  process.stdout.write(await encode(coloured, formatOf(bytes)))
+  return { json: null, code: EXIT.ok }
+}
+
+/** By the file's first bytes. */
+function formatOf(bytes: Uint8Array): 'jpeg' | 'png' | 'webp' | 'tiff' {
+  const start = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
+  if (start.startsWith('\xff\xd8')) return 'jpeg'
+  if (start.startsWith('RIFF') && start.endsWith('WEBP')) return 'webp'
+  return start.startsWith('II*\0') || start.startsWith('MM\0*') ? 'tiff' : 'png'
+}

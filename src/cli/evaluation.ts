@@ -1,0 +1,206 @@
+/** What an evaluation found, for people and for scripts. */
+
+import { basename, dirname, resolve } from 'node:path'
+import type { Precision } from '../graph/half.ts'
+import { grayOf, paint } from '../infer/predictor.ts'
+import type { ClassVectorOrigin } from '../model/classifier.ts'
+import { type Photo, readPhoto } from '../node/image.ts'
+import { contactSheet, type SheetRow } from '../node/sheet.ts'
+import {
+  type Colourist,
+  differenceTo,
+  type Each,
+  type Evaluated,
+  type Failure,
+  type Scores,
+  type Summary,
+  summarise,
+} from './evaluate.ts'
+
+export interface Evaluation {
+  readonly evaluated: readonly Evaluated[]
+  readonly failures: readonly Failure[]
+  /** File of the weights. */
+  readonly weights: string
+  /** Files of the other weights that it is held against. */
+  readonly against: readonly string[]
+  /** Where the class vectors came from that the network was given. */
+  readonly classVectors: ClassVectorOrigin | null
+  /** Name of the classifier that judged agreement. */
+  readonly judge: string
+  readonly saturation: number
+  readonly precision: Precision
+  readonly adapter: string
+  /** File of the contact sheet. */
+  readonly report: string | null
+  /** Pictures that an interruption left out. */
+  readonly left: number
+}
+
+/** At least one picture must have been evaluated. */
+export function summariseAll(evaluated: readonly Evaluated[]): Each<Summary> {
+  const of = (name: 'result' | 'gray' | 'constant' | 'shipped') =>
+    evaluated.flatMap(({ scores }) => scores[name] ?? [])
+  const shipped = of('shipped')
+  const others = evaluated[0]!.scores.against ?? []
+  return {
+    result: summarise(of('result')),
+    gray: summarise(of('gray')),
+    constant: summarise(of('constant')),
+    ...(shipped.length ? { shipped: summarise(shipped) } : {}),
+    against: others.map((_, i) => summarise(evaluated.map(({ scores }) => scores.against![i]!))),
+  }
+}
+
+export function evaluationJson({ evaluated, failures, against: others, ...setting }: Evaluation) {
+  const { result, gray, constant, shipped, against = [] } = summariseAll(evaluated)
+  return {
+    n: evaluated.length,
+    failed: failures.length,
+    ...result.means,
+    intervals: result.intervals,
+    baselines: {
+      gray: gray.means,
+      constant: constant.means,
+      ...(shipped ? { shipped: { ...shipped.means, abMseDifference: toShipped(evaluated) } } : {}),
+    },
+    against: against.map(({ means, intervals }, i) => ({
+      ...{ weights: others[i]!, ...means, intervals },
+      abMseDifference: toOther(evaluated, i),
+    })),
+    ...setting,
+    files: [...evaluated.map(({ input, scores }) => ({ input, ...scores.result })), ...failures],
+  }
+}
+
+/** Rows of the table: what, how many decimals, by what it is multiplied. */
+const ROWS: readonly [keyof Scores, string, number, number?][] = [
+  ['abMse', 'ab error, units²', 1],
+  ['psnr', 'PSNR, dB', 2],
+  ['ssim', 'SSIM', 4],
+  ['deltaE', 'ΔE2000', 2],
+  ['colorfulness', 'colourfulness', 1],
+  ['colorfulnessTruth', '  of the originals', 1],
+  ['colorfulnessDifference', '  difference', 1],
+  ['colorfulnessError', '  |difference|', 1],
+  ['agreement', 'agreement, %', 1, 100],
+]
+
+/** What the weights of `files` are called in tables and on sheets: by the folders of their trainings. */
+function namesOf(files: readonly string[]): readonly string[] {
+  const names = files.map((file) => {
+    const isInRun = ['best.safetensors', 'checkpoint.safetensors'].includes(basename(file))
+    return isInRun ? basename(dirname(resolve(file))) : basename(file, '.safetensors')
+  })
+  return new Set(names).size === names.length ? names : files
+}
+
+const TITLES = {
+  result: 'this network  95% interval',
+  gray: 'all grey',
+  constant: 'constant',
+  shipped: 'shipped',
+}
+
+export function evaluationText(evaluation: Evaluation): string {
+  const { evaluated, failures, left, report, weights, against } = evaluation
+  const summaries = summariseAll(evaluated)
+  const [, ...named] = namesOf([weights, ...against])
+  const names = (Object.keys(TITLES) as (keyof typeof TITLES)[]).filter((name) => summaries[name])
+  const table = [['', ...names.map((name) => TITLES[name]), ...named]]
+  const columns = [...names.slice(1).map((name) => summaries[name]!), ...summaries.against!]
+  for (const [key, title, decimals, scale = 1] of ROWS) {
+    const shown = (value = Number.NaN) => (value * scale).toFixed(decimals).replace('NaN', '–')
+    const { means, intervals } = summaries.result
+    const [low, high] = intervals[key]!.map(shown)
+    const others = columns.map(({ means }) => shown(means[key]))
+    table.push([title, `${shown(means[key]).padStart(7)}  [${low}, ${high}]`, ...others])
+  }
+  return [
+    ...heading(evaluation),
+    '',
+    ...aligned(table),
+    ...comparison('the shipped weights', toShipped(evaluated)),
+    ...named.flatMap((name, i) => comparison(name, toOther(evaluated, i))),
+    ...(failures.length ? [`${failures.length} failed`] : []),
+    ...(left ? [`interrupted: ${left} left out`] : []),
+    ...(report === null ? [] : [report]),
+  ].join('\n')
+}
+
+const heading = ({ evaluated, weights, classVectors, judge, saturation, precision, adapter }: Evaluation) => [
+  `${evaluated.length} ${evaluated.length === 1 ? 'picture' : 'pictures'} in the colours of ${weights} (${adapter})`,
+  `class vector: ${classVectors ? `${classVectors.classifier} (${classVectors.fit})` : 'none'} · agreement judged by ${judge} · ${precision} · saturation ${saturation}`,
+]
+
+const toShipped = (evaluated: readonly Evaluated[]) => differenceTo(evaluated, ({ shipped }) => shipped)
+const toOther = (evaluated: readonly Evaluated[], i: number) =>
+  differenceTo(evaluated, ({ against }) => against?.[i])
+
+function comparison(name: string, difference: ReturnType<typeof differenceTo>): string[] {
+  if (!difference) return []
+  const [middle, low, high] = [difference.mean, ...difference.interval].map(signed)
+  return [`ab error against ${name}, picture by picture: ${middle} [${low}, ${high}]`]
+}
+
+const signed = (value: number) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(2)}`
+
+/** The first two columns to the left, numbers to the right. */
+function aligned(table: readonly (readonly string[])[]): string[] {
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
+  return table.map((row) =>
+    row
+      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** Pictures of each kind in a report. */
+const SHOWN = 3
+
+/**
+ * A contact sheet of the best, the middle and the worst pictures by ab error, with what was measured; beside them what other
+ * weights make of them.
+ * @param files of the result's weights, and of the others
+ */
+export async function reportSheet(
+  evaluated: readonly Evaluated[],
+  { result, against = [] }: Each<Colourist>,
+  files: readonly string[],
+): Promise<Buffer> {
+  const rows: SheetRow[] = []
+  for (const { kind, input, scores } of bestMedianWorst(evaluated)) {
+    const original = await readPhoto(input)
+    const { abMse, psnr } = scores.result
+    const [ours, ...others] = await paintBy([result, ...against], original)
+    rows.push({
+      ...{ gray: grayOf(original), ours: ours!, others, original },
+      caption: `${kind}: ab error ${abMse.toFixed(1)}, ${psnr.toFixed(2)} dB, ${input}`,
+    })
+  }
+  return contactSheet(rows, against.length ? { names: namesOf(files) } : {})
+}
+
+async function paintBy(colourists: readonly Colourist[], original: Photo): Promise<Photo[]> {
+  const painted: Photo[] = []
+  for (const { colours, saturation } of colourists)
+    painted.push(paint(original, await colours(original), saturation))
+  return painted
+}
+
+/** Three of each by ab error, the best first; all pictures where they are no more than that. */
+export function bestMedianWorst(evaluated: readonly Evaluated[]): (Evaluated & { kind: string })[] {
+  const sorted = [...evaluated].sort((a, b) => a.scores.result.abMse - b.scores.result.abMse)
+  const count = Math.min(SHOWN, Math.ceil(sorted.length / 3))
+  const worst = Math.max(count, sorted.length - count)
+  const median = Math.max(count, Math.min(worst - count, (sorted.length - count) >> 1))
+  const kinds = {
+    best: [0, count],
+    median: [median, Math.min(median + count, worst)],
+    worst: [worst, sorted.length],
+  }
+  return Object.entries(kinds).flatMap(([kind, [from, to]]) =>
+    sorted.slice(from, to).map((picture) => ({ ...picture, kind })),
+  )
+}

@@ -1,0 +1,60 @@
+/** What becomes of a photograph on its way into a record, up to its class vector: work for `prepare-worker.ts`. */
+import { createHash } from 'node:crypto'
+import { UserError } from '../../errors.ts'
+import { inputOf } from '../../infer/classifier-input.ts'
+import { type Picture, pictureOf } from '../../io/records.ts'
+import type { Fit } from '../../model/classifier.ts'
+import { decodePhoto, readPhotoFile } from '../image.ts'
+
+export interface SampleTask {
+  readonly path: string
+  /** Pictures whose shorter side has fewer pixels are left out. */
+  readonly minSide: number
+  /** What each classifier wants to see. */
+  readonly classifiers: readonly { readonly size: number; readonly fit: Fit }[]
+}
+
+/** Why a photograph is left out. */
+export const SKIPS = ['undecodable', 'gray', 'tiny', 'duplicate'] as const
+export type Skip = (typeof SKIPS)[number]
+
+export type Outcome =
+  | {
+      readonly picture: Picture
+      /** Of the file, hexadecimal: the same file twice would count twice. */
+      readonly sha256: string
+      /** The classifiers' inputs, see `inputOf`. */
+      readonly seen: readonly Float32Array[]
+    }
+  | { readonly skip: Skip; readonly reason: string }
+
+/** Mean chroma below which nothing can be learnt about colours, in ab units: noise of grey scans stays below. */
+const MIN_CHROMA = 2
+
+export async function prepareSample({ path, minSide, classifiers }: SampleTask): Promise<Outcome> {
+  try {
+    const bytes = await readPhotoFile(path)
+    const photo = await decodePhoto(bytes, path)
+    const { width, height } = photo
+    if (Math.min(width, height) < minSide) {
+      return { skip: 'tiny', reason: `${path} has ${width}×${height} pixels, fewer than ${minSide}` }
+    }
+    const picture = await pictureOf(photo)
+    const chroma = meanChroma(picture)
+    if (chroma < MIN_CHROMA)
+      return { skip: 'gray', reason: `${path} is grey (mean chroma ${chroma.toFixed(1)})` }
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    const seen = await Promise.all(classifiers.map(({ size, fit }) => inputOf(photo, size, fit)))
+    return { picture, sha256, seen }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return { skip: 'undecodable', reason: error.message }
+  }
+}
+
+/** Of the pixels inside the padding, whose own chroma is zero. */
+function meanChroma({ ab, content }: Picture): number {
+  let sum = 0
+  for (let i = 0; i < ab.length; i += 2) sum += Math.hypot(ab[i]!, ab[i + 1]!)
+  return sum / (content.width * content.height)
+}

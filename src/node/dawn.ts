@@ -1,0 +1,127 @@
+/** WebGPU in Node: Dawn (npm `webgpu`) and the shader files of this package. A browser hands in its own instead. */
+
+import { readFileSync } from 'node:fs'
+import { Gpu } from '../device/gpu.ts'
+import type { ShaderLoader } from '../device/shader.ts'
+import { EXIT, UserError } from '../errors.ts'
+import { packagePath } from './package.ts'
+import { patiently } from './patience.ts'
+
+export interface OpenOptions {
+  /** Part of the adapter's name, as `doctor` lists it. Without it Dawn's first choice is taken. */
+  readonly adapter?: string | undefined
+  /** Timestamps as fine as the driver gives them; Dawn rounds them to 0.1 ms otherwise. */
+  readonly preciseTimestamps?: boolean
+  /** Dawn's experimental subgroup matrices, where the adapter has them; see `Gpu.matrices`. */
+  readonly subgroupMatrices?: boolean
+  /** Where shader texts come from; the package's own files by default. */
+  readonly loadShader?: ShaderLoader
+}
+
+/** What `doctor`, `bench` and logs say of an adapter. */
+export interface AdapterSummary {
+  /** "llvmpipe (LLVM 15.0.6, 256 bits)" */
+  readonly name: string
+  readonly vendor: string
+  readonly architecture: string
+  /** Driver and its version, as the driver words it. */
+  readonly driver: string
+  readonly backend: 'vulkan' | 'metal' | 'd3d12'
+  /** Whether a CPU does the work. */
+  readonly isSoftware: boolean
+  /** Optional features in use. */
+  readonly features: readonly string[]
+  readonly limits: Readonly<Record<(typeof MAIN_LIMITS)[number], number>>
+}
+
+const MAIN_LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+] as const
+
+/** Reads `shaders/<path>` of this package, each file once. */
+export const loadShader: ShaderLoader = cached((path) => readFileSync(packagePath(`shaders/${path}`), 'utf8'))
+
+/**
+ * Opens a WebGPU device in Node. Throws a `UserError` with exit code 3 and the one thing to do when Dawn does not load
+ * on this machine, when there is no adapter, or none of the asked name.
+ */
+export async function openGpu({
+  adapter,
+  preciseTimestamps = false,
+  subgroupMatrices = false,
+  loadShader: load = loadShader,
+}: OpenOptions = {}): Promise<Gpu> {
+  const entry = await dawn([
+    ...(adapter === undefined ? [] : [`adapter=${adapter}`]),
+    ...(subgroupMatrices ? ['enable-dawn-features=allow_unsafe_apis'] : []),
+    ...(preciseTimestamps ? ['disable-dawn-features=timestamp_quantization'] : []),
+  ])
+  const gpu = await Gpu.open(entry, load, patiently).catch(async (cause: Error) => {
+    // Dawn throws for a name that it does not know, and returns no adapter when there is none at all
+    const known = adapter === undefined ? [] : await listAdapters()
+    const sentence = known.length
+      ? `no WebGPU adapter is called "${adapter}": choose one of ${known.map((name) => `"${name}"`).join(', ')}`
+      : `the WebGPU adapter does not open: ${cause.message}`
+    throw new UserError(sentence, EXIT.noAdapter, { cause })
+  })
+  if (!gpu) throw new UserError(`no WebGPU adapter on this machine: ${remedy()}`, EXIT.noAdapter)
+  return gpu
+}
+
+/** Names of all adapters that `openGpu` can open. */
+export async function listAdapters(): Promise<string[]> {
+  // Dawn lists them only in the error for a name that matches none
+  const entry = await dawn(['adapter=\u{1F50E}'])
+  try {
+    await entry.requestAdapter()
+    return []
+  } catch (error) {
+    const names = [...(error as Error).message.matchAll(/name: '(.*)'$/gm)].map((match) => match[1]!)
+    return [...new Set(names)]
+  }
+}
+
+export function adapterSummary(gpu: Gpu): AdapterSummary {
+  const { info } = gpu.adapter
+  const { limits, features } = gpu.device
+  return {
+    name: gpu.adapterName,
+    vendor: info.vendor,
+    architecture: info.architecture,
+    driver: info.description,
+    backend: process.platform === 'darwin' ? 'metal' : process.platform === 'win32' ? 'd3d12' : 'vulkan',
+    isSoftware: gpu.isSoftware,
+    features: ['shader-f16', 'subgroups', 'timestamp-query'].filter((feature) => features.has(feature)),
+    limits: Object.fromEntries(MAIN_LIMITS.map((name) => [name, limits[name]])) as AdapterSummary['limits'],
+  }
+}
+
+async function dawn(options: string[]): Promise<GPU> {
+  const { create, globals } = await import('webgpu').catch((cause: Error) => {
+    const sentence = `WebGPU does not load on ${process.platform}-${process.arch}: ${cause.message.split('\n')[0]}`
+    throw new UserError(`${sentence}; ${remedy()}`, EXIT.noAdapter, { cause })
+  })
+  Object.assign(globalThis, globals)
+  return create(options)
+}
+
+function remedy(): string {
+  if (process.platform !== 'linux') return 'update the graphics driver'
+  return `run: node ${packagePath('scripts/setup.mjs')}`
+}
+
+function cached(load: ShaderLoader): ShaderLoader {
+  const texts = new Map<string, string>()
+  return (path) => {
+    let text = texts.get(path)
+    if (text === undefined) {
+      text = load(path)
+      texts.set(path, text)
+    }
+    return text
+  }
+}

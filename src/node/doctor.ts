@@ -1,0 +1,166 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { arch, availableParallelism, platform, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { UserError } from '../errors.ts'
+import { readWeights } from '../io/weights.ts'
+import type { SubgroupMatrices } from '../kernels/op.ts'
+import { VERSION } from '../version.ts'
+import { type AdapterSummary, adapterSummary, listAdapters, openGpu } from './dawn.ts'
+import { packagePath } from './package.ts'
+import { choicesOf, type FoundTuning, formatPrecision, type Measured, readTuning } from './store/tuning.ts'
+
+export interface DoctorReport {
+  readonly version: string
+  readonly node: string
+  /** "linux-x64" */
+  readonly platform: string
+  readonly cpus: number
+  readonly memoryBytes: number
+  /** The adapter that the commands would use; null when there is none. */
+  readonly adapter: AdapterSummary | null
+  /** What the adapter lacks of the features that are used where they are there; nothing needs them. */
+  readonly missingFeatures: readonly string[]
+  /** What its subgroups multiply with `--subgroup-matrices`; null when they have no matrices that fit. */
+  readonly subgroupMatrices: SubgroupMatrices | null
+  /** Names of all adapters, for `--adapter`. */
+  readonly adapters: readonly string[]
+  /** The measured choice of kernels for it; null when there is no adapter. */
+  readonly tuning: TuningSummary | null
+  /** Weight files that the package carries, each with what is wrong with it. */
+  readonly weights: readonly { readonly file: string; readonly problem: string | null }[]
+  /** What is in the way, each with what mends it; empty when all is well. */
+  readonly problems: readonly string[]
+}
+
+export interface TuningSummary {
+  readonly file: string
+  /** When it was last added to; null when there is none that can be used. */
+  readonly date: string | null
+  /** Convolutions that were measured, and those of them for which another kernel than usual is taken. */
+  readonly measured: number
+  readonly changed: number
+  /** How colourings store their values unless told otherwise, and what both ways took; null when that was not measured. */
+  readonly precision: Measured | null
+}
+
+const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query']
+const WEIGHTS = packagePath('weights')
+const NO_WEIGHTS =
+  'the package carries no weights: run "npm run train:webgpu", then colour with --weights and its checkpoint'
+
+/** Looks at everything that the commands need. Without an adapter the report says so; the caller exits with 3. */
+export async function doctor({ adapter }: { adapter?: string | undefined } = {}): Promise<DoctorReport> {
+  const found = await examineAdapter(adapter)
+  const weights = await examineWeights()
+  const damaged = weights.flatMap(({ problem }) => problem ?? [])
+  return {
+    version: VERSION,
+    node: process.versions.node,
+    platform: `${platform()}-${arch()}`,
+    cpus: availableParallelism(),
+    memoryBytes: totalmem(),
+    adapter: found.adapter,
+    missingFeatures: found.adapter ? FEATURES.filter((name) => !found.adapter!.features.includes(name)) : [],
+    subgroupMatrices: found.subgroupMatrices,
+    tuning: found.tuning && summaryOf(found.tuning),
+    adapters: await listAdapters().catch(() => []),
+    weights,
+    problems: [...found.problems, ...damaged, ...(weights.length ? [] : [NO_WEIGHTS])],
+  }
+}
+
+interface Examined {
+  readonly adapter: AdapterSummary | null
+  readonly subgroupMatrices: SubgroupMatrices | null
+  readonly tuning: FoundTuning | null
+  readonly problems: string[]
+}
+
+async function examineAdapter(name?: string): Promise<Examined> {
+  try {
+    const gpu = await openGpu({ adapter: name, subgroupMatrices: true })
+    const found = {
+      ...{ adapter: adapterSummary(gpu), subgroupMatrices: gpu.matrices },
+      tuning: readTuning(gpu),
+    }
+    gpu.destroy()
+    return { ...found, problems: found.tuning.problem === null ? [] : [found.tuning.problem] }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return { adapter: null, subgroupMatrices: null, tuning: null, problems: [error.message] }
+  }
+}
+
+function summaryOf({ path, tuning }: FoundTuning): TuningSummary {
+  if (!tuning) return { file: path, date: null, measured: 0, changed: 0, precision: null }
+  const measured = Object.keys(tuning.shapes).length
+  const { date, precision = null } = tuning
+  return { file: path, date, measured, changed: choicesOf(tuning).size, precision }
+}
+
+async function examineWeights(): Promise<DoctorReport['weights']> {
+  const files = existsSync(WEIGHTS)
+    ? readdirSync(WEIGHTS).filter((file) => file.endsWith('.safetensors'))
+    : []
+  return Promise.all(
+    files.map(async (file) => {
+      const read = readWeights(join(WEIGHTS, file))
+      const problem = await read.then(
+        () => null,
+        (error: Error) => error.message,
+      )
+      return { file, problem }
+    }),
+  )
+}
+
+/** The report for people. */
+export function formatDoctor(report: DoctorReport): string {
+  const { version, node, platform, cpus, memoryBytes, adapter, adapters, weights, problems } = report
+  const rows: [string, string][] = [
+    ['colorizer', version],
+    ['Node', node],
+    ['machine', `${platform}, ${cpus} CPUs, ${size(memoryBytes)}`],
+    ...(adapter ? adapterRows(adapter, report.missingFeatures) : [['adapter', 'none'] as [string, string]]),
+  ]
+  if (adapter) rows.push(['for --subgroup-matrices', describeMatrices(report.subgroupMatrices)])
+  if (adapters.length) rows.push(['for --adapter', adapters.join('; ')])
+  if (report.tuning) rows.push(['tuning', describeTuning(report.tuning)])
+  rows.push(['weights', weights.map(({ file }) => file).join(', ') || 'none'])
+  const width = Math.max(...rows.map(([name]) => name.length))
+  const table = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
+  const verdict = problems.length
+    ? ['Missing:', ...problems.map((problem) => `- ${problem}`)].join('\n')
+    : 'All is well.'
+  return `${table}\n\n${verdict}`
+}
+
+const describeMatrices = (matrices: SubgroupMatrices | null) =>
+  matrices ? `float16, ${matrices.M}×${matrices.K} times ${matrices.K}×${matrices.N}` : 'none'
+
+function describeTuning({ file, date, measured, changed, precision }: TuningSummary): string {
+  if (date === null) return 'none: "colorizer tune" (npm run tune) measures which kernels are fastest here'
+  const stored = precision ? `; colouring takes ${formatPrecision(precision)}` : ''
+  return `${file}, ${date.slice(0, 10)}: ${measured} convolutions measured, ${changed} by other kernels than usual${stored}`
+}
+
+function adapterRows(adapter: AdapterSummary, missing: readonly string[]): [string, string][] {
+  const { name, vendor, architecture, driver, backend, isSoftware, features, limits } = adapter
+  const kind = isSoftware ? 'software, on the CPU: a real GPU would be many times faster' : 'a real GPU'
+  return [
+    ['adapter', name],
+    ['driver', [driver === name ? '' : driver, vendor, architecture, backend].filter(Boolean).join(', ')],
+    ['kind', kind],
+    ['features in use', features.join(', ') || 'none'],
+    ['features missing', missing.join(', ') || 'none'],
+    ...Object.entries(limits).map(([limit, value]): [string, string] => [
+      limit,
+      /(Size|StorageSize)$/.test(limit) ? size(value) : String(value),
+    ]),
+  ]
+}
+
+function size(bytes: number): string {
+  if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(1)} GiB`
+  return bytes >= 2 ** 20 ? `${(bytes / 2 ** 20).toFixed(0)} MiB` : `${(bytes / 1024).toFixed(0)} KiB`
+}

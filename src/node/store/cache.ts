@@ -1,0 +1,181 @@
+/** Weights that this program knows: shipped with the package, or kept in the user's cache folder. */
+import { readFileSync } from 'node:fs'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { EXIT, UserError } from '../../errors.ts'
+import { packagePath } from '../package.ts'
+import { saveFile } from '../save.ts'
+import { codeOf, fileTrouble, reason } from '../trouble.ts'
+import { sha256File } from './fetch.ts'
+
+/** A file of `weights/manifest.json`, or one that the user has imported. Several files may have one name. */
+export interface KnownFile {
+  readonly name: string
+  readonly kind: string
+  readonly file: string
+  /** In the package's own folder; otherwise in the cache. */
+  readonly shipped: boolean
+  readonly bytes: number
+  /** Hexadecimal. */
+  readonly sha256: string
+  readonly licence: string
+  readonly what: string
+  /** URLs; none when it can only be imported from a file. */
+  readonly locations: readonly string[]
+}
+
+export interface Inspection {
+  readonly path: string
+  readonly state: 'ok' | 'missing' | 'corrupt'
+  /** What is wrong with a corrupt one. */
+  readonly why?: string
+}
+
+const SHIPPED = packagePath('weights/')
+const IMPORTED = 'imported.json'
+/** A part file that nobody has written to for so long belongs to no download that still runs. */
+const ABANDONED_MS = 60_000
+
+/** The user's cache folder; scripts/lib/memory.mjs keeps other things in the same one. */
+export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+  const base = env.XDG_CACHE_HOME || join(homedir(), '.cache')
+  return resolve(env.COLORIZER_CACHE || join(base, 'webgpu-colorizer'))
+}
+
+const weightsFolder = () => join(cacheFolder(), 'weights')
+
+/** What the package knows by itself. */
+export function readManifest(): KnownFile[] {
+  return JSON.parse(readFileSync(join(SHIPPED, 'manifest.json'), 'utf8')).files
+}
+
+/** The same and the user's own imports. Throws a `UserError` (exit code 4) when the list of those is unreadable. */
+export function knownFiles(manifest: readonly KnownFile[] = readManifest()): KnownFile[] {
+  return [...manifest, ...readImported()]
+}
+
+export function pathOf({ file, shipped }: KnownFile): string {
+  return join(shipped ? SHIPPED : weightsFolder(), file)
+}
+
+/** What the user has imported under names of their own. */
+function readImported(): KnownFile[] {
+  const path = join(weightsFolder(), IMPORTED)
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')).map(checkOwn)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    const why = `cannot read ${path}: ${codeOf(error) ? reason(error) : 'it is damaged; remove it and import again'}`
+    throw new UserError(why, EXIT.badWeightsOrRecords, { cause: error })
+  }
+}
+
+function checkOwn({ name, kind, file, bytes, sha256 }: Record<string, unknown>): KnownFile {
+  const texts = [name, kind, file, sha256]
+  // a file name from outside must not lead out of the folder
+  if (
+    !texts.every((text) => typeof text === 'string' && !/[\\/]/.test(text)) ||
+    !Number.isSafeInteger(bytes)
+  ) {
+    throw new Error('not an imported file')
+  }
+  return ownFile(name as string, kind as string, file as string, bytes as number, sha256 as string)
+}
+
+/** A file of the user's own. */
+export function ownFile(name: string, kind: string, file: string, bytes: number, sha256: string): KnownFile {
+  const what = 'imported by you'
+  return { name, kind, file, shipped: false, bytes, sha256, licence: 'unknown', what, locations: [] }
+}
+
+/** Adds an imported file to the list of those, in place of the one of that name. */
+export async function remember(own: KnownFile): Promise<void> {
+  const before = readImported()
+  const after = [...before.filter(({ name }) => name !== own.name), own]
+  const text = `${JSON.stringify(after, null, 2)}\n`
+  await saveFile(join(weightsFolder(), IMPORTED), Buffer.from(text))
+  for (const replaced of before) {
+    const isOrphan = replaced.name === own.name && replaced.file !== own.file
+    if (isOrphan) await rm(pathOf(replaced), { force: true })
+  }
+}
+
+/**
+ * The file called `name`, with its path: the first intact one of several, null when none is there.
+ * @throws UserError (exit code 4) when all that are there are damaged
+ */
+export async function locate(
+  name: string,
+  known = knownFiles(),
+): Promise<(KnownFile & { readonly path: string }) | null> {
+  let damaged: Inspection | null = null
+  for (const candidate of known.filter((file) => file.name === name)) {
+    const found = await inspect(candidate)
+    if (found.state === 'ok') return { ...candidate, path: found.path }
+    if (found.state === 'corrupt') damaged ??= found
+  }
+  if (!damaged) return null
+  const { path, why } = damaged
+  throw new UserError(`${path} is damaged: ${why}; fetch or import ${name} again`, EXIT.badWeightsOrRecords)
+}
+
+/** Reads the whole file and compares its checksum. */
+export async function inspect(known: KnownFile): Promise<Inspection> {
+  const path = pathOf(known)
+  try {
+    const { size } = await stat(path)
+    if (size !== known.bytes)
+      return { path, state: 'corrupt', why: `it has ${size} bytes, not ${known.bytes}` }
+    const actual = await sha256File(path)
+    if (actual === known.sha256) return { path, state: 'ok' }
+    return { path, state: 'corrupt', why: `its checksum is ${actual.slice(0, 12)}…, a wrong one` }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return { path, state: 'missing' }
+    return { path, state: 'corrupt', why: reason(error) }
+  }
+}
+
+/**
+ * The part file, there or not, into which this process downloads `file`. What an earlier process left behind is taken
+ * over; of one that still runs, nothing.
+ */
+export async function claimPart(file: string): Promise<string> {
+  const folder = weightsFolder()
+  const own = join(folder, `${file}.${process.pid}.part`)
+  try {
+    await mkdir(folder, { recursive: true })
+    for (const name of await readdir(folder)) {
+      const pid = name.startsWith(`${file}.`) ? /\.(\d+)\.part$/.exec(name)?.[1] : undefined
+      if (pid === undefined || Number(pid) === process.pid) continue
+      const isFree = await isAbandoned(join(folder, name), Number(pid))
+      if (isFree) await rename(join(folder, name), own).catch(() => {}) // another process was faster
+    }
+    return own
+  } catch (error) {
+    throw fileTrouble('write', folder, error)
+  }
+}
+
+async function isAbandoned(path: string, pid: number): Promise<boolean> {
+  const info = await stat(path).catch(() => null)
+  if (!info) return false
+  if (Date.now() - info.mtimeMs > ABANDONED_MS) return true
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    return codeOf(error) === 'ESRCH'
+  }
+}
+
+/** Gives a complete part file its final name. */
+export async function settle(part: string, known: KnownFile): Promise<string> {
+  const path = pathOf(known)
+  try {
+    await rename(part, path)
+    return path
+  } catch (error) {
+    throw fileTrouble('write', path, error)
+  }
+}

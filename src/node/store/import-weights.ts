@@ -1,0 +1,91 @@
+/** Brings a file from somewhere else into the cache, under a name by which it can then be used. */
+import { createReadStream } from 'node:fs'
+import { open, rm, writeFile } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { EXIT, UserError } from '../../errors.ts'
+import { fileTrouble } from '../trouble.ts'
+import { claimPart, type KnownFile, ownFile, remember, settle } from './cache.ts'
+import { sha256File } from './fetch.ts'
+
+/** Kinds of one's own files by their ending. */
+const KINDS: Readonly<Record<string, string>> = { '.onnx': 'classifier', '.safetensors': 'colorizer' }
+/** Words that `--classifier` takes and that are no names. */
+const RESERVED = ['auto', 'none']
+
+/**
+ * Copies `path` into the cache: as the file of `manifest` that has its checksum, or as one's own under `name`.
+ * @throws UserError: unreadable, unknown content and no name, a known name for other content (exit code 4), no such
+ * name or kind of file possible (exit code 2)
+ */
+export async function importFile(
+  path: string,
+  name: string | undefined,
+  manifest: readonly KnownFile[],
+): Promise<KnownFile> {
+  const namesakes = manifest.filter((known) => name === undefined || known.name === name)
+  const bytes = await sizeOf(path)
+  if (name !== undefined && namesakes.length === 0) return importOwn(path, name, bytes)
+  const candidates = namesakes.filter((known) => known.bytes === bytes)
+  if (candidates.length === 0) throw unknown(path, name)
+  return throughPart(path, async (part, sha256) => {
+    const known = candidates.find((candidate) => candidate.sha256 === sha256)
+    if (!known) throw unknown(path, name)
+    if (!known.shipped) await settle(part, known)
+    return known
+  })
+}
+
+async function importOwn(path: string, name: string, bytes: number): Promise<KnownFile> {
+  const extension = extname(path).toLowerCase()
+  const kind = KINDS[extension]
+  if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) || RESERVED.includes(name)) {
+    const rule = 'small letters, digits, dots, dashes and underscores, not auto and not none'
+    throw new UserError(`--name ${name}: a name is made of ${rule}`, EXIT.usage)
+  }
+  if (!kind)
+    throw new UserError(`cannot import ${path}: its name must end in .onnx or .safetensors`, EXIT.usage)
+  return throughPart(path, async (part, sha256) => {
+    const own = ownFile(name, kind, `own-${name}${extension}`, bytes, sha256)
+    await settle(part, own)
+    await remember(own)
+    return own
+  })
+}
+
+/** Copies aside and hashes the copy, since the original may change while it is read. */
+async function throughPart<T>(path: string, use: (part: string, sha256: string) => Promise<T>): Promise<T> {
+  const part = await claimPart('import')
+  try {
+    try {
+      const file = await open(part, 'w')
+      await writeFile(file, createReadStream(path))
+        .then(() => file.sync())
+        .finally(() => file.close())
+    } catch (error) {
+      throw fileTrouble('write', part, error)
+    }
+    return await use(part, await sha256File(part))
+  } finally {
+    await rm(part, { force: true })
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    // opened, so that what may not be read is told before anything is copied
+    const file = await open(path, 'r')
+    const info = await file.stat().finally(() => file.close())
+    if (info.isFile()) return info.size
+  } catch (error) {
+    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
+  }
+  throw new UserError(`cannot read ${path}: it is not a regular file`, EXIT.badWeightsOrRecords)
+}
+
+function unknown(path: string, name: string | undefined): UserError {
+  const sentence =
+    name === undefined
+      ? `${path} is none of the known weights: name it with --name to import it as your own`
+      : `${path} is not ${name}: its size or checksum is another one; choose another --name to import it as your own`
+  return new UserError(sentence, EXIT.badWeightsOrRecords)
+}

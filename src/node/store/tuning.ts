@@ -1,0 +1,149 @@
+/** Which kernels measured fastest on this adapter: `tune` writes it down, all that computes makes use of it. */
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Gpu } from '../../device/gpu.ts'
+import type { Precision } from '../../graph/half.ts'
+import type { Choices } from '../../kernels/op.ts'
+import { adapterSummary, type OpenOptions, openGpu } from '../dawn.ts'
+import { packagePath } from '../package.ts'
+import { makeFolder, saveFile } from '../save.ts'
+import { codeOf, reason } from '../trouble.ts'
+import { cacheFolder } from './cache.ts'
+
+/** What measuring the candidates of one convolution gave. */
+export interface Measured {
+  /** The candidate to take, and the one that is taken without measuring. */
+  readonly best: string
+  readonly usual: string
+  /** Median of each candidate that was measured. */
+  readonly milliseconds: Readonly<Record<string, number>>
+}
+
+export interface Tuning {
+  /** Adapter and driver. */
+  readonly adapter: string
+  /** The kernels that were measured: `kernelVersion()`. */
+  readonly kernels: string
+  readonly date: string
+  /** By `choiceKey`. */
+  readonly shapes: Readonly<Record<string, Measured>>
+  /** How colourings store their values; missing until both were measured. */
+  readonly precision?: Measured
+}
+
+/** The tuning for an adapter and these kernels, or why there is none. */
+export interface FoundTuning {
+  readonly path: string
+  readonly tuning: Tuning | null
+  /** What is wrong with the file, in one sentence; null when it is fine, and when there is none. */
+  readonly problem: string | null
+}
+
+/** Opens a WebGPU device that takes what was measured fastest. Throws as `openGpu`; a useless tuning is only warned of. */
+export async function openTunedGpu(options: OpenOptions, warn: (line: string) => void): Promise<Gpu> {
+  const gpu = await openGpu(options)
+  const { tuning, problem } = readTuning(gpu)
+  if (problem) warn(problem)
+  if (tuning) gpu.choices = choicesOf(tuning)
+  return gpu
+}
+
+/** What is to be taken instead of the usual candidates. */
+export function choicesOf({ shapes }: Pick<Tuning, 'shapes'>): Choices {
+  const chosen = Object.entries(shapes).filter(([, { best, usual }]) => best !== usual)
+  return new Map(chosen.map(([key, { best }]) => [key, best]))
+}
+
+/** How values are to be stored where nobody asks for anything else: float16 where colouring measured faster with it. */
+export const precisionIn = (tuning: Tuning | null): Precision =>
+  tuning?.precision?.best === 'f16' ? 'f16' : 'f32'
+
+/** "f32 (f32 12.3 ms, f16 14.5 ms)" */
+export function formatPrecision({ best, milliseconds }: Measured): string {
+  const times = Object.entries(milliseconds).map(([name, ms]) => `${name} ${ms.toFixed(1)} ms`)
+  return `${best} (${times.join(', ')})`
+}
+
+export function readTuning(gpu: Gpu): FoundTuning {
+  const path = pathFor(gpu)
+  const useless = (what: string) => ({
+    path,
+    tuning: null,
+    problem: `${path} ${what}: the usual kernels are taken; colorizer tune writes it anew`,
+  })
+  try {
+    const tuning = JSON.parse(readFileSync(path, 'utf8'))
+    if (!isTuning(tuning)) return useless('is no tuning of this program')
+    if (tuning.adapter !== identityOf(gpu)) return useless('was measured on another adapter')
+    if (tuning.kernels !== kernelVersion()) return useless('was measured with other kernels')
+    return { path, tuning, problem: null }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return { path, tuning: null, problem: null }
+    return useless(codeOf(error) ? `cannot be read (${reason(error)})` : 'is damaged')
+  }
+}
+
+/** Adds what was measured to what an earlier tuning for the same adapter and kernels knows, and returns its path. */
+export async function saveTuning(
+  gpu: Gpu,
+  shapes: Tuning['shapes'],
+  precision: Measured | null = null,
+): Promise<string> {
+  const { path, tuning } = readTuning(gpu)
+  const updated: Tuning = {
+    ...tuning,
+    adapter: identityOf(gpu),
+    kernels: kernelVersion(),
+    date: new Date().toISOString(),
+    shapes: { ...tuning?.shapes, ...shapes },
+    ...(precision ? { precision } : {}),
+  }
+  await makeFolder(folder())
+  await saveFile(path, Buffer.from(`${JSON.stringify(updated, null, 2)}\n`))
+  return path
+}
+
+/** A hash of all shaders and of the code that chooses among them and cuts their tiles. */
+export function kernelVersion(): string {
+  const hash = createHash('sha256')
+  const code = fileURLToPath(new URL('../../kernels/', import.meta.url))
+  for (const folder of [packagePath('shaders/'), code]) {
+    const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    for (const name of names.filter((name) => /(\.wgsl|(?<!\.d)\.[jt]s)$/.test(name)).sort()) {
+      hash.update(`${name}\n`).update(readFileSync(join(folder, name)))
+    }
+  }
+  return hash.digest('hex')
+}
+
+const folder = () => join(cacheFolder(), 'tuning')
+
+const pathFor = (gpu: Gpu) =>
+  join(folder(), `${createHash('sha256').update(identityOf(gpu)).digest('hex').slice(0, 16)}.json`)
+
+/** Adapter and driver; where the adapter is a program, also what it runs on. */
+function identityOf(gpu: Gpu): string {
+  const { name, vendor, architecture, driver, backend, isSoftware } = adapterSummary(gpu)
+  const processor = isSoftware ? cpus()[0]?.model : undefined
+  return [...new Set([name, driver, vendor, architecture, backend, processor])].filter(Boolean).join(', ')
+}
+
+function isTuning(value: unknown): value is Tuning {
+  if (!isObject(value)) return false
+  const { adapter, kernels, date, shapes, precision } = value
+  if (![adapter, kernels, date].every((text) => typeof text === 'string')) return false
+  if (precision !== undefined && !isMeasured(precision)) return false
+  return isObject(shapes) && Object.values(shapes).every(isMeasured)
+}
+
+function isMeasured(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { best, usual, milliseconds } = value
+  return typeof best === 'string' && typeof usual === 'string' && isObject(milliseconds)
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

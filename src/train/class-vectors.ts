@@ -1,0 +1,34 @@
+import type { Classifier } from '../infer/classifier.ts'
+import type { ClassVectors } from '../node/data/dataset.ts'
+import { readPhoto } from '../node/image.ts'
+
+/** Vectors that are remembered: 4 kB each. Of larger sets they are computed in every epoch; records keep theirs. */
+const REMEMBERED = 50_000
+/** Photographs decoded at the same time. */
+const LANES = 4
+
+/** The class vectors of photographs by their paths, each computed when it is first asked for. */
+export class PhotoClassVectors implements ClassVectors {
+  readonly #known = new Map<string, Promise<Float32Array>>()
+  readonly #lanes: Promise<unknown>[] = Array.from({ length: LANES }, () => Promise.resolve())
+  #asked = 0
+
+  constructor(private readonly classifier: Classifier) {}
+
+  /** Throws a `UserError` when the photograph cannot be read. */
+  of(path: string): Promise<Float32Array> {
+    const known = this.#known.get(path)
+    if (known) return known
+    const lane = this.#asked++ % LANES
+    const vector = this.#lanes[lane]!.then(() => this.#compute(path))
+    this.#lanes[lane] = vector.catch(() => {}) // thrown where it is asked for
+    this.#known.set(path, vector)
+    if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value!)
+    return vector
+  }
+
+  async #compute(path: string): Promise<Float32Array> {
+    const [vector] = await this.classifier.classify([await readPhoto(path)])
+    return vector!
+  }
+}

@@ -1,0 +1,197 @@
+import { adamHyper } from '../autograd/adam.ts'
+import type { Gpu } from '../device/gpu.ts'
+import { EXIT, UserError } from '../errors.ts'
+import { compile } from '../graph/compile.ts'
+import { Executor, Variables } from '../graph/execute.ts'
+import type { Graph } from '../graph/graph.ts'
+import { readSafetensors } from '../io/safetensors.ts'
+import { weightsFrom } from '../io/weights.ts'
+import { type Layout, layoutOf, type NamedTensor, unpackArena } from '../model/report/layout.ts'
+import { inferenceGraph, trainingGraph } from '../model/report/training.ts'
+
+type Tensors = ReadonlyMap<string, NamedTensor>
+
+/** Groups of a golden file's keys, each with the relative error that is allowed whatever PyTorch's own is. */
+const GROUPS = {
+  evalForward: { prefix: 'eval/', floor: 1e-5 },
+  trainForward: { prefix: 'train/', floor: 2e-5 },
+  gradients: { prefix: 'grad/', floor: 1e-4 },
+  losses: { prefix: 'adam/', floor: 1e-4 },
+  final: { prefix: 'final/', floor: 1e-4 },
+} as const
+type Group = keyof typeof GROUPS
+
+/** PyTorch's float32 arithmetic loses `noise/KEY`; ours may lose this many times as much. */
+const NOISE_FACTOR = 10
+const LEARNING_RATE = 1e-3
+
+export interface WorstKey {
+  readonly key: string
+  /** ‖ours − golden‖ / ‖golden‖ */
+  readonly error: number
+  /** error / allowance; at most 1 to pass. */
+  readonly share: number
+}
+
+export interface GoldenReport {
+  readonly file: string
+  /** Per group the key that used most of its allowance. */
+  readonly worst: Record<Group, WorstKey>
+  readonly passed: boolean
+}
+
+/**
+ * Replays a golden file of the PyTorch reference: evaluation forward, training forward, gradients, the losses of some
+ * Adam steps and all tensors behind them. Throws a `UserError` (exit code 4) when the file is not one.
+ */
+export async function replayGolden(gpu: Gpu, file: string): Promise<GoldenReport> {
+  const { tensors } = await readSafetensors(file)
+  const ours = await replay(gpu, file, tensors)
+  for (const key of ours.keys()) required(file, tensors, key)
+  const worst = Object.fromEntries(
+    Object.entries(GROUPS).map(([group, { prefix, floor }]) => [
+      group,
+      worstKey(tensors, ours, prefix, floor),
+    ]),
+  ) as Record<Group, WorstKey>
+  return { file, worst, passed: Object.values(worst).every(({ share }) => share <= 1) }
+}
+
+async function replay(gpu: Gpu, file: string, golden: Tensors): Promise<Map<string, Float32Array>> {
+  const weights = weightsFrom(file, withPrefix(golden, 'init/'))
+  const layout = layoutOf(weights.architecture)
+  const L = required(file, golden, 'input/L')
+  const [batch, , height, width] = L.shape as [number, number, number, number]
+  const size = { batch, height, width }
+  const inputs = {
+    L: required(file, golden, 'input/L', [batch, 1, height, width]).data,
+    features: required(file, golden, 'input/features', [batch, weights.architecture.classes]).data,
+    ab: toNhwc(required(file, golden, 'input/ab', [batch, 2, height, width])),
+  }
+
+  const variables = new Variables(gpu)
+  variables.set('parameters', weights.parameters)
+  variables.set('statistics', weights.statistics)
+  variables.set('adam.m', new Float32Array(layout.parameters.length))
+  variables.set('adam.v', new Float32Array(layout.parameters.length))
+  const evaluated = await infer(gpu, variables, inferenceGraph(weights.architecture, size), inputs)
+  const training = await executorOf(
+    gpu,
+    variables,
+    trainingGraph(weights.architecture, size, { inspect: true }),
+  )
+  const steps = required(file, golden, 'adam/losses').data.length
+  const trained = await train(training, inputs, steps)
+  const ours = new Map([
+    ['eval/ab', toNchw(evaluated, size)],
+    ['train/ab', toNchw(trained.ab, size)],
+    ['adam/losses', trained.losses],
+    ...named('grad/', layout.parameters, trained.gradients),
+    ...named('final/', layout.parameters, await variables.get('parameters')),
+    ...named('final/', layout.statistics, await variables.get('statistics')),
+  ])
+  training.destroy()
+  variables.destroy()
+  return ours
+}
+
+type Inputs = { readonly L: Float32Array; readonly features: Float32Array; readonly ab: Float32Array }
+
+async function executorOf(gpu: Gpu, variables: Variables, graph: Graph): Promise<Executor> {
+  const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
+  return Executor.create(gpu, plan, variables)
+}
+
+async function infer(
+  gpu: Gpu,
+  variables: Variables,
+  graph: Graph,
+  { L, features }: Inputs,
+): Promise<Float32Array> {
+  const executor = await executorOf(gpu, variables, graph)
+  executor.upload('L', L)
+  executor.upload('features', features)
+  const [ab] = await executor.run(['ab'])
+  executor.destroy()
+  return ab!
+}
+
+/** Trains on the one batch; forward and gradients are those of the first step. */
+async function train(executor: Executor, inputs: Inputs, steps: number) {
+  const losses = new Float32Array(steps)
+  let [ab, gradients] = [new Float32Array(), new Float32Array()]
+  for (let step = 0; step < steps; step++) {
+    for (const [name, data] of Object.entries(inputs)) executor.upload(name, data)
+    executor.upload('adam.hyper', adamHyper(LEARNING_RATE, step + 1))
+    const first = step === 0
+    const results = await executor.run(first ? ['loss', 'ab', 'gradients'] : ['loss'])
+    losses[step] = results[0]![0]!
+    if (first) [ab, gradients] = [results[1]! as typeof ab, results[2]! as typeof gradients]
+  }
+  return { ab, gradients, losses }
+}
+
+function worstKey(golden: Tensors, ours: Map<string, Float32Array>, prefix: string, floor: number): WorstKey {
+  return [...golden.keys()]
+    .filter((key) => key.startsWith(prefix))
+    .map((key): WorstKey => {
+      const noise = golden.get(`noise/${key}`)?.data[0] ?? 0
+      const mine = ours.get(key)
+      const error = mine ? relativeError(mine, golden.get(key)!.data) : Number.POSITIVE_INFINITY
+      return { key, error, share: error / Math.max(floor, NOISE_FACTOR * noise) }
+    })
+    .reduce((a, b) => (b.share > a.share || Number.isNaN(b.share) ? b : a))
+}
+
+/** ‖ours − golden‖ / ‖golden‖; a difference from an all-zero golden counts as it is. */
+function relativeError(ours: Float32Array, golden: Float32Array): number {
+  if (ours.length !== golden.length) return Number.POSITIVE_INFINITY
+  let [difference, norm] = [0, 0]
+  for (let i = 0; i < golden.length; i++) {
+    difference += (ours[i]! - golden[i]!) ** 2
+    norm += golden[i]! ** 2
+  }
+  return Math.sqrt(difference) / (norm > 0 ? Math.sqrt(norm) : 1)
+}
+
+const named = (prefix: string, arena: Layout['parameters'], flat: Float32Array) =>
+  [...unpackArena(arena, flat)].map(([name, { data }]) => [prefix + name, data] as [string, Float32Array])
+
+const withPrefix = (tensors: Tensors, prefix: string): Map<string, NamedTensor> =>
+  new Map(
+    [...tensors]
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, tensor]) => [key.slice(prefix.length), tensor]),
+  )
+
+function required(file: string, tensors: Tensors, key: string, shape?: readonly number[]): NamedTensor {
+  const tensor = tensors.get(key)
+  if (tensor && (!shape || tensor.shape.join() === shape.join())) return tensor
+  const what = tensor ? `its ${key} is [${tensor.shape}], not [${shape}]` : `it has no ${key}`
+  throw new UserError(`${file} is not a golden file: ${what}`, EXIT.badWeightsOrRecords)
+}
+
+/** [N,2,H,W] → [N,H,W,2]. */
+function toNhwc({ shape, data }: NamedTensor): Float32Array {
+  const [N, C, H, W] = shape as [number, number, number, number]
+  const result = new Float32Array(data.length)
+  for (let n = 0; n < N; n++) {
+    for (let c = 0; c < C; c++)
+      for (let i = 0; i < H * W; i++) result[(n * H * W + i) * C + c] = data[(n * C + c) * H * W + i]!
+  }
+  return result
+}
+
+/** [N,H,W,2] → [N,2,H,W]. */
+function toNchw(
+  data: Float32Array,
+  { batch, height, width }: { batch: number; height: number; width: number },
+) {
+  const pixels = height * width
+  const result = new Float32Array(data.length)
+  for (let n = 0; n < batch; n++) {
+    for (let i = 0; i < pixels; i++)
+      for (let c = 0; c < 2; c++) result[(n * 2 + c) * pixels + i] = data[(n * pixels + i) * 2 + c]!
+  }
+  return result
+}

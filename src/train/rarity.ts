@@ -1,0 +1,56 @@
+import type { Gpu } from '../device/gpu.ts'
+import { compile } from '../graph/compile.ts'
+import { Executor, Variables } from '../graph/execute.ts'
+import { Graph } from '../graph/graph.ts'
+import { binsOf, type Rarity } from '../model/losses.ts'
+import { BINS } from '../model/report/bins.ts'
+import type { TrainingSource } from '../node/data/dataset.ts'
+import type { TrainingSettings } from './checkpoint.ts'
+
+/** Pictures of the first epoch whose colours are counted. */
+const PICTURES = 512
+/** Zhang, Isola and Efros 2016, section 2.2: how much of the uniform distribution is mixed in, so that weights stay bounded. */
+const LAMBDA = 0.5
+
+/**
+ * How rare the bins' colours are among the training pictures, as weights w ∝ ((1 − λ) p + λ ⁄ Q)⁻¹ with mean 1 over the
+ * pictures (equation 4). The same source gives the same bits.
+ */
+export async function countRarity(
+  gpu: Gpu,
+  source: TrainingSource,
+  { batch, accumulate, size }: Pick<TrainingSettings, 'batch' | 'accumulate' | 'size'>,
+): Promise<Rarity> {
+  const graph = new Graph()
+  const shares = binsOf(graph, graph.input('ab', [batch, size, size, 2]))
+  graph.output('counts', graph.op('sumRows', [shares], { keepBatch: false }))
+  const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
+  const executor = await Executor.create(gpu, plan, new Variables(gpu))
+  const counts = new Float64Array(BINS)
+  const partElems = 2 * batch * size * size
+  try {
+    let left = Math.min(Math.ceil(PICTURES / (batch * accumulate)), source.batchesPerEpoch)
+    for await (const { ab } of source.batches({ epoch: 0, position: 0 })) {
+      for (let part = 0; part < accumulate; part++) {
+        executor.upload('ab', ab.subarray(part * partElems, (part + 1) * partElems))
+        const [counted] = await executor.run(['counts'])
+        counted!.forEach((count, q) => {
+          counts[q]! += count
+        })
+      }
+      if (--left === 0) break
+    }
+  } finally {
+    executor.destroy()
+  }
+  return rarityOf(counts)
+}
+
+/** The weights of bins that hold so many pixels each. */
+export function rarityOf(counts: Float64Array): Rarity {
+  const all = counts.reduce((sum, count) => sum + count, 0)
+  const shares = counts.map((count) => count / all)
+  const raw = shares.map((share) => 1 / ((1 - LAMBDA) * share + LAMBDA / counts.length))
+  const mean = raw.reduce((sum, weight, q) => sum + weight * shares[q]!, 0)
+  return Float32Array.from(raw, (weight) => weight / mean)
+}
