@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { Gpu } from '../src/device/gpu.ts'
-import { packParams, type ShaderLoader } from '../src/device/shader.ts'
+import { loadShader, packParams, type ShaderLoader } from '../src/device/shader.ts'
 import type { Repeatable } from '../src/device/timer.ts'
 import type { Dispatch } from '../src/kernels/op.ts'
-import { loadShader } from '../src/node/dawn.ts'
 
 /** Bytes of a binding; `memory` is the first binding that lies in the same memory, itself unless it shares. */
 export interface Binding {
@@ -13,12 +12,12 @@ export interface Binding {
 
 type Params = Readonly<Record<string, number>>
 
-const OWN = /^bench\/(\w+\.wgsl)$/
+const OWN = /^bench\/(\w+)$/
 
 /** The package's shaders, and those of this folder under `bench/`. */
 export const loadBenchShader: ShaderLoader = (path) => {
   const own = OWN.exec(path)
-  return own ? readFileSync(new URL(`shaders/${own[1]}`, import.meta.url), 'utf8') : loadShader(path)
+  return own ? readFileSync(new URL(`shaders/${own[1]}.wgsl`, import.meta.url), 'utf8') : loadShader(path)
 }
 
 /** Prepares a dispatch with buffers of its own, hands it to `use` and gives its memory back. `bindings` are bindings 1, 2, … */

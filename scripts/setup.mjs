@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Everything a fresh machine needs before the first command, with nothing but Node and npm: the dependencies, and a
-// WebGPU adapter. The npm scripts run it as their `pre` script; on a machine that has all of it, it only looks.
+// Everything a clone needs before the first command, with nothing but Node and npm: the dependencies, the shaders' text
+// as a module, and a WebGPU adapter. The npm scripts run it as their `pre` script; on a machine that has all of it, it only looks.
 //
 //   --quiet              say nothing when there is nothing to do
 //   --no-adapter-needed  no adapter
@@ -9,6 +9,7 @@
 // COLORIZER_DRIVER=swiftshader leaves the system's drivers alone; COLORIZER_CACHE=DIR keeps what is fetched there.
 // Exit codes: 0 ready, 1 the dependencies could not be installed, 2 unknown option, 3 no adapter.
 
+import { embedShaders } from './embed-shaders.mjs'
 import { ensureAdapter } from './lib/adapter.mjs'
 import { installDependencies, installPeers } from './lib/dependencies.mjs'
 import { reportFailure, SetupError } from './lib/shell.mjs'
@@ -21,6 +22,7 @@ try {
   if (unknown) throw new SetupError(`Unknown option ${unknown}; setup.mjs knows ${OPTIONS.join(', ')}.`, 2)
 
   installDependencies()
+  embedShaders()
   if (given.includes('--peers')) installPeers()
   if (!given.includes('--no-adapter-needed')) ensureAdapter({ quiet: given.includes('--quiet') })
 } catch (error) {

@@ -25,7 +25,6 @@ export {
   type AdapterSummary,
   adapterSummary,
   listAdapters,
-  loadShader,
   type OpenOptions,
   openGpu,
 } from './node/dawn.ts'

@@ -265,7 +265,7 @@ describe('failures of the device', () => {
   })
 
   it('a shader that does not compile is an error that names kernel and line', async () => {
-    const broken = (path: string) => (path === 'scale.wgsl' ? 'fn main() {\n  let x: u32 = 1.5;\n}' : '')
+    const broken = (path: string) => (path === 'scale' ? 'fn main() {\n  let x: u32 = 1.5;\n}' : '')
     const own = await openGpu({ loadShader: broken })
     await expect(own.kernel('scale')).rejects.toThrow(/kernel scale\(\) does not compile:\nerror at line 2/)
     await expect(own.kernel('scale')).rejects.toBeInstanceOf(GpuError)

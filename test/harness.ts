@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from 'vitest'
 import { backward } from '../src/autograd/backward.ts'
 import { toHalf } from '../src/device/float16.ts'
 import type { Gpu } from '../src/device/gpu.ts'
+import { loadShader } from '../src/device/shader.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
 import { getOp, type OpName, ops } from '../src/kernels/index.ts'
@@ -17,7 +18,7 @@ import {
   type Tensor,
   type Traits,
 } from '../src/kernels/op.ts'
-import { loadShader, openGpu } from '../src/node/dawn.ts'
+import { openGpu } from '../src/node/dawn.ts'
 import { cases } from './cases.ts'
 import type { Case, CaseInput, Distribution } from './rows.ts'
 
@@ -160,7 +161,7 @@ export const byMatrices = (row: Row, matrices: SubgroupMatrices): Row[] =>
 export const runsOn = (gpu: Gpu, row: Row) =>
   gpu.traits.subgroupLanes === 8 || dispatchesOf(row).every(({ shader }) => !needsSubgroups(shader))
 
-export const needsSubgroups = (shader: string) => /^enable subgroups;$/m.test(loadShader(`${shader}.wgsl`))
+export const needsSubgroups = (shader: string) => /^enable subgroups;$/m.test(loadShader(shader))
 
 export const outputSpecs = (row: Row): Spec[] => row.op.infer(row.specs, row.attrs)
 export const float64 = (data: Float32Array) => Float64Array.from(data)

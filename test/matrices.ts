@@ -1,6 +1,6 @@
 import type { ShaderLoader } from '../src/device/shader.ts'
+import { loadShader } from '../src/device/shader.ts'
 import type { SubgroupMatrices } from '../src/kernels/op.ts'
-import { loadShader } from '../src/node/dawn.ts'
 
 /** The subgroups' matrices of llvmpipe, from Mesa 25.2 on. */
 export const MATRICES: SubgroupMatrices = { M: 8, N: 8, K: 8, lanes: 8 }
@@ -55,7 +55,7 @@ const REPLACED: readonly (readonly [RegExp, string])[] = [
 /** The package's shaders, for adapters that have subgroups of 8 lanes and no matrices in them. */
 export const loadEmulated: ShaderLoader = (path) => {
   const text = loadShader(path)
-  if (path !== 'lib/gemm_matrix.wgsl') return text
+  if (path !== 'lib/gemm_matrix') return text
   return (
     EMULATION +
     REPLACED.reduce((code, [what, by]) => {

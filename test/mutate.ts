@@ -9,10 +9,11 @@
  */
 
 import { type ChildProcess, fork } from 'node:child_process'
-import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { loadShader } from '../src/device/shader.ts'
+import { SHADER_TEXT } from '../src/device/shader-text.ts'
 import { elems } from '../src/kernels/op.ts'
-import { loadShader, openGpu } from '../src/node/dawn.ts'
+import { openGpu } from '../src/node/dawn.ts'
 import { dispatchesOf, opNames, type Row, rowsOf, seeded, variantsOf } from './harness.ts'
 import { verify } from './launch.ts'
 
@@ -62,7 +63,7 @@ interface Mutant {
 type Outcome = 'survived' | 'invalid' | `killed: ${string}`
 
 function mutantsOf(shader: string): Mutant[] {
-  const text = loadShader(`${shader}.wgsl`)
+  const text = loadShader(shader)
   const body = text.search(/^(@compute|fn )/m)
   return MUTATIONS.flatMap(([pattern, replacement]) =>
     [...text.matchAll(pattern)].flatMap((match) => {
@@ -81,9 +82,7 @@ function mutantsOf(shader: string): Mutant[] {
 /** The rows whose kernels use the shader or helper file, cheapest first. */
 function rowsUsing(shader: string): Row[] {
   const uses = (name: string): boolean => {
-    const helpers = [...loadShader(`${name}.wgsl`).matchAll(/^\/\/ use (lib\/\w+)\.wgsl$/gm)].map(
-      (match) => match[1]!,
-    )
+    const helpers = [...loadShader(name).matchAll(/^\/\/ use (lib\/\w+)\.wgsl$/gm)].map((match) => match[1]!)
     return name === shader || helpers.some(uses)
   }
   const using = new Set(shaderFiles().filter(uses))
@@ -98,13 +97,10 @@ function rowsUsing(shader: string): Row[] {
 }
 
 /** All shaders and, as "lib/NAME", all helper files. */
-function shaderFiles(): string[] {
-  const files = readdirSync(new URL('../shaders/', import.meta.url), { recursive: true })
-  return files.map(String).flatMap((file) => (file.endsWith('.wgsl') ? [file.slice(0, -'.wgsl'.length)] : []))
-}
+const shaderFiles = () => Object.keys(SHADER_TEXT)
 
 async function tryMutant({ shader, text }: Mutant): Promise<Outcome> {
-  const load = (path: string) => (path === `${shader}.wgsl` ? text : loadShader(path))
+  const load = (name: string) => (name === shader ? text : loadShader(name))
   const gpu = await openGpu({ loadShader: load })
   try {
     for (const row of rowsUsing(shader)) {
@@ -164,7 +160,7 @@ type Worker = ReturnType<typeof startWorker>
 /** Tries the changes of one shader and prints what was not noticed. Returns how many were not. */
 async function tryShader(worker: Worker, shader: string, limit: number): Promise<number> {
   const start = performance.now()
-  const untouched = { shader, text: loadShader(`${shader}.wgsl`), line: 0, change: '' }
+  const untouched = { shader, text: loadShader(shader), line: 0, change: '' }
   const outcome = await worker.attempt(untouched, 600_000)
   if (outcome !== 'survived') throw new Error(`${shader} fails as it is: ${outcome}`)
   const timeoutMs = Math.max(LEAST_TIMEOUT_MS, (performance.now() - start) * SLOWDOWN)

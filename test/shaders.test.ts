@@ -1,19 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { packParams, pipelineKey, specialize } from '../src/device/shader.ts'
+import { loadShader, packParams, pipelineKey, specialize } from '../src/device/shader.ts'
+import { SHADER_TEXT } from '../src/device/shader-text.ts'
 import type { Dispatch } from '../src/kernels/op.ts'
-import { loadShader } from '../src/node/dawn.ts'
 import { byMatrices, dispatchesOf, needsSubgroups, opNames, rowsOf, useGpu, variantsOf } from './harness.ts'
 import { MATRICES } from './matrices.ts'
 
 const SHADERS = new URL('../shaders/', import.meta.url)
-const stems = (folder: string) =>
-  readdirSync(new URL(folder, SHADERS))
-    .filter((file) => file.endsWith('.wgsl'))
-    .map((file) => file.replace('.wgsl', ''))
-
-const shaders = stems('.')
-const helpers = stems('lib/')
+const names = Object.keys(SHADER_TEXT)
+const isHelper = (name: string) => name.startsWith('lib/')
+const shaders = names.filter((name) => !isHelper(name))
+const helpers = names.filter(isHelper)
 const dispatches: Dispatch[] = opNames.flatMap((name) =>
   rowsOf(name)
     .flatMap((row) => [...variantsOf(row), ...byMatrices(row, MATRICES)])
@@ -44,18 +41,16 @@ describe('every shader', () => {
 
   it('is used by an operator, and its helpers by a shader', () => {
     expect(new Set(dispatches.map((d) => d.shader))).toEqual(new Set(shaders))
-    const used = shaders.flatMap((name) => [
-      ...loadShader(`${name}.wgsl`).matchAll(/^\/\/ use lib\/(\w+)\.wgsl$/gm),
-    ])
+    const used = shaders.flatMap((name) => [...loadShader(name).matchAll(/^\/\/ use (lib\/\w+)\.wgsl$/gm)])
     expect(new Set(used.map((match) => match[1]))).toEqual(new Set(helpers))
   })
 
   it('opens with a comment that says what it computes, and has one entry point, main', () => {
-    for (const path of [...shaders, ...helpers.map((name) => `lib/${name}`)]) {
-      const text = readFileSync(new URL(`${path}.wgsl`, SHADERS), 'utf8')
-      expect(text, path).toMatch(path.startsWith('lib/') ? /^\/\/ / : /^(\/\/ .+\n){2,}/)
+    for (const path of names) {
+      const text = loadShader(path)
+      expect(text, path).toMatch(isHelper(path) ? /^\/\/ / : /^(\/\/ .+\n){2,}/)
       const entryPoints = [...text.matchAll(/@compute[\s\S]*?fn (\w+)/g)].map((match) => match[1])
-      expect(entryPoints, path).toEqual(path.startsWith('lib/') ? [] : ['main'])
+      expect(entryPoints, path).toEqual(isHelper(path) ? [] : ['main'])
     }
   })
 
@@ -69,11 +64,26 @@ describe('every shader', () => {
   })
 })
 
+describe("the module with the shaders' text", () => {
+  it('has the text of every file below shaders/, under its name', () => {
+    const files = readdirSync(SHADERS, { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.wgsl'),
+    )
+    const texts = files.map((file) => {
+      const name = file
+        .replaceAll('\\', '/')
+        .replace(/\.wgsl$/, '')
+        .replace(/^(?!lib\/).*\//, '')
+      return [name, readFileSync(new URL(file, SHADERS), 'utf8')]
+    })
+    expect(SHADER_TEXT, 'run: node scripts/setup.mjs').toEqual(Object.fromEntries(texts))
+  })
+})
+
 describe('the shader loader', () => {
   const files: Record<string, string> = {
-    'a.wgsl':
-      '// use lib/h.wgsl\nconst N = 4u;\noverride M = 1u;\nstruct Params { n: u32, x: f32, i: i32 }\n',
-    'lib/h.wgsl': 'fn h() {}',
+    a: '// use lib/h.wgsl\nconst N = 4u;\noverride M = 1u;\nstruct Params { n: u32, x: f32, i: i32 }\n',
+    'lib/h': 'fn h() {}',
   }
   const load = (path: string) => files[path]!
 

@@ -1,7 +1,7 @@
 import { fitsMatrixBlock } from '../kernels/matrix/gemm.ts'
 import type { Choices, SubgroupMatrices, Traits } from '../kernels/op.ts'
 import { BufferPool } from './buffer-pool.ts'
-import { pipelineKey, type Shader, type ShaderLoader, specialize } from './shader.ts'
+import { loadShader, pipelineKey, type Shader, type ShaderLoader, specialize } from './shader.ts'
 
 /** Features that are used where the adapter has them; nothing needs them. */
 const WANTED_FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query']
@@ -30,9 +30,16 @@ export interface Kernel {
 /** Passes through what it waits for. */
 export type Wait = <T>(work: Promise<T>) => Promise<T>
 
+export interface GpuOptions {
+  /** Where shader texts come from; this package's by default. */
+  readonly load?: ShaderLoader
+  /** How work on the GPU is waited for; a browser needs nothing of its own. */
+  readonly wait?: Wait
+}
+
 /**
- * One WebGPU device with its pipelines and buffers. The WebGPU entry point and the shader texts are handed in, so this
- * runs in a browser as it does in Node. Errors that WebGPU reports out of band (validation, device loss) are kept and
+ * One WebGPU device with its pipelines and buffers. The WebGPU entry point is handed in, so this runs in a browser as it does in
+ * Node. Errors that WebGPU reports out of band (validation, device loss) are kept and
  * thrown by the next `check`, `read` or `compile`.
  */
 export class Gpu {
@@ -48,7 +55,7 @@ export class Gpu {
   private constructor(
     readonly adapter: GPUAdapter,
     readonly device: GPUDevice,
-    private readonly loadShader: ShaderLoader,
+    private readonly load: ShaderLoader,
     /** Held because Dawn's Node bindings free the instance under the device when it is garbage-collected. */
     readonly entry: GPU,
     private readonly wait: Wait,
@@ -65,9 +72,11 @@ export class Gpu {
 
   /**
    * Opens the adapter with its own limits. Returns null when there is no adapter.
-   * @param wait how work on the GPU is waited for; a browser needs nothing of its own
    */
-  static async open(entry: GPU, loadShader: ShaderLoader, wait: Wait = (work) => work): Promise<Gpu | null> {
+  static async open(
+    entry: GPU,
+    { load = loadShader, wait = (work) => work }: GpuOptions = {},
+  ): Promise<Gpu | null> {
     const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' })
     if (!adapter) return null
     const { limits } = adapter
@@ -83,7 +92,7 @@ export class Gpu {
         maxComputeWorkgroupSizeY: limits.maxComputeWorkgroupSizeY,
       },
     })
-    return new Gpu(adapter, device, loadShader, entry, wait)
+    return new Gpu(adapter, device, load, entry, wait)
   }
 
   /** What a person would call the adapter: "nvidia-h200", "llvmpipe: Mesa 25.0.7 (LLVM 15.0.6)". */
@@ -143,7 +152,7 @@ export class Gpu {
     const key = pipelineKey(name, constants, half)
     let kernel = this.#kernels.get(key)
     if (!kernel) {
-      kernel = this.#compile(key, specialize(this.loadShader, name, constants, half))
+      kernel = this.#compile(key, specialize(this.load, name, constants, half))
       this.#kernels.set(key, kernel)
     }
     return kernel

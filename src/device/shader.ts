@@ -8,8 +8,17 @@
  * Those of f32 or vec4f become f16 or vec4h where a plan stores float16, so what is read is converted: `vec4f(x[i])`.
  */
 
-/** Gives the text of `shaders/<path>`; from disk in Node, from anywhere in a browser. */
-export type ShaderLoader = (path: string) => string
+import { SHADER_TEXT } from './shader-text.ts'
+
+/** Gives a shader's text by its name: "conv2d_tiled", or "lib/rows" for what several shaders share. */
+export type ShaderLoader = (name: string) => string
+
+/** The shaders of this package. */
+export const loadShader: ShaderLoader = (name) => {
+  const text = SHADER_TEXT[name]
+  if (text === undefined) throw new Error(`there is no shader "${name}"`)
+  return text
+}
 
 export interface ParamField {
   readonly name: string
@@ -35,7 +44,7 @@ export function specialize(
   constants: Readonly<Record<string, number>>,
   half: readonly number[] = [],
 ): Shader {
-  let code = directivesFirst(withHelpers(load, `${name}.wgsl`))
+  let code = directivesFirst(withHelpers(load, name))
   if (half.length) code = `enable f16;\n${half.reduce(withHalf, code)}`
   const overrides: Record<string, number> = {}
   for (const [constant, value] of Object.entries(constants)) {
@@ -43,7 +52,7 @@ export function specialize(
     const match = line.exec(code)
     if (!match)
       throw new Error(
-        `shaders/${name}.wgsl has no line "const ${constant} = …;" or "override ${constant} = …;"`,
+        `the shader ${name} has no line "const ${constant} = …;" or "override ${constant} = …;"`,
       )
     if (match[1] === 'override') overrides[constant] = value
     else code = code.replace(line, `const ${constant}${match[2] ?? ''} = ${value};`)
@@ -51,9 +60,9 @@ export function specialize(
   return { name, code, overrides, fields: paramFields(code), access: bindingAccess(name, code) }
 }
 
-function withHelpers(load: ShaderLoader, path: string, seen = new Set<string>()): string {
-  const text = load(path)
-  const helpers = [...text.matchAll(/^\/\/ use (lib\/\w+\.wgsl)$/gm)]
+function withHelpers(load: ShaderLoader, name: string, seen = new Set<string>()): string {
+  const text = load(name)
+  const helpers = [...text.matchAll(/^\/\/ use (lib\/\w+)\.wgsl$/gm)]
     .map((m) => m[1]!)
     .filter((h) => !seen.has(h))
   for (const helper of helpers) seen.add(helper)
@@ -87,7 +96,7 @@ function bindingAccess(name: string, code: string): ('read' | 'read_write')[] {
   const found = [...code.matchAll(/@binding\((\d+)\) var<storage, (read|read_write)>/g)]
   return found.map((m, i) => {
     if (Number(m[1]) !== i + 1)
-      throw new Error(`shaders/${name}.wgsl: storage bindings must count 1, 2, … in order`)
+      throw new Error(`the shader ${name}: storage bindings must count 1, 2, … in order`)
     return m[2] as 'read' | 'read_write'
   })
 }

@@ -1,6 +1,5 @@
-/** WebGPU in Node: Dawn (npm `webgpu`) and the shader files of this package. A browser hands in its own instead. */
+/** WebGPU in Node: Dawn (npm `webgpu`). A browser hands in its own instead. */
 
-import { readFileSync } from 'node:fs'
 import { Gpu } from '../device/gpu.ts'
 import type { ShaderLoader } from '../device/shader.ts'
 import { EXIT, UserError } from '../errors.ts'
@@ -42,9 +41,6 @@ const MAIN_LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
 ] as const
 
-/** Reads `shaders/<path>` of this package, each file once. */
-export const loadShader: ShaderLoader = cached((path) => readFileSync(packagePath(`shaders/${path}`), 'utf8'))
-
 /**
  * Opens a WebGPU device in Node. Throws a `UserError` with exit code 3 and the one thing to do when Dawn does not load
  * on this machine, when there is no adapter, or none of the asked name.
@@ -53,21 +49,23 @@ export async function openGpu({
   adapter,
   preciseTimestamps = false,
   subgroupMatrices = false,
-  loadShader: load = loadShader,
+  loadShader,
 }: OpenOptions = {}): Promise<Gpu> {
   const entry = await dawn([
     ...(adapter === undefined ? [] : [`adapter=${adapter}`]),
     ...(subgroupMatrices ? ['enable-dawn-features=allow_unsafe_apis'] : []),
     ...(preciseTimestamps ? ['disable-dawn-features=timestamp_quantization'] : []),
   ])
-  const gpu = await Gpu.open(entry, load, patiently).catch(async (cause: Error) => {
-    // Dawn throws for a name that it does not know, and returns no adapter when there is none at all
-    const known = adapter === undefined ? [] : await listAdapters()
-    const sentence = known.length
-      ? `no WebGPU adapter is called "${adapter}": choose one of ${known.map((name) => `"${name}"`).join(', ')}`
-      : `the WebGPU adapter does not open: ${cause.message}`
-    throw new UserError(sentence, EXIT.noAdapter, { cause })
-  })
+  const gpu = await Gpu.open(entry, { wait: patiently, ...(loadShader ? { load: loadShader } : {}) }).catch(
+    async (cause: Error) => {
+      // Dawn throws for a name that it does not know, and returns no adapter when there is none at all
+      const known = adapter === undefined ? [] : await listAdapters()
+      const sentence = known.length
+        ? `no WebGPU adapter is called "${adapter}": choose one of ${known.map((name) => `"${name}"`).join(', ')}`
+        : `the WebGPU adapter does not open: ${cause.message}`
+      throw new UserError(sentence, EXIT.noAdapter, { cause })
+    },
+  )
   if (!gpu) throw new UserError(`no WebGPU adapter on this machine: ${remedy()}`, EXIT.noAdapter)
   return gpu
 }
@@ -112,16 +110,4 @@ async function dawn(options: string[]): Promise<GPU> {
 function remedy(): string {
   if (process.platform !== 'linux') return 'update the graphics driver'
   return `run: node ${packagePath('scripts/setup.mjs')}`
-}
-
-function cached(load: ShaderLoader): ShaderLoader {
-  const texts = new Map<string, string>()
-  return (path) => {
-    let text = texts.get(path)
-    if (text === undefined) {
-      text = load(path)
-      texts.set(path, text)
-    }
-    return text
-  }
 }

@@ -5,10 +5,10 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Gpu } from '../../device/gpu.ts'
+import { SHADER_TEXT } from '../../device/shader-text.ts'
 import type { Precision } from '../../graph/half.ts'
 import type { Choices } from '../../kernels/op.ts'
 import { adapterSummary, type OpenOptions, openGpu } from '../dawn.ts'
-import { packagePath } from '../package.ts'
 import { makeFolder, saveFile } from '../save.ts'
 import { codeOf, reason } from '../trouble.ts'
 import { cacheFolder } from './cache.ts'
@@ -109,12 +109,11 @@ export async function saveTuning(
 /** A hash of all shaders and of the code that chooses among them and cuts their tiles. */
 export function kernelVersion(): string {
   const hash = createHash('sha256')
-  const code = fileURLToPath(new URL('../../kernels/', import.meta.url))
-  for (const folder of [packagePath('shaders/'), code]) {
-    const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    for (const name of names.filter((name) => /(\.wgsl|(?<!\.d)\.[jt]s)$/.test(name)).sort()) {
-      hash.update(`${name}\n`).update(readFileSync(join(folder, name)))
-    }
+  for (const text of Object.values(SHADER_TEXT)) hash.update(text)
+  const folder = fileURLToPath(new URL('../../kernels/', import.meta.url))
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  for (const name of names.filter((name) => /(?<!\.d)\.[jt]s$/.test(name)).sort()) {
+    hash.update(`${name}\n`).update(readFileSync(join(folder, name)))
   }
   return hash.digest('hex')
 }
