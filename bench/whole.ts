@@ -5,7 +5,8 @@ import type { Plan } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import type { FixedVariables } from '../src/graph/rewrite.ts'
 import { elems } from '../src/kernels/op.ts'
-import { initialParameters, initialStatistics, layoutOf } from '../src/model/report/layout.ts'
+import { initialStatistics } from '../src/model/arena.ts'
+import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
 import { CLASSES } from './workload.ts'
 
 const LEARNING_RATE = 1e-3

@@ -1,7 +1,8 @@
 import { compile, type Plan, type Step } from '../src/graph/compile.ts'
 import type { ConvGeometry } from '../src/kernels/conv/convGeometry.ts'
 import { type Dispatch, formatShape, PORTABLE } from '../src/kernels/op.ts'
-import { inferenceGraph, trainingGraph } from '../src/model/report/training.ts'
+import { reportNetwork } from '../src/model/report/index.ts'
+import { inferenceGraph, trainingGraph } from '../src/model/training.ts'
 import { convolutionFlops, formatConvolution } from '../src/tune/convolutions.ts'
 import type { Binding } from './run.ts'
 
@@ -33,8 +34,8 @@ export const CLASSES = 1000
 /** A colouring and a training step. */
 export function graphsOf({ width, size, batch }: Size) {
   const image = { batch, height: size, width: size }
-  const architecture = { classes: CLASSES, width }
-  return [inferenceGraph(architecture, image), trainingGraph(architecture, image)] as const
+  const network = reportNetwork({ classes: CLASSES, width })
+  return [inferenceGraph(network, image), trainingGraph(network, image)] as const
 }
 
 export function plansOf(size: Size, maxBindingBytes: number, traits = PORTABLE) {

@@ -49,29 +49,19 @@ export type {
   Traits,
 } from './kernels/op.ts'
 
-// The network
+// Networks and their weights
 
-export { type Architecture, type ConvLayer, type Layers, layersOf } from './model/report/layers.ts'
-export {
-  type Arena,
-  initialParameters,
-  initialStatistics,
-  type Layout,
-  layoutOf,
-} from './model/report/layout.ts'
-export { buildColorizer, type ImageSize, type Network } from './model/report/network.ts'
-export { inferenceGraph, trainingGraph } from './model/report/training.ts'
-
-// Its weights
-
-export { readSafetensors, type Safetensors, writeSafetensors } from './io/safetensors.ts'
-export { expectTrained, readWeights, type Weights, weightTensors } from './io/weights.ts'
-export {
-  type Checkpoint,
-  readCheckpoint,
-  type TrainingSettings,
-  type Validation,
-} from './train/checkpoint.ts'
+export type { Safetensors } from './io/safetensors.ts'
+export { expectTrained, type WeightFile, type Weights, weightTensors } from './io/weights.ts'
+export type { Arena, Layout } from './model/arena.ts'
+export type { ImageSize, Network, NetworkKind, Painting } from './model/network.ts'
+export { NETWORKS, type Networks } from './model/registry.ts'
+export { type Architecture, reportNetwork } from './model/report/index.ts'
+export { inferenceGraph, trainingGraph } from './model/training.ts'
+export { readSafetensors, writeSafetensors } from './node/safetensors.ts'
+export { readCheckpoint, readWeights } from './node/weights.ts'
+export type { Checkpoint, Validation } from './train/checkpoint.ts'
+export type { Course, TrainingSettings } from './train/settings.ts'
 
 // Colouring photographs
 
@@ -96,5 +86,7 @@ export type { Terminal } from './cli/terminal.ts'
 export { openPhotos, openRecords, type SourceOptions, type TrainingSource } from './node/data/dataset.ts'
 export { type PrepareOptions, prepareRecords } from './node/data/prepare.ts'
 export type { Manifest } from './node/data/record-set.ts'
+export { storeIn } from './node/store/runs.ts'
 export { type GoldenReport, replayGolden } from './train/golden.ts'
-export { resumable, type Start, type Training, type TrainOptions, train } from './train/loop.ts'
+export { type Training, type TrainingObserver, type TrainOptions, train } from './train/loop.ts'
+export type { Start, TrainingStore } from './train/run.ts'

@@ -2,34 +2,38 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Terminal } from '../src/cli/terminal.ts'
 import type { Gpu } from '../src/device/gpu.ts'
-import { Variables } from '../src/graph/execute.ts'
 import { elems } from '../src/kernels/op.ts'
-import { initialParameters, initialStatistics, layoutOf } from '../src/model/report/layout.ts'
+import { initialStatistics } from '../src/model/arena.ts'
+import { reportNetwork } from '../src/model/report/index.ts'
+import { initialParameters } from '../src/model/report/layout.ts'
 import { type Batch, openPhotos, type TrainingSource } from '../src/node/data/dataset.ts'
 import { openGpu } from '../src/node/dawn.ts'
 import { findPhotos } from '../src/node/photos.ts'
 import { checkpointPath } from '../src/node/store/run-folder.ts'
-import { type Checkpoint, readCheckpoint, type TrainingSettings } from '../src/train/checkpoint.ts'
-import { type Start, type TrainOptions, train } from '../src/train/loop.ts'
+import { readCheckpoint } from '../src/node/weights.ts'
+import type { Checkpoint } from '../src/train/checkpoint.ts'
+import type { Start } from '../src/train/run.ts'
+import type { TrainingSettings } from '../src/train/settings.ts'
 import { seeded } from './harness.ts'
 import { compare } from './tolerance.ts'
+import { type TrainingInFolder, trainIn } from './training.ts'
 
 const [SIZE, CLASSES] = [16, 5]
 const SETTINGS: TrainingSettings = {
-  ...{ size: SIZE, width: 0.1, classes: CLASSES, squaredClasses: true, head: 'ab', loss: 'squared' },
+  ...{ size: SIZE, loss: 'squared' },
   ...{ seed: 3, batch: 2, accumulate: 2, learningRate: 1e-3, schedule: 'steps', warmup: 0, averaging: 0.9 },
   ...{ fit: 'crop', classVectors: [], classDropout: 0, lightnessJitter: 0, data: 'test' },
   precision: 'f32',
 }
+const ARCHITECTURE = { width: 0.1, classes: CLASSES, squaredClasses: true }
+const NETWORK = reportNetwork(ARCHITECTURE)
 /** None of them zero, so that every layer has a gradient. */
 const PARAMETERS = Float32Array.from(
-  initialParameters(SETTINGS, seeded('accumulate')),
+  initialParameters(ARCHITECTURE, seeded('accumulate')),
   (value, i) => value || 0.1 * Math.sin(i),
 )
-const STATISTICS = initialStatistics(layoutOf(SETTINGS).statistics)
-const silent: Terminal = { say: () => {}, warn: () => {}, progress: () => {} }
+const STATISTICS = initialStatistics(NETWORK.layout.statistics)
 
 let gpu: Gpu
 let folder: string
@@ -74,28 +78,21 @@ function only(...pictures: number[]): TrainingSource {
 async function trained(
   source: TrainingSource,
   change: Partial<TrainingSettings>,
-  { steps = 1, ...options }: Partial<TrainOptions> = {},
+  options: Partial<TrainingInFolder> = {},
 ): Promise<Checkpoint> {
-  const variables = new Variables(gpu)
-  const endless = { epochs: Number.POSITIVE_INFINITY, checkpointEvery: 1e9, validateEvery: 1e9 }
-  const begun: Start = { kind: 'weights', parameters: PARAMETERS, statistics: STATISTICS }
-  const whole = {
-    ...{ settings: { ...SETTINGS, ...change }, steps, out: join(folder, 'run'), ...endless },
-    ...{ start: begun, ...options },
-  }
+  const start: Start = { kind: 'weights', parameters: PARAMETERS, statistics: STATISTICS }
+  const settings = { ...SETTINGS, ...change }
+  const training = { network: NETWORK, settings, steps: 1, out: join(folder, 'run'), start, ...options }
   try {
-    const nothing = async () => null
-    const never = new AbortController().signal
-    return (await train(gpu, source, variables, whole, nothing, silent, never)).checkpoint
+    return (await trainIn(gpu, source, training)).checkpoint
   } finally {
     await source.close()
-    variables.destroy()
   }
 }
 
 /** Adam's first moment after one step is a tenth of the gradient: every tensor of it. */
 function gradientsOf({ m, weights }: Checkpoint): Map<string, Float32Array> {
-  const { tensors } = layoutOf(weights.architecture).parameters
+  const { tensors } = weights.network.layout.parameters
   return new Map(tensors.map(({ name, shape, offset }) => [name, m.slice(offset, offset + elems({ shape }))]))
 }
 
@@ -138,12 +135,8 @@ describe('accumulated gradients', () => {
 
   it('are found node by node, too', async () => {
     const usual = await trained(only(0, 1, 2, 3), {}, { steps: 2 })
-    process.env.DEBUG = '1'
-    try {
-      const checked = await trained(only(0, 1, 2, 3), {}, { steps: 2, out: join(folder, 'checked') })
-      expect(checked.losses).toEqual(usual.losses)
-    } finally {
-      delete process.env.DEBUG
-    }
+    const options = { steps: 2, out: join(folder, 'checked'), checked: true }
+    const checked = await trained(only(0, 1, 2, 3), {}, options)
+    expect(checked.losses).toEqual(usual.losses)
   })
 })

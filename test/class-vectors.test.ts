@@ -6,12 +6,12 @@ import { parse } from '../src/cli/commands/command.ts'
 import { findClassVectors, findData } from '../src/cli/commands/training-data.ts'
 import { TRAIN_OPTIONS } from '../src/cli/commands/training-options.ts'
 import { type Classifier, findClassifier, openClassifier } from '../src/infer/classifier.ts'
-import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts'
-import { trainingOf } from '../src/io/weights.ts'
+import { trainedWith } from '../src/io/weights.ts'
 import { CLASSES } from '../src/model/classifier.ts'
 import { prepareRecords } from '../src/node/data/prepare.ts'
 import { originsOfRecords } from '../src/node/data/shards.ts'
 import { readPhoto } from '../src/node/image.ts'
+import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
 import { PhotoClassVectors } from '../src/train/class-vectors.ts'
 import { useGpu } from './harness.ts'
 import { succeeded } from './kill.ts'
@@ -102,13 +102,13 @@ describe('commands with a classifier', () => {
     const none = await trained('none', ...PHOTOS, '--classifier', 'none')
     expect(await weightsOf(others)).not.toEqual(await weightsOf(checkpoint))
     expect(await weightsOf(others)).not.toEqual(await weightsOf(none))
-    expect(trainingOf((await readSafetensors(none)).metadata).classVectors).toEqual([])
+    expect(trainedWith((await readSafetensors(none)).metadata).classVectors).toEqual([])
   })
 
   it('train on those of several, from photographs and from records alike', async () => {
     const both = ['--classifier', mine, '--classifier', other]
     const mixed = await trained('mixed', ...PHOTOS, ...both, '--class-dropout', '0')
-    const origins = trainingOf((await readSafetensors(mixed)).metadata).classVectors!
+    const origins = trainedWith((await readSafetensors(mixed)).metadata).classVectors!
     expect(origins.map(({ classifier }) => classifier)).toEqual(['mine.onnx', 'other.onnx'])
     expect(await weightsOf(mixed)).not.toEqual(await weightsOf(checkpoint))
     const records = inFolder('records-both')
@@ -145,7 +145,7 @@ describe('commands with a classifier', () => {
     const prepare = ['prepare', ...PHOTOS, '--out', records, '--quiet', '--json', '--classifier']
     succeeded(await run([...prepare, mine]))
     const own = await trained('records-own', '--records', records, '--class-dropout', '0')
-    const [origin] = trainingOf((await readSafetensors(own)).metadata).classVectors!
+    const [origin] = trainedWith((await readSafetensors(own)).metadata).classVectors!
     expect(origin).toMatchObject({ classifier: 'mine.onnx', fit: 'stretch' })
     const none = await trained('records-none', '--records', records, '--classifier', 'none')
     expect(await weightsOf(none)).not.toEqual(await weightsOf(own))

@@ -19,9 +19,9 @@ import {
   openClassifier,
 } from '../src/infer/classifier.ts'
 import { grayOf } from '../src/infer/predictor.ts'
-import { readSafetensors } from '../src/io/safetensors.ts'
 import { CLASSES, CLASSIFIERS, placement, preprocess, topClasses } from '../src/model/classifier.ts'
 import { type Photo, readPhoto } from '../src/node/image.ts'
+import { readSafetensors } from '../src/node/safetensors.ts'
 import { type KnownFile, readManifest } from '../src/node/store/cache.ts'
 import { useGpu } from './harness.ts'
 import { float, int64, type ModelParts, node, save, useFolder } from './onnx-models.ts'

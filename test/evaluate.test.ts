@@ -17,11 +17,14 @@ import { abError } from '../src/color/metrics/abError.ts'
 import { measure } from '../src/color/metrics/measure.ts'
 import type { Classifier } from '../src/infer/classifier.ts'
 import { GRAY, oneColour } from '../src/infer/predictor.ts'
-import { type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
+import type { Tensor } from '../src/io/safetensors.ts'
 import { weightTensors } from '../src/io/weights.ts'
+import { initialStatistics } from '../src/model/arena.ts'
 import { CLASSES } from '../src/model/classifier.ts'
-import { initialParameters, initialStatistics, layoutOf } from '../src/model/report/layout.ts'
+import { reportNetwork } from '../src/model/report/index.ts'
+import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
 import { readPhoto } from '../src/node/image.ts'
+import { writeSafetensors } from '../src/node/safetensors.ts'
 import { seeded } from './harness.ts'
 import { type Ended, run } from './program.ts'
 
@@ -44,8 +47,11 @@ beforeAll(async () => {
   fill('decoder.conv5.weight', 100) // it starts at zero
   fill('fusion.conv.weight', 1) // so do its rows for the class vector
   const statistics = initialStatistics(layout.statistics)
-  const tensors = weightTensors({ architecture, parameters, statistics }) as Map<string, Tensor>
-  await writeSafetensors(weights, tensors, { settings: '{"size":16}' })
+  const tensors = weightTensors({ network: reportNetwork(architecture), parameters, statistics }) as Map<
+    string,
+    Tensor
+  >
+  await writeSafetensors(weights, tensors, { metadata: { settings: '{"size":16}' } })
   mkdirSync(inFolder('in'))
   for (const [n, name] of PICTURES.entries()) {
     const tint = n ? [-30, 0, 40] : [40, 10, -30]

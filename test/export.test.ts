@@ -3,9 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toHalf } from '../src/device/float16.ts'
-import { readSafetensors, type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
-import { readWeights, weightTensors } from '../src/io/weights.ts'
-import { initialStatistics, layoutOf } from '../src/model/report/layout.ts'
+import type { Tensor } from '../src/io/safetensors.ts'
+import { weightTensors } from '../src/io/weights.ts'
+import { initialStatistics } from '../src/model/arena.ts'
+import { reportNetwork } from '../src/model/report/index.ts'
+import { layoutOf } from '../src/model/report/layout.ts'
+import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
+import { readWeights } from '../src/node/weights.ts'
 import { seeded } from './harness.ts'
 import { run } from './program.ts'
 
@@ -21,14 +25,12 @@ beforeAll(async () => {
   const random = seeded('export')
   const parameters = Float32Array.from({ length: layout.parameters.length }, () => 2 * random() - 1)
   const statistics = initialStatistics(layout.statistics).fill(1e5) // more than float16 can hold
-  const tensors = weightTensors({ architecture: NETWORK, parameters, statistics }) as Map<string, Tensor>
-  await writeSafetensors(from, tensors, {
-    format: 'any',
-    step: '7',
-    abMse: '200',
-    settings: SETTINGS,
-    more: 'x',
-  })
+  const tensors = weightTensors({ network: reportNetwork(NETWORK), parameters, statistics }) as Map<
+    string,
+    Tensor
+  >
+  const metadata = { format: 'any', step: '7', abMse: '200', settings: SETTINGS, more: 'x' }
+  await writeSafetensors(from, tensors, { metadata })
 })
 
 describe('weights export', () => {
@@ -47,9 +49,9 @@ describe('weights export', () => {
       const kept = /\.(mean|var)$/.test(name) ? data : data.map((value) => toHalf(value))
       expect(after.tensors.get(name)!.data).toEqual(kept)
     }
-    expect((await readWeights(to)).architecture).toMatchObject({ classes: 3, squaredClasses: true })
-    const { format: _, ...metadata } = after.metadata
-    expect(metadata).toEqual({ step: '7', abMse: '200', settings: SETTINGS })
+    expect((await readWeights(to)).network.architecture).toMatchObject({ classes: 3, squaredClasses: true })
+    const { format: _, architecture: __, ...metadata } = after.metadata
+    expect(metadata).toEqual({ network: 'report', step: '7', abMse: '200', settings: SETTINGS })
     const bytes = readFileSync(to).length
     expect(said).toMatchObject({ file: to, bytes })
     expect(bytes).toBeLessThan(0.6 * readFileSync(from).length)

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Gpu } from '../src/device/gpu.ts'
-import { readSafetensors, type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
+import type { Tensor } from '../src/io/safetensors.ts'
 import { openGpu } from '../src/node/dawn.ts'
+import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
 import { replayGolden } from '../src/train/golden.ts'
 
 /*
@@ -34,9 +35,11 @@ async function edited(edit: (tensors: Map<string, Tensor>) => unknown): Promise<
   return changed
 }
 
+const replay = async (file: string) => replayGolden(gpu, file, (await readSafetensors(file)).tensors)
+
 describe('golden files', () => {
   it.each(FILES)('%s is reproduced', async (file) => {
-    const { passed, worst } = await replayGolden(gpu, file)
+    const { passed, worst } = await replay(file)
     expect(worst, JSON.stringify(worst)).toSatisfy(() => passed)
     expect(Object.keys(worst)).toEqual(['evalForward', 'trainForward', 'gradients', 'losses', 'final'])
     for (const { share, error } of Object.values(worst))
@@ -56,7 +59,7 @@ describe('golden files', () => {
       const { data } = tensors.get(key)!
       data[data.length >> 1]! += Math.hypot(...data) / 1000
     })
-    const { passed, worst } = await replayGolden(gpu, file)
+    const { passed, worst } = await replay(file)
     expect(passed).toBe(false)
     const failed = Object.entries(worst).filter(([, { share }]) => !(share <= 1))
     expect(failed.map(([name, { key }]) => [name, key])).toEqual([[group, key]])
@@ -67,13 +70,13 @@ describe('golden files', () => {
       const file = await edited((tensors) => {
         tensors.get(key)!.data[20]! += 0.1
       })
-      expect((await replayGolden(gpu, file)).passed).toBe(false)
+      expect((await replay(file)).passed).toBe(false)
     }
     const file = await edited((tensors) => {
       tensors.get('final/decoder.conv2.bias')!.data[0] = Number.NaN
     })
-    expect((await replayGolden(gpu, file)).worst.final).toMatchObject({ key: 'final/decoder.conv2.bias' })
-    expect((await replayGolden(gpu, file)).passed).toBe(false)
+    expect((await replay(file)).worst.final).toMatchObject({ key: 'final/decoder.conv2.bias' })
+    expect((await replay(file)).passed).toBe(false)
   })
 
   it.each<[string, (tensors: Map<string, Tensor>) => unknown, RegExp]>([
@@ -92,7 +95,7 @@ describe('golden files', () => {
     ['no weights', (t) => t.delete('init/encoder.conv1.weight'), /encoder\.conv1\.weight is missing/],
   ])('a file with %s is no golden file: exit code 4', async (_, edit, message) => {
     const file = await edited(edit)
-    await expect(replayGolden(gpu, file)).rejects.toMatchObject({
+    await expect(replay(file)).rejects.toMatchObject({
       name: 'UserError',
       code: 4,
       message: expect.stringMatching(message),
@@ -100,6 +103,6 @@ describe('golden files', () => {
   })
 
   it('a photograph is no golden file', async () => {
-    await expect(replayGolden(gpu, 'samples/photos/cat.jpg')).rejects.toMatchObject({ code: 4 })
+    await expect(replay('samples/photos/cat.jpg')).rejects.toMatchObject({ code: 4 })
   })
 })

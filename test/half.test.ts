@@ -12,7 +12,9 @@ import { findClassifier, openClassifier } from '../src/infer/classifier.ts'
 import { predictorOf } from '../src/infer/predictor.ts'
 import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import { PORTABLE, type Tensor } from '../src/kernels/op.ts'
-import { initialParameters, initialStatistics, layoutOf } from '../src/model/report/layout.ts'
+import { initialStatistics } from '../src/model/arena.ts'
+import { reportNetwork } from '../src/model/report/index.ts'
+import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
 import { readPhoto } from '../src/node/image.ts'
 import { seeded, useGpu } from './harness.ts'
 
@@ -121,7 +123,12 @@ function network(factor = 1) {
   const length = last.shape.reduce((a, b) => a * b, 1)
   for (let i = 0; i < length; i++) parameters[last.offset + i] = 100 * (random() - 0.5)
   const statistics = initialStatistics(layout.statistics)
-  return { architecture, parameters: parameters.map((w) => w * factor), statistics, metadata: {} }
+  return {
+    network: reportNetwork(architecture),
+    parameters: parameters.map((w) => w * factor),
+    statistics,
+    metadata: {},
+  }
 }
 
 describe('colouring with float16', () => {

@@ -10,7 +10,8 @@ import { getOp } from '../src/kernels/index.ts'
 import type { PackAttrs } from '../src/kernels/movement/pack.ts'
 import type { ViewAttrs } from '../src/kernels/movement/view.ts'
 import { elems, PORTABLE, type Tensor } from '../src/kernels/op.ts'
-import { inferenceGraph, trainingGraph } from '../src/model/report/training.ts'
+import { reportNetwork } from '../src/model/report/index.ts'
+import { inferenceGraph, trainingGraph } from '../src/model/training.ts'
 import { seeded } from './harness.ts'
 import { smallTraining } from './small-training.ts'
 
@@ -354,9 +355,9 @@ describe('a tensor above the binding limit', () => {
 
 it('takes as much for the network as docs/design.md says', () => {
   const [network, image] = [
-    { classes: 1000, width: 1 },
+    reportNetwork({ classes: 1000, width: 1 }),
     { batch: 1, height: 224, width: 224 },
-  ]
+  ] as const
   const [step, colouring] = [trainingGraph(network, image), inferenceGraph(network, image)].map((graph) => {
     const plan = compile(graph, 2 ** 27, { ...PORTABLE, subgroupLanes: SUBGROUP_LANES })
     const mib = Math.round(plan.slotBytes.reduce((sum, bytes) => sum + bytes, 0) / 2 ** 20)

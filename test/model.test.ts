@@ -4,14 +4,9 @@ import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
 import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import { elems } from '../src/kernels/op.ts'
+import { initialStatistics, packArena, unpackArena } from '../src/model/arena.ts'
 import { allLayers, architectureOf, layersOf, scaledChannels } from '../src/model/report/layers.ts'
-import {
-  initialParameters,
-  initialStatistics,
-  layoutOf,
-  packArena,
-  unpackArena,
-} from '../src/model/report/layout.ts'
+import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
 import { buildColorizer } from '../src/model/report/network.ts'
 import { seeded } from './harness.ts'
 

@@ -2,7 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFile
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { readSafetensors, type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
+import type { Tensor } from '../src/io/safetensors.ts'
+import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'safetensors-'))
 const path = join(folder, 'weights.safetensors')
@@ -160,7 +161,7 @@ describe('writing', () => {
   ])
 
   it('is read back the same, metadata included, data at a multiple of eight', async () => {
-    await writeSafetensors(path, tensors, { epoch: '3', 'seed "x"': 'ü' })
+    await writeSafetensors(path, tensors, { metadata: { epoch: '3', 'seed "x"': 'ü' } })
     const back = await readSafetensors(path)
     expect(back.metadata).toEqual({ epoch: '3', 'seed "x"': 'ü' })
     expect(back.tensors.get('encoder.conv1.weight')).toEqual(tensors.get('encoder.conv1.weight'))

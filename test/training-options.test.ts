@@ -1,22 +1,28 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from '../src/cli/commands/command.ts'
-import { askedOf, courseOf, settingsOf, TRAIN_OPTIONS } from '../src/cli/commands/training-options.ts'
-import type { Architecture } from '../src/model/report/layers.ts'
+import {
+  askedOf,
+  courseOf,
+  networkFor,
+  settingsOf,
+  TRAIN_OPTIONS,
+} from '../src/cli/commands/training-options.ts'
+import type { Network } from '../src/model/network.ts'
+import { reportNetwork } from '../src/model/report/index.ts'
 
 const DATA = { kind: 'photos', train: ['a.jpg'], val: [], identity: 'photos' } as const
 const of = (line: string) => askedOf(parse(line.split(' ').filter(Boolean), TRAIN_OPTIONS).flags)
-const settings = (line: string, isSoftware = true, begun?: Architecture) =>
-  settingsOf(of(line), DATA, [], isSoftware, begun)
+const settings = (line: string, isSoftware = true) => settingsOf(of(line), DATA, [], isSoftware)
+const architecture = (line: string, isSoftware = true, begun?: Network) =>
+  networkFor(of(line), DATA, isSoftware, begun).architecture
 
 /** What Zhao 2019 says of its training, and what was not in it. */
 const REPORT = {
-  ...{ width: 1, size: 224, batch: 32, accumulate: 1, fit: 'pad', learningRate: 1e-3, schedule: 'steps' },
+  ...{ size: 224, batch: 32, accumulate: 1, fit: 'pad', learningRate: 1e-3, schedule: 'steps' },
   ...{
     warmup: 0,
     averaging: 0,
     classDropout: 0,
-    squaredClasses: false,
-    head: 'ab',
     loss: 'squared',
     lightnessJitter: 0,
     precision: 'f32',
@@ -25,9 +31,12 @@ const REPORT = {
 
 describe('the options of train', () => {
   it('--preset report stands for all that the report says, on any adapter', () => {
-    const rest = { seed: 0, classes: 1000, classVectors: [], data: 'photos' }
-    for (const isSoftware of [false, true])
+    const rest = { seed: 0, classVectors: [], data: 'photos' }
+    for (const isSoftware of [false, true]) {
       expect(settings('--preset report', isSoftware)).toEqual({ ...REPORT, ...rest })
+      const published = { classes: 1000, width: 1, squaredClasses: false, head: 'ab' }
+      expect(architecture('--preset report', isSoftware)).toEqual(published)
+    }
     expect(courseOf(of('--preset report'), { kind: 'samples' })).toMatchObject({ epochs: 400 })
     expect(of('--preset report').classifierFit).toBe('pad')
     expect(() => of('--preset best')).toThrow('--preset best: choose one of report')
@@ -50,14 +59,12 @@ describe('the options of train', () => {
   })
 
   it('have defaults that fit the adapter, and the network of the weights that training begins with', () => {
-    const begun = { classes: 1000, width: 0.5, head: 'bins' } as const
-    expect(settings('')).toMatchObject({ width: 0.25, size: 96, batch: 8, fit: 'crop', schedule: 'cosine' })
-    expect(settings('', false)).toMatchObject({ width: 1, size: 224, batch: 32, lightnessJitter: 0.1 })
-    expect(settings('--size 64', false, begun)).toMatchObject({
-      width: 0.5,
-      head: 'bins',
-      size: 64,
-      batch: 32,
-    })
+    const begun = reportNetwork({ classes: 1000, width: 0.5, head: 'bins' })
+    expect(settings('')).toMatchObject({ size: 96, batch: 8, fit: 'crop', schedule: 'cosine' })
+    expect(architecture('')).toMatchObject({ width: 0.25, squaredClasses: true })
+    expect(settings('', false)).toMatchObject({ size: 224, batch: 32, lightnessJitter: 0.1 })
+    expect(architecture('', false)).toMatchObject({ width: 1, squaredClasses: true })
+    expect(settings('--size 64', false)).toMatchObject({ size: 64, batch: 32 })
+    expect(architecture('', false, begun)).toEqual(begun.architecture)
   })
 })

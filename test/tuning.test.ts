@@ -8,11 +8,12 @@ import { Graph } from '../src/graph/graph.ts'
 import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import { CONV_DEFAULTS, SUBGROUP_LANES } from '../src/kernels/conv/convGeometry.ts'
 import { choiceKey, PORTABLE, type Traits } from '../src/kernels/op.ts'
-import { trainingGraph } from '../src/model/report/training.ts'
+import { reportNetwork } from '../src/model/report/index.ts'
+import { trainingGraph } from '../src/model/training.ts'
 import { doctor, formatDoctor } from '../src/node/doctor.ts'
 import { checkpointPath } from '../src/node/store/run-folder.ts'
 import { choicesOf, openTunedGpu, readTuning, saveTuning } from '../src/node/store/tuning.ts'
-import { readCheckpoint } from '../src/train/checkpoint.ts'
+import { readCheckpoint } from '../src/node/weights.ts'
 import { type Convolution, candidatesOf, convolutionsOf } from '../src/tune/convolutions.ts'
 import { tune, winnerOf } from '../src/tune/tune.ts'
 import { useGpu } from './harness.ts'
@@ -85,13 +86,16 @@ describe('choosing', () => {
   })
 
   test('all convolutions of a training step are found, equal ones once', () => {
-    const found = convolutionsOf([trainingGraph(NETWORK, IMAGE)])
+    const found = convolutionsOf([trainingGraph(reportNetwork(NETWORK), IMAGE)])
     const count = (op: string) =>
       found.filter((one) => one.op === op).reduce((sum, { layers }) => sum + layers.length, 0)
     // 12 layers and the fusion's two; no gradient to the picture and to the class vector
     expect([count('conv2d'), count('conv2dGradInput'), count('conv2dGradWeight')]).toEqual([15, 13, 15])
     expect(new Set(found.map(({ key }) => key)).size).toBe(found.length)
-    const twice = convolutionsOf([trainingGraph(NETWORK, IMAGE), trainingGraph(NETWORK, IMAGE)])
+    const twice = convolutionsOf([
+      trainingGraph(reportNetwork(NETWORK), IMAGE),
+      trainingGraph(reportNetwork(NETWORK), IMAGE),
+    ])
     expect(twice.map(({ layers }) => layers.length)).toEqual(found.map(({ layers }) => 2 * layers.length))
   })
 })
@@ -226,7 +230,7 @@ describe('measuring', () => {
   })
 
   test('stops when it is interrupted and when the time is up', async () => {
-    const all = withChoice(convolutionsOf([trainingGraph(NETWORK, IMAGE)]))
+    const all = withChoice(convolutionsOf([trainingGraph(reportNetwork(NETWORK), IMAGE)]))
     const aborted = AbortSignal.abort()
     expect((await tune(gpu(), all, { ...options, signal: aborted })).size).toBe(0)
     expect((await tune(gpu(), all, { ...options, seconds: 0.001 })).size).toBeLessThan(all.length)
@@ -259,7 +263,7 @@ describe('the command', () => {
     const toStep = (steps: number, out: string) => ['train', ...training, '--steps', `${steps}`, '--out', out]
     succeeded(await run(toStep(4, plain)))
     succeeded(await run(toStep(2, resumed)))
-    const all = convolutionsOf([trainingGraph(NETWORK, IMAGE)]).map((convolution) => {
+    const all = convolutionsOf([trainingGraph(reportNetwork(NETWORK), IMAGE)]).map((convolution) => {
       const names = candidatesOf(convolution, gpu().traits).map(({ name }) => name)
       return [convolution.key, measured(names.at(-1)!, names[0])] as const
     })

@@ -2,16 +2,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
-import { readSafetensors, type Tensor, writeSafetensors } from '../src/io/safetensors.ts'
-import { expectTrained, readWeights, trainingOf, type Weights, weightTensors } from '../src/io/weights.ts'
+import type { Tensor } from '../src/io/safetensors.ts'
+import { expectTrained, trainedWith, type Weights, weightTensors } from '../src/io/weights.ts'
+import { initialStatistics } from '../src/model/arena.ts'
+import { reportNetwork } from '../src/model/report/index.ts'
 import { scaledChannels } from '../src/model/report/layers.ts'
-import { initialParameters, initialStatistics, layoutOf } from '../src/model/report/layout.ts'
-import {
-  type Checkpoint,
-  readCheckpoint,
-  type TrainingSettings,
-  writeCheckpoint,
-} from '../src/train/checkpoint.ts'
+import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
+import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
+import { readCheckpoint, readWeights, writeCheckpoint } from '../src/node/weights.ts'
+import type { Checkpoint } from '../src/train/checkpoint.ts'
 
 const NETWORK = { classes: 3, width: 0.05, squaredClasses: true, head: 'ab' as const }
 const LAYOUT = layoutOf(NETWORK)
@@ -31,7 +30,7 @@ function arena(which: keyof typeof LAYOUT, start: number): Float32Array {
 }
 
 const weights: Weights = {
-  architecture: NETWORK,
+  network: reportNetwork(NETWORK),
   parameters: arena('parameters', 1),
   statistics: arena('statistics', 2),
 }
@@ -44,7 +43,7 @@ async function spoilt(tensors: ReadonlyMap<string, unknown>, edit: Edit, metadat
   const copy = new Map(tensors) as Tensors
   const strings = { ...metadata }
   edit(copy, strings)
-  await writeSafetensors(path, copy, strings)
+  await writeSafetensors(path, copy, { metadata: strings })
 }
 
 /** That reading fails in one sentence that names the file and matches `message`, with exit code 4. */
@@ -70,12 +69,12 @@ function poisoned(tensors: Tensors, name: string, value: number): void {
 describe('weight files', () => {
   it('come back bit for bit, their architecture recognised', async () => {
     await spoilt(weightTensors(weights), () => {})
-    const { architecture, parameters, statistics } = await readWeights(path)
-    expect(layoutOf(architecture)).toMatchObject({
+    const { network, parameters, statistics } = await readWeights(path)
+    expect(network.layout).toMatchObject({
       parameters: { length: LAYOUT.parameters.length },
       statistics: { length: LAYOUT.statistics.length },
     })
-    expect(architecture.classes).toBe(3)
+    expect(network.classes).toBe(3)
     expect([parameters, statistics]).toEqual([weights.parameters, weights.statistics])
   })
 
@@ -164,7 +163,6 @@ const checkpoint: Checkpoint = {
   position: 6,
   settings: {
     ...{
-      ...NETWORK,
       seed: 5,
       batch: 3,
       accumulate: 2,
@@ -200,25 +198,14 @@ describe('checkpoints', () => {
     expect(readFileSync(path).equals(first)).toBe(true)
   })
 
-  it('of before say nothing of accumulated gradients or float16, and have none, nor of how training was to go on', async () => {
-    const { course: _, ...older } = checkpoint
-    const { accumulate: __, precision: ___, ...settings } = checkpoint.settings
-    await writeCheckpoint(path, { ...older, settings: settings as TrainingSettings })
-    const read = await readCheckpoint(path)
-    expect(read.settings).toEqual({ ...settings, accumulate: 1, precision: 'f32' })
-    expect(read).not.toHaveProperty('course')
-  })
-
-  it('of a time with one classifier at most are read as those of now', async () => {
+  it('with one class vector origin, or null, are understood where weight files of before say so', () => {
     const [origin] = checkpoint.settings.classVectors
     for (const [was, now] of [
       [origin, [origin]],
       [null, []],
     ]) {
-      const settings = { ...checkpoint.settings, classVectors: was } as unknown as TrainingSettings
-      await writeCheckpoint(path, { ...checkpoint, settings })
-      expect((await readCheckpoint(path)).settings.classVectors).toEqual(now)
-      expect(trainingOf((await readWeights(path)).metadata).classVectors).toEqual(now)
+      const settings = JSON.stringify({ size: 64, classVectors: was })
+      expect(trainedWith({ settings }).classVectors).toEqual(now)
     }
   })
 
@@ -238,7 +225,7 @@ describe('checkpoints', () => {
     [
       'another version',
       meta({ version: '2' }),
-      /a checkpoint of version 2, this program writes and reads version 5/,
+      /a checkpoint of version 2, this program writes and reads version 6/,
     ],
     ['weights alone', meta({ format: 'pt' }), /is not a checkpoint of this program/],
     [
@@ -272,10 +259,16 @@ describe('checkpoints', () => {
     ['class vectors from nowhere', settings({ classVectors: { classifier: 'mine' } }), /unreadable settings/],
     ['a setting that is no number', settings({ batch: 'many' }), /unreadable settings/],
     [
-      'settings of another width',
-      settings({ width: 0.5 }),
-      /settings width 0\.5, classes 3, but other weights/,
+      'an architecture of another width',
+      meta({ architecture: JSON.stringify({ ...NETWORK, width: 0.5 }) }),
+      /encoder\.conv1\.weight is \[.*\], expected \[32,1,3,3\]/,
     ],
+    [
+      'an architecture that is none',
+      meta({ architecture: '{"width":"wide"}' }),
+      /its architecture is none of the report's network: expected a number above 0/,
+    ],
+    ['an unknown network', meta({ network: 'other' }), /network "other", which this program does not know/],
     ['a course to nowhere', meta({ course: '{"epochs":0,"validateEvery":9}' }), /unreadable course/],
     ['validations that are none', meta({ validations: '[1]' }), /unreadable validations/],
   ])('with %s are refused', async (_, edit, message) => {

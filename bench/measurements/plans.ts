@@ -2,7 +2,8 @@ import type { Gpu } from '../../src/device/gpu.ts'
 import { compile, type Plan } from '../../src/graph/compile.ts'
 import { rewriteForInference } from '../../src/graph/rewrite.ts'
 import { PORTABLE } from '../../src/kernels/op.ts'
-import { inferenceGraph, trainingGraph } from '../../src/model/report/training.ts'
+import { reportNetwork } from '../../src/model/report/index.ts'
+import { inferenceGraph, trainingGraph } from '../../src/model/training.ts'
 import { randomWeights, Whole } from '../whole.ts'
 import { CLASSES, type Size } from '../workload.ts'
 import { type Runner, takeTurns } from './turns.ts'
@@ -68,10 +69,9 @@ export function plansOf(
   { width, size, batch }: Size,
 ): Map<Way, Plan> {
   const limit = gpu.device.limits.maxStorageBufferBindingSize
-  const architecture = { classes: CLASSES, width }
+  const network = reportNetwork({ classes: CLASSES, width })
   const image = { batch, height: size, width: size }
-  const graph =
-    work === 'colouring' ? inferenceGraph(architecture, image) : trainingGraph(architecture, image)
+  const graph = work === 'colouring' ? inferenceGraph(network, image) : trainingGraph(network, image)
   const plans = new Map<Way, Plan>([['usual', compile(graph, limit, gpu.traits)]])
   const portable = compile(graph, limit, PORTABLE)
   if (!isSame(portable, plans.get('usual')!)) plans.set('portable', portable)
@@ -80,7 +80,7 @@ export function plansOf(
     const halved =
       work === 'colouring'
         ? rewriteForInference(graph, randomWeights(width))
-        : trainingGraph(architecture, image, { scaled: true })
+        : trainingGraph(network, image, { scaled: true })
     plans.set('half', compile(halved, limit, { ...gpu.traits, matrices: null }, { precision: 'f16' }))
     if (gpu.traits.matrices) plans.set('matrices', compile(halved, limit, gpu.traits, { precision: 'f16' }))
   }

@@ -2,7 +2,8 @@ import { adamHyper } from '../../src/autograd/adam.ts'
 import type { Gpu } from '../../src/device/gpu.ts'
 import { BindingLimitError, compile } from '../../src/graph/compile.ts'
 import { Executor, Variables } from '../../src/graph/execute.ts'
-import { inferenceGraph, trainingGraph } from '../../src/model/report/training.ts'
+import { reportNetwork } from '../../src/model/report/index.ts'
+import { inferenceGraph, trainingGraph } from '../../src/model/training.ts'
 import { openTunedGpu } from '../../src/node/store/tuning.ts'
 import { Model } from '../model.ts'
 import {
@@ -18,6 +19,8 @@ import {
   type Work,
 } from './work.ts'
 
+const NETWORK = reportNetwork(ARCHITECTURE)
+
 export async function openOurs(work: Work, adapter: string | undefined): Promise<Contender> {
   const gpu = await openTunedGpu({ adapter }, console.error)
   const opened = await (work.kind === 'onnx' ? openModel(gpu, work) : openColorizer(gpu, work))
@@ -27,7 +30,7 @@ export async function openOurs(work: Work, adapter: string | undefined): Promise
 /** The largest power of two of pictures whose training step fits the adapter; TF.js, with the same limit, binds the same tensors. */
 export function largestBatch({ device, traits }: Gpu, size: number): number {
   const fits = (batch: number) => {
-    const graph = trainingGraph(ARCHITECTURE, { batch, height: size, width: size })
+    const graph = trainingGraph(NETWORK, { batch, height: size, width: size })
     try {
       return compile(graph, device.limits.maxStorageBufferBindingSize, traits) !== null
     } catch (error) {
@@ -48,7 +51,7 @@ async function openModel(gpu: Gpu, { path }: OnnxWork) {
 
 async function openColorizer(gpu: Gpu, { kind, size, batch }: ColorizerWork) {
   const image = { batch, height: size, width: size }
-  const graph = kind === 'forward' ? inferenceGraph(ARCHITECTURE, image) : trainingGraph(ARCHITECTURE, image)
+  const graph = kind === 'forward' ? inferenceGraph(NETWORK, image) : trainingGraph(NETWORK, image)
   const { layout, parameters, statistics } = colorizerWeights()
   const variables = new Variables(gpu)
   variables.set('parameters', parameters)

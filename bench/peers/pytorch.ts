@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { writeSafetensors } from '../../src/io/safetensors.ts'
 import { weightTensors } from '../../src/io/weights.ts'
+import { reportNetwork } from '../../src/model/report/index.ts'
+import { writeSafetensors } from '../../src/node/safetensors.ts'
 import {
   ARCHITECTURE,
   type ColorizerWork,
@@ -78,10 +79,10 @@ async function writeWork(path: string, { size, batch }: ColorizerWork): Promise<
   const { parameters, statistics } = colorizerWeights()
   const { L, features, ab } = colorizerInputs(size, batch)
   const tensors = new Map([
-    ...weightTensors({ architecture: ARCHITECTURE, parameters, statistics }),
+    ...weightTensors({ network: reportNetwork(ARCHITECTURE), parameters, statistics }),
     ['L', { shape: [batch, size, size, 1], data: L }],
     ['features', { shape: [batch, ARCHITECTURE.classes], data: features }],
     ['ab', { shape: [batch, size, size, 2], data: ab }],
   ])
-  await writeSafetensors(path, tensors, { rate: String(LEARNING_RATE) })
+  await writeSafetensors(path, tensors, { metadata: { rate: String(LEARNING_RATE) } })
 }

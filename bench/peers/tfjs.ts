@@ -1,7 +1,7 @@
 /** The colouriser in TF.js on its WebGPU backend: the same layers, weights and inputs, in its own fastest words. */
 import { create, globals } from 'webgpu'
+import type { Arena } from '../../src/model/arena.ts'
 import { type ConvLayer, layersOf } from '../../src/model/report/layers.ts'
-import type { Arena } from '../../src/model/report/layout.ts'
 import { STATISTICS_RATE } from '../../src/model/report/network.ts'
 import {
   ARCHITECTURE,

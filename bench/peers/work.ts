@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import type { Input } from '../../src/io/onnx/import.ts'
+import { initialStatistics, type Layout } from '../../src/model/arena.ts'
 import type { Architecture } from '../../src/model/report/layers.ts'
-import { initialParameters, initialStatistics, type Layout, layoutOf } from '../../src/model/report/layout.ts'
+import { initialParameters, layoutOf } from '../../src/model/report/layout.ts'
 import { uniform4 } from '../../src/random.ts'
 import type { Values } from '../model.ts'
 

@@ -282,6 +282,15 @@ export class Executor {
   }
 }
 
+/** Uploads those of `values` that the plan has inputs for: networks need different ones. */
+export function uploadNeeded(
+  executor: { readonly plan: Pick<Plan, 'inputs'>; upload(name: string, data: Float32Array): void },
+  values: Readonly<Record<string, Float32Array>>,
+): void {
+  for (const [name, data] of Object.entries(values))
+    if (executor.plan.inputs.has(name)) executor.upload(name, data)
+}
+
 /** WebGPU itself would refuse it too, but without saying which kernel it was. */
 function expectWorkgroups(label: string, workgroups: readonly number[], limit: number): void {
   if (Math.max(...workgroups) <= limit) return

@@ -1,13 +1,12 @@
 import { labToSrgb, lightness } from '../color/lab.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { compile, type Plan } from '../graph/compile.ts'
-import { Executor, type NamedBuffers, Variables } from '../graph/execute.ts'
+import { Executor, type NamedBuffers, uploadNeeded, Variables } from '../graph/execute.ts'
 import type { Precision } from '../graph/half.ts'
 import { type FixedVariables, rewriteForInference } from '../graph/rewrite.ts'
-import type { Weights } from '../io/weights.ts'
-import { trainingOf } from '../io/weights.ts'
-import type { Architecture } from '../model/report/layers.ts'
-import { inferenceGraph } from '../model/report/training.ts'
+import { trainedWith, type WeightFile } from '../io/weights.ts'
+import type { Network } from '../model/network.ts'
+import { inferenceGraph } from '../model/training.ts'
 import { bands, networkLightness, type Photo, resize, upsampleAb } from '../node/image.ts'
 import { expectFinite } from '../node/trouble.ts'
 
@@ -45,7 +44,7 @@ export class Predictor {
    */
   constructor(
     private readonly gpu: Gpu,
-    private readonly architecture: Architecture,
+    private readonly network: Network,
     private readonly variables: NamedBuffers,
     private readonly size: number,
     private readonly halved: FixedVariables | null = null,
@@ -57,11 +56,14 @@ export class Predictor {
    * @throws UserError when a value in between was too large for float16
    */
   async predict(photo: Photo, features?: Float32Array): Promise<SmallAb> {
-    const { width, height } = networkSize(photo, this.size)
+    const { width, height } = networkSize(photo, this.size, this.network.multiple)
     const executor = await this.#executor(width, height)
     const seen = await resize(photo, width, height)
-    executor.upload('L', networkLightness(seen.rgb))
-    executor.upload('features', features ?? new Float32Array(this.architecture.classes))
+    const inputs = {
+      L: networkLightness(seen.rgb),
+      features: features ?? new Float32Array(this.network.classes),
+    }
+    uploadNeeded(executor, inputs)
     const [ab] = await executor.run(['ab'])
     if (this.halved) expectFinite(ab!, 'the colours')
     return { ab: ab!, width, height }
@@ -81,7 +83,7 @@ export class Predictor {
       if (this.#plans.size >= MAX_PLANS) this.#evict()
       executor = await Executor.create(
         this.gpu,
-        colouringPlan(this.gpu, this.architecture, { width, height }, this.halved),
+        colouringPlan(this.gpu, this.network, { width, height }, this.halved),
         this.variables,
       )
     }
@@ -100,11 +102,11 @@ export class Predictor {
 /** The colouring of one picture of this size; `halved` as for the `Predictor`. */
 export function colouringPlan(
   { device, traits }: Gpu,
-  architecture: Architecture,
+  network: Network,
   size: { readonly width: number; readonly height: number },
   halved: FixedVariables | null,
 ): Plan {
-  const graph = inferenceGraph(architecture, { batch: 1, ...size })
+  const graph = inferenceGraph(network, { batch: 1, ...size })
   const limit = device.limits.maxStorageBufferBindingSize
   if (!halved) return compile(graph, limit, traits)
   return compile(rewriteForInference(graph, halved), limit, traits, { precision: 'f16' })
@@ -113,25 +115,29 @@ export function colouringPlan(
 /** A predictor with the weights of a file, on variables of its own. */
 export function predictorOf(
   gpu: Gpu,
-  { architecture, parameters, statistics, metadata }: Weights & { metadata: Record<string, string> },
+  { network, parameters, statistics, metadata }: WeightFile,
   precision: Precision = 'f32',
 ): Predictor {
-  const size = trainingOf(metadata).size ?? DEFAULT_SIZE
+  const size = trainedWith(metadata).size ?? DEFAULT_SIZE
   const variables = new Variables(gpu)
   if (precision === 'f16') {
     const halved = new Map(Object.entries({ parameters, statistics }))
-    return new Predictor(gpu, architecture, variables, size, halved)
+    return new Predictor(gpu, network, variables, size, halved)
   }
   variables.set('parameters', parameters)
   variables.set('statistics', statistics)
-  return new Predictor(gpu, architecture, variables, size)
+  return new Predictor(gpu, network, variables, size)
 }
 
-/** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of 8. */
-export function networkSize({ width, height }: { width: number; height: number }, size: number) {
+/** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of `multiple`. */
+export function networkSize(
+  { width, height }: { width: number; height: number },
+  size: number,
+  multiple = 8,
+) {
   const scale = size / Math.min(width, height)
   const side = (length: number) =>
-    Math.max(8, Math.round(Math.min(length * scale, MAX_ASPECT * size) / 8) * 8)
+    Math.max(multiple, Math.round(Math.min(length * scale, MAX_ASPECT * size) / multiple) * multiple)
   return { width: side(width), height: side(height) }
 }
 

@@ -4,17 +4,15 @@
  * Source: the format's own description (huggingface/safetensors, README "Format"): header at most 100 MB and starting
  * with '{', no duplicate names, offsets relative to the end of the header, neither overlapping nor leaving holes.
  */
-import { constants } from 'node:buffer'
-import { type FileHandle, open } from 'node:fs/promises'
 import { HALF_OVERFLOW, halfBits, halfToFloat } from '../device/float16.ts'
 import { EXIT, UserError } from '../errors.ts'
-import { writeFileAtomic } from '../node/files.ts'
-import { fileTrouble } from '../node/trouble.ts'
 import { duplicateKey } from './json.ts'
+import type { ReadAt } from './read-at.ts'
 
 const MAX_HEADER_BYTES = 100_000_000
 const LENGTH_BYTES = 8
 const METADATA = '__metadata__'
+const SPACE = 0x20
 
 const littleEndian = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
@@ -56,50 +54,44 @@ interface Entry {
 }
 
 /**
- * Reads a whole file. Every number type comes out as float32, rounded where it has to be (64-bit integers, float64).
- * Nothing is allocated before the header has been checked against the file's real size.
- * @throws UserError (exit code 4) naming file and tensor: missing, truncated or malformed in any way.
+ * Reads all tensors. Every number type comes out as float32, rounded where it has to be (64-bit integers, float64).
+ * Nothing is allocated before the header has been checked against the real size.
+ * @throws UserError (exit code 4) naming file and tensor: truncated or malformed in any way.
  */
-export async function readSafetensors(path: string): Promise<Safetensors> {
-  let file: FileHandle
-  try {
-    file = await open(path, 'r')
-  } catch (error) {
-    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
+export async function parseSafetensors(file: ReadAt): Promise<Safetensors> {
+  const { name: path } = file
+  const { header, dataStart, dataBytes } = await readHeader(file)
+  const metadata = metadataOf(header, path)
+  const entries = Object.entries(header).filter(([name]) => name !== METADATA)
+  const checked = entries.map(([name, value]) => entryOf(name, value, path))
+  checkLayout(checked, dataBytes, path)
+  const tensors = new Map<string, Tensor>()
+  for (const entry of checked) {
+    const bytes = await file.read(dataStart + entry.begin, entry.end - entry.begin)
+    tensors.set(entry.name, { shape: entry.shape, data: toFloat32(entry, bytes, path) })
   }
-  try {
-    const { header, dataStart, dataBytes } = await readHeader(file, path)
-    const metadata = metadataOf(header, path)
-    const entries = Object.entries(header).filter(([name]) => name !== METADATA)
-    const checked = entries.map(([name, value]) => entryOf(name, value, path))
-    checkLayout(checked, dataBytes, path)
-    const tensors = new Map<string, Tensor>()
-    for (const entry of checked) {
-      const bytes = await readExactly(file, dataStart + entry.begin, entry.end - entry.begin, path)
-      tensors.set(entry.name, { shape: entry.shape, data: toFloat32(entry, bytes, path) })
-    }
-    return { tensors, metadata }
-  } catch (error) {
-    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
-  } finally {
-    await file.close()
-  }
+  return { tensors, metadata }
 }
 
 /** How a tensor's values are written. */
 export type Precision = 'F32' | 'F16'
 
+export interface SafetensorsOptions {
+  readonly metadata?: Readonly<Record<string, string>>
+  /** float32 for every tensor unless told otherwise; float16 rounds to the nearest. */
+  readonly precisionOf?: (name: string) => Precision
+}
+
 /**
- * Writes tensors in the map's order, atomically: `path` is the old file or the whole new one.
- * @param precisionOf float32 for every tensor unless told otherwise; float16 rounds to the nearest
- * @throws UserError when a value is too large for float16, or when the file system refuses (disk full …)
+ * The bytes of a file with these tensors in the map's order, piece by piece.
+ * @param path what errors call the file
+ * @throws UserError when a value is too large for float16
  */
-export async function writeSafetensors(
+export function encodeSafetensors(
   path: string,
   tensors: ReadonlyMap<string, Tensor>,
-  metadata: Record<string, string> = {},
-  precisionOf: (name: string) => Precision = () => 'F32',
-): Promise<void> {
+  { metadata = {}, precisionOf = () => 'F32' }: SafetensorsOptions = {},
+): Iterable<Uint8Array> {
   const header = new Map<string, unknown>()
   if (Object.keys(metadata).length) header.set(METADATA, metadata)
   let at = 0
@@ -114,20 +106,16 @@ export async function writeSafetensors(
     at = end
   }
   const values = [...tensors].map(([name, { data }]) => ({ data, precision: precisionOf(name) }))
-  try {
-    await writeFileAtomic(path, pieces(Object.fromEntries(header), values))
-  } catch (error) {
-    throw fileTrouble('write', path, error)
-  }
+  return pieces(Object.fromEntries(header), values)
 }
 
 function* pieces(
   header: object,
   tensors: readonly { data: Float32Array; precision: Precision }[],
 ): Generator<Uint8Array> {
-  const json = Buffer.from(JSON.stringify(header))
-  const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ') // the data then starts at a multiple of eight
-  json.copy(padded)
+  const json = new TextEncoder().encode(JSON.stringify(header))
+  const padded = new Uint8Array(Math.ceil(json.length / 8) * 8).fill(SPACE) // the data then starts at a multiple of 8
+  padded.set(json)
   const length = new Uint8Array(LENGTH_BYTES)
   littleEndian(length).setBigUint64(0, BigInt(padded.length), true)
   yield length
@@ -138,11 +126,11 @@ function* pieces(
   }
 }
 
-async function readHeader(file: FileHandle, path: string) {
-  const { size } = await file.stat()
+async function readHeader(file: ReadAt) {
+  const { name: path, size } = file
   if (size < LENGTH_BYTES)
     throw bad(path, `its ${size} bytes are too few for a safetensors file; it is truncated`)
-  const lengthField = await readExactly(file, 0, LENGTH_BYTES, path)
+  const lengthField = await file.read(0, LENGTH_BYTES)
   const length = littleEndian(lengthField).getBigUint64(0, true)
   if (length > MAX_HEADER_BYTES)
     throw bad(
@@ -152,7 +140,7 @@ async function readHeader(file: FileHandle, path: string) {
   const headerBytes = Number(length)
   if (LENGTH_BYTES + headerBytes > size)
     throw bad(path, `its header should have ${length} bytes, but the file ends before; it is truncated`)
-  const text = decode(await readExactly(file, LENGTH_BYTES, headerBytes, path), path)
+  const text = decode(await file.read(LENGTH_BYTES, headerBytes), path)
   const dataStart = LENGTH_BYTES + headerBytes
   return { header: parseHeader(text, path), dataStart, dataBytes: size - dataStart }
 }
@@ -220,25 +208,8 @@ function checkLayout(entries: Entry[], dataBytes: number, path: string): void {
   if (at !== dataBytes) throw bad(path, `${dataBytes - at} bytes at its end belong to no tensor`)
 }
 
-async function readExactly(
-  file: FileHandle,
-  position: number,
-  length: number,
-  path: string,
-): Promise<Uint8Array> {
-  if (length > constants.MAX_LENGTH)
-    throw bad(path, `it has a tensor of ${length} bytes, too large for this machine`)
-  const bytes = new Uint8Array(length)
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await file.read(bytes, done, Math.min(length - done, 2 ** 30), position + done)
-    if (bytesRead === 0) throw bad(path, 'it became shorter while it was read')
-    done += bytesRead
-  }
-  return bytes
-}
-
 function toFloat32({ name, dtype }: Entry, bytes: Uint8Array, path: string): Float32Array {
-  if (dtype === 'F32') return new Float32Array(bytes.buffer)
+  if (dtype === 'F32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
   const { bytes: elemBytes, get } = TYPES[dtype]!
   if (!get)
     throw bad(path, `tensor ${JSON.stringify(name)} has type ${dtype}, which this program does not read`)

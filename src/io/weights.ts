@@ -1,46 +1,43 @@
+/** The weights of a network as safetensors: tensors under their names, and metadata that say of which network. */
 import { EXIT, UserError } from '../errors.ts'
+import { type Arena, type NamedTensor, packArena, unpackArena } from '../model/arena.ts'
 import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
-import {
-  type Architecture,
-  allLayers,
-  architectureOf,
-  layersOf,
-  scaledChannels,
-} from '../model/report/layers.ts'
-import { type Arena, layoutOf, type NamedTensor, packArena, unpackArena } from '../model/report/layout.ts'
-import { readSafetensors } from './safetensors.ts'
+import { MisfitError, misshapen, type Network } from '../model/network.ts'
+import { FIRST_NETWORK, NETWORKS, type Networks } from '../model/registry.ts'
+import type { ReadAt } from './read-at.ts'
+import { parseSafetensors } from './safetensors.ts'
 
-/** The network's weights as they lie on the GPU: see `model/layout.ts`. */
+/** A network's weights as they lie on the GPU: see `model/arena.ts`. */
 export interface Weights {
-  readonly architecture: Architecture
+  readonly network: Network
   readonly parameters: Float32Array
   readonly statistics: Float32Array
 }
 
+/** Weights as a file has them. */
+export interface WeightFile extends Weights {
+  readonly metadata: Readonly<Record<string, string>>
+}
+
 /** What a checkpoint keeps to go on stands beside the network's own tensors, under the same names behind this. */
 const STATE = /^(raw|adam\.[mv])\//
+export const LOSS_HISTORY = 'history.loss'
 
 /** What a weight file may say of the training that it comes from. */
-export interface Training {
+export interface TrainedWith {
   /** Side of the training pictures in pixels. */
   readonly size: number
   /** Where the class vectors came from; none when the network was trained without any. */
   readonly classVectors: readonly ClassVectorOrigin[]
-  readonly squaredClasses: boolean
 }
 
 /** What the metadata of a weight file say of its training, whichever version wrote it; undefined: they do not say. */
-export function trainingOf({ settings }: Record<string, string>): Partial<Training> {
-  try {
-    const { size, classVectors: origins, squaredClasses } = JSON.parse(settings ?? '{}')
-    const classVectors = originsIn(origins)
-    return {
-      ...(Number.isInteger(size) && size >= 8 ? { size } : {}),
-      ...(areOrigins(classVectors) ? { classVectors } : {}),
-      ...(typeof squaredClasses === 'boolean' ? { squaredClasses } : {}),
-    }
-  } catch {
-    return {}
+export function trainedWith(metadata: Readonly<Record<string, string>>): Partial<TrainedWith> {
+  const { size, classVectors: origins } = settingsIn(metadata)
+  const classVectors = originsIn(origins)
+  return {
+    ...(Number.isInteger(size) && (size as number) >= 8 ? { size: size as number } : {}),
+    ...(areOrigins(classVectors) ? { classVectors } : {}),
   }
 }
 
@@ -49,52 +46,79 @@ export const originsIn = (value: unknown) =>
   value === null ? [] : Array.isArray(value) || value === undefined ? value : [value]
 
 /**
- * Reads the weights of a weight file or a checkpoint. The architecture is recognised by the shapes and the settings.
+ * Reads the weights of a weight file or a checkpoint.
+ * @param networks those that the file may be of
  * @throws UserError (exit code 4) naming file and tensor when one is missing, extra or misshapen, or not finite
  */
-export async function readWeights(path: string): Promise<Weights & { metadata: Record<string, string> }> {
-  const { tensors, metadata } = await readSafetensors(path)
-  return { ...weightsFrom(path, tensors, trainingOf(metadata)), metadata }
+export async function parseWeights(file: ReadAt, networks?: Networks): Promise<WeightFile> {
+  const { tensors, metadata } = await parseSafetensors(file)
+  return { ...weightsFrom(file.name, tensors, metadata, networks), metadata }
 }
 
+/** The weights among the tensors of a file. Throws as `parseWeights`. */
 export function weightsFrom(
   path: string,
   tensors: ReadonlyMap<string, NamedTensor>,
-  { squaredClasses = false }: Partial<Training> = {},
+  metadata: Readonly<Record<string, string>> = {},
+  networks: Networks = NETWORKS,
 ): Weights {
-  const shaped = architectureOf((name) => tensors.get(name)?.shape)
-  if (!shaped) throw notOurs(path, tensors)
-  const architecture = { ...shaped, squaredClasses }
-  const { parameters, statistics } = layoutOf(architecture)
+  const network = networkOf(path, tensors, metadata, networks)
+  const { parameters, statistics } = network.layout
   checkTensors(path, [parameters, statistics], tensors)
   return {
-    architecture,
+    network,
     parameters: packArena(parameters, tensors),
     statistics: packArena(statistics, tensors),
   }
 }
 
-/** The inverse: named tensors in the layout of files. */
-export function weightTensors(weights: Weights): Map<string, NamedTensor> {
-  const { parameters, statistics } = layoutOf(weights.architecture)
-  return new Map([
-    ...unpackArena(parameters, weights.parameters),
-    ...unpackArena(statistics, weights.statistics),
-  ])
-}
-
-/** Throws unless the weights can colour: an untrained network's last layer is zero, and it would paint grey. */
-export function expectTrained(path: string, { architecture, parameters }: Weights): void {
-  const { offset, shape } = layoutOf(architecture).parameters.tensors.find(
-    ({ name }) => name === 'decoder.conv5.weight',
-  )!
-  const size = shape.reduce((a, b) => a * b, 1)
-  if (parameters.subarray(offset, offset + size).every((value) => value === 0)) {
+function networkOf(
+  path: string,
+  tensors: ReadonlyMap<string, NamedTensor>,
+  metadata: Readonly<Record<string, string>>,
+  networks: Networks,
+): Network {
+  const { network: name = FIRST_NETWORK } = metadata
+  const kind = networks.get(name)
+  if (!kind) {
+    const known = [...networks.keys()].join(', ')
     throw new UserError(
-      `${path} holds an untrained network, which cannot colour; train it first`,
+      `${path} holds the weights of a network "${name}", which this program does not know (it knows ${known})`,
       EXIT.badWeightsOrRecords,
     )
   }
+  try {
+    return kind.read({
+      shapeOf: (name) => tensors.get(name)?.shape,
+      architecture: metadata.architecture === undefined ? undefined : objectIn(metadata.architecture),
+      settings: settingsIn(metadata),
+    })
+  } catch (error) {
+    throw error instanceof MisfitError ? bad(path, error.message) : error
+  }
+}
+
+/** The tensors of a weight file by name, in the layout of files. */
+export function weightTensors({ network: { layout }, parameters, statistics }: Weights) {
+  return new Map<string, NamedTensor>([
+    ...unpackArena(layout.parameters, parameters),
+    ...unpackArena(layout.statistics, statistics),
+  ])
+}
+
+/** What a weight file says of its network. */
+export const networkMetadata = ({ name, architecture }: Network) => ({
+  network: name,
+  architecture: JSON.stringify(architecture),
+})
+
+/** Throws unless the weights can colour: an untrained network's last layer is zero, and it would paint grey. */
+export function expectTrained(path: string, { network, parameters }: Weights): void {
+  if (network.isTrained(parameters)) return
+  throw new UserError(
+    `${path} holds an untrained network, which cannot colour; train it first`,
+    EXIT.badWeightsOrRecords,
+  )
 }
 
 function checkTensors(
@@ -105,32 +129,26 @@ function checkTensors(
   const expected = new Map(arenas.flatMap((arena) => arena.tensors).map((tensor) => [tensor.name, tensor]))
   for (const [name, { fileShape }] of expected) {
     const found = tensors.get(name)
-    if (found?.shape.join() !== fileShape.join()) throw misshapen(path, name, found, fileShape)
+    if (found?.shape.join() !== fileShape.join()) throw bad(path, misshapen(name, found?.shape, fileShape))
     if (!found.data.every(Number.isFinite))
       throw bad(path, `the tensor ${name} has values that are not finite`)
   }
-  const belongs = (name: string) => expected.has(name.replace(STATE, '')) || name === 'history.loss'
+  const belongs = (name: string) => expected.has(name.replace(STATE, '')) || name === LOSS_HISTORY
   const extra = [...tensors.keys()].find((name) => !belongs(name))
   if (extra !== undefined) throw bad(path, `the tensor ${extra} does not belong to this network`)
 }
 
-/** Why no width fits the file: the first tensor that is missing or misshapen next to the width that most layers have. */
-function notOurs(path: string, tensors: ReadonlyMap<string, NamedTensor>): UserError {
-  const shape = (name: string) => tensors.get(name)?.shape.join()
-  const misfits = allLayers(layersOf({ classes: 1, width: 1 })).map(({ name, outputs }) => {
-    const width = (tensors.get(`${name}.weight`)?.shape[0] ?? 0) / outputs
-    const fusionInputs = tensors.get('fusion.conv.weight')?.shape[1] ?? 0
-    const classes = Math.max(1, fusionInputs - scaledChannels(256, width))
-    const expected = layoutOf({ classes, width }).parameters.tensors
-    return expected.filter(({ name, fileShape }) => shape(name) !== fileShape.join())
-  })
-  const [first] = misfits.reduce((a, b) => (b.length < a.length ? b : a))
-  const { name, fileShape } = first!
-  return misshapen(path, name, tensors.get(name), fileShape)
-}
+const settingsIn = ({ settings }: Readonly<Record<string, string>>) => objectIn(settings ?? '{}')
 
-const misshapen = (path: string, name: string, found: NamedTensor | undefined, shape: readonly number[]) =>
-  bad(path, `the tensor ${name} is ${found ? `[${found.shape}], expected [${shape}]` : 'missing'}`)
+/** The object that a text holds as JSON; an empty one for anything else. */
+function objectIn(text: string): Record<string, unknown> {
+  try {
+    const value = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value : {}
+  } catch {
+    return {}
+  }
+}
 
 const bad = (path: string, what: string) =>
   new UserError(`${path} does not hold the weights of this network: ${what}`, EXIT.badWeightsOrRecords)

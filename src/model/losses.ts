@@ -2,9 +2,8 @@
 import type { Graph } from '../graph/graph.ts'
 import { conv2dDefaults } from '../kernels/conv/conv2d.ts'
 import type { Tensor } from '../kernels/op.ts'
-import { BIN_CENTRES, BIN_STEP, BINS } from './report/bins.ts'
-import type { Head } from './report/layers.ts'
-import type { Network } from './report/network.ts'
+import { BIN_CENTRES, BIN_STEP, BINS } from './bins.ts'
+import type { Network, Painting } from './network.ts'
 
 /**
  * Of the head `ab`: `squared` is the report's, the mean of squares, which rewards the mean of what is likely: brown. `huber`
@@ -15,8 +14,8 @@ export const LOSSES = ['squared', 'huber', 'rarity'] as const
 export type Loss = (typeof LOSSES)[number]
 
 /** Whether a training's loss can be compared with ab errors. */
-export const isSquaredError = ({ loss, head }: { readonly loss: Loss; readonly head: Head }) =>
-  loss === 'squared' && head === 'ab'
+export const isSquaredError = ({ bins }: Network, { loss }: { readonly loss: Loss }) =>
+  loss === 'squared' && bins === null
 
 /** ab units; the mean chroma of photographs is about 17. */
 const HUBER_DELTA = 10
@@ -30,7 +29,7 @@ export type Rarity = Float32Array
  */
 export function lossOf(
   graph: Graph,
-  { ab, logits }: Pick<Network, 'ab' | 'logits'>,
+  { ab, logits }: Pick<Painting, 'ab' | 'logits'>,
   target: Tensor,
   { loss, rarity }: { readonly loss: Loss; readonly rarity?: Rarity | undefined },
 ): Tensor {

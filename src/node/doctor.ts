@@ -2,12 +2,12 @@ import { existsSync, readdirSync } from 'node:fs'
 import { arch, availableParallelism, platform, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { UserError } from '../errors.ts'
-import { readWeights } from '../io/weights.ts'
 import type { SubgroupMatrices } from '../kernels/op.ts'
 import { VERSION } from '../version.ts'
 import { type AdapterSummary, adapterSummary, listAdapters, openGpu } from './dawn.ts'
 import { packagePath } from './package.ts'
 import { choicesOf, type FoundTuning, formatPrecision, type Measured, readTuning } from './store/tuning.ts'
+import { readWeights } from './weights.ts'
 
 export interface DoctorReport {
   readonly version: string

@@ -42,7 +42,7 @@ export async function writeSamples(
  */
 export async function writeLossCurve(
   out: string,
-  { losses, validations, settings }: Checkpoint,
+  { weights, losses, validations, settings }: Checkpoint,
   grayLoss: number,
 ): Promise<string> {
   const raw = [...losses].map((loss, i) => [i + 1, loss] as const)
@@ -62,7 +62,7 @@ export async function writeLossCurve(
       style: 'dashed' as const,
     },
   ]
-  const isSquared = isSquaredError(settings)
+  const isSquared = isSquaredError(weights.network, settings)
   const labels = { title: 'training loss', xLabel: 'step', yLabel: isSquared ? 'ab error' : 'loss' }
   const file = lossCurvePath(out)
   await saveFile(file, await linePlot(isSquared ? [...own, ...squared] : own, labels))

@@ -6,7 +6,7 @@ import { mean } from '../numbers.ts'
 
 /** What takes training steps. */
 export type Stepper = Pick<Executor, 'upload' | 'run' | 'runChecked' | 'runTimed' | 'destroy'> & {
-  readonly plan: Pick<Plan, 'steps'>
+  readonly plan: Pick<Plan, 'steps' | 'inputs'>
 }
 
 /**
@@ -15,7 +15,7 @@ export type Stepper = Pick<Executor, 'upload' | 'run' | 'runChecked' | 'runTimed
  */
 export class AccumulatingExecutor implements Stepper {
   readonly #uploads = new Map<string, Float32Array>()
-  readonly plan: Pick<Plan, 'steps'>
+  readonly plan: Stepper['plan']
 
   private constructor(
     private readonly parts: number,
@@ -23,7 +23,10 @@ export class AccumulatingExecutor implements Stepper {
     private readonly update: Executor,
   ) {
     const ofParts = Array.from({ length: parts }, () => part.plan.steps)
-    this.plan = { steps: [...ofParts.flat(), ...update.plan.steps] }
+    this.plan = {
+      steps: [...ofParts.flat(), ...update.plan.steps],
+      inputs: new Map([...part.plan.inputs, ...update.plan.inputs]),
+    }
   }
 
   /**

@@ -4,10 +4,9 @@ import { EXIT, UserError } from '../errors.ts'
 import { compile } from '../graph/compile.ts'
 import { Executor, Variables } from '../graph/execute.ts'
 import type { Graph } from '../graph/graph.ts'
-import { readSafetensors } from '../io/safetensors.ts'
 import { weightsFrom } from '../io/weights.ts'
-import { type Layout, layoutOf, type NamedTensor, unpackArena } from '../model/report/layout.ts'
-import { inferenceGraph, trainingGraph } from '../model/report/training.ts'
+import { type Arena, type NamedTensor, unpackArena } from '../model/arena.ts'
+import { inferenceGraph, trainingGraph } from '../model/training.ts'
 
 type Tensors = ReadonlyMap<string, NamedTensor>
 
@@ -42,10 +41,13 @@ export interface GoldenReport {
 
 /**
  * Replays a golden file of the PyTorch reference: evaluation forward, training forward, gradients, the losses of some
- * Adam steps and all tensors behind them. Throws a `UserError` (exit code 4) when the file is not one.
+ * Adam steps and all tensors behind them. `file` is its name. Throws a `UserError` (exit code 4) when the file is not one.
  */
-export async function replayGolden(gpu: Gpu, file: string): Promise<GoldenReport> {
-  const { tensors } = await readSafetensors(file)
+export async function replayGolden(
+  gpu: Gpu,
+  file: string,
+  tensors: ReadonlyMap<string, NamedTensor>,
+): Promise<GoldenReport> {
   const ours = await replay(gpu, file, tensors)
   for (const key of ours.keys()) required(file, tensors, key)
   const worst = Object.fromEntries(
@@ -59,13 +61,14 @@ export async function replayGolden(gpu: Gpu, file: string): Promise<GoldenReport
 
 async function replay(gpu: Gpu, file: string, golden: Tensors): Promise<Map<string, Float32Array>> {
   const weights = weightsFrom(file, withPrefix(golden, 'init/'))
-  const layout = layoutOf(weights.architecture)
+  const { network } = weights
+  const { layout } = network
   const L = required(file, golden, 'input/L')
   const [batch, , height, width] = L.shape as [number, number, number, number]
   const size = { batch, height, width }
   const inputs = {
     L: required(file, golden, 'input/L', [batch, 1, height, width]).data,
-    features: required(file, golden, 'input/features', [batch, weights.architecture.classes]).data,
+    features: required(file, golden, 'input/features', [batch, network.classes]).data,
     ab: toNhwc(required(file, golden, 'input/ab', [batch, 2, height, width])),
   }
 
@@ -74,12 +77,8 @@ async function replay(gpu: Gpu, file: string, golden: Tensors): Promise<Map<stri
   variables.set('statistics', weights.statistics)
   variables.set('adam.m', new Float32Array(layout.parameters.length))
   variables.set('adam.v', new Float32Array(layout.parameters.length))
-  const evaluated = await infer(gpu, variables, inferenceGraph(weights.architecture, size), inputs)
-  const training = await executorOf(
-    gpu,
-    variables,
-    trainingGraph(weights.architecture, size, { inspect: true }),
-  )
+  const evaluated = await infer(gpu, variables, inferenceGraph(network, size), inputs)
+  const training = await executorOf(gpu, variables, trainingGraph(network, size, { inspect: true }))
   const steps = required(file, golden, 'adam/losses').data.length
   const trained = await train(training, inputs, steps)
   const ours = new Map([
@@ -154,7 +153,7 @@ function relativeError(ours: Float32Array, golden: Float32Array): number {
   return Math.sqrt(difference) / (norm > 0 ? Math.sqrt(norm) : 1)
 }
 
-const named = (prefix: string, arena: Layout['parameters'], flat: Float32Array) =>
+const named = (prefix: string, arena: Arena, flat: Float32Array) =>
   [...unpackArena(arena, flat)].map(([name, { data }]) => [prefix + name, data] as [string, Float32Array])
 
 const withPrefix = (tensors: Tensors, prefix: string): Map<string, NamedTensor> =>

@@ -2,10 +2,10 @@ import type { Gpu } from '../device/gpu.ts'
 import { compile } from '../graph/compile.ts'
 import { Executor, Variables } from '../graph/execute.ts'
 import { Graph } from '../graph/graph.ts'
+import { BINS } from '../model/bins.ts'
 import { binsOf, type Rarity } from '../model/losses.ts'
-import { BINS } from '../model/report/bins.ts'
 import type { TrainingSource } from '../node/data/dataset.ts'
-import type { TrainingSettings } from './checkpoint.ts'
+import type { TrainingSettings } from './settings.ts'
 
 /** Pictures of the first epoch whose colours are counted. */
 const PICTURES = 512

@@ -1,49 +1,42 @@
 import { INITIAL_SCALING, SCALING_VARIABLE } from '../autograd/scaling.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { EXIT, UserError } from '../errors.ts'
-import type { Variables } from '../graph/execute.ts'
-import type { EncodedPicture } from '../io/events.ts'
+import type { NamedBuffers, Variables } from '../graph/execute.ts'
 import type { Weights } from '../io/weights.ts'
-import type { Rarity } from '../model/losses.ts'
-import { architectureIn } from '../model/report/layers.ts'
-import { type Arena, initialParameters, initialStatistics, layoutOf } from '../model/report/layout.ts'
+import type { Arena } from '../model/arena.ts'
+import type { Network } from '../model/network.ts'
 import type { Batch } from '../node/data/dataset.ts'
-import { bestPath, checkpointPath, type RunFolder } from '../node/store/run-folder.ts'
 import { STREAM, uniform4 } from '../random.ts'
-import {
-  type Checkpoint,
-  type Course,
-  type TrainingSettings,
-  type Validation,
-  writeBest,
-  writeCheckpoint,
-} from './checkpoint.ts'
-import type { Profiler } from './profile.ts'
+import type { Best, Checkpoint, Validation } from './checkpoint.ts'
+import type { Course, TrainingSettings } from './settings.ts'
 
-export interface TrainOptions extends Course {
-  readonly settings: TrainingSettings
-  /** Folder of the checkpoint and of the best weights. */
-  readonly out: string
-  /** Is told how training goes. */
-  readonly log?: Pick<RunFolder, 'logStep' | 'logValidation'> | undefined
-  readonly checkpointEvery: number
-  /** For the losses that weigh colours by it. */
-  readonly rarity?: Rarity | undefined
-  /** Looks on and notes where the time goes. */
-  readonly profiler?: Profiler | undefined
-  /** Where to start from: a checkpoint to continue, or weights to begin with. */
-  readonly start: Start
-}
-
+/** Where a training begins: afresh, with weights, or where another one stopped. */
 export type Start =
   | { readonly kind: 'fresh' }
   | { readonly kind: 'weights'; readonly parameters: Float32Array; readonly statistics: Float32Array }
   | { readonly kind: 'resume'; readonly checkpoint: Checkpoint }
 
-/** How well the weights colour the validation pictures. */
-export interface Measured {
-  readonly abMse: number
-  readonly samples?: EncodedPicture
+/** Keeps what a training makes. What it throws ends the training. */
+export interface TrainingStore {
+  /** Replaces the checkpoint, whole: the old one stays until the new one is there. */
+  saveCheckpoint(checkpoint: Checkpoint): Promise<void>
+  /** Keeps the weights of the lowest validation error so far. */
+  saveBest(best: Best): Promise<void>
+}
+
+/** How well the weights colour, as an ab error. Null: there is nothing to tell by, or no time now. */
+export type Validate = (weights: NamedBuffers) => Promise<number | null>
+
+export interface RunOptions {
+  readonly network: Network
+  readonly settings: TrainingSettings
+  readonly course: Course
+  /** Steps from one checkpoint to the next. */
+  readonly checkpointEvery: number
+  readonly start: Start
+  readonly store: TrainingStore
+  readonly validate: Validate
+  readonly onValidation: (validation: Validation & { readonly isBest: boolean }) => void
 }
 
 /** The training so far: where it stands in the data, its history, and its weights on the GPU. */
@@ -58,8 +51,7 @@ export class Run {
   constructor(
     private readonly gpu: Gpu,
     private readonly variables: Variables,
-    private readonly options: TrainOptions,
-    private readonly measure: () => Promise<Measured | null>,
+    private readonly options: RunOptions,
   ) {
     const initial = initialState(options)
     ;({ step: this.step, epoch: this.epoch, position: this.position } = initial)
@@ -72,7 +64,7 @@ export class Run {
     const { raw, average, statistics, m, v, scaling } = this.#initial
     this.variables.set('parameters', raw)
     this.variables.set('average', average)
-    this.variables.set('statistics', statistics)
+    if (statistics.length) this.variables.set('statistics', statistics)
     this.variables.set('adam.m', m)
     this.variables.set('adam.v', v)
     if (this.#isScaled) this.variables.set(SCALING_VARIABLE, Float32Array.from(scaling ?? INITIAL_SCALING))
@@ -83,7 +75,8 @@ export class Run {
   }
 
   get isDone(): boolean {
-    return this.step >= this.options.steps || this.epoch >= this.options.epochs
+    const { steps, epochs } = this.options.course
+    return this.step >= steps || this.epoch >= epochs
   }
 
   get isCheckpointDue(): boolean {
@@ -92,7 +85,7 @@ export class Run {
 
   get isValidationDue(): boolean {
     const validated = this.validations.at(-1)?.step === this.step
-    return this.step > 0 && this.step % this.options.validateEvery === 0 && !validated
+    return this.step > 0 && this.step % this.options.course.validateEvery === 0 && !validated
   }
 
   advance({ epoch, position, lastOfEpoch }: Batch): void {
@@ -103,7 +96,7 @@ export class Run {
 
   record(step: number, loss: number): void {
     if (!Number.isFinite(loss)) {
-      const cause = this.#isScaled ? ', maybe since a value is too large for --precision f16' : ''
+      const cause = this.#isScaled ? ', maybe since a value is too large for float16' : ''
       throw stopped(`the loss became ${loss} at step ${step}${cause}`)
     }
     this.losses.push(loss)
@@ -115,54 +108,56 @@ export class Run {
    */
   async validate(): Promise<void> {
     if (this.validations.at(-1)?.step === this.step) return
-    const measured = await this.measure()
-    if (!measured) return
-    const { abMse, samples } = measured
+    const { settings, store, validate, onValidation } = this.options
+    const abMse = await validate(averaged(this.variables))
+    if (abMse === null) return
     if (!Number.isFinite(abMse)) throw stopped(`the validation error became ${abMse} at step ${this.step}`)
     const { step } = this
     const isBest = this.validations.every((earlier) => abMse < earlier.abMse)
-    if (isBest) {
-      const { settings, out } = this.options
-      await writeBest(bestPath(out), { weights: await this.#weights(), step, abMse, settings })
-    }
+    if (isBest) await store.saveBest({ weights: await this.#weights(), step, abMse, settings })
     this.validations.push({ step, abMse })
-    this.options.log?.logValidation({ step, val: abMse, isBest }, samples)
+    onValidation({ step, abMse, isBest })
   }
 
   async save(): Promise<Checkpoint> {
     await this.gpu.idle()
     const weights = await this.#weights()
-    const { parameters } = layoutOf(weights.architecture)
+    const { parameters } = weights.network.layout
     const raw = await this.#finite(parameters, 'parameters')
     const m = await this.#finite(parameters, 'adam.m')
     const v = await this.#finite(parameters, 'adam.v')
-    const { settings, epochs, steps, validateEvery, out } = this.options
-    const course = { epochs, steps, validateEvery }
+    const { settings, course, store } = this.options
     const { step, epoch, position, validations } = this
     const losses = Float32Array.from(this.losses)
     const scaling = this.#isScaled ? { scaling: [...(await this.variables.get(SCALING_VARIABLE))] } : {}
     const state = { weights, raw, m, v, ...scaling }
     const checkpoint = { ...state, step, epoch, position, settings, course, losses, validations }
-    await writeCheckpoint(checkpointPath(out), checkpoint)
+    await store.saveCheckpoint(checkpoint)
     return checkpoint
   }
 
   /** What training is for. */
   async #weights(): Promise<Weights> {
-    const architecture = architectureIn(this.options.settings)
-    const layout = layoutOf(architecture)
-    const parameters = await this.#finite(layout.parameters, 'average')
-    return { architecture, parameters, statistics: await this.#finite(layout.statistics, 'statistics') }
+    const { network } = this.options
+    const parameters = await this.#finite(network.layout.parameters, 'average')
+    return { network, parameters, statistics: await this.#finite(network.layout.statistics, 'statistics') }
   }
 
   /** A variable from the GPU. The loss of a step comes before its update, so it does not tell whether that went well. */
   async #finite(arena: Arena, variable: string): Promise<Float32Array> {
+    if (arena.length === 0) return new Float32Array()
     const flat = await this.variables.get(variable)
     const wild = firstWild(arena, flat)
     if (wild) throw stopped(`${wild.name} is ${wild.value} after step ${this.step}`)
     return flat
   }
 }
+
+/** The variables of a training as whoever colours with them reads them: the average is what is kept. */
+const averaged = (variables: Variables): NamedBuffers => ({
+  buffer: (name) => variables.buffer(name === 'parameters' ? 'average' : name),
+  writes: variables.writes,
+})
 
 /** The first tensor with a value that is not finite. What lies between the tensors does not matter. */
 function firstWild({ tensors }: Arena, flat: Float32Array): { name: string; value: number } | undefined {
@@ -176,13 +171,10 @@ function firstWild({ tensors }: Arena, flat: Float32Array): { name: string; valu
 /** What ends a training whose numbers have run away. */
 export const stopped = (what: string, options?: ErrorOptions) =>
   new UserError(
-    `${what}: training stopped, the last good checkpoint is kept; lower --lr${isDebugging() ? '' : ' or run with DEBUG=1 to see where it began'}`,
+    `${what}: training stopped, the last good checkpoint is kept; lower the learning rate`,
     EXIT.someInputFailed,
     options,
   )
-
-/** Runs node by node and looks at every value. */
-export const isDebugging = () => process.env.DEBUG === '1'
 
 type State = Pick<
   Checkpoint,
@@ -192,20 +184,18 @@ type State = Pick<
   readonly statistics: Float32Array
 }
 
-function initialState({ settings, start }: TrainOptions): State {
+function initialState({ network, settings, start }: RunOptions): State {
   if (start.kind === 'resume') {
     const { parameters, statistics } = start.checkpoint.weights
     return { ...start.checkpoint, average: parameters, statistics }
   }
-  const layout = layoutOf(settings)
   const uniform = (index: number) => uniform4(settings.seed, STREAM.weights, index)[0]
-  const zeros = () => new Float32Array(layout.parameters.length)
-  const begun = start.kind === 'weights' ? start : null
-  const parameters = begun?.parameters ?? initialParameters(settings, uniform)
+  const zeros = () => new Float32Array(network.layout.parameters.length)
+  const { parameters, statistics } = start.kind === 'weights' ? start : network.initial(uniform)
   return {
     raw: parameters,
     average: parameters,
-    statistics: begun?.statistics ?? initialStatistics(layout.statistics),
+    statistics,
     m: zeros(),
     v: zeros(),
     step: 0,

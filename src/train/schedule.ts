@@ -1,5 +1,4 @@
 /** How the learning rate and the averaging of the weights change in the course of a training. */
-import type { TrainingSettings } from './checkpoint.ts'
 
 /** `steps`: a tenth at each of some epochs, as the report has it; `cosine`: down to zero at the training's end. */
 export const SCHEDULES = ['cosine', 'steps'] as const
@@ -16,7 +15,13 @@ export interface Progress {
   readonly total: number
 }
 
-type RateSettings = Pick<TrainingSettings, 'learningRate' | 'schedule' | 'warmup'>
+export interface RateSettings {
+  /** At its highest. */
+  readonly learningRate: number
+  readonly schedule: Schedule
+  /** Steps over which it rises. */
+  readonly warmup: number
+}
 
 /** The learning rate of the next step. Over the first `warmup` steps it rises evenly (Goyal et al. 2017, section 2.2). */
 export function rateAt({ learningRate, schedule, warmup }: RateSettings, { step, epoch, total }: Progress) {

@@ -1,10 +1,9 @@
 import type { Gpu } from '../device/gpu.ts'
 import { type Repeatable, repeatsFor, Timer } from '../device/timer.ts'
-import { Executor, Variables } from '../graph/execute.ts'
+import { Executor, uploadNeeded, Variables } from '../graph/execute.ts'
 import type { Precision } from '../graph/half.ts'
 import { colouringPlan } from '../infer/predictor.ts'
-import type { Architecture } from '../model/report/layers.ts'
-import { initialParameters, initialStatistics, layoutOf } from '../model/report/layout.ts'
+import type { Network } from '../model/network.ts'
 import type { Measured } from '../node/store/tuning.ts'
 import { median, sum } from '../numbers.ts'
 import { Alone, alone } from './alone.ts'
@@ -77,36 +76,25 @@ function inOrder(convolutions: readonly Convolution[]): Convolution[] {
  */
 export async function tunePrecision(
   gpu: Gpu,
-  architecture: Architecture,
+  network: Network,
   size: number,
   { seconds, signal }: Pick<TuneOptions, 'seconds' | 'signal'>,
 ): Promise<Measured | null> {
   if (!gpu.has('shader-f16')) return null
-  const layout = layoutOf(architecture)
-  const parameters = initialParameters(architecture, noise)
-  const weights = new Map([
-    ['parameters', parameters],
-    ['statistics', initialStatistics(layout.statistics)],
-  ])
+  const weights = new Map(Object.entries(network.initial(noise)))
   const variables = new Variables(gpu)
   for (const [name, values] of weights) variables.set(name, values)
   const L = Float32Array.from({ length: size * size }, (_, i) => 2 * noise(i) - 1)
-  const features = new Float32Array(architecture.classes).fill(1 / architecture.classes)
+  const features = new Float32Array(network.classes).fill(1 / network.classes)
   const executors: Executor[] = []
   try {
     const runners: { name: Precision; times: number[]; run: () => Promise<unknown> }[] = []
     for (const name of ['f32', 'f16'] as const) {
-      const plan = colouringPlan(
-        gpu,
-        architecture,
-        { width: size, height: size },
-        name === 'f16' ? weights : null,
-      )
+      const plan = colouringPlan(gpu, network, { width: size, height: size }, name === 'f16' ? weights : null)
       const executor = await Executor.create(gpu, plan, variables)
       executors.push(executor)
       const run = () => {
-        executor.upload('L', L)
-        executor.upload('features', features)
+        uploadNeeded(executor, { L, features })
         return executor.run(['ab'])
       }
       await run() // a driver may compile

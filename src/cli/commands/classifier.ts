@@ -1,7 +1,7 @@
 /** The options by which commands choose the classifier whose class vectors the network sees. */
 
 import { type ClassifierFile, findClassifier } from '../../infer/classifier.ts'
-import { trainingOf } from '../../io/weights.ts'
+import { trainedWith } from '../../io/weights.ts'
 import {
   type ClassVectorOrigin,
   describeOrigins,
@@ -68,10 +68,10 @@ export async function chosenClassifiers(
  */
 export async function classifierFor(
   path: string,
-  metadata: Record<string, string>,
+  metadata: Readonly<Record<string, string>>,
   { flags, terminal }: Call,
 ): Promise<ChosenClassifier | null> {
-  const trained = trainingOf(metadata).classVectors // undefined: the file does not say
+  const trained = trainedWith(metadata).classVectors // undefined: the file does not say
   const choice = flags.text('classifier') ?? 'auto'
   if (trained?.length === 0 && choice === 'auto') return null
   const [chosen = null] = await chosenClassifiers(flags, trained?.[0]?.fit)

@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util'
+import type * as v from 'valibot'
 import { EXIT, type ExitCode, UserError } from '../../errors.ts'
+import { choiceOf, integerOf, meant, numberOf } from '../../setting.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface Option {
@@ -70,33 +72,30 @@ export class Flags {
     return typeof value === 'string' ? [value] : []
   }
 
-  /** A finite number of at least `min` (more than it when `exclusive`) and at most `max`. */
-  number(name: string, { min = 0, max = Infinity, exclusive = false } = {}): number | undefined {
+  /** What the option's text means by a schema. */
+  value<S extends v.GenericSchema>(name: string, schema: S): v.InferOutput<S> | undefined {
     const text = this.text(name)
     if (text === undefined) return undefined
-    const value = text.trim() === '' ? Number.NaN : Number(text)
-    if (!Number.isFinite(value) || value < min || value > max || (exclusive && value === min)) {
-      const most = max < Infinity ? ` and at most ${max}` : ''
-      throw wrong(`--${name} ${text}: expected a number ${exclusive ? 'above' : 'of at least'} ${min}${most}`)
+    try {
+      return meant(schema, text)
+    } catch (error) {
+      if (error instanceof RangeError) throw wrong(`--${name} ${text}: ${error.message}`)
+      throw error
     }
-    return value
+  }
+
+  /** A finite number of at least `min` (more than it when `exclusive`) and at most `max`. */
+  number(name: string, limits: Parameters<typeof numberOf>[0] = {}): number | undefined {
+    return this.value(name, numberOf(limits))
   }
 
   /** A whole number of at least `min` that is a multiple of `multipleOf`. */
-  integer(name: string, { min = 1, multipleOf = 1 } = {}): number | undefined {
-    const value = this.number(name, { min })
-    if (value === undefined) return undefined
-    if (!Number.isSafeInteger(value) || value % multipleOf !== 0) {
-      const kind = multipleOf === 1 ? 'a whole number' : `a multiple of ${multipleOf}`
-      throw wrong(`--${name} ${this.text(name)}: expected ${kind}`)
-    }
-    return value
+  integer(name: string, limits: Parameters<typeof integerOf>[0] = {}): number | undefined {
+    return this.value(name, integerOf(limits))
   }
 
   choice<T extends string>(name: string, choices: readonly T[]): T | undefined {
-    const text = this.text(name)
-    if (text === undefined || choices.includes(text as T)) return text as T | undefined
-    throw wrong(`--${name} ${text}: choose one of ${choices.join(', ')}`)
+    return this.value(name, choiceOf(choices)) as T | undefined
   }
 }
 

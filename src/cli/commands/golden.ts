@@ -1,4 +1,5 @@
 import { EXIT } from '../../errors.ts'
+import { readSafetensors } from '../../node/safetensors.ts'
 import { type GoldenReport, replayGolden } from '../../train/golden.ts'
 import { openAdapter } from './adapter.ts'
 import { type Command, wrong } from './command.ts'
@@ -18,7 +19,7 @@ export const goldenCommand: Command = {
       for (const file of positionals) {
         if (interrupted.aborted) return { json: reports.map(toJson), code: EXIT.interrupted }
         terminal.progress(`replaying ${file}`)
-        reports.push(await replayGolden(gpu, file))
+        reports.push(await replayGolden(gpu, file, (await readSafetensors(file)).tensors))
       }
       const json = reports.map(toJson)
       return {

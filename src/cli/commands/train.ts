@@ -1,31 +1,39 @@
 import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
-import { Variables } from '../../graph/execute.ts'
 import { type ClassifierFile, openClassifier } from '../../infer/classifier.ts'
 import { Predictor } from '../../infer/predictor.ts'
+import type { EncodedPicture } from '../../io/events.ts'
 import { describeOrigins } from '../../model/classifier.ts'
 import { isSquaredError } from '../../model/losses.ts'
-import { architectureIn } from '../../model/report/layers.ts'
+import type { Network } from '../../model/network.ts'
 import { type ClassVectors, openPhotos, openRecords, type TrainingSource } from '../../node/data/dataset.ts'
 import { adapterSummary } from '../../node/dawn.ts'
 import { writeLossCurve, writeSamples } from '../../node/report.ts'
 import { saveFile } from '../../node/save.ts'
 import { bestPath, checkpointPath, RunFolder, samplesPath } from '../../node/store/run-folder.ts'
-import { stepBatch, type TrainingSettings } from '../../train/checkpoint.ts'
+import { storeIn } from '../../node/store/runs.ts'
 import { PhotoClassVectors } from '../../train/class-vectors.ts'
-import { type Measured, stepsOf, type Training, type TrainOptions, train } from '../../train/loop.ts'
-import { countRarity } from '../../train/rarity.ts'
+import {
+  stepsOf,
+  type Training,
+  type TrainingObserver,
+  type TrainingProgress,
+  train,
+} from '../../train/loop.ts'
+import { Profiler } from '../../train/profile.ts'
+import type { Validate } from '../../train/run.ts'
+import { stepBatch, type TrainingSettings } from '../../train/settings.ts'
 import { type Score, validate } from '../../train/validate.ts'
 import { VERSION } from '../../version.ts'
-import type { Terminal } from '../terminal.ts'
+import { bar, duration, type Terminal } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'
 import { type Call, type Command, exitCode, wrong } from './command.ts'
 import { Damage } from './damage.ts'
 import { precisionOn } from './precision.ts'
 import { findData, refuseTwins, type TrainingData } from './training-data.ts'
 import { type Asked, askedOf, TRAIN_OPTIONS } from './training-options.ts'
-import { optionsOf } from './training-start.ts'
+import { optionsOf, type StartOptions } from './training-start.ts'
 
 const SATURATION = 1.2
 
@@ -53,50 +61,126 @@ export const trainCommand: Command = {
 
 async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
   const { positionals, flags, terminal } = call
-  const adapter = adapterSummary(gpu)
   const data = await findData(positionals, flags)
   if (flags.text('val') !== undefined) await refuseTwins(data)
-  const { options, classifiers } = await optionsOf(flags, asked, data, gpu)
-  const { settings, out, start } = options
+  const options = await optionsOf(flags, asked, data, gpu)
+  const { settings, out, network } = options
   precisionOn(gpu, settings.precision) // throws where the adapter lacks it
   useChoices(gpu, settings, terminal)
   expectMatrices(gpu, settings, out)
-  const vectors = await openClassVectors(gpu, classifiers, settings)
+  const vectors = await openClassVectors(gpu, options.classifiers, settings)
   const damage = new Damage(flags.on('strict'), terminal)
-  const source = await open(data, settings, vectors, damage.found)
+  const source = await open(data, network, settings, vectors, damage.found)
   try {
-    const checkpoint = start.kind === 'resume' ? start.checkpoint : null
-    const folder = await RunFolder.open(out, checkpoint, about(call, adapter.name, options))
-    try {
-      terminal.say(
-        `training on ${source.length} pictures, ${data.val.length} held out: ${describeSettings(settings)}, ${adapter.name} → ${out}`,
-      )
-      sayChange(source, options, terminal)
-      const isWeighted = settings.loss === 'rarity' || settings.head === 'bins'
-      const rarity = isWeighted ? await countRarity(gpu, source, settings) : undefined
-      const logged = { ...options, rarity, log: folder }
-      const { training, score } = await trainIn(logged, gpu, source, data, vectors, call)
-      const pictures = [await writeLossCurve(out, training.checkpoint, training.grayLoss)]
-      if (existsSync(samplesPath(out))) pictures.push(samplesPath(out))
-      return {
-        json: { ...summary(training, adapter.name, out, pictures), skipped: damage.count },
-        text: describe(training, score, out, pictures, damage.count),
-        code: exitCode(training.interrupted, damage.count),
-      }
-    } finally {
-      await folder.close()
+    const { training, score } = await trainInFolder({ gpu, call, options, data, source, vectors })
+    const pictures = [await writeLossCurve(out, training.checkpoint, training.grayLoss)]
+    if (existsSync(samplesPath(out))) pictures.push(samplesPath(out))
+    return {
+      json: { ...summary(training, gpu.adapterName, out, pictures), skipped: damage.count },
+      text: describe(training, score, out, pictures, damage.count),
+      code: exitCode(training.interrupted, damage.count),
     }
   } finally {
     await source.close()
   }
 }
 
+interface Work {
+  readonly gpu: Gpu
+  readonly call: Call
+  readonly options: StartOptions
+  readonly data: TrainingData
+  readonly source: TrainingSource
+  readonly vectors: readonly ClassVectors[]
+}
+
+/** The training itself, in its folder, which is this process's as long as it takes. */
+async function trainInFolder(work: Work): Promise<{ training: Training; score: Score | null }> {
+  const { gpu, call, options, data, source } = work
+  const { out, start, settings } = options
+  const { flags, terminal, interrupted: signal } = call
+  const checkpoint = start.kind === 'resume' ? start.checkpoint : null
+  const folder = await RunFolder.open(out, checkpoint, about(call, adapterSummary(gpu).name, options))
+  const profiler = flags.text('profile') === undefined ? undefined : new Profiler()
+  const judge = new Judge(work)
+  try {
+    terminal.say(
+      `training on ${source.length} pictures, ${data.val.length} held out: ${describeSettings(options)}, ${gpu.adapterName} → ${out}`,
+    )
+    sayChange(source, options, terminal)
+    const training = await train({
+      ...{ ...options, gpu, source, settings, store: storeIn(out), profiler, signal },
+      observer: observerOf(options, folder, judge, terminal),
+      validate: judge.validate,
+      checked: isDebugging(),
+    })
+    if (profiler) {
+      await saveFile(flags.text('profile')!, Buffer.from(profiler.trace()))
+      terminal.say(profiler.table())
+    }
+    return { training, score: judge.score }
+  } finally {
+    judge.destroy()
+    await folder.close()
+  }
+}
+
+/** Looks at every value of every node, and names the first one that is none. */
+const isDebugging = () => process.env.DEBUG === '1'
+
+/** Colours the pictures that are held out, whenever it is time to. */
+class Judge {
+  score: Score | null = null
+  /** Of the last validation. */
+  samples: EncodedPicture | undefined
+  #predictor: Predictor | undefined
+
+  constructor(private readonly work: Work) {}
+
+  readonly validate: Validate = async (weights) => {
+    const { gpu, call, options, data, vectors } = this.work
+    const { network, settings, out } = options
+    if (data.val.length === 0) return null
+    call.terminal.progress(`validating on ${data.val.length} pictures`)
+    this.#predictor ??= new Predictor(gpu, network, weights, settings.size)
+    const found = await validate(this.#predictor, data.val, vectors[0], call.interrupted)
+    if (!found) return null
+    this.score = found
+    this.samples = await writeSamples(out, this.#predictor, data.val, SATURATION, vectors[0])
+    return found.abMse
+  }
+
+  destroy(): void {
+    this.#predictor?.destroy()
+  }
+}
+
+function observerOf(
+  { network, settings }: StartOptions,
+  folder: RunFolder,
+  judge: Judge,
+  terminal: Terminal,
+): TrainingObserver {
+  const showsGray = isSquaredError(network, settings)
+  return {
+    onStep: (progress) => terminal.progress(describeProgress(progress, showsGray)),
+    onLog: (line) => folder.logStep(line),
+    onValidation: ({ step, abMse, isBest }) =>
+      folder.logValidation({ step, val: abMse, isBest }, judge.samples),
+  }
+}
+
+function describeProgress(progress: TrainingProgress, showsGray: boolean): string {
+  const { step, total, loss, grayLoss, imagesPerSecond, secondsLeft } = progress
+  const gray = showsGray ? ` (grey ${grayLoss.toPrecision(4)})` : ''
+  return `step ${step} of ${total} ${bar(step / total)} · loss ${loss.toPrecision(4)}${gray} · ${imagesPerSecond.toFixed(1)} images/s · ${duration(secondsLeft)} left`
+}
+
 /** Says so when a training is to become longer or shorter than it was begun. */
-function sayChange(source: TrainingSource, options: TrainOptions, terminal: Terminal): void {
-  const { start, settings } = options
-  const course = start.kind === 'resume' && start.checkpoint.course
-  if (!course) return
-  const [was, is] = [stepsOf(source, course), stepsOf(source, options)]
+function sayChange(source: TrainingSource, options: StartOptions, terminal: Terminal): void {
+  const { start, settings, course } = options
+  if (start.kind !== 'resume') return
+  const [was, is] = [stepsOf(source, start.checkpoint.course), stepsOf(source, course)]
   if (was === is) return
   const what =
     settings.schedule === 'cosine' ? `the learning rate now falls over ${is}` : `it now ends at ${is}`
@@ -104,50 +188,13 @@ function sayChange(source: TrainingSource, options: TrainOptions, terminal: Term
 }
 
 /** What the run folder's settings.json says. */
-function about({ positionals, flags }: Call, adapter: string, options: TrainOptions) {
-  const { settings, epochs, steps, checkpointEvery, validateEvery } = options
+function about({ positionals, flags }: Call, adapter: string, options: StartOptions) {
+  const { network, settings, course, checkpointEvery } = options
   const asked = { photos: positionals, records: flags.text('records'), val: flags.text('val') }
+  const { epochs, steps, validateEvery } = course
   const limits = { epochs, ...(Number.isFinite(steps) ? { steps } : {}), checkpointEvery, validateEvery }
-  return { version: VERSION, adapter, data: asked, ...limits, settings }
-}
-
-async function trainIn(
-  options: TrainOptions,
-  gpu: Gpu,
-  source: TrainingSource,
-  { val }: TrainingData,
-  [vectors]: readonly ClassVectors[],
-  { flags, terminal, interrupted }: Call,
-): Promise<{ training: Training; score: Score | null }> {
-  const { settings, out, profiler } = options
-  const architecture = architectureIn(settings)
-  const variables = new Variables(gpu)
-  // what is validated and shown is what is kept: the average
-  const kept = {
-    buffer: (name: string) => variables.buffer(name === 'parameters' ? 'average' : name),
-    writes: variables.writes,
-  }
-  const predictor = new Predictor(gpu, architecture, kept, settings.size)
-  let score: Score | null = null
-  const measure = async (): Promise<Measured | null> => {
-    if (val.length === 0) return null
-    terminal.progress(`validating on ${val.length} pictures`)
-    const found = await validate(predictor, val, vectors, interrupted)
-    if (!found) return null
-    score = found
-    return { abMse: found.abMse, samples: await writeSamples(out, predictor, val, SATURATION, vectors) }
-  }
-  try {
-    const training = await train(gpu, source, variables, options, measure, terminal, interrupted)
-    if (profiler) {
-      await saveFile(flags.text('profile')!, Buffer.from(profiler.trace()))
-      terminal.say(profiler.table())
-    }
-    return { training, score }
-  } finally {
-    predictor.destroy()
-    variables.destroy()
-  }
+  const { name, architecture } = network
+  return { version: VERSION, adapter, data: asked, ...limits, network: name, architecture, settings }
 }
 
 async function openClassVectors(
@@ -180,21 +227,39 @@ function expectMatrices(gpu: Gpu, { subgroupMatrices = false }: TrainingSettings
   )
 }
 
-const describeSettings = (settings: TrainingSettings) => {
-  const { width, size, batch, accumulate, seed, head, loss, classVectors, precision } = settings
-  const isHalf = precision === 'f16'
-  return `width ${width}, ${size} px, batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}, seed ${seed}, ${head === 'ab' ? `${loss} loss` : 'head bins'}, ${describeOrigins(classVectors)}${isHalf ? ', float16' : ''}${settings.subgroupMatrices ? " in the subgroups' matrices" : ''}`
+function describeSettings({ network, settings }: StartOptions): string {
+  const { size, batch, accumulate, seed, loss, classVectors, precision } = settings
+  const parts = [
+    ...Object.entries(network.architecture).map(([name, value]) => `${name} ${value}`),
+    `${size} px`,
+    `batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}`,
+    `seed ${seed}`,
+    ...(network.bins ? [] : [`${loss} loss`]),
+    describeOrigins(classVectors),
+    ...(precision === 'f16' ? ['float16'] : []),
+    ...(settings.subgroupMatrices ? ["the subgroups' matrices"] : []),
+  ]
+  return `network ${network.name}, ${parts.join(', ')}`
 }
 
 function open(
   data: TrainingData,
+  network: Network,
   settings: TrainingSettings,
   vectors: readonly ClassVectors[],
   onUndecodable: (reason: string) => void,
 ): Promise<TrainingSource> {
-  const { size, seed, classes, fit, lightnessJitter } = settings
+  const { size, seed, fit, lightnessJitter } = settings
   const options = {
-    ...{ size, batch: stepBatch(settings), seed, classes, augment: fit === 'crop', fit, lightnessJitter },
+    ...{
+      size,
+      batch: stepBatch(settings),
+      seed,
+      classes: network.classes,
+      augment: fit === 'crop',
+      fit,
+      lightnessJitter,
+    },
     classVectors: vectors,
     classDropout: settings.classVectors.length ? settings.classDropout : 1,
     onUndecodable,
@@ -238,7 +303,7 @@ function describe(
   const mean = last.reduce((a, b) => a + b, 0) / Math.max(1, last.length)
   const lines = [
     `${interrupted ? 'interrupted after' : 'trained'} ${step} steps at ${imagesPerSecond.toFixed(1)} images/s`,
-    `training loss ${mean.toPrecision(4)}${isSquaredError(checkpoint.settings) ? ` (all grey: ${grayLoss.toFixed(1)})` : ''}`,
+    `training loss ${mean.toPrecision(4)}${isSquaredError(checkpoint.weights.network, checkpoint.settings) ? ` (all grey: ${grayLoss.toFixed(1)})` : ''}`,
   ]
   if (skipped) lines.push(`${skipped} damaged, left out`)
   if (score) lines.push(`held-out ab error ${score.abMse.toFixed(1)} (all grey: ${score.grayMse.toFixed(1)})`)

@@ -3,23 +3,19 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
 import { EXIT, UserError } from '../../errors.ts'
-import { readWeights } from '../../io/weights.ts'
 import { CLASSES } from '../../model/classifier.ts'
-import { type Architecture, layersOf } from '../../model/report/layers.ts'
+import type { Network } from '../../model/network.ts'
+import { NETWORKS } from '../../model/registry.ts'
 import { adapterSummary } from '../../node/dawn.ts'
 import { checkpointPath } from '../../node/store/run-folder.ts'
-import {
-  type AskedSettings,
-  newestRun,
-  RUNS,
-  resumable,
-  type Start,
-  type TrainOptions,
-} from '../../train/loop.ts'
-import { Profiler } from '../../train/profile.ts'
+import { newestRun, RUNS } from '../../node/store/runs.ts'
+import { readCheckpoint, readWeights } from '../../node/weights.ts'
+import type { Checkpoint } from '../../train/checkpoint.ts'
+import type { Start } from '../../train/run.ts'
+import type { TrainingSettings } from '../../train/settings.ts'
 import { type Flags, wrong } from './command.ts'
 import { findClassVectors, type TrainingData } from './training-data.ts'
-import { type Asked, courseOf, settingsOf } from './training-options.ts'
+import { type Asked, courseOf, networkFor, settingsOf } from './training-options.ts'
 
 /**
  * What is asked for, together with what a checkpoint or weights to begin with say; and the classifiers to open.
@@ -27,58 +23,82 @@ import { type Asked, courseOf, settingsOf } from './training-options.ts'
  */
 export async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {
   const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
-  const start = await startOf(flags, out, { ...asked.settings, data: data.identity })
-  const begunWith = start.kind === 'resume' ? start.checkpoint : undefined
-  const resumed = begunWith?.settings
-  const vectors = await findClassVectors(flags, data, resumed?.classVectors, asked.classifierFit)
-  const begun = start.kind === 'weights' ? start.architecture : undefined
-  const options: TrainOptions = {
-    ...{ ...courseOf(asked, data, begunWith?.course), checkpointEvery: asked.checkpointEvery, start, out },
-    settings: resumed ?? {
-      ...settingsOf(asked, data, vectors.origins, adapterSummary(gpu).isSoftware, begun),
-      ...(gpu.choices.size ? { choices: Object.fromEntries(gpu.choices) } : {}),
-      ...(gpu.matrices ? { subgroupMatrices: true } : {}),
-    },
-    profiler: flags.text('profile') === undefined ? undefined : new Profiler(),
+  const { start, network: begun } = await startOf(flags, out, asked, data.identity)
+  const { isSoftware } = adapterSummary(gpu)
+  const checkpoint = start.kind === 'resume' ? start.checkpoint : undefined
+  const vectors = await findClassVectors(flags, data, checkpoint?.settings.classVectors, asked.classifierFit)
+  const fresh = (): TrainingSettings => ({
+    ...settingsOf(asked, data, [...vectors.origins], isSoftware),
+    ...(gpu.choices.size ? { choices: Object.fromEntries(gpu.choices) } : {}),
+    ...(gpu.matrices ? { subgroupMatrices: true } : {}),
+  })
+  return {
+    out,
+    start,
+    network: networkFor(asked, data, isSoftware, begun),
+    settings: checkpoint?.settings ?? fresh(),
+    course: courseOf(asked, data, checkpoint?.course),
+    checkpointEvery: asked.checkpointEvery,
+    classifiers: vectors.files,
   }
-  return { options, classifiers: vectors.files }
+}
+
+export type StartOptions = Awaited<ReturnType<typeof optionsOf>>
+
+interface Begun {
+  readonly start: Start
+  /** That of the weights or of the checkpoint. */
+  readonly network?: Network
 }
 
 /** Where training starts. Throws rather than let a fresh training overwrite another one's checkpoint. */
-async function startOf(
-  flags: Flags,
-  out: string,
-  asked: AskedSettings,
-): Promise<
-  Exclude<Start, { kind: 'weights' }> | (Extract<Start, { kind: 'weights' }> & { architecture: Architecture })
-> {
+async function startOf(flags: Flags, out: string, asked: Asked, data: string): Promise<Begun> {
   const init = flags.text('init')
   if (flags.on('resume')) {
     if (init !== undefined) throw wrong('--init begins a training, --resume continues one; give one of them')
-    return { kind: 'resume', checkpoint: await resumable(out, asked) }
+    const checkpoint = await readCheckpoint(checkpointPath(out))
+    expectSame(checkpointPath(out), checkpoint, asked, data)
+    return { start: { kind: 'resume', checkpoint }, network: checkpoint.weights.network }
   }
   if (existsSync(checkpointPath(out))) {
     throw wrong(`${out} already holds a training: add --resume to continue it, or choose another --out`)
   }
-  if (init === undefined) return { kind: 'fresh' }
-  const { architecture, parameters, statistics } = await readWeights(init)
-  for (const key of ['width', 'head'] as const) {
-    const value = asked[key]
-    if (value === undefined || isSameNetwork(architecture, { ...architecture, [key]: value })) continue
-    throw new UserError(`${init} has ${key} ${architecture[key]}, not ${value}`, EXIT.badWeightsOrRecords)
+  if (init === undefined) return { start: { kind: 'fresh' } }
+  const { network, parameters, statistics } = await readWeights(init)
+  const other = otherNetwork(network, asked)
+  if (other) throw new UserError(`${init} has ${other}`, EXIT.badWeightsOrRecords)
+  if (network.classes !== 0 && network.classes !== CLASSES) {
+    throw new UserError(`${init} has ${network.classes} classes, not ${CLASSES}`, EXIT.badWeightsOrRecords)
   }
-  if (architecture.classes !== CLASSES) {
-    throw new UserError(
-      `${init} has ${architecture.classes} classes, not ${CLASSES}`,
-      EXIT.badWeightsOrRecords,
-    )
-  }
-  return { kind: 'weights', parameters, statistics, architecture }
+  return { start: { kind: 'weights', parameters, statistics }, network }
 }
 
-/** Several widths round to the same channel counts. */
-const isSameNetwork = (...[a, b]: [Architecture, Architecture]) =>
-  JSON.stringify(layersOf(a)) === JSON.stringify(layersOf(b))
+/** Throws a `UserError` when the checkpoint was trained with other settings than are asked for now. */
+function expectSame(path: string, { settings, weights }: Checkpoint, asked: Asked, data: string): void {
+  const refuse = (what: string) =>
+    wrong(`${path} was trained with ${what}: a resumed training must not change that`)
+  const other = otherNetwork(weights.network, asked)
+  if (other) throw refuse(other)
+  if (settings.data !== data) throw refuse('other training pictures')
+  for (const [name, value] of Object.entries(asked.settings)) {
+    const was = settings[name as keyof TrainingSettings]
+    if (JSON.stringify(value) !== JSON.stringify(was)) throw refuse(`${name} ${was}, not ${value}`)
+  }
+}
+
+/** What of the network is not as asked for, "width 0.25, not 1"; null when all is. */
+function otherNetwork({ name, architecture, layout }: Network, asked: Asked): string | null {
+  if (asked.network !== undefined && asked.network !== name)
+    return `the network ${name}, not ${asked.network}`
+  const wanted = NETWORKS.get(name)?.create({ ...architecture, ...asked.architecture })
+  for (const [key, value] of Object.entries(asked.architecture)) {
+    if (architecture[key] === value) continue
+    // several widths round to the same channel counts
+    const isSame = key === 'width' && JSON.stringify(wanted?.layout) === JSON.stringify(layout)
+    if (!isSame) return `${key} ${architecture[key]}, not ${value}`
+  }
+  return null
+}
 
 async function runToResume(): Promise<string> {
   const run = await newestRun()

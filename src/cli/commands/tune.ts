@@ -2,7 +2,8 @@ import type { Gpu } from '../../device/gpu.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { classifierGraph } from '../../infer/classifier.ts'
 import { CLASSES, CLASSIFIERS } from '../../model/classifier.ts'
-import { inferenceGraph, trainingGraph } from '../../model/report/training.ts'
+import { FIRST_NETWORK, NETWORKS } from '../../model/registry.ts'
+import { inferenceGraph, trainingGraph } from '../../model/training.ts'
 import { openGpu } from '../../node/dawn.ts'
 import { locate } from '../../node/store/cache.ts'
 import { choicesOf, formatPrecision, type Measured, saveTuning } from '../../node/store/tuning.ts'
@@ -48,7 +49,7 @@ export const tuneCommand: Command = {
 function networkOf(flags: Flags) {
   const size = flags.integer('size', { min: 8, multipleOf: 8 }) ?? SIZE.size
   const width = flags.number('width', { exclusive: true }) ?? SIZE.width
-  return { network: { classes: CLASSES, width }, size }
+  return { network: NETWORKS.get(FIRST_NETWORK)!.create({ classes: CLASSES, width }), size }
 }
 
 /** What the commands compute: training, colouring, and the classifiers that are here. Throws as `locate`. */

@@ -5,33 +5,44 @@
  * where and why this differs.
  */
 
-import { BINS } from './bins.ts'
+import * as v from 'valibot'
+import { choiceOf, integerOf, numberOf, setting } from '../../setting.ts'
+import { BINS } from '../bins.ts'
+import { CLASSES } from '../classifier.ts'
+import { HEADS } from '../network.ts'
 
-/** What the last layer says of a pixel: its colour, or how likely each of some colours is. */
-export const HEADS = ['ab', 'bins'] as const
-export type Head = (typeof HEADS)[number]
-
-export interface Architecture {
+/** What tells one network of this kind from another. */
+export const architectureSchema = v.object({
   /** Length of the class vector. */
-  readonly classes: number
+  classes: v.optional(integerOf(), CLASSES),
   /** Scales every channel count but 1, 2 and the class count; 1 is the paper's network, `lite` is 0.25. */
-  readonly width: number
+  width: setting(v.optional(numberOf({ exclusive: true }), 1), {
+    flag: 'width',
+    value: 'F',
+    help: 'scales the channel counts; 0.25 is "lite"',
+  }),
   /**
-   * The fusion layer sees the squares of the class probabilities, so that what the classifier is unsure of hardly counts.
-   * The tensors don't show it: weight files say it in their settings.
+   * The fusion layer sees the squares of the class probabilities, so that what the classifier is unsure of hardly
+   * counts. The tensors don't show it.
    */
-  readonly squaredClasses?: boolean
-  /** `ab` where it isn't said. */
-  readonly head?: Head
-}
+  squaredClasses: setting(v.optional(v.boolean(), false), {
+    flag: 'class-power',
+    value: '1|2',
+    help: 'the network sees the class probabilities or their squares, so that unsure ones hardly count',
+    texts: { 1: false, 2: true },
+  }),
+  head: setting(v.optional(choiceOf(HEADS), 'ab'), {
+    flag: 'head',
+    value: 'ab|bins',
+    help: `the last layer gives a* and b*, or probabilities of ${BINS} colours, which paints stronger`,
+  }),
+})
 
-/** The architecture that a training's settings hold among other things. */
-export const architectureIn = ({
-  classes,
-  width,
-  squaredClasses = false,
-  head = 'ab',
-}: Architecture): Architecture => ({ classes, width, squaredClasses, head })
+/** Without `squaredClasses` and `head` the report's own: plain probabilities, a* and b*. */
+export type Architecture = Readonly<
+  Pick<v.InferOutput<typeof architectureSchema>, 'classes' | 'width'> &
+    Partial<v.InferOutput<typeof architectureSchema>>
+>
 
 export interface ConvLayer {
   readonly name: string

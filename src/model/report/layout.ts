@@ -1,34 +1,5 @@
+import { ArenaBuilder, type Layout } from '../arena.ts'
 import { type Architecture, allLayers, layersOf } from './layers.ts'
-
-/**
- * Parameters and statistics lie in one flat array each, so that Adam and the running statistics are one dispatch and
- * a checkpoint is a few reads. On the GPU a convolution weight is [R,S,C,K]; files hold it as [K,C,R,S], as PyTorch
- * and ONNX do.
- */
-export interface ArenaTensor {
-  readonly name: string
-  /** Shape in the arena. */
-  readonly shape: readonly number[]
-  /** Shape in files. */
-  readonly fileShape: readonly number[]
-  /** First element in the arena, a multiple of `ALIGNMENT_ELEMS`. */
-  readonly offset: number
-}
-
-export interface Arena {
-  readonly tensors: readonly ArenaTensor[]
-  readonly length: number
-}
-
-export interface Layout {
-  /** Trained: convolution weights and biases, gamma and beta. */
-  readonly parameters: Arena
-  /** Running mean and var of the batch norms. */
-  readonly statistics: Arena
-}
-
-/** WebGPU's guaranteed `minStorageBufferOffsetAlignment`, 256 bytes, in float32. */
-const ALIGNMENT_ELEMS = 64
 
 export function layoutOf(architecture: Architecture): Layout {
   const parameters = new ArenaBuilder()
@@ -43,79 +14,6 @@ export function layoutOf(architecture: Architecture): Layout {
     statistics.add(`${norm}.var`, [outputs])
   }
   return { parameters, statistics }
-}
-
-/** How many elements of each block of `ALIGNMENT_ELEMS` belong to a tensor: the rest lies between two. */
-export function usedInBlocks({ tensors, length }: Arena): Float32Array {
-  const used = new Float32Array(length / ALIGNMENT_ELEMS).fill(ALIGNMENT_ELEMS)
-  for (const { shape, offset } of tensors) {
-    const end = offset + shape.reduce((a, b) => a * b, 1)
-    if (end % ALIGNMENT_ELEMS) used[Math.floor(end / ALIGNMENT_ELEMS)] = end % ALIGNMENT_ELEMS
-  }
-  return used
-}
-
-class ArenaBuilder implements Arena {
-  readonly tensors: ArenaTensor[] = []
-  length = 0
-
-  add(name: string, shape: readonly number[], fileShape = shape): void {
-    this.tensors.push({ name, shape, fileShape, offset: this.length })
-    const size = shape.reduce((a, b) => a * b, 1)
-    this.length += Math.ceil(size / ALIGNMENT_ELEMS) * ALIGNMENT_ELEMS
-  }
-}
-
-export interface NamedTensor {
-  readonly shape: readonly number[]
-  readonly data: Float32Array
-}
-
-/** The arena's tensors by name, in the layout of files. */
-export function unpackArena(arena: Arena, flat: Float32Array): Map<string, NamedTensor> {
-  return new Map(
-    arena.tensors.map((tensor) => {
-      const size = tensor.shape.reduce((a, b) => a * b, 1)
-      const data = flat.slice(tensor.offset, tensor.offset + size)
-      return [
-        tensor.name,
-        { shape: tensor.fileShape, data: isConvWeight(tensor) ? toFile(tensor, data) : data },
-      ]
-    }),
-  )
-}
-
-/** The inverse of `unpackArena`. Names and shapes must have been checked. */
-export function packArena(arena: Arena, tensors: ReadonlyMap<string, NamedTensor>): Float32Array {
-  const flat = new Float32Array(arena.length)
-  for (const tensor of arena.tensors) {
-    const { data } = tensors.get(tensor.name)!
-    flat.set(isConvWeight(tensor) ? fromFile(tensor, data) : data, tensor.offset)
-  }
-  return flat
-}
-
-const isConvWeight = (tensor: ArenaTensor) => tensor.shape.length === 4
-
-/** [R,S,C,K] → [K,C,R,S]: the kernel's pixels, flattened, swap places with channels, and K goes first. */
-function toFile({ shape }: ArenaTensor, data: Float32Array): Float32Array {
-  const [taps, C, K] = [shape[0]! * shape[1]!, shape[2]!, shape[3]!]
-  const result = new Float32Array(data.length)
-  for (let t = 0; t < taps; t++) {
-    for (let c = 0; c < C; c++)
-      for (let k = 0; k < K; k++) result[(k * C + c) * taps + t] = data[(t * C + c) * K + k]!
-  }
-  return result
-}
-
-function fromFile({ shape }: ArenaTensor, data: Float32Array): Float32Array {
-  const [taps, C, K] = [shape[0]! * shape[1]!, shape[2]!, shape[3]!]
-  const result = new Float32Array(data.length)
-  for (let t = 0; t < taps; t++) {
-    for (let c = 0; c < C; c++)
-      for (let k = 0; k < K; k++) result[(t * C + c) * K + k] = data[(k * C + c) * taps + t]!
-  }
-  return result
 }
 
 /**
@@ -138,15 +36,6 @@ export function initialParameters(
     const limit = Math.sqrt(6 / (R * S * (C + K)))
     const random = name === 'fusion.conv.weight' ? (C - architecture.classes) * K : size
     for (let i = offset; i < offset + random; i++) flat[i] = (2 * uniform(i) - 1) * limit
-  }
-  return flat
-}
-
-/** Running statistics before any step: mean 0, var 1. */
-export function initialStatistics(arena: Arena): Float32Array {
-  const flat = new Float32Array(arena.length)
-  for (const { name, shape, offset } of arena.tensors) {
-    if (name.endsWith('.var')) flat.fill(1, offset, offset + shape[0]!)
   }
   return flat
 }

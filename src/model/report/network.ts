@@ -1,10 +1,12 @@
 import type { Graph } from '../../graph/graph.ts'
 import { conv2dDefaults } from '../../kernels/conv/conv2d.ts'
 import type { Tensor } from '../../kernels/op.ts'
+import type { Arena } from '../arena.ts'
+import { BIN_CENTRES } from '../bins.ts'
 import { meanOverBins } from '../losses.ts'
-import { BIN_CENTRES } from './bins.ts'
+import type { ImageSize, Painting } from '../network.ts'
 import { type Architecture, type ConvLayer, layersOf } from './layers.ts'
-import { type Arena, layoutOf } from './layout.ts'
+import { layoutOf } from './layout.ts'
 import { convolveUpsampled } from './upsampled.ts'
 
 /** Batch norm's ε and its momentum on the old value (Keras' defaults, which the report used). */
@@ -20,24 +22,6 @@ const AB_RANGE = 128
  */
 const TEMPERATURE = 0.38
 
-export interface ImageSize {
-  readonly batch: number
-  /** Multiples of 8. */
-  readonly height: number
-  readonly width: number
-}
-
-export interface Network {
-  /** Predicted a*, b* in ab units, [N,H,W,2]. */
-  readonly ab: Tensor
-  /** Of the head `bins`, what the last layer says of each bin, [N,H/2,W/2,BINS]. */
-  readonly logits: Tensor | null
-  /** The weights by name, as views of the variable `parameters`. */
-  readonly parameters: ReadonlyMap<string, Tensor>
-  /** Batch means and variances by the names of the running statistics; empty outside training. */
-  readonly batchStatistics: ReadonlyMap<string, Tensor>
-}
-
 /**
  * Adds the network to a graph: inputs `L` [N,H,W,1] (L*⁄50 − 1) and `features` [N,1,1,classes] (class probabilities),
  * variables `parameters` and `statistics`.
@@ -48,7 +32,7 @@ export function buildColorizer(
   architecture: Architecture,
   { batch, height, width }: ImageSize,
   mode: 'train' | 'infer',
-): Network {
+): Painting {
   const layout = layoutOf(architecture)
   const flat = graph.variable('parameters', [layout.parameters.length])
   const parameters = viewsOf(graph, flat, layout.parameters)

@@ -40,3 +40,15 @@ export const BIN_CENTRES = Float32Array.from(
 )
 
 export const BINS = BIN_CENTRES.length / 2
+
+/** Colours that a last layer can give probabilities of. */
+export interface Bins {
+  /** [count, 2] in ab units, points of a square grid. */
+  readonly centres: Float32Array
+  /** Distance between neighbours along a* and b*. */
+  readonly step: number
+  readonly count: number
+}
+
+/** The grid above. */
+export const COARSE_BINS: Bins = { centres: BIN_CENTRES, step: BIN_STEP, count: BINS }

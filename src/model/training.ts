@@ -1,12 +1,11 @@
-import { adamStep } from '../../autograd/adam.ts'
-import { backward } from '../../autograd/backward.ts'
-import { lossScale, scalingStep } from '../../autograd/scaling.ts'
-import { Graph } from '../../graph/graph.ts'
-import type { Tensor } from '../../kernels/op.ts'
-import { type Loss, lossOf, type Rarity } from '../losses.ts'
-import type { Architecture } from './layers.ts'
-import { type Arena, type Layout, layoutOf, usedInBlocks } from './layout.ts'
-import { buildColorizer, type ImageSize, STATISTICS_RATE } from './network.ts'
+import { adamStep } from '../autograd/adam.ts'
+import { backward } from '../autograd/backward.ts'
+import { lossScale, scalingStep } from '../autograd/scaling.ts'
+import { Graph } from '../graph/graph.ts'
+import type { Tensor } from '../kernels/op.ts'
+import { type Arena, usedInBlocks } from './arena.ts'
+import { type Loss, lossOf, type Rarity } from './losses.ts'
+import type { ImageSize, Network } from './network.ts'
 
 export interface StepOptions {
   readonly inspect?: boolean
@@ -27,25 +26,25 @@ export interface StepOptions {
  * average of the weights: input `average.rate` [1], variable `average`. With `accumulate` there is no Adam: the gradients of
  * part k of a step's batch go into the variable `gradients` by the input `accumulate.rate` [1], 1 ⁄ k.
  */
-export function trainingGraph(architecture: Architecture, size: ImageSize, options: StepOptions = {}): Graph {
+export function trainingGraph(network: Network, size: ImageSize, options: StepOptions = {}): Graph {
   const { inspect = false, loss: kind = 'squared', rarity, accumulate = false } = options
   const graph = new Graph()
-  const layout = layoutOf(architecture)
-  const network = buildColorizer(graph, architecture, size, 'train')
-  const target = graph.input('ab', graph.shape(network.ab))
-  const loss = graph.scope('loss', () => lossOf(graph, network, target, { loss: kind, rarity }))
+  const { layout } = network
+  const painting = network.build(graph, size, 'train')
+  const target = graph.input('ab', graph.shape(painting.ab))
+  const loss = graph.scope('loss', () => lossOf(graph, painting, target, { loss: kind, rarity }))
   const gradients = packed(
     graph,
     'gradients',
     layout.parameters,
-    gradientsOf(graph, loss, network.parameters, options.scaled ? lossScale(graph) : undefined),
+    gradientsOf(graph, loss, painting.parameters, options.scaled ? lossScale(graph) : undefined),
   )
   graph.output('loss', loss)
   if (inspect) {
-    graph.output('ab', network.ab)
+    graph.output('ab', painting.ab)
     graph.output('gradients', gradients)
   }
-  updateStatistics(graph, layout, network.batchStatistics)
+  updateStatistics(graph, network, painting.batchStatistics)
   if (accumulate) runningMean(graph, 'gradients', gradients, 'accumulate.rate')
   else update(graph, layout.parameters, gradients, options)
   return graph
@@ -53,11 +52,10 @@ export function trainingGraph(architecture: Architecture, size: ImageSize, optio
 
 /** The rest of a step whose gradients lie in the variable `gradients`: Adam, and with `average` the average of the weights. */
 export function updateGraph(
-  architecture: Architecture,
+  { layout: { parameters } }: Network,
   options: Pick<StepOptions, 'average' | 'scaled'> = {},
 ): Graph {
   const graph = new Graph()
-  const { parameters } = layoutOf(architecture)
   update(graph, parameters, graph.variable('gradients', [parameters.length]), options)
   return graph
 }
@@ -81,9 +79,9 @@ function runningMean(graph: Graph, name: string, value: Tensor, rate: string): v
 }
 
 /** The network alone, with running statistics. Inputs `L` and `features`; output `ab` [N,H,W,2] in ab units. */
-export function inferenceGraph(architecture: Architecture, size: ImageSize): Graph {
+export function inferenceGraph(network: Network, size: ImageSize): Graph {
   const graph = new Graph()
-  graph.output('ab', buildColorizer(graph, architecture, size, 'infer').ab)
+  graph.output('ab', network.build(graph, size, 'infer').ab)
   return graph
 }
 
@@ -104,9 +102,14 @@ function packed(graph: Graph, label: string, arena: Arena, tensors: ReadonlyMap<
   return graph.scope(label, () => graph.op('pack', inputs, attrs))
 }
 
-function updateStatistics(graph: Graph, layout: Layout, batch: ReadonlyMap<string, Tensor>): void {
-  const state = graph.variable('statistics', [layout.statistics.length])
-  const seen = packed(graph, 'statistics', layout.statistics, batch)
-  const rate = graph.constant(Float32Array.of(STATISTICS_RATE), [1])
+function updateStatistics(
+  graph: Graph,
+  { layout: { statistics }, statisticsRate }: Network,
+  batch: ReadonlyMap<string, Tensor>,
+): void {
+  if (statistics.length === 0) return
+  const state = graph.variable('statistics', [statistics.length])
+  const seen = packed(graph, 'statistics', statistics, batch)
+  const rate = graph.constant(Float32Array.of(statisticsRate), [1])
   graph.scope('statistics', () => graph.op('lerp', [state, seen, rate], {}))
 }

@@ -1,0 +1,96 @@
+import type * as v from 'valibot'
+import type { Graph } from '../graph/graph.ts'
+import type { Tensor } from '../kernels/op.ts'
+import type { Layout, NamedTensor } from './arena.ts'
+import type { Bins } from './bins.ts'
+
+/** What the last layer says of a pixel: its colour, or how likely each of some colours is. */
+export const HEADS = ['ab', 'bins'] as const
+export type Head = (typeof HEADS)[number]
+
+export interface ImageSize {
+  readonly batch: number
+  /** Both are multiples of the network's `multiple`. */
+  readonly height: number
+  readonly width: number
+}
+
+/** What a network adds to a graph. */
+export interface Painting {
+  /** Predicted a*, b* in ab units, [N,H,W,2]. */
+  readonly ab: Tensor
+  /** Of the head `bins`, what the last layer says of each bin, [N,H/2,W/2,bins]. */
+  readonly logits: Tensor | null
+  /** The weights by name, as views of the variable `parameters`. */
+  readonly parameters: ReadonlyMap<string, Tensor>
+  /** Batch means and variances by the names of the running statistics; empty outside training. */
+  readonly batchStatistics: ReadonlyMap<string, Tensor>
+}
+
+/** How far a class vector's influence goes in weights that are passed on. */
+export interface ClassInfluence {
+  /** What the weights for the class vector are multiplied by. */
+  readonly strength: number
+  /** Standard deviation, in classes, over which those weights are averaged; 0 leaves them. */
+  readonly smoothing: number
+}
+
+/** A network of one architecture: all that the rest of the program knows of it. */
+export interface Network {
+  /** "report": weight files say it. */
+  readonly name: string
+  /** What tells it from others of its name, as files keep it. */
+  readonly architecture: Readonly<Record<string, unknown>>
+  readonly layout: Layout
+  /** Length of the class vector; 0 where it takes none. */
+  readonly classes: number
+  /** Sides of pictures are multiples of this many pixels. */
+  readonly multiple: number
+  /** The colours that its last layer gives probabilities of; null where it gives a* and b*. */
+  readonly bins: Bins | null
+  /** How much of a batch's statistics goes into the running ones. */
+  readonly statisticsRate: number
+  /**
+   * Adds the network to a graph: its inputs among `L` [N,H,W,1] (L*⁄50 − 1) and `features` [N,1,1,classes] (class
+   * probabilities), and the variables `parameters` and, outside training, `statistics`.
+   * @param mode in `train` batch norms use the batch's statistics, in `infer` the running ones
+   */
+  build(graph: Graph, size: ImageSize, mode: 'train' | 'infer'): Painting
+  /** Weights before any step. `uniform` gives a number in [0, 1) for the i-th element of the arena. */
+  initial(uniform: (index: number) => number): { parameters: Float32Array; statistics: Float32Array }
+  /** Whether these weights were trained: an untrained network paints grey. */
+  isTrained(parameters: Float32Array): boolean
+  /** Weakens what the class vector does, in tensors in the layout of files. Missing where there is no such thing. */
+  adjustClasses?(tensors: ReadonlyMap<string, NamedTensor>, influence: ClassInfluence): void
+}
+
+/** What a weight file says of its network. */
+export interface WeightFile {
+  /** Shape of a tensor, [K,C,R,S] for convolutions; undefined when there is none of that name. */
+  shapeOf(name: string): readonly number[] | undefined
+  /** The architecture as the file's metadata have it; undefined in files from before they did. */
+  readonly architecture: unknown
+  /** The settings of the training that the file comes from, in files from before there was `architecture`. */
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+/** Weights that are not those of the network that they are said to be of; the message says why. */
+export class MisfitError extends Error {
+  override readonly name = 'MisfitError'
+}
+
+export const misshapen = (name: string, found: readonly number[] | undefined, wanted: readonly number[]) =>
+  `the tensor ${name} is ${found ? `[${found}], expected [${wanted}]` : 'missing'}`
+
+/** Networks that differ in their architecture alone. */
+export interface NetworkKind<A extends object = object> {
+  readonly name: string
+  /** An architecture: its types, limits and defaults, and what the command line calls its parts. */
+  readonly schema: v.ObjectSchema<v.ObjectEntries, undefined>
+  /** What is trained unless told otherwise: on a CPU in reasonable time, and on a GPU. */
+  readonly sizes: Readonly<Record<'lite' | 'full', A>>
+  /** The network of an architecture that the schema has checked. */
+  create(architecture: A): Network
+  /** The network whose weights a file holds. Throws a `MisfitError` that says what does not fit. */
+  read(file: WeightFile): Network
+}

@@ -1,0 +1,11 @@
+/** The networks that weight files can be of. A network is a folder beside this file and one line here. */
+import type { NetworkKind } from './network.ts'
+import { report } from './report/index.ts'
+
+export type Networks = ReadonlyMap<string, NetworkKind>
+
+/** This package's networks by name. A program that brings its own hands in another map. */
+export const NETWORKS: Networks = new Map([report].map((kind) => [kind.name, kind]))
+
+/** What a weight file is of that names no network: there was only one when it was written. */
+export const FIRST_NETWORK = report.name

@@ -1,0 +1,26 @@
+/** Folders of trainings, as the command line names them. */
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TrainingStore } from '../../train/run.ts'
+import { writeBest, writeCheckpoint } from '../weights.ts'
+import { bestPath, checkpointPath } from './run-folder.ts'
+
+/** Where trainings go that name no folder of their own. */
+export const RUNS = 'runs'
+
+/** The folder below `runs/` with the newest training (they are named by time), or null. */
+export async function newestRun(): Promise<string | null> {
+  const runs = (await readdir(RUNS).catch(() => [])).sort()
+  const newest = runs.findLast((name) => existsSync(checkpointPath(join(RUNS, name))))
+  return newest === undefined ? null : join(RUNS, newest)
+}
+
+/** The weights of a training to colour with: those that did best on its validation pictures, if it had any. */
+export const weightsOf = (run: string) => (existsSync(bestPath(run)) ? bestPath(run) : checkpointPath(run))
+
+/** Keeps a training in its folder, which must be there. */
+export const storeIn = (run: string): TrainingStore => ({
+  saveCheckpoint: (checkpoint) => writeCheckpoint(checkpointPath(run), checkpoint),
+  saveBest: (best) => writeBest(bestPath(run), best),
+})

@@ -1,0 +1,47 @@
+import type { Batch } from '../node/data/dataset.ts'
+
+/** Speed of the steps themselves, and the loss of painting nothing: what training has to get below. */
+export class Meter {
+  readonly #started = performance.now()
+  #paused = 0
+  #lap: { readonly step: number; readonly seconds: number }
+  #sum = 0
+  #count = 0
+
+  constructor(
+    private readonly firstStep: number,
+    private readonly batch: number,
+  ) {
+    this.#lap = { step: firstStep, seconds: 0 }
+  }
+
+  add({ ab }: Batch): void {
+    for (const value of ab) this.#sum += value * value
+    this.#count += ab.length
+  }
+
+  /** Does work that is not training. */
+  async pause(work: () => Promise<unknown>): Promise<void> {
+    const begun = performance.now()
+    await work()
+    this.#paused += performance.now() - begun
+  }
+
+  read(step: number): { imagesPerSecond: number; grayLoss: number } {
+    return {
+      imagesPerSecond: ((step - this.firstStep) * this.batch) / this.#seconds,
+      grayLoss: this.#count ? this.#sum / this.#count : 0,
+    }
+  }
+
+  /** Images a second since the last call. */
+  lap(step: number): number {
+    const last = this.#lap
+    this.#lap = { step, seconds: this.#seconds }
+    return ((step - last.step) * this.batch) / (this.#lap.seconds - last.seconds)
+  }
+
+  get #seconds(): number {
+    return (performance.now() - this.#started - this.#paused) / 1000
+  }
+}
