@@ -4,8 +4,8 @@ import { compile } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { rewriteForInference } from '../src/graph/rewrite.ts'
 import { type Imported, type Input, importOnnx, type Output } from '../src/io/onnx/import.ts'
-import { readModel } from '../src/io/onnx/model.ts'
 import { relayout } from '../src/io/onnx/values.ts'
+import { readModel } from '../src/node/onnx-file.ts'
 
 export type Values = ReadonlyMap<string, Float32Array>
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { compareTensors } from '../src/cli/onnx-test.ts'
-import { readTensorFile } from '../src/io/onnx/model.ts'
+import { readTensorFile } from '../src/node/onnx-file.ts'
 import { useFolder } from './onnx-models.ts'
 import { run } from './program.ts'
 

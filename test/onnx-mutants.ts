@@ -9,7 +9,7 @@ import { UserError } from '../src/errors.ts'
 import { BindingLimitError, compile } from '../src/graph/compile.ts'
 import { rewriteForInference } from '../src/graph/rewrite.ts'
 import { importOnnx } from '../src/io/onnx/import.ts'
-import { readModel } from '../src/io/onnx/model.ts'
+import { readModel } from '../src/node/onnx-file.ts'
 import { uniform4 } from '../src/random.ts'
 
 const { onnx } = proto

@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { inputOf } from '../src/infer/classifier-input.ts'
+import { readAtOf } from '../src/io/read-at.ts'
 import { decodeRecord } from '../src/io/records.ts'
 import { readRecords } from '../src/io/tfrecord.ts'
 import { type Batch, openPhotos, openRecords, type SourceOptions } from '../src/node/data/dataset.ts'
@@ -70,10 +71,11 @@ const OTHERS = ['manifest.json', 'skipped.txt', 'sources.txt']
 /** Every file of the set, byte by byte. */
 const contents = (from = out) =>
   Object.fromEntries(readdirSync(from).map((name) => [name, readFileSync(join(from, name), 'latin1')]))
+const recordsIn = (name: string) => readRecords(readAtOf(readFileSync(join(out, name)), name))
 async function labels(): Promise<string[]> {
   const found: string[] = []
   for (const name of readdirSync(out).filter(isShard).sort())
-    for await (const data of readRecords(join(out, name))) found.push(decodeRecord(data, name).label)
+    for await (const data of recordsIn(name)) found.push(decodeRecord(data, name).label)
   return found
 }
 
@@ -119,7 +121,7 @@ describe('prepareRecords', () => {
     expect(readdirSync(out).sort()).toEqual([...OTHERS, ...shardNames(5)].sort())
     expect(progress).toEqual(Array.from({ length: 9 }, (_, i) => [i + 1, 9]).flat())
     expect(await labels()).toEqual(['0.png', '1.png', '2.png', '3.png', '4.png'])
-    for await (const data of readRecords(join(out, shardNames(5)[0]!))) {
+    for await (const data of recordsIn(shardNames(5)[0]!)) {
       const { label, size, content, vectors } = decodeRecord(data, 'here')
       expect({ size, content }).toEqual({ size: 299, content: { x: 0, y: 49, width: 299, height: 200 } })
       expect(vectors).toEqual([

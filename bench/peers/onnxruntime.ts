@@ -1,7 +1,7 @@
 import type { InferenceSession } from 'onnxruntime-node'
 import { EXIT, UserError } from '../../src/errors.ts'
 import { importOnnx } from '../../src/io/onnx/import.ts'
-import { readModel } from '../../src/io/onnx/model.ts'
+import { readModel } from '../../src/node/onnx-file.ts'
 import type { Values } from '../model.ts'
 import { type Contender, type OnnxWork, type Shaped, valuesFor } from './work.ts'
 

@@ -5,9 +5,8 @@
  *
  * little-endian. Source: TensorFlow, "TFRecord and tf.train.Example", section "TFRecords format details".
  */
-import { type FileHandle, open } from 'node:fs/promises'
 import { EXIT, UserError } from '../errors.ts'
-import { fileTrouble } from '../node/trouble.ts'
+import type { ReadAt } from './read-at.ts'
 
 const LENGTH_BYTES = 8
 const CRC_BYTES = 4
@@ -54,119 +53,55 @@ export function frameOf(data: Uint8Array): { header: Uint8Array; footer: Uint8Ar
 
 /**
  * The records of a file in order, one in memory at a time.
- * @throws UserError (exit code 4): missing, truncated, corrupt length, corrupt data. A clean end is none of these.
+ * @throws UserError (exit code 4): unreadable, truncated, corrupt length, corrupt data. A clean end is none of these.
  */
-export async function* readRecords(path: string): AsyncGenerator<Uint8Array, void> {
-  yield* walk(path, (file, place, n) => readChecked(file, path, place, n))
+export async function* readRecords(file: ReadAt): AsyncGenerator<Uint8Array, void> {
+  let n = 0
+  for await (const place of indexRecords(file)) yield await readChecked(file, place, `record ${n++}`)
 }
 
-/**
- * Where the records of a file are: checks all lengths, but reads no data. Throws as readRecords.
- * @param onDamage is told where the file is cut short or a length is corrupt, behind which no record can be found, instead
- */
-export async function indexRecords(
-  path: string,
-  onDamage?: (reason: string) => void,
-): Promise<RecordPlace[]> {
-  const places: RecordPlace[] = []
-  try {
-    for await (const place of walk(path, async (_file, place) => place)) places.push(place)
-  } catch (error) {
-    if (!onDamage || !(error instanceof UserError)) throw error
-    onDamage(`${error.message}; ${places.length} records before that are used`)
+/** Where the records of a file are, in order. Checks all lengths, but reads no data. Throws as readRecords. */
+export async function* indexRecords(file: ReadAt): AsyncGenerator<RecordPlace, void> {
+  for (let at = 0, n = 0; at < file.size; n++) {
+    const place = await placeAt(file, at, n)
+    yield place
+    at = place.offset + place.lengthBytes + CRC_BYTES
   }
-  return places
 }
 
 /** The data of the record at `place`, checked. Throws as readRecords. */
-export async function readRecordAt(path: string, place: RecordPlace): Promise<Uint8Array> {
-  const file = await openForReading(path)
-  try {
-    return await readChecked(file, path, place)
-  } finally {
-    await file.close()
-  }
-}
-
-async function* walk<T>(
-  path: string,
-  visit: (file: FileHandle, place: RecordPlace, n: number) => Promise<T>,
-): AsyncGenerator<T, void> {
-  const file = await openForReading(path)
-  try {
-    const { size } = await file.stat()
-    for (let at = 0, n = 0; at < size; n++) {
-      const place = await placeAt(file, path, at, size, n)
-      yield await visit(file, place, n)
-      at = place.offset + place.lengthBytes + CRC_BYTES
-    }
-  } finally {
-    await file.close()
-  }
+export function readRecordAt(file: ReadAt, place: RecordPlace): Promise<Uint8Array> {
+  return readChecked(file, place, 'the record')
 }
 
 /** The place of record `n`, whose header is at `at`. The length is believed only once its CRC has been checked. */
-async function placeAt(
-  file: FileHandle,
-  path: string,
-  at: number,
-  size: number,
-  n: number,
-): Promise<RecordPlace> {
-  const truncated = () => bad(path, `it is truncated: it ends inside record ${n}, which begins at byte ${at}`)
-  if (at + HEADER_BYTES > size) throw truncated()
-  const header = await readExactly(file, path, at, HEADER_BYTES)
+async function placeAt(file: ReadAt, at: number, n: number): Promise<RecordPlace> {
+  const truncated = () => bad(file, `it is truncated: it ends inside record ${n}, which begins at byte ${at}`)
+  if (at + HEADER_BYTES > file.size) throw truncated()
+  const header = await file.read(at, HEADER_BYTES)
   const stored = viewOf(header).getUint32(LENGTH_BYTES, true)
   if (stored !== maskedCrc32c(header.subarray(0, LENGTH_BYTES)))
-    throw bad(path, `the length of record ${n} at byte ${at} is corrupt (its CRC does not match)`)
+    throw bad(file, `the length of record ${n} at byte ${at} is corrupt (its CRC does not match)`)
   const lengthBytes = Number(viewOf(header).getBigUint64(0, true))
   const offset = at + HEADER_BYTES
-  if (offset + lengthBytes + CRC_BYTES > size) throw truncated()
+  if (offset + lengthBytes + CRC_BYTES > file.size) throw truncated()
   return { offset, lengthBytes }
 }
 
+/** The data of the record at `place`; `which` one that is stands in errors. */
 async function readChecked(
-  file: FileHandle,
-  path: string,
-  place: RecordPlace,
-  n?: number,
+  file: ReadAt,
+  { offset, lengthBytes }: RecordPlace,
+  which: string,
 ): Promise<Uint8Array> {
-  const { offset, lengthBytes } = place
-  const bytes = await readExactly(file, path, offset, lengthBytes + CRC_BYTES)
+  const bytes = await file.read(offset, lengthBytes + CRC_BYTES)
   const data = bytes.subarray(0, lengthBytes)
-  if (viewOf(bytes).getUint32(lengthBytes, true) !== maskedCrc32c(data)) {
-    const which = n === undefined ? 'the record' : `record ${n}`
+  if (viewOf(bytes).getUint32(lengthBytes, true) !== maskedCrc32c(data))
     throw bad(
-      path,
+      file,
       `the data of ${which} at byte ${offset - HEADER_BYTES} is corrupt (its CRC does not match)`,
     )
-  }
   return data
-}
-
-async function openForReading(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r')
-  } catch (error) {
-    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
-  }
-}
-
-async function readExactly(
-  file: FileHandle,
-  path: string,
-  position: number,
-  length: number,
-): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length)
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await file.read(bytes, done, length - done, position + done).catch((error) => {
-      throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
-    })
-    if (bytesRead === 0) throw bad(path, 'it became shorter while it was read')
-    done += bytesRead
-  }
-  return bytes
 }
 
 function crcTables(): Uint32Array[] {
@@ -184,6 +119,6 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-function bad(path: string, what: string): UserError {
-  return new UserError(`cannot read ${path}: ${what}`, EXIT.badWeightsOrRecords)
+function bad(file: ReadAt, what: string): UserError {
+  return new UserError(`cannot read ${file.name}: ${what}`, EXIT.badWeightsOrRecords)
 }

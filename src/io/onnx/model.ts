@@ -1,24 +1,27 @@
-/** An ONNX model file → nodes in topological order, checked. Says nothing of what the operators mean. */
-import { readFile, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import proto from 'onnx-proto'
+/** An ONNX model → nodes in topological order, checked. Says nothing of what the operators mean. */
 import { EXIT, UserError } from '../../errors.ts'
-import { fileTrouble } from '../../node/trouble.ts'
+import { type Beside, externalData } from './external.ts'
 import { sortNodes } from './order.ts'
-import { ScanError, scan } from './scan.ts'
 import {
-  type Beside,
+  ATTRIBUTE_TYPES,
+  type AttributeProto,
+  decodeModel,
+  decodeTensor,
+  type ModelProto,
+  type NodeProto,
+  toNumber,
+  type ValueInfoProto,
+} from './proto.ts'
+import { scan } from './scan.ts'
+import {
   type DataType,
   dtypeOf,
+  type ExternalData,
   type HostTensor,
   onnxTypeName,
   quote,
   readTensor,
-  type TensorProto,
-  toNumber,
 } from './tensors.ts'
-
-const { onnx } = proto
 
 export const OPSETS = { first: 7, last: 21 } as const
 /** Versions of the file format: 3 came before opset 7; later ones only added what is not read here. */
@@ -63,6 +66,7 @@ export interface ValueInfo {
 }
 
 export interface OnnxModel {
+  /** What errors call it. */
   readonly path: string
   readonly opset: number
   readonly irVersion: number
@@ -77,61 +81,56 @@ export interface OnnxModel {
 
 /**
  * Reads a model. Nothing is decoded before the file's structure has been checked, and the memory needed is bounded by
- * the file's size.
- * @throws UserError (exit code 4) naming the file: missing, damaged, of another opset, a graph that makes no sense
+ * the file's size. Weights are views of `bytes` where they happen to be aligned.
+ * @param name what errors call it
+ * @param beside opens the files that it keeps weights in; without it, such a model is refused
+ * @throws UserError (exit code 4) naming it: damaged, of another opset, a graph that makes no sense
  */
-export async function readModel(path: string): Promise<OnnxModel> {
-  const bytes = await readChecked(path, 'Model')
-  const beside = { folder: dirname(path), roomBytes: MAX_MODEL_BYTES - bytes.length }
-  return modelOf(
-    decode(path, () => onnx.ModelProto.decode(bytes)),
-    path,
-    beside,
+export async function parseModel(
+  bytes: Uint8Array,
+  { name, beside }: { readonly name: string; readonly beside?: Beside },
+): Promise<OnnxModel> {
+  const model = decode(bytes, name, 'Model', decodeModel)
+  return modelOf(model, name, beside ? externalData(beside, MAX_MODEL_BYTES - bytes.length) : null)
+}
+
+/** Reads one TensorProto, as ONNX's backend tests keep them in files. `name` is what errors call it. Throws as `parseModel`. */
+export async function parseTensor(
+  bytes: Uint8Array,
+  name: string,
+): Promise<HostTensor & { readonly name: string }> {
+  const tensor = decode(bytes, name, 'Tensor', decodeTensor)
+  const read = await readTensor(tensor, `${name}: the tensor`, null)
+  return { ...read, name: tensor.name ?? '' }
+}
+
+/** Throws a UserError unless an ONNX file may have `size` bytes, so that one need not be read to be refused. */
+export function expectSize(size: number, name: string): void {
+  if (size === 0) throw bad(name, 'is empty')
+  if (size <= MAX_MODEL_BYTES) return
+  const gigabytes = (size / 1e9).toFixed(1)
+  throw bad(
+    name,
+    `has ${gigabytes} GB: an ONNX file has at most 2, larger ones keep their tensors in other files`,
   )
 }
 
-/** Reads a file that holds one TensorProto, as ONNX's backend tests do. Throws as `readModel`. */
-export async function readTensorFile(path: string): Promise<HostTensor & { readonly name: string }> {
-  const bytes = await readChecked(path, 'Tensor')
-  const tensor = decode(path, () => onnx.TensorProto.decode(bytes))
-  const beside = { folder: null, roomBytes: 0 }
-  return { ...(await readTensor(tensor, `${path}: the tensor`, beside)), name: tensor.name ?? '' }
-}
-
-async function readChecked(path: string, root: 'Model' | 'Tensor'): Promise<Buffer> {
+function decode<T>(
+  bytes: Uint8Array,
+  name: string,
+  root: 'Model' | 'Tensor',
+  decoder: (bytes: Uint8Array) => T,
+): T {
+  expectSize(bytes.length, name)
   try {
-    const info = await stat(path)
-    if (info.isDirectory()) throw bad(path, 'is a folder')
-    if (!info.isFile()) throw bad(path, 'is not a regular file')
-    if (info.size === 0) throw bad(path, 'is empty')
-    if (info.size > MAX_MODEL_BYTES) {
-      const gigabytes = (info.size / 1e9).toFixed(1)
-      throw bad(
-        path,
-        `has ${gigabytes} GB: an ONNX file has at most 2, larger ones keep their tensors in other files`,
-      )
-    }
-    const bytes = await readFile(path)
     scan(bytes, root)
-    return bytes
+    return decoder(bytes)
   } catch (error) {
-    if (error instanceof ScanError) throw notProto(path, error)
-    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
+    throw bad(name, `is truncated, damaged or not an ONNX file: ${(error as Error).message}`)
   }
 }
 
-function decode<T>(path: string, decoder: () => T): T {
-  try {
-    return decoder()
-  } catch (error) {
-    throw notProto(path, error as Error)
-  }
-}
-
-const notProto = (path: string, error: Error) =>
-  bad(path, `is truncated, damaged or not an ONNX file: ${error.message}`)
-
-async function modelOf(model: proto.onnx.IModelProto, path: string, beside: Beside): Promise<OnnxModel> {
+async function modelOf(model: ModelProto, path: string, external: ExternalData | null): Promise<OnnxModel> {
   const { graph } = model
   if (!graph) throw bad(path, 'has no graph; it is truncated or not an ONNX model')
   const irVersion = toNumber(model.irVersion)
@@ -144,20 +143,20 @@ async function modelOf(model: proto.onnx.IModelProto, path: string, beside: Besi
   for (const tensor of graph.initializer ?? []) {
     const name = tensor.name ?? ''
     if (initializers.has(name)) throw bad(path, `has two initializers called ${quote(name)}`)
-    initializers.set(name, await readTensor(tensor, `${path}: the initializer ${quote(name)}`, beside))
+    initializers.set(name, await readTensor(tensor, `${path}: the initializer ${quote(name)}`, external))
   }
   const inputs = (graph.input ?? []).map(valueInfo).filter(({ name }) => !initializers.has(name))
   const outputs = (graph.output ?? []).map(valueInfo)
   if (outputs.length === 0) throw bad(path, 'has a graph without outputs; it is truncated or not a model')
   const nodes: OnnxNode[] = []
-  for (const [i, node] of (graph.node ?? []).entries()) nodes.push(await nodeOf(node, i, path, beside))
+  for (const [i, node] of (graph.node ?? []).entries()) nodes.push(await nodeOf(node, i, path, external))
   const given = givenNames(path, inputs, initializers)
   const producer = [model.producerName, model.producerVersion].filter(Boolean).join(' ')
   const sorted = sortNodes(path, nodes, given, outputs)
   return { path, opset, irVersion, producer, inputs, outputs, initializers, nodes: sorted }
 }
 
-function opsetOf(model: proto.onnx.IModelProto, path: string): number {
+function opsetOf(model: ModelProto, path: string): number {
   const own = (model.opsetImport ?? []).filter(({ domain }) => isOwnDomain(domain))
   if (own.length !== 1) throw bad(path, `names ${own.length || 'no'} versions of ONNX's operators (opset)`)
   const opset = toNumber(own[0]!.version)
@@ -171,10 +170,10 @@ function opsetOf(model: proto.onnx.IModelProto, path: string): number {
 const isOwnDomain = (domain: string | null | undefined) => !domain || domain === 'ai.onnx'
 
 async function nodeOf(
-  node: proto.onnx.INodeProto,
+  node: NodeProto,
   index: number,
   path: string,
-  beside: Beside,
+  external: ExternalData | null,
 ): Promise<OnnxNode> {
   const type = node.opType ?? ''
   const name = node.name || `${type}_${index}`
@@ -183,7 +182,7 @@ async function nodeOf(
     const key = attribute.name ?? ''
     const where = `${path}: the attribute ${quote(key)} of node ${quote(name)}`
     if (attributes.has(key)) throw new UserError(`${where} is there twice`, EXIT.badWeightsOrRecords)
-    attributes.set(key, await attributeOf(attribute, where, beside))
+    attributes.set(key, await attributeOf(attribute, where, external))
   }
   return {
     name,
@@ -194,31 +193,36 @@ async function nodeOf(
   }
 }
 
-const text = (bytes: Uint8Array | null | undefined) => Buffer.from(bytes ?? []).toString()
+/** A byte order mark is a part of the text, like any other character. */
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
+const text = (bytes: Uint8Array | null | undefined) => UTF8.decode(bytes ?? new Uint8Array())
 
-async function attributeOf(a: proto.onnx.IAttributeProto, where: string, beside: Beside): Promise<Attribute> {
-  const { AttributeType: Type } = onnx.AttributeProto
+async function attributeOf(
+  a: AttributeProto,
+  where: string,
+  external: ExternalData | null,
+): Promise<Attribute> {
   switch (a.type) {
-    case Type.INT:
+    case ATTRIBUTE_TYPES.int:
       return { kind: 'int', value: toNumber(a.i) }
-    case Type.FLOAT:
+    case ATTRIBUTE_TYPES.float:
       return { kind: 'float', value: a.f ?? 0 }
-    case Type.STRING:
+    case ATTRIBUTE_TYPES.string:
       return { kind: 'string', value: text(a.s) }
-    case Type.INTS:
+    case ATTRIBUTE_TYPES.ints:
       return { kind: 'ints', value: (a.ints ?? []).map(toNumber) }
-    case Type.FLOATS:
+    case ATTRIBUTE_TYPES.floats:
       return { kind: 'floats', value: a.floats ?? [] }
-    case Type.STRINGS:
+    case ATTRIBUTE_TYPES.strings:
       return { kind: 'strings', value: (a.strings ?? []).map(text) }
-    case Type.TENSOR:
-      return { kind: 'tensor', value: await readTensor((a.t ?? {}) as TensorProto, where, beside) }
+    case ATTRIBUTE_TYPES.tensor:
+      return { kind: 'tensor', value: await readTensor(a.t ?? {}, where, external) }
     default:
       return { kind: 'other' }
   }
 }
 
-function valueInfo({ name, type }: proto.onnx.IValueInfoProto): ValueInfo {
+function valueInfo({ name, type }: ValueInfoProto): ValueInfo {
   const tensor = type?.tensorType
   const dims = tensor?.shape?.dim
   return {

@@ -1,18 +1,24 @@
 import { EXIT, UserError } from '../../errors.ts'
-import type { OnnxNode, ValueInfo } from './model.ts'
 import { quote } from './tensors.ts'
+
+interface Node {
+  readonly name: string
+  readonly op: string
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+}
 
 /**
  * The nodes so that each stands behind those it reads from; a list that is in order stays as it is. Throws when a value
  * comes from nowhere, from two places, or from itself.
  */
-export function sortNodes(
+export function sortNodes<N extends Node>(
   path: string,
-  nodes: readonly OnnxNode[],
+  nodes: readonly N[],
   given: ReadonlySet<string>,
-  outputs: readonly ValueInfo[],
-): OnnxNode[] {
-  const makers = new Map<string, OnnxNode>()
+  outputs: readonly { readonly name: string }[],
+): N[] {
+  const makers = new Map<string, N>()
   for (const node of nodes) {
     for (const name of node.outputs) {
       if (name === '') continue
@@ -34,14 +40,10 @@ export function sortNodes(
 }
 
 /** Depth first with a stack of its own: a graph may be deeper than the program's. */
-function depthFirst(
-  path: string,
-  nodes: readonly OnnxNode[],
-  makers: ReadonlyMap<string, OnnxNode>,
-): OnnxNode[] {
-  const sorted = new Set<OnnxNode>()
+function depthFirst<N extends Node>(path: string, nodes: readonly N[], makers: ReadonlyMap<string, N>): N[] {
+  const sorted = new Set<N>()
   for (const root of nodes) {
-    const open = new Map<OnnxNode, Iterator<string>>()
+    const open = new Map<N, Iterator<string>>()
     const stack = [root]
     while (stack.length) {
       const node = stack.at(-1)!
@@ -58,7 +60,7 @@ function depthFirst(
   return [...sorted]
 }
 
-function cycle(stack: readonly OnnxNode[], start: OnnxNode): string {
+function cycle(stack: readonly Node[], start: Node): string {
   const round = [...stack.slice(stack.indexOf(start)).reverse(), stack.at(-1)!].map(({ name }) => quote(name))
   return (round.length > 6 ? [...round.slice(0, 3), '…', ...round.slice(-2)] : round).join(' → ')
 }

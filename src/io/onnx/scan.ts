@@ -31,7 +31,7 @@ type MessageName =
 /** How each kind of field is written (the wire type). */
 const WIRE = { int64: 0, int32: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 
-/** What one of each costs in memory once it is decoded, about: 64-bit integers become objects. */
+/** What one of each costs in memory once it is decoded, about: 64-bit integers become bigints. */
 const COST_BYTES = { int64: 64, int32: 20, fixed32: 20, fixed64: 20, bytes: 100, message: 400 } as const
 
 /** Weights lie in raw_data, which is not copied: what is left of a large model is far below this. */

@@ -1,14 +1,14 @@
-/** Tensors as ONNX files hold them: TensorProto, its eight number types, and data in files beside the model. */
-import { constants } from 'node:fs'
-import { type FileHandle, open, realpath } from 'node:fs/promises'
-import { isAbsolute, join, relative, sep } from 'node:path'
-import proto from 'onnx-proto'
+/** Tensors as ONNX files hold them: TensorProto and its eight number types. */
 import { halfToFloat } from '../../device/float16.ts'
 import { EXIT, UserError } from '../../errors.ts'
-import { fileTrouble } from '../../node/trouble.ts'
-
-const { onnx } = proto
-export type TensorProto = proto.onnx.ITensorProto
+import {
+  DATA_TYPE_NAMES,
+  EXTERNAL,
+  encodeTensorProto,
+  type TensorProto,
+  toBigInt,
+  toNumber,
+} from './proto.ts'
 
 /** Number types that are read; float16 is held as float32, which has all its values. */
 export type DataType = keyof typeof TYPES
@@ -20,6 +20,9 @@ export interface HostTensor {
   readonly shape: readonly number[]
   readonly data: Data
 }
+
+/** Reads the `needBytes` bytes of a tensor that are in a file beside the model. */
+export type ExternalData = (tensor: TensorProto, where: string, needBytes: number) => Promise<Uint8Array>
 
 interface TypeInfo {
   /** TensorProto.DataType */
@@ -48,12 +51,6 @@ export const DATA_TYPES = Object.keys(TYPES) as DataType[]
 const MAX_ELEMS = 2 ** 31
 const MAX_AXES = 32
 
-/** Where external data may lie (null: nowhere), and how much of it may still be read. */
-export interface Beside {
-  readonly folder: string | null
-  roomBytes: number
-}
-
 /** A tensor of a type that is valid ONNX, but not read here. Exit code 4. */
 export class UnreadableType extends UserError {
   constructor(
@@ -78,8 +75,7 @@ export const dtypeOf = (code: number | null | undefined): DataType | null =>
   DATA_TYPES.find((name) => TYPES[name].code === code) ?? null
 
 /** What ONNX calls a type that may not be read: "BFLOAT16", "type 23". */
-export const onnxTypeName = (code: number | null | undefined) =>
-  onnx.TensorProto.DataType[code ?? 0] ?? `type ${code}`
+export const onnxTypeName = (code: number | null | undefined) => DATA_TYPE_NAMES[code ?? 0] ?? `type ${code}`
 
 /** Number of elements of a shape, or null when it is not one that a computer can hold. */
 export function elemsOf(shape: readonly number[]): number | null {
@@ -92,21 +88,16 @@ export function elemsOf(shape: readonly number[]): number | null {
   return product <= MAX_ELEMS ? product : null
 }
 
-/** A 64-bit integer as the decoder gives it (an object of two halves) as a number; it may lose low digits. */
-export const toNumber = (value: unknown): number => Number(toBigInt(value))
-
-function toBigInt(value: unknown): bigint {
-  if (value === null || value === undefined) return 0n
-  if (typeof value === 'number') return BigInt(value)
-  const { low, high } = value as { low: number; high: number }
-  return (BigInt(high) << 32n) | BigInt(low >>> 0)
-}
-
 /**
- * Reads one tensor. `where` names it in errors: `model.onnx: initializer "w"`.
- * @throws UserError (exit code 4): a type that is not read, a shape that the bytes don't fill, data outside the folder
+ * Reads one tensor. `where` names it in errors: `model.onnx: initializer "w"`. Without `external`, data in other files is
+ * refused.
+ * @throws UserError (exit code 4): a type that is not read, a shape that the bytes don't fill, data that may not be read
  */
-export async function readTensor(tensor: TensorProto, where: string, beside: Beside): Promise<HostTensor> {
+export async function readTensor(
+  tensor: TensorProto,
+  where: string,
+  external: ExternalData | null,
+): Promise<HostTensor> {
   const dtype = dtypeOf(tensor.dataType)
   if (!dtype) throw new UnreadableType(where, onnxTypeName(tensor.dataType))
   const shape = (tensor.dims ?? []).map(toNumber)
@@ -114,12 +105,11 @@ export async function readTensor(tensor: TensorProto, where: string, beside: Bes
   if (elems === null)
     throw bad(where, `has the shape [${shape.slice(0, MAX_AXES).join('×')}], which is none or too large`)
   if (tensor.segment) throw bad(where, 'is a segment of a larger one, which is not read')
-  const isExternal = tensor.dataLocation === onnx.TensorProto.DataLocation.EXTERNAL
-  const raw = isExternal
-    ? await readExternal(tensor, where, beside, elems * TYPES[dtype].bytes)
-    : tensor.rawData?.length
-      ? tensor.rawData
-      : null
+  let raw = tensor.rawData?.length ? tensor.rawData : null
+  if (tensor.dataLocation === EXTERNAL) {
+    if (!external) throw bad(where, 'has its data in another file, which is not read here')
+    raw = await external(tensor, where, elems * TYPES[dtype].bytes)
+  }
   const data = raw ? fromRaw(dtype, shape, elems, raw, where) : fromField(tensor, dtype, shape, elems, where)
   return { dtype, shape, data }
 }
@@ -162,90 +152,11 @@ function halves(raw: Uint8Array, elems: number): Float32Array {
   return data
 }
 
-/** Keys of external data, as the specification lists them. An unknown one might mean something to somebody else. */
-const EXTERNAL_KEYS = ['location', 'offset', 'length', 'checksum']
-
-/**
- * The bytes of a tensor in a file of its own. That file must lie in the model's folder, links followed, or any model
- * could have any file of the machine read (CVE-2022-25882, 2024-27318, 2024-5187).
- */
-async function readExternal(
-  tensor: TensorProto,
-  where: string,
-  beside: Beside,
-  needBytes: number,
-): Promise<Uint8Array> {
-  const wrong = (what: string) => bad(where, `${what} in its external data`)
-  const entries = new Map<string, string>()
-  for (const { key, value } of tensor.externalData ?? []) {
-    if (!key || !EXTERNAL_KEYS.includes(key)) throw wrong(`has the unknown key ${quote(key ?? '')}`)
-    if (entries.has(key)) throw wrong(`has the key ${quote(key)} twice`)
-    entries.set(key, value ?? '')
-  }
-  const number = (key: string) => {
-    const text = entries.get(key)
-    if (text !== undefined && !/^\d{1,15}$/.test(text)) throw wrong(`has the ${key} ${quote(text)}`)
-    return text === undefined ? null : Number(text)
-  }
-  const [offset, length] = [number('offset') ?? 0, number('length')]
-  if (length !== null && length !== needBytes) {
-    throw wrong(`needs ${needBytes} bytes, but has the length ${length}`)
-  }
-  if (needBytes > beside.roomBytes) throw bad(where, 'makes the model larger than the 2 GiB that are read')
-  beside.roomBytes -= needBytes
-  const path = await insideFolder(entries.get('location') ?? '', where, beside.folder)
-  return readRange(path, offset, needBytes, where)
-}
-
-/** The real path of `location`. Throws unless it lies below `folder`, with all links followed. */
-async function insideFolder(location: string, where: string, folder: string | null): Promise<string> {
-  const odd = /[\\\0]/.test(location) || isAbsolute(location) || /^[a-z]:/i.test(location)
-  if (location === '' || odd || location.split('/').some((part) => part === '..')) {
-    throw bad(where, `has its data at ${quote(location)}; it may only lie in the model's own folder`)
-  }
-  if (folder === null) throw bad(where, 'has its data in another file, which is not read here')
-  const named = join(folder, location)
-  try {
-    const real = await realpath(named)
-    const inside = relative(await realpath(folder), real)
-    if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) {
-      throw bad(where, `has its data at ${quote(location)}, a link that leaves the model's own folder`)
-    }
-    return real
-  } catch (error) {
-    throw fileTrouble('read', named, error, EXIT.badWeightsOrRecords)
-  }
-}
-
-async function readRange(path: string, offset: number, length: number, where: string): Promise<Uint8Array> {
-  let file: FileHandle | undefined
-  try {
-    // the path has no link in it: one that was put there since is refused; and a pipe must not keep us waiting
-    file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
-    const stat = await file.stat()
-    if (!stat.isFile()) throw bad(where, `has its data at ${path}, which is not a file`)
-    if (offset + length > stat.size) {
-      throw bad(where, `needs bytes ${offset} to ${offset + length} of ${path}, which has ${stat.size}`)
-    }
-    const bytes = new Uint8Array(length)
-    for (let done = 0; done < length; ) {
-      const { bytesRead } = await file.read(bytes, done, Math.min(length - done, 2 ** 30), offset + done)
-      if (bytesRead === 0) throw bad(where, `has its data at ${path}, which became shorter meanwhile`)
-      done += bytesRead
-    }
-    return bytes
-  } catch (error) {
-    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
-  } finally {
-    await file?.close()
-  }
-}
-
 const bad = (where: string, what: string) => new UserError(`${where} ${what}`, EXIT.badWeightsOrRecords)
 
 /** A tensor as the bytes of a TensorProto, its elements in raw_data. float16 is written as float32. */
 export function encodeTensor(name: string, { dtype, shape, data }: HostTensor): Uint8Array {
   const { code } = TYPES[dtype === 'float16' ? 'float32' : dtype]
   const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-  return onnx.TensorProto.encode({ name, dataType: code, dims: [...shape], rawData }).finish()
+  return encodeTensorProto({ name, dataType: code, dims: [...shape], rawData })
 }

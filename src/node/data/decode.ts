@@ -3,7 +3,6 @@ import type { Sharp } from 'sharp'
 import { srgbToLab } from '../../color/lab.ts'
 import { UserError } from '../../errors.ts'
 import { decodeRecord, photoOf } from '../../io/records.ts'
-import { readRecordAt } from '../../io/tfrecord.ts'
 import { jitterLightness, type LightnessJitter } from '../../train/lightness-jitter.ts'
 import {
   contentRect,
@@ -14,7 +13,7 @@ import {
   photoSize,
   readPhotoFile,
 } from '../image.ts'
-import type { RecordSource } from './shards.ts'
+import { type RecordSource, readShardAt } from './shards.ts'
 
 /** Four numbers in [0, 1) that decide a sample's augmentation: mirror, scale, left, top. */
 export type Draws = readonly [number, number, number, number]
@@ -98,7 +97,7 @@ async function openPhoto(path: string): Promise<Opened> {
 }
 
 async function openRecord({ shard, ...place }: RecordSource): Promise<Opened> {
-  const record = decodeRecord(await readRecordAt(shard, place), `${shard}, record at byte ${place.offset}`)
+  const record = decodeRecord(await readShardAt(shard, place), `${shard}, record at byte ${place.offset}`)
   const photo = photoOf(record)
   const { width, height } = photo
   const vectors = record.vectors.map(({ probabilities }) => probabilities)

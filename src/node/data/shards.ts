@@ -5,6 +5,7 @@ import { EXIT, UserError } from '../../errors.ts'
 import { decodeRecord } from '../../io/records.ts'
 import { indexRecords, type RecordPlace, readRecordAt } from '../../io/tfrecord.ts'
 import type { ClassVectorOrigin } from '../../model/classifier.ts'
+import { withFile } from '../read-at.ts'
 import { codeOf, fileTrouble } from '../trouble.ts'
 
 const NAME = /^photos-(\d{5,})-of-(\d{5,})\.tfrecord$/
@@ -43,7 +44,7 @@ export async function indexShards(
   const records: RecordSource[] = []
   for (const name of await shardNames(folder)) {
     const shard = join(folder, name)
-    for (const place of await indexRecords(shard, onDamage)) records.push({ shard, ...place })
+    for (const place of await placesIn(shard, onDamage)) records.push({ shard, ...place })
   }
   if (!records.length) throw bad(folder, 'its shards hold no records; prepare it again')
   return records
@@ -56,9 +57,9 @@ export async function indexShards(
 export async function originsOfRecords(folder: string): Promise<readonly ClassVectorOrigin[]> {
   for (const name of await shardNames(folder)) {
     const shard = join(folder, name)
-    for (const place of await indexRecords(shard, () => {})) {
+    for (const place of await placesIn(shard, () => {})) {
       try {
-        const { vectors } = decodeRecord(await readRecordAt(shard, place), shard)
+        const { vectors } = decodeRecord(await readShardAt(shard, place), shard)
         return vectors.flatMap(({ origin }) => origin ?? [])
       } catch (error) {
         if (!(error instanceof UserError)) throw error // told when it is to be trained on
@@ -66,6 +67,27 @@ export async function originsOfRecords(folder: string): Promise<readonly ClassVe
     }
   }
   return []
+}
+
+async function placesIn(shard: string, onDamage?: (reason: string) => void): Promise<RecordPlace[]> {
+  const places: RecordPlace[] = []
+  try {
+    await withFile(shard, EXIT.badWeightsOrRecords, async (file) => {
+      for await (const place of indexRecords(file)) places.push(place)
+    })
+  } catch (error) {
+    if (!onDamage || !(error instanceof UserError)) throw error
+    onDamage(`${error.message}; ${places.length} records before that are used`)
+  }
+  return places
+}
+
+/**
+ * The data of one record.
+ * @throws UserError (exit code 4): the shard cannot be read, the record is corrupt
+ */
+export function readShardAt(shard: string, place: RecordPlace): Promise<Uint8Array> {
+  return withFile(shard, EXIT.badWeightsOrRecords, (file) => readRecordAt(file, place))
 }
 
 /** Paths of the photographs of which the records in `folder` were made, by the checksums of their files; none if it does not say. */
