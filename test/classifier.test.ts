@@ -10,19 +10,20 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { grayOf } from '../src/color/paint.ts'
+import type { Photo } from '../src/color/photo.ts'
 import { EXIT, UserError } from '../src/errors.ts'
-import {
-  type Classifier,
-  type ClassifierOptions,
-  classNames,
-  findClassifier,
-  openClassifier,
-} from '../src/infer/classifier.ts'
-import { grayOf } from '../src/infer/predictor.ts'
+import type { Classifier } from '../src/infer/classifier.ts'
 import { readSafetensors } from '../src/io/safetensors.ts'
 import { CLASSES, CLASSIFIERS, placement, preprocess, topClasses } from '../src/model/classifier.ts'
-import { type Photo, readPhoto } from '../src/node/image.ts'
+import { readPhoto } from '../src/node/image.ts'
 import { type KnownFile, readManifest } from '../src/node/store/cache.ts'
+import {
+  classNames,
+  findClassifier,
+  type LoadOptions,
+  loadClassifier,
+} from '../src/node/store/classifiers.ts'
 import { useGpu } from './harness.ts'
 import { float, int64, type ModelParts, node, save, useFolder } from './onnx-models.ts'
 import { patternPhoto } from './pattern.ts'
@@ -158,7 +159,7 @@ describe('mobilenet-v1', () => {
   const gpu = useGpu()
   let classifier: Classifier
   beforeAll(async () => {
-    classifier = await openClassifier(gpu(), (await findClassifier('mobilenet-v1'))!)
+    classifier = await loadClassifier(gpu(), (await findClassifier('mobilenet-v1'))!)
   })
   afterAll(() => classifier.destroy())
   const classify = async (photo: Photo) => (await classifier.classify([photo]))[0]!
@@ -207,8 +208,8 @@ describe('mobilenet-v1', () => {
 describe("a file of one's own", () => {
   const gpu = useGpu()
   const folder = useFolder()
-  const open = async (parts: ModelParts, options: ClassifierOptions = {}) =>
-    openClassifier(gpu(), (await findClassifier(save(folder, parts)))!, options)
+  const open = async (parts: ModelParts, options: LoadOptions = {}) =>
+    loadClassifier(gpu(), (await findClassifier(save(folder, parts)))!, options)
 
   /** Mean over the picture of each channel, then class k gets (k mod 7)·(red + green + blue). */
   const weight = float(
@@ -408,7 +409,7 @@ describe.skipIf(!isHere)('features made by ONNX Runtime', () => {
     const names = readFileSync(`${DATA}/names.txt`, 'utf8').trim().split('\n')
     const { tensors } = await readSafetensors(`${DATA}/features_mobilenet_v1.safetensors`)
     const [index, probability] = ['index', 'probability'].map((key) => tensors.get(key)!.data)
-    const classifier = await openClassifier(gpu(), (await findClassifier('mobilenet-v1'))!)
+    const classifier = await loadClassifier(gpu(), (await findClassifier('mobilenet-v1'))!)
     for (const row of [17, 8100]) {
       const [got] = await classifier.classify([await readPhoto(`${DATA}/${names[row]}`)])
       const errors = Array.from({ length: 64 }, (_, i) =>

@@ -2,15 +2,16 @@ import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
 import { Variables } from '../../graph/execute.ts'
-import { type ClassifierFile, openClassifier } from '../../infer/classifier.ts'
 import { Predictor } from '../../infer/predictor.ts'
 import { describeOrigins } from '../../model/classifier.ts'
 import { isSquaredError } from '../../model/losses.ts'
 import { architectureIn } from '../../model/report/layers.ts'
 import { type ClassVectors, openPhotos, openRecords, type TrainingSource } from '../../node/data/dataset.ts'
 import { adapterSummary } from '../../node/dawn.ts'
+import { sharpResize } from '../../node/image.ts'
 import { writeLossCurve, writeSamples } from '../../node/report.ts'
 import { saveFile } from '../../node/save.ts'
+import { type ClassifierFile, loadClassifier } from '../../node/store/classifiers.ts'
 import { bestPath, checkpointPath, RunFolder, samplesPath } from '../../node/store/run-folder.ts'
 import { stepBatch, type TrainingSettings } from '../../train/checkpoint.ts'
 import { PhotoClassVectors } from '../../train/class-vectors.ts'
@@ -127,7 +128,9 @@ async function trainIn(
     buffer: (name: string) => variables.buffer(name === 'parameters' ? 'average' : name),
     writes: variables.writes,
   }
-  const predictor = new Predictor(gpu, architecture, kept, settings.size)
+  const predictor = new Predictor({
+    ...{ gpu, architecture, variables: kept, size: settings.size, resize: sharpResize },
+  })
   let score: Score | null = null
   const measure = async (): Promise<Measured | null> => {
     if (val.length === 0) return null
@@ -157,7 +160,7 @@ async function openClassVectors(
 ): Promise<readonly ClassVectors[]> {
   const opened: ClassVectors[] = []
   for (const [i, file] of files.entries())
-    opened.push(new PhotoClassVectors(await openClassifier(gpu, file, { fit: classVectors[i]!.fit })))
+    opened.push(new PhotoClassVectors(await loadClassifier(gpu, file, { fit: classVectors[i]!.fit })))
   return opened
 }
 

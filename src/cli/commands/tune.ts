@@ -1,6 +1,7 @@
 import type { Gpu } from '../../device/gpu.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { classifierGraph } from '../../infer/classifier.ts'
+import { readModel } from '../../io/onnx/model.ts'
 import { CLASSES, CLASSIFIERS } from '../../model/classifier.ts'
 import { inferenceGraph, trainingGraph } from '../../model/report/training.ts'
 import { openGpu } from '../../node/dawn.ts'
@@ -58,7 +59,7 @@ async function graphs(flags: Flags): Promise<Graph[]> {
   const found = [trainingGraph(network, image), inferenceGraph(network, image)]
   for (const { name } of CLASSIFIERS) {
     const file = await locate(name)
-    if (file) found.push((await classifierGraph(file)).graph)
+    if (file) found.push(classifierGraph({ name, model: await readModel(file.path) }).graph)
   }
   return found
 }
