@@ -9,14 +9,17 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { grayOf } from '../src/color/paint.ts'
 import type { Photo } from '../src/color/photo.ts'
+import { resize } from '../src/color/resample.ts'
 import { EXIT, UserError } from '../src/errors.ts'
 import type { Classifier } from '../src/infer/classifier.ts'
+import { inputOf } from '../src/infer/classifier-input.ts'
 import { readSafetensors } from '../src/io/safetensors.ts'
 import { CLASSES, CLASSIFIERS, placement, preprocess, topClasses } from '../src/model/classifier.ts'
-import { readPhoto } from '../src/node/image.ts'
+import { readPhoto, sharpResize } from '../src/node/image.ts'
 import { type KnownFile, readManifest } from '../src/node/store/cache.ts'
 import {
   classNames,
@@ -47,6 +50,30 @@ describe('what a classifier sees', () => {
     ['pad', 1, 5000, { x: 0, y: 0, width: 1, height: 5000 }, { x: 111, y: 0, width: 1, height: 224 }],
   ] as const)('%s of %d×%d', (fit, width, height, from, to) => {
     expect(placement(width, height, 224, fit)).toEqual({ from, to })
+  })
+
+  it.each([
+    ['stretch', false],
+    ['crop', false],
+    ['pad', false],
+    ['crop', true],
+  ] as const)('is what libvips makes of the photograph: %s, in colour: %s', async (fit, inColor) => {
+    const photo = await sample('dahlia')
+    const { from, to } = placement(photo.width, photo.height, 96, fit)
+    const raw = { width: photo.width, height: photo.height, channels: 3 } as const
+    const levels = await sharp(photo.rgb, { raw })
+      .extract({ left: from.x, top: from.y, width: from.width, height: from.height })
+      .resize(to.width, to.height, { fit: 'fill', kernel: 'lanczos3' })
+      .greyscale(!inColor)
+      .raw()
+      .toBuffer()
+    const want = preprocess(levels, 96, to)
+    for (const by of [resize, sharpResize]) {
+      const got = await inputOf(photo, { size: 96, fit, resize: by, inColor })
+      expect(difference(got, want)).toBeLessThan(1.01 / 127.5) // a level
+      const others = got.filter((value, i) => value !== want[i])
+      expect(others.length).toBeLessThan(got.length / 1000)
+    }
   })
 
   it('has three channels of its own in colour', () => {

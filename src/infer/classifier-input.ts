@@ -1,4 +1,4 @@
-import { grayLevel, lightness } from '../color/lab.ts'
+import { luminanceOf } from '../color/luminance.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Resize } from '../color/resample.ts'
 import { type Fit, placement, preprocess } from '../model/classifier.ts'
@@ -8,7 +8,7 @@ export interface InputOptions {
   readonly size: number
   readonly fit: Fit
   readonly resize: Resize
-  /** Whether the classifier sees colours; else it sees the picture's true lightness as a grey. */
+  /** Whether the classifier sees colours; else only the picture's luminance. */
   readonly inColor?: boolean
 }
 
@@ -16,6 +16,6 @@ export interface InputOptions {
 export async function inputOf(photo: Photo, options: InputOptions): Promise<Float32Array> {
   const { size, fit, resize, inColor = false } = options
   const { from, to } = placement(photo.width, photo.height, size, fit)
-  const { rgb } = await resize(photo, to.width, to.height, from)
-  return preprocess(inColor ? rgb : Uint8Array.from(lightness(rgb), grayLevel), size, to)
+  const { rgb } = await resize(inColor ? photo : luminanceOf(photo), to.width, to.height, from)
+  return preprocess(rgb, size, to)
 }
