@@ -65,8 +65,10 @@ export type { Course, TrainingSettings } from './train/settings.ts'
 
 // Colouring photographs
 
-export { grayOf, Predictor, paint, predictorOf, type SmallAb } from './infer/predictor.ts'
-export { encode, type ImageFormat, type Photo, readPhoto, writeImage } from './node/image.ts'
+export { grayOf, paint, type SmallAb } from './color/paint.ts'
+export type { Photo } from './color/photo.ts'
+export { Predictor, predictorOf } from './infer/predictor.ts'
+export { encode, type ImageFormat, readPhoto, writeImage } from './node/image.ts'
 export { findPhotos, type PhotoPath } from './node/photos.ts'
 export { type Score, validate } from './train/validate.ts'
 

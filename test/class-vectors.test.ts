@@ -5,13 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from '../src/cli/commands/command.ts'
 import { findClassVectors, findData } from '../src/cli/commands/training-data.ts'
 import { TRAIN_OPTIONS } from '../src/cli/commands/training-options.ts'
-import { type Classifier, findClassifier, openClassifier } from '../src/infer/classifier.ts'
+import type { Classifier } from '../src/infer/classifier.ts'
 import { trainedWith } from '../src/io/weights.ts'
 import { CLASSES } from '../src/model/classifier.ts'
 import { prepareRecords } from '../src/node/data/prepare.ts'
 import { originsOfRecords } from '../src/node/data/shards.ts'
 import { readPhoto } from '../src/node/image.ts'
 import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
+import { findClassifier, loadClassifier } from '../src/node/store/classifiers.ts'
 import { PhotoClassVectors } from '../src/train/class-vectors.ts'
 import { useGpu } from './harness.ts'
 import { succeeded } from './kill.ts'
@@ -65,7 +66,7 @@ const refusal = async (code: number, sentence: RegExp, args: string[]) => {
 describe('the class vectors of photographs', () => {
   const gpu = useGpu()
   it('are computed once each, whoever asks at the same time', async () => {
-    const classifier = await openClassifier(gpu(), (await findClassifier(mine))!)
+    const classifier = await loadClassifier(gpu(), (await findClassifier(mine))!)
     let computed = 0
     const counting: Classifier = {
       ...classifier,

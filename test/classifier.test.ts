@@ -9,20 +9,24 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { grayOf } from '../src/color/paint.ts'
+import type { Photo } from '../src/color/photo.ts'
+import { resize } from '../src/color/resample.ts'
 import { EXIT, UserError } from '../src/errors.ts'
-import {
-  type Classifier,
-  type ClassifierOptions,
-  classNames,
-  findClassifier,
-  openClassifier,
-} from '../src/infer/classifier.ts'
-import { grayOf } from '../src/infer/predictor.ts'
+import type { Classifier } from '../src/infer/classifier.ts'
+import { inputOf } from '../src/infer/classifier-input.ts'
 import { CLASSES, CLASSIFIERS, placement, preprocess, topClasses } from '../src/model/classifier.ts'
-import { type Photo, readPhoto } from '../src/node/image.ts'
+import { readPhoto, sharpResize } from '../src/node/image.ts'
 import { readSafetensors } from '../src/node/safetensors.ts'
 import { type KnownFile, readManifest } from '../src/node/store/cache.ts'
+import {
+  classNames,
+  findClassifier,
+  type LoadOptions,
+  loadClassifier,
+} from '../src/node/store/classifiers.ts'
 import { useGpu } from './harness.ts'
 import { float, int64, type ModelParts, node, save, useFolder } from './onnx-models.ts'
 import { patternPhoto } from './pattern.ts'
@@ -46,6 +50,30 @@ describe('what a classifier sees', () => {
     ['pad', 1, 5000, { x: 0, y: 0, width: 1, height: 5000 }, { x: 111, y: 0, width: 1, height: 224 }],
   ] as const)('%s of %d×%d', (fit, width, height, from, to) => {
     expect(placement(width, height, 224, fit)).toEqual({ from, to })
+  })
+
+  it.each([
+    ['stretch', false],
+    ['crop', false],
+    ['pad', false],
+    ['crop', true],
+  ] as const)('is what libvips makes of the photograph: %s, in colour: %s', async (fit, inColor) => {
+    const photo = await sample('dahlia')
+    const { from, to } = placement(photo.width, photo.height, 96, fit)
+    const raw = { width: photo.width, height: photo.height, channels: 3 } as const
+    const levels = await sharp(photo.rgb, { raw })
+      .extract({ left: from.x, top: from.y, width: from.width, height: from.height })
+      .resize(to.width, to.height, { fit: 'fill', kernel: 'lanczos3' })
+      .greyscale(!inColor)
+      .raw()
+      .toBuffer()
+    const want = preprocess(levels, 96, to)
+    for (const by of [resize, sharpResize]) {
+      const got = await inputOf(photo, { size: 96, fit, resize: by, inColor })
+      expect(difference(got, want)).toBeLessThan(1.01 / 127.5) // a level
+      const others = got.filter((value, i) => value !== want[i])
+      expect(others.length).toBeLessThan(got.length / 1000)
+    }
   })
 
   it('has three channels of its own in colour', () => {
@@ -158,7 +186,7 @@ describe('mobilenet-v1', () => {
   const gpu = useGpu()
   let classifier: Classifier
   beforeAll(async () => {
-    classifier = await openClassifier(gpu(), (await findClassifier('mobilenet-v1'))!)
+    classifier = await loadClassifier(gpu(), (await findClassifier('mobilenet-v1'))!)
   })
   afterAll(() => classifier.destroy())
   const classify = async (photo: Photo) => (await classifier.classify([photo]))[0]!
@@ -207,8 +235,8 @@ describe('mobilenet-v1', () => {
 describe("a file of one's own", () => {
   const gpu = useGpu()
   const folder = useFolder()
-  const open = async (parts: ModelParts, options: ClassifierOptions = {}) =>
-    openClassifier(gpu(), (await findClassifier(save(folder, parts)))!, options)
+  const open = async (parts: ModelParts, options: LoadOptions = {}) =>
+    loadClassifier(gpu(), (await findClassifier(save(folder, parts)))!, options)
 
   /** Mean over the picture of each channel, then class k gets (k mod 7)·(red + green + blue). */
   const weight = float(
@@ -408,7 +436,7 @@ describe.skipIf(!isHere)('features made by ONNX Runtime', () => {
     const names = readFileSync(`${DATA}/names.txt`, 'utf8').trim().split('\n')
     const { tensors } = await readSafetensors(`${DATA}/features_mobilenet_v1.safetensors`)
     const [index, probability] = ['index', 'probability'].map((key) => tensors.get(key)!.data)
-    const classifier = await openClassifier(gpu(), (await findClassifier('mobilenet-v1'))!)
+    const classifier = await loadClassifier(gpu(), (await findClassifier('mobilenet-v1'))!)
     for (const row of [17, 8100]) {
       const [got] = await classifier.classify([await readPhoto(`${DATA}/${names[row]}`)])
       const errors = Array.from({ length: 64 }, (_, i) =>

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { srgbToLab } from '../src/color/lab.ts'
+import type { Photo } from '../src/color/photo.ts'
 import {
   type Batch,
   openPhotos,
@@ -13,7 +14,7 @@ import {
   type TrainingSource,
 } from '../src/node/data/dataset.ts'
 import { cropFraming } from '../src/node/data/decode.ts'
-import { type Photo, writeImage } from '../src/node/image.ts'
+import { writeImage } from '../src/node/image.ts'
 import { openWorkerPool } from '../src/node/worker-pool.ts'
 import { STREAM, uniform4 } from '../src/random.ts'
 

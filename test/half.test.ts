@@ -2,13 +2,13 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { precisionOn } from '../src/cli/commands/precision.ts'
 import { measure } from '../src/color/metrics/measure.ts'
+import { resize } from '../src/color/resample.ts'
 import { halfBits, halfToFloat, toHalf } from '../src/device/float16.ts'
 import type { Gpu } from '../src/device/gpu.ts'
 import { EXIT } from '../src/errors.ts'
 import { compile, type Plan } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
-import { findClassifier, openClassifier } from '../src/infer/classifier.ts'
 import { predictorOf } from '../src/infer/predictor.ts'
 import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import { PORTABLE, type Tensor } from '../src/kernels/op.ts'
@@ -16,6 +16,7 @@ import { initialStatistics } from '../src/model/arena.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
 import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
 import { readPhoto } from '../src/node/image.ts'
+import { findClassifier, loadClassifier } from '../src/node/store/classifiers.ts'
 import { seeded, useGpu } from './harness.ts'
 
 const gpu = useGpu()
@@ -135,7 +136,10 @@ describe('colouring with float16', () => {
   it.for(['koala', 'cat', 'rocket'])('differs by less than one can see: %s', async (name, { skip }) => {
     skip(!gpu().has('shader-f16'), 'the adapter has no 16-bit floats')
     const photo = await sample(name)
-    const [full, half] = [predictorOf(gpu(), network()), predictorOf(gpu(), network(), 'f16')]
+    const [full, half] = [
+      predictorOf(gpu(), network(), { resize }),
+      predictorOf(gpu(), network(), { resize, precision: 'f16' }),
+    ]
     const [want, got] = [await full.predict(photo), await half.predict(photo)]
     full.destroy()
     half.destroy()
@@ -151,7 +155,7 @@ describe('colouring with float16', () => {
 
   it('is refused in one sentence where a value is too large', async ({ skip }) => {
     skip(!gpu().has('shader-f16'), 'the adapter has no 16-bit floats')
-    const predictor = predictorOf(gpu(), network(3e4), 'f16')
+    const predictor = predictorOf(gpu(), network(3e4), { resize, precision: 'f16' })
     await expect(predictor.predict(await sample('koala'))).rejects.toThrow(
       'the colours cannot be computed: some value is too large for float16; take --precision f32',
     )
@@ -171,8 +175,8 @@ describe('colouring with float16', () => {
     const file = (await findClassifier('mobilenet-v1'))!
     const photos = await Promise.all(['koala', 'bee'].map(sample))
     const [full, half] = [
-      await openClassifier(gpu(), file),
-      await openClassifier(gpu(), file, { precision: 'f16' }),
+      await loadClassifier(gpu(), file),
+      await loadClassifier(gpu(), file, { precision: 'f16' }),
     ]
     const [want, got] = [await full.classify(photos), await half.classify(photos)]
     full.destroy()

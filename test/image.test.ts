@@ -3,17 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  contentRect,
-  encode,
-  type Photo,
-  padToSquare,
-  photoSize,
-  readPhoto,
-  resize,
-  upsampleAb,
-  writeImage,
-} from '../src/node/image.ts'
+import type { Photo } from '../src/color/photo.ts'
+import { encode, photoSize, readPhoto, sharpResize, writeImage } from '../src/node/image.ts'
 import { findPhotos } from '../src/node/photos.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'image-'))
@@ -231,56 +222,10 @@ describe('writeImage', () => {
 
 describe('resizing', () => {
   it('keeps flat areas, and the mean of fine detail', async () => {
-    expectCorners(await resize(quarters(480, 320), 48, 32), QUARTERS, 0)
+    expectCorners(await sharpResize(quarters(480, 320), 48, 32), QUARTERS, 0)
     const stripes = Uint8Array.from({ length: 3 * 64 * 64 }, (_, i) => (Math.floor(i / 3) % 2 ? 200 : 100))
-    const small = await resize({ width: 64, height: 64, rgb: stripes }, 8, 8)
+    const small = await sharpResize({ width: 64, height: 64, rgb: stripes }, 8, 8)
     for (const level of small.rgb) expect(Math.abs(level - 150)).toBeLessThanOrEqual(2)
-  })
-
-  it('contentRect and padToSquare: longest side = size, centred, white around', () => {
-    expect(contentRect(300, 200, 60)).toEqual({ x: 0, y: 10, width: 60, height: 40 })
-    expect(contentRect(20, 30, 60)).toEqual({ x: 10, y: 0, width: 40, height: 60 })
-    expect(contentRect(5000, 1, 60)).toEqual({ x: 0, y: 29, width: 60, height: 1 })
-    const photo = quarters(4, 2)
-    const { rgb } = padToSquare(photo, 4, contentRect(4, 2, 4))
-    expect([...rgb]).toEqual([...Array(12).fill(255), ...photo.rgb, ...Array(12).fill(255)])
-  })
-})
-
-describe('upsampleAb', () => {
-  const ramp = (size: number) =>
-    Float32Array.from({ length: 2 * size * size }, (_, i) => {
-      const [x, y] = [(i >> 1) % size, Math.floor((i >> 1) / size)]
-      return i % 2 ? 10 * y : x
-    })
-
-  it('aligns pixel centres: a linear ramp stays the same ramp', () => {
-    const up = upsampleAb(ramp(8), 8, { x: 0, y: 0, width: 8, height: 8 }, { width: 20, height: 12 })
-    for (let y = 0; y < 12; y++)
-      for (let x = 0; x < 20; x++) {
-        const clamp = (v: number) => Math.min(7, Math.max(0, v))
-        expect(up[2 * (20 * y + x)]).toBeCloseTo(clamp((x + 0.5) * (8 / 20) - 0.5), 5)
-        expect(up[2 * (20 * y + x) + 1]).toBeCloseTo(10 * clamp((y + 0.5) * (8 / 12) - 0.5), 4)
-      }
-  })
-
-  it('takes nothing from outside the content, is the identity at equal size, and works in bands', () => {
-    const content = { x: 2, y: 3, width: 4, height: 2 }
-    const ab = ramp(8).map((v, i) => {
-      const [x, y] = [(i >> 1) % 8, i >> 4]
-      return x >= 2 && x < 6 && y >= 3 && y < 5 ? v : Number.NaN
-    })
-    expect([...upsampleAb(ab, 8, content, content)]).toEqual(
-      [3, 4].flatMap((y) => [2, 3, 4, 5].flatMap((x) => [x, 10 * y])),
-    )
-    const whole = upsampleAb(ab, 8, content, { width: 13, height: 9 })
-    expect(whole.some(Number.isNaN)).toBe(false)
-    const bands = [
-      [0, 4],
-      [4, 5],
-      [5, 9],
-    ].map((rows) => upsampleAb(ab, 8, content, { width: 13, height: 9 }, rows as [number, number]))
-    expect(bands.flatMap((band) => [...band])).toEqual([...whole])
   })
 })
 

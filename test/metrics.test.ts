@@ -6,8 +6,8 @@ import { deltaE, deltaE2000 } from '../src/color/metrics/deltaE.ts'
 import { measure } from '../src/color/metrics/measure.ts'
 import { psnr } from '../src/color/metrics/psnr.ts'
 import { ssim } from '../src/color/metrics/ssim.ts'
-import { GRAY, oneColour } from '../src/infer/predictor.ts'
-import type { Photo } from '../src/node/image.ts'
+import { GRAY, oneColour } from '../src/color/paint.ts'
+import type { Photo } from '../src/color/photo.ts'
 import { seeded } from './harness.ts'
 
 type Level = (x: number, y: number, channel: number) => number

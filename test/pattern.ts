@@ -1,4 +1,4 @@
-import type { Photo } from '../src/node/image.ts'
+import type { Photo } from '../src/color/photo.ts'
 
 /** A grey picture that is computed, so that no decoder and no resizer has a say in what a classifier sees. */
 export function patternPhoto(size: number): Photo {

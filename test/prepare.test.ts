@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Photo } from '../src/color/photo.ts'
 import { inputOf } from '../src/infer/classifier-input.ts'
 import { readAtOf } from '../src/io/read-at.ts'
 import { decodeRecord } from '../src/io/records.ts'
@@ -23,7 +24,7 @@ import { readRecords } from '../src/io/tfrecord.ts'
 import { type Batch, openPhotos, openRecords, type SourceOptions } from '../src/node/data/dataset.ts'
 import { type PrepareOptions, prepareRecords } from '../src/node/data/prepare.ts'
 import { isShard, originsOfRecords } from '../src/node/data/shards.ts'
-import { type Photo, readPhoto, writeImage } from '../src/node/image.ts'
+import { readPhoto, sharpResize, writeImage } from '../src/node/image.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'prepare-'))
 const out = join(folder, 'records')
@@ -53,7 +54,8 @@ const classifier = {
   ...{ size: SEEN, origin },
   probabilities: async (inputs: readonly Float32Array[]) => inputs.map(brightness),
 }
-const vectorOf = async (path: string) => brightness(await inputOf(await readPhoto(path), SEEN, 'pad'))
+const vectorOf = async (path: string) =>
+  brightness(await inputOf(await readPhoto(path), { size: SEEN, fit: 'pad', resize: sharpResize }))
 /** Another, with a larger square, that sees the opposite. */
 const other = { classifier: 'other.onnx', sha256: 'decaf', fit: 'pad' } as const
 const opposite = {
@@ -62,7 +64,11 @@ const opposite = {
     inputs.map((input) => new Float32Array(1000).fill(-input[(2 * SEEN * 2 * SEEN * 3) / 2]!)),
 }
 const otherVectorOf = async (path: string) =>
-  (await opposite.probabilities([await inputOf(await readPhoto(path), 2 * SEEN, 'pad')]))[0]!
+  (
+    await opposite.probabilities([
+      await inputOf(await readPhoto(path), { size: 2 * SEEN, fit: 'pad', resize: sharpResize }),
+    ])
+  )[0]!
 const prepare = (options: Partial<PrepareOptions> = {}, set = paths) =>
   prepareRecords(set, { out, shardSize: 2, workers: 1, classifiers: [classifier, opposite], ...options })
 const shardNames = (count: number) =>

@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
-import type { Photo } from '../src/node/image.ts'
+import type { Photo } from '../src/color/photo.ts'
 import { axis, linePlot } from '../src/node/plot.ts'
 import { contactSheet } from '../src/node/sheet.ts'
 import { fitText, svgText, textWidth } from '../src/node/strokes.ts'

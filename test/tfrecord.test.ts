@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { lightness, srgbToLab } from '../src/color/lab.ts'
+import type { Photo } from '../src/color/photo.ts'
+import { resize } from '../src/color/resample.ts'
 import { decodeExample, type Example, encodeExample, type Feature } from '../src/io/example.ts'
 import { readAtOf } from '../src/io/read-at.ts'
 import { decodeRecord, encodeRecord, type PhotoRecord, photoOf, pictureOf } from '../src/io/records.ts'
@@ -11,7 +13,6 @@ import {
   readRecordAt,
   readRecords,
 } from '../src/io/tfrecord.ts'
-import type { Photo } from '../src/node/image.ts'
 import { STREAM, uniform4 } from '../src/random.ts'
 import { maskedByHand } from './events.ts'
 
@@ -164,7 +165,7 @@ describe('the record of a photograph', () => {
   const origin = { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'crop' } as const
   const other = { ...origin, classifier: 'other.onnx', sha256: 'decaf' } as const
   const record = async () => ({
-    ...(await pictureOf(photo, 40)),
+    ...(await pictureOf(photo, resize, 40)),
     label: 'Grüße.jpg',
     vectors: [origin, other].map((origin) => ({ probabilities: vector, origin })),
   })

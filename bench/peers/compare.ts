@@ -6,7 +6,7 @@ import { EXIT, UserError } from '../../src/errors.ts'
 import { inputOf } from '../../src/infer/classifier-input.ts'
 import type { Input } from '../../src/io/onnx/import.ts'
 import { relayout } from '../../src/io/onnx/values.ts'
-import { readPhoto } from '../../src/node/image.ts'
+import { readPhoto, sharpResize } from '../../src/node/image.ts'
 import { findPhotos } from '../../src/node/photos.ts'
 import { openTunedGpu } from '../../src/node/store/tuning.ts'
 import { median } from '../../src/numbers.ts'
@@ -135,7 +135,10 @@ async function* inputsOf(path: string, inputs: readonly Input[], options: Option
     const pixels = new Float32Array(batch * each).fill(1)
     const names = photos.slice(at, at + batch)
     for (const [i, name] of names.entries()) {
-      pixels.set(await inputOf(await readPhoto(name), size, 'stretch'), i * each)
+      pixels.set(
+        await inputOf(await readPhoto(name), { size, fit: 'stretch', resize: sharpResize }),
+        i * each,
+      )
     }
     yield {
       values: new Map([[input!.name, relayout(pixels, input!.shape, 'nhwc', true)]]),

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { inputOf } from '../../src/infer/classifier-input.ts'
 import { relayout } from '../../src/io/onnx/values.ts'
 import { writeFileAtomic } from '../../src/node/files.ts'
-import { readPhoto } from '../../src/node/image.ts'
+import { readPhoto, sharpResize } from '../../src/node/image.ts'
 import { patternPhoto } from '../../test/pattern.ts'
 import { installPeers } from './install.ts'
 import { loadOnnxRuntime, Session } from './onnxruntime.ts'
@@ -23,7 +23,12 @@ const logits: Record<string, string> = {}
 for (const name of ['pattern', ...PHOTOS]) {
   const photo =
     name === 'pattern' ? patternPhoto(SIZE) : await readPhoto(pathOf(`samples/photos/${name}.jpg`))
-  const pixels = relayout(await inputOf(photo, SIZE, 'stretch'), INPUT.shape, 'nhwc', true)
+  const pixels = relayout(
+    await inputOf(photo, { size: SIZE, fit: 'stretch', resize: sharpResize }),
+    INPUT.shape,
+    'nhwc',
+    true,
+  )
   const values = (await session.run(new Map([[INPUT.name, pixels]]))).get('logits')!
   const bytes = Buffer.alloc(values.byteLength)
   for (const [i, value] of values.entries()) bytes.writeFloatLE(value, 4 * i)

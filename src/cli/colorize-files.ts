@@ -1,13 +1,16 @@
 import { stat } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
+import { grayOf, paint } from '../color/paint.ts'
+import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
-import { type Classifier, classNames } from '../infer/classifier.ts'
-import { grayOf, type Predictor, paint } from '../infer/predictor.ts'
+import type { Classifier } from '../infer/classifier.ts'
+import type { Predictor } from '../infer/predictor.ts'
 import { topClasses } from '../model/classifier.ts'
-import { type Photo, readPhoto, writeImage } from '../node/image.ts'
+import { readPhoto, writeImage } from '../node/image.ts'
 import type { PhotoPath } from '../node/photos.ts'
 import { makeFolder, saveFile } from '../node/save.ts'
 import { contactSheet, type SheetRow } from '../node/sheet.ts'
+import { classNames } from '../node/store/classifiers.ts'
 
 /** What colours photographs: the network, and the classifier that tells it what is in them, if there is one. */
 export interface Painter {

@@ -1,10 +1,11 @@
 /** What an evaluation found, for people and for scripts. */
 
 import { basename, dirname, resolve } from 'node:path'
+import { grayOf, paint } from '../color/paint.ts'
+import type { Photo } from '../color/photo.ts'
 import type { Precision } from '../graph/half.ts'
-import { grayOf, paint } from '../infer/predictor.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
-import { type Photo, readPhoto } from '../node/image.ts'
+import { readPhoto } from '../node/image.ts'
 import { contactSheet, type SheetRow } from '../node/sheet.ts'
 import {
   type Colourist,

@@ -21,7 +21,7 @@ type Nine = [number, number, number, number, number, number, number, number, num
 const CUBE_ROOT = Float64Array.from({ length: 4098 }, (_, i) => Math.cbrt(i / 4096))
 
 /** Linear light of each of the 256 sRGB levels, 0…1. */
-const LINEAR = Float64Array.from({ length: 256 }, (_, level) => linearOf(level / 255))
+export const LINEAR = Float64Array.from({ length: 256 }, (_, level) => linearOf(level / 255))
 
 /** L* of the grey whose three sRGB levels are the index: 0…100. */
 export const GRAY_LIGHTNESS = Float32Array.from(LINEAR, (y) => 116 * labCurve(y) - 16)
@@ -154,7 +154,7 @@ function linearOf(value: number): number {
 }
 
 /** The nearest sRGB level of linear light in 0…1: a table for the neighbourhood, then exact comparisons. */
-function levelOf(light: number): number {
+export function levelOf(light: number): number {
   let level = FIRST_LEVEL[(light * 4096) | 0]!
   while (light >= NEXT_LEVEL[level]!) level++
   return level

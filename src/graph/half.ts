@@ -1,4 +1,5 @@
 import { HALF_OVERFLOW } from '../device/float16.ts'
+import { UserError } from '../errors.ts'
 import { getOp } from '../kernels/index.ts'
 import type { ViewAttrs } from '../kernels/movement/view.ts'
 import type { Tensor } from '../kernels/op.ts'
@@ -58,4 +59,13 @@ function mayBeHalf(graph: Graph, tensor: Tensor): boolean {
   const origin = graph.origin(tensor)
   if (origin.kind === 'constant') return origin.data.every((value) => Math.abs(value) < HALF_OVERFLOW)
   return origin.kind === 'node'
+}
+
+/**
+ * An infinity, as which float16 stores what is beyond 65504, becomes NaN or an infinity of the result where it matters.
+ * @throws UserError
+ */
+export function expectFinite(values: Float32Array, what: string): void {
+  if (values.every(Number.isFinite)) return
+  throw new UserError(`${what} cannot be computed: some value is too large for float16; take --precision f32`)
 }

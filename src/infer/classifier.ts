@@ -1,37 +1,31 @@
-/** Class probabilities of photographs, by a classifier from an ONNX file. */
-import { readFileSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { basename } from 'node:path'
+/** Class probabilities of photographs, by a classifier that came as an ONNX model. */
+import type { Photo } from '../color/photo.ts'
+import type { Resize } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { BindingLimitError, compile } from '../graph/compile.ts'
 import { Executor, Variables } from '../graph/execute.ts'
 import type { Graph } from '../graph/graph.ts'
-import type { Precision } from '../graph/half.ts'
+import { expectFinite, type Precision } from '../graph/half.ts'
 import { rewriteForInference } from '../graph/rewrite.ts'
 import { type Imported, type Input, importOnnx } from '../io/onnx/import.ts'
 import type { OnnxModel } from '../io/onnx/model.ts'
 import { relayout } from '../io/onnx/values.ts'
 import type { Tensor } from '../kernels/op.ts'
 import { CLASSES, CLASSIFIERS, type ClassVectorOrigin, type Fit } from '../model/classifier.ts'
-import type { Photo } from '../node/image.ts'
-import { readModel } from '../node/onnx-file.ts'
-import { packagePath } from '../node/package.ts'
-import { knownFiles, locate } from '../node/store/cache.ts'
-import { sha256File } from '../node/store/fetch.ts'
-import { expectFinite, fileTrouble } from '../node/trouble.ts'
 import { inputOf } from './classifier-input.ts'
 
-/** What `--classifier` stands for. */
-export interface ClassifierFile {
-  /** Its name, or that of the file when it is none that is known. */
+/** A classifier that is not on the GPU yet. */
+export interface ClassifierModel {
+  /** By which the size of its square is known where the model leaves it open. */
   readonly name: string
-  readonly path: string
-  /** Hexadecimal: whether two classifiers are the same one. */
+  /** Of its file, hexadecimal. */
   readonly sha256: string
+  readonly model: OnnxModel
 }
 
-export interface Classifier extends ClassifierFile {
+export interface Classifier {
+  readonly name: string
   /** Side of the square that it sees, in pixels. */
   readonly size: number
   /** What is to be written beside the class vectors that it gives. */
@@ -44,6 +38,8 @@ export interface Classifier extends ClassifierFile {
 }
 
 export interface ClassifierOptions {
+  /** What brings photographs to the classifier's size. */
+  readonly resize: Resize
   readonly fit?: Fit
   /** Photographs that are computed at once, where the model leaves that open. */
   readonly batch?: number
@@ -55,121 +51,58 @@ const OPEN_SIZE = 224
 const OUTPUT = 'probabilities'
 
 /**
- * Finds the classifier that `choice` means: `none` (null), `auto` (the best one that is here), a name, or an ONNX file.
- * @throws UserError: a name that nothing is known by (exit code 2), not here, damaged (exit code 4)
- */
-export async function findClassifier(choice: string, known = knownFiles()): Promise<ClassifierFile | null> {
-  if (choice === 'none') return null
-  if (/\.onnx$|[\\/]/.test(choice)) return fileOf(choice)
-  const names = choice === 'auto' ? CLASSIFIERS.map(({ name }) => name) : [choice]
-  for (const name of names) {
-    const found = await locate(name, known)
-    if (found?.kind === 'classifier') return { name, path: found.path, sha256: found.sha256 }
-  }
-  const classifiers = known.filter(({ kind }) => kind === 'classifier')
-  const candidates = classifiers.filter(({ name }) => names.includes(name))
-  if (candidates.length === 0) {
-    const all = [...new Set(classifiers.map(({ name }) => name))].join(', ')
-    const sentence = `there is no classifier "${choice}": choose auto, none, ${all}, or a file that ends in .onnx`
-    throw new UserError(sentence, EXIT.usage)
-  }
-  const how = candidates.some(({ locations }) => locations.length)
-    ? `colorizer weights fetch ${names[0]}`
-    : 'colorizer weights import FILE'
-  throw new UserError(
-    `the classifier ${names.join(', ')} is not here: ${how} brings it`,
-    EXIT.badWeightsOrRecords,
-  )
-}
-
-/**
- * Finds the classifier that class vectors came from.
- * @throws UserError (exit code 4) when it is not here
- */
-export async function findOrigin(
-  { classifier, sha256 }: ClassVectorOrigin,
-  known = knownFiles(),
-): Promise<ClassifierFile> {
-  const found = await locate(
-    classifier,
-    known.filter((file) => file.sha256 === sha256),
-  )
-  if (found) return { name: classifier, path: found.path, sha256 }
-  throw new UserError(
-    `the class vectors are those of ${classifier}, which is not here: bring it with colorizer weights, or name its file with --classifier`,
-    EXIT.badWeightsOrRecords,
-  )
-}
-
-async function fileOf(path: string): Promise<ClassifierFile> {
-  try {
-    const { size } = await stat(path)
-    const sha256 = await sha256File(path)
-    const known = knownFiles().find((file) => file.bytes === size && file.sha256 === sha256)
-    return { name: known?.name ?? basename(path), path, sha256 }
-  } catch (error) {
-    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
-  }
-}
-
-/**
  * Loads a classifier onto the GPU.
- * @throws UserError (exit code 4): not a readable model, no picture goes in, or not the 1000 classes come out
+ * @throws UserError (exit code 4): no picture goes in, or not the 1000 classes come out
  */
 export async function openClassifier(
   gpu: Gpu,
-  file: ClassifierFile,
-  { fit = 'stretch', batch = 1, precision = 'f32' }: ClassifierOptions = {},
+  classifier: ClassifierModel,
+  { resize, fit = 'stretch', batch = 1, precision = 'f32' }: ClassifierOptions,
 ): Promise<Classifier> {
-  const { graph, input } = await classifierGraph(file, batch)
-  const executor = await executorOf(gpu, file.path, graph, precision)
-  const [count, size] = [input.shape[0]!, input.shape[2]!]
-  const pixelsEach = size * size * 3
-  const classifyBatch = async (inputs: readonly Float32Array[]) => {
-    const pixels = new Float32Array(count * pixelsEach)
-    for (const [i, input] of inputs.entries()) pixels.set(input, i * pixelsEach)
+  const { name, sha256, model } = classifier
+  const { graph, input } = classifierGraph(classifier, batch)
+  const executor = await executorOf(gpu, model.path, graph, precision)
+  const size = input.shape[2]!
+  const probabilities = inBatches(input.shape[0]!, async (pixels) => {
     executor.upload(input.name, stored(pixels, input))
     const [all] = await executor.run([OUTPUT])
-    if (precision === 'f16') expectFinite(all!, `what ${file.name} sees`)
-    return inputs.map((_, i) => all!.slice(i * CLASSES, (i + 1) * CLASSES))
-  }
-  const probabilities = async (inputs: readonly Float32Array[]) => {
-    const results: Float32Array[] = []
-    for (let at = 0; at < inputs.length; at += count) {
-      results.push(...(await classifyBatch(inputs.slice(at, at + count))))
-    }
-    return results
-  }
+    if (precision === 'f16') expectFinite(all!, `what ${name} sees`)
+    return all!
+  })
   return {
-    ...file,
+    name,
     size,
-    origin: { classifier: file.name, sha256: file.sha256, fit },
+    origin: { classifier: name, sha256, fit },
     probabilities,
     async classify(photos, { inColor } = { inColor: false }) {
-      const results: Float32Array[] = []
-      for (const photo of photos) results.push(await inputOf(photo, size, fit, inColor))
-      return probabilities(results)
+      const inputs: Float32Array[] = []
+      for (const photo of photos) inputs.push(await inputOf(photo, { size, fit, resize, inColor }))
+      return probabilities(inputs)
     },
     destroy: () => executor.destroy(),
   }
 }
 
-/** What a classifier computes, ready to be compiled, and its one input. Throws as `openClassifier`. */
-export async function classifierGraph(file: Pick<ClassifierFile, 'name' | 'path'>, batch = 1) {
-  const model = await readModel(file.path)
-  const { graph, input } = withProbabilities(model, importOnnx(model, importOptions(model, file.name, batch)))
-  return { graph: rewriteForInference(graph), input }
+/** `run` takes the pixels of `count` pictures and gives the classes of each; a last, smaller batch is filled with grey. */
+function inBatches(count: number, run: (pixels: Float32Array) => Promise<Float32Array>) {
+  return async (inputs: readonly Float32Array[]): Promise<Float32Array[]> => {
+    const results: Float32Array[] = []
+    for (let at = 0; at < inputs.length; at += count) {
+      const batch = inputs.slice(at, at + count)
+      const each = batch[0]!.length
+      const pixels = new Float32Array(count * each)
+      for (const [i, input] of batch.entries()) pixels.set(input, i * each)
+      const all = await run(pixels)
+      for (const i of batch.keys()) results.push(all.slice(i * CLASSES, (i + 1) * CLASSES))
+    }
+    return results
+  }
 }
 
-let names: readonly string[] | undefined
-
-/** Names of the classes in order, each the first of its synonyms; read from the disk once. */
-export function classNames(): readonly string[] {
-  if (names) return names
-  const path = packagePath('weights/classes.txt')
-  const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
-  names = lines.map((line) => line.split(',')[0]!)
-  return names
+/** What a classifier computes, ready to be compiled, and its one input. Throws as `openClassifier`. */
+export function classifierGraph({ name, model }: Pick<ClassifierModel, 'name' | 'model'>, batch = 1) {
+  const { graph, input } = withProbabilities(model, importOnnx(model, importOptions(model, name, batch)))
+  return { graph: rewriteForInference(graph), input }
 }
 
 /** The batch, and the size of the square where the model leaves it open. */

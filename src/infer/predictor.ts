@@ -1,14 +1,14 @@
-import { labToSrgb, lightness } from '../color/lab.ts'
+import type { SmallAb } from '../color/paint.ts'
+import { networkLightness, type Photo } from '../color/photo.ts'
+import type { Resize } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { compile, type Plan } from '../graph/compile.ts'
 import { Executor, type NamedBuffers, uploadNeeded, Variables } from '../graph/execute.ts'
-import type { Precision } from '../graph/half.ts'
+import { expectFinite, type Precision } from '../graph/half.ts'
 import { type FixedVariables, rewriteForInference } from '../graph/rewrite.ts'
 import { trainedWith, type WeightFile } from '../io/weights.ts'
 import type { Network } from '../model/network.ts'
 import { inferenceGraph } from '../model/training.ts'
-import { bands, networkLightness, type Photo, resize, upsampleAb } from '../node/image.ts'
-import { expectFinite } from '../node/trouble.ts'
 
 /** The size of a picture's shorter side for weight files that don't say at which size they were trained. */
 const DEFAULT_SIZE = 224
@@ -17,38 +17,25 @@ const MAX_PLANS = 4
 /** Panoramas are shown to the network at most this many times as long as they are high. */
 const MAX_ASPECT = 4
 
-/** The network's colours of one picture, at the size the network saw it: [height, width, 2] in ab units. */
-export interface SmallAb {
-  readonly ab: Float32Array
-  readonly width: number
-  readonly height: number
+export interface PredictorOptions {
+  readonly gpu: Gpu
+  readonly network: Network
+  readonly variables: NamedBuffers
+  /** The shorter side of a picture as the network sees it: what it was trained at. */
+  readonly size: number
+  readonly resize: Resize
+  /** The weights, where each plan is to have its own as float16, and to compute from float16 values. */
+  readonly halved?: FixedVariables | null
 }
-
-/** One colour for a whole picture. */
-export const oneColour = (a: number, b: number): SmallAb => ({
-  ab: Float32Array.of(a, b),
-  width: 1,
-  height: 1,
-})
-
-/** No colour at all. */
-export const GRAY = oneColour(0, 0)
 
 /** Shows whole pictures to the network whose weights are in `variables`. */
 export class Predictor {
   readonly #plans = new Map<string, Executor>()
+  readonly #halved: FixedVariables | null
 
-  /**
-   * @param size the shorter side of a picture as the network sees it: what it was trained at
-   * @param halved the weights, where each plan is to have its own as float16, and to compute from float16 values
-   */
-  constructor(
-    private readonly gpu: Gpu,
-    private readonly network: Network,
-    private readonly variables: NamedBuffers,
-    private readonly size: number,
-    private readonly halved: FixedVariables | null = null,
-  ) {}
+  constructor(private readonly options: PredictorOptions) {
+    this.#halved = options.halved ?? null
+  }
 
   /**
    * The colours of `photo`, whose own colours are not looked at: only its lightness reaches the network.
@@ -56,16 +43,16 @@ export class Predictor {
    * @throws UserError when a value in between was too large for float16
    */
   async predict(photo: Photo, features?: Float32Array): Promise<SmallAb> {
-    const { width, height } = networkSize(photo, this.size, this.network.multiple)
+    const { size, network, resize } = this.options
+    const { width, height } = networkSize(photo, size, network.multiple)
     const executor = await this.#executor(width, height)
     const seen = await resize(photo, width, height)
-    const inputs = {
+    uploadNeeded(executor, {
       L: networkLightness(seen.rgb),
-      features: features ?? new Float32Array(this.network.classes),
-    }
-    uploadNeeded(executor, inputs)
+      features: features ?? new Float32Array(network.classes),
+    })
     const [ab] = await executor.run(['ab'])
-    if (this.halved) expectFinite(ab!, 'the colours')
+    if (this.#halved) expectFinite(ab!, 'the colours')
     return { ab: ab!, width, height }
   }
 
@@ -81,11 +68,9 @@ export class Predictor {
     this.#plans.delete(key)
     if (!executor) {
       if (this.#plans.size >= MAX_PLANS) this.#evict()
-      executor = await Executor.create(
-        this.gpu,
-        colouringPlan(this.gpu, this.network, { width, height }, this.halved),
-        this.variables,
-      )
+      const { gpu, network, variables } = this.options
+      const plan = colouringPlan(gpu, network, { width, height }, this.#halved)
+      executor = await Executor.create(gpu, plan, variables)
     }
     this.#plans.set(key, executor)
     return executor
@@ -95,7 +80,7 @@ export class Predictor {
     const [oldest, executor] = this.#plans.entries().next().value!
     executor.destroy()
     this.#plans.delete(oldest)
-    this.gpu.pool.trim()
+    this.options.gpu.pool.trim()
   }
 }
 
@@ -116,17 +101,18 @@ export function colouringPlan(
 export function predictorOf(
   gpu: Gpu,
   { network, parameters, statistics, metadata }: WeightFile,
-  precision: Precision = 'f32',
+  { resize, precision = 'f32' }: { readonly resize: Resize; readonly precision?: Precision },
 ): Predictor {
   const size = trainedWith(metadata).size ?? DEFAULT_SIZE
   const variables = new Variables(gpu)
+  const options = { gpu, network, variables, size, resize }
   if (precision === 'f16') {
     const halved = new Map(Object.entries({ parameters, statistics }))
-    return new Predictor(gpu, network, variables, size, halved)
+    return new Predictor({ ...options, halved })
   }
   variables.set('parameters', parameters)
   variables.set('statistics', statistics)
-  return new Predictor(gpu, network, variables, size)
+  return new Predictor(options)
 }
 
 /** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of `multiple`. */
@@ -140,24 +126,3 @@ export function networkSize(
     Math.max(multiple, Math.round(Math.min(length * scale, MAX_ASPECT * size) / multiple) * multiple)
   return { width: side(width), height: side(height) }
 }
-
-/** `photo` in the network's colours: its own lightness at full resolution, colours enlarged bilinearly. */
-export function paint(photo: Photo, small: SmallAb, saturation: number): Photo {
-  const rgb = new Uint8Array(photo.rgb.length)
-  for (const { first, last, pixels } of bands(photo)) {
-    const ab = enlarge(small, photo, first, last)
-    for (let i = 0; i < ab.length; i++) ab[i]! *= saturation
-    const [from, to] = [pixels[0] * 3, pixels[1] * 3]
-    labToSrgb(lightness(photo.rgb.subarray(from, to)), ab, rgb.subarray(from, to))
-  }
-  return { ...photo, rgb }
-}
-
-/** The photograph's lightness alone: what somebody who wants colours starts from. */
-export function grayOf(photo: Photo): Photo {
-  return paint(photo, GRAY, 1)
-}
-
-/** Rows `first` to `last` of the network's colours at the size of `photo`: [rows, width, 2]. */
-export const enlarge = ({ ab, width, height }: SmallAb, photo: Photo, first: number, last: number) =>
-  upsampleAb(ab, width, { x: 0, y: 0, width, height }, photo, [first, last])

@@ -18,9 +18,10 @@
  */
 
 import { GRAY_LIGHTNESS, grayLevel, labToSrgb, srgbToLab } from '../color/lab.ts'
+import { contentRect, type Photo, padToSquare, type Rect } from '../color/photo.ts'
+import type { Resize } from '../color/resample.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
-import { contentRect, type Photo, padToSquare, type Rect, resize } from '../node/image.ts'
 import { decodeExample, type Example, encodeExample, type Feature } from './example.ts'
 
 export const RECORD_SIZE = 299
@@ -52,7 +53,7 @@ export interface ClassVector {
 }
 
 /** A photograph made into a square: longest side `size`, centred, white around it. */
-export async function pictureOf(photo: Photo, size = RECORD_SIZE): Promise<Picture> {
+export async function pictureOf(photo: Photo, resize: Resize, size = RECORD_SIZE): Promise<Picture> {
   const content = contentRect(photo.width, photo.height, size)
   const small = await resize(photo, content.width, content.height)
   const { L, ab } = srgbToLab(padToSquare(small, size, content).rgb)

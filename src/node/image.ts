@@ -1,26 +1,12 @@
-/** Photographs in and out, through sharp. A photograph here is always 8-bit sRGB, upright, three channels. */
+/** Photographs in and out, and at other sizes, through sharp. */
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
-import { lightness } from '../color/lab.ts'
+import type { Photo, Rect } from '../color/photo.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { writeFileAtomic } from './files.ts'
 import { fileTrouble } from './trouble.ts'
 import { decodeOrExplain } from './undecodable.ts'
-
-export interface Photo {
-  width: number
-  height: number
-  /** [height, width, 3], sRGB levels */
-  rgb: Uint8Array
-}
-
-export interface Rect {
-  x: number
-  y: number
-  width: number
-  height: number
-}
 
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'tiff'
 
@@ -32,8 +18,6 @@ const FORMATS: Record<string, ImageFormat> = {
   '.tif': 'tiff',
   '.tiff': 'tiff',
 }
-
-const BAND_PIXELS = 2 ** 20
 
 /** File name endings that a folder is searched for. */
 export const PHOTO_EXTENSIONS: readonly string[] = [...Object.keys(FORMATS), '.gif', '.avif']
@@ -113,98 +97,21 @@ export async function writeImage(path: string, photo: Photo): Promise<void> {
   }
 }
 
-/** `photo` at another size, by Lanczos 3 when it shrinks and bicubic when it grows. */
-export async function resize(photo: Photo, width: number, height: number): Promise<Photo> {
-  if (photo.width === width && photo.height === height) return photo
-  return editPhoto(photo, (image) => image.resize(width, height, { fit: 'fill', kernel: 'lanczos3' }))
+/** A `Resize` by libvips: an axis shrinks by Lanczos' filter with three lobes and grows by a cubic spline. */
+export async function sharpResize(photo: Photo, width: number, height: number, from?: Rect): Promise<Photo> {
+  const part = from ?? { x: 0, y: 0, width: photo.width, height: photo.height }
+  const isWhole = part.width === photo.width && part.height === photo.height
+  if (isWhole && photo.width === width && photo.height === height) return photo
+  const region = { left: part.x, top: part.y, width: part.width, height: part.height }
+  return editPhoto(photo, (image) =>
+    (isWhole ? image : image.extract(region)).resize(width, height, { fit: 'fill', kernel: 'lanczos3' }),
+  )
 }
 
 /** `photo` resized or cropped by sharp's own means. */
 export async function editPhoto(photo: Photo, edit: (image: Sharp) => Sharp): Promise<Photo> {
   const { data, info } = await edit(raw(photo)).raw().toBuffer({ resolveWithObject: true })
   return { width: info.width, height: info.height, rgb: viewOf(data) }
-}
-
-/** Where a width x height picture comes to lie in a size x size square: longest side = size, centred. */
-export function contentRect(width: number, height: number, size: number): Rect {
-  const scale = size / Math.max(width, height)
-  const w = Math.max(1, Math.round(width * scale))
-  const h = Math.max(1, Math.round(height * scale))
-  return { x: (size - w) >> 1, y: (size - h) >> 1, width: w, height: h }
-}
-
-/** A size x size white square with `photo` at `at`, which has the photo's size. */
-export function padToSquare(photo: Photo, size: number, at: Rect): Photo {
-  const rgb = new Uint8Array(size * size * 3).fill(255)
-  for (let y = 0; y < photo.height; y++) {
-    const row = photo.rgb.subarray(3 * y * photo.width, 3 * (y + 1) * photo.width)
-    rgb.set(row, 3 * ((at.y + y) * size + at.x))
-  }
-  return { width: size, height: size, rgb }
-}
-
-/** What the network sees of a picture: lightness / 50 - 1 of [pixels, 3] sRGB levels; white, and so padding, is +1. */
-export function networkLightness(rgb: Uint8Array): Float32Array {
-  return lightness(rgb).map((L) => L / 50 - 1)
-}
-
-/**
- * Bilinear upsampling of the network's colours to a picture's size, pixel centres aligned.
- * @param ab [*, stride, 2], of which `content` is the picture; what lies outside (padding) does not bleed in
- * @param rows which rows of the picture are wanted, so that a large one can be done in bands
- * @returns [rows, width, 2]
- */
-export function upsampleAb(
-  ab: Float32Array,
-  stride: number,
-  content: Rect,
-  { width, height }: { width: number; height: number },
-  rows: [number, number] = [0, height],
-): Float32Array {
-  const columns = taps(content.x, content.width, width)
-  const lines = taps(content.y, content.height, height)
-  const out = new Float32Array((rows[1] - rows[0]) * width * 2)
-  let at = 0
-  for (let y = rows[0]; y < rows[1]; y++) {
-    const upper = 2 * stride * lines.first[y]!
-    const lower = 2 * stride * lines.second[y]!
-    const down = lines.share[y]!
-    for (let x = 0; x < width; x++) {
-      const left = 2 * columns.first[x]!
-      const right = 2 * columns.second[x]!
-      const across = columns.share[x]!
-      for (let c = 0; c < 2; c++) {
-        const top = ab[upper + left + c]! + across * (ab[upper + right + c]! - ab[upper + left + c]!)
-        const bottom = ab[lower + left + c]! + across * (ab[lower + right + c]! - ab[lower + left + c]!)
-        out[at++] = top + down * (bottom - top)
-      }
-    }
-  }
-  return out
-}
-
-/** For each of `count` target positions, the two source positions around its centre and the second one's share. */
-function taps(start: number, length: number, count: number) {
-  const first = new Int32Array(count)
-  const second = new Int32Array(count)
-  const share = new Float64Array(count)
-  for (let i = 0; i < count; i++) {
-    const centre = Math.min(length - 1, Math.max(0, ((i + 0.5) * length) / count - 0.5))
-    const below = Math.floor(centre)
-    first[i] = start + below
-    second[i] = start + Math.min(below + 1, length - 1)
-    share[i] = centre - below
-  }
-  return { first, second, share }
-}
-
-/** The picture's rows in bands of about 2²⁰ pixels, so that what is done with a large one needs little memory. */
-export function* bands({ width, height }: { width: number; height: number }) {
-  const rows = Math.max(1, Math.floor(BAND_PIXELS / width))
-  for (let first = 0; first < height; first += rows) {
-    const last = Math.min(first + rows, height)
-    yield { first, last, pixels: [first * width, last * width] as const }
-  }
 }
 
 function raw({ rgb, width, height }: Photo): Sharp {

@@ -2,8 +2,9 @@
 import { type Dirent, existsSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
+import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
-import { PHOTO_EXTENSIONS, type Photo, readPhoto } from './image.ts'
+import { PHOTO_EXTENSIONS, readPhoto } from './image.ts'
 import { codeOf, fileTrouble } from './trouble.ts'
 
 /** Photographs decoded ahead while one is worked on. */

@@ -1,8 +1,9 @@
 import type { Gpu } from '../device/gpu.ts'
-import { type Classifier, type ClassifierFile, openClassifier } from '../infer/classifier.ts'
+import type { Classifier } from '../infer/classifier.ts'
 import { topClasses } from '../model/classifier.ts'
 import { readPhoto } from './image.ts'
 import { packagePath } from './package.ts'
+import { type ClassifierFile, loadClassifier } from './store/classifiers.ts'
 
 /** Sample photographs and the ImageNet classes that are right for them. */
 const KNOWN: Readonly<Record<string, readonly number[]>> = {
@@ -28,7 +29,7 @@ export interface Recognised {
 
 /** Shows ten sample photographs to a classifier: the weights in a file may be whole and yet never have been trained. */
 export async function recognise(gpu: Gpu, file: ClassifierFile): Promise<Recognised> {
-  const classifier = await openClassifier(gpu, file)
+  const classifier = await loadClassifier(gpu, file)
   try {
     const right = await countRight(classifier)
     const of = Object.keys(KNOWN).length

@@ -1,4 +1,5 @@
-import { grayOf, type Predictor, paint } from '../infer/predictor.ts'
+import { grayOf, paint } from '../color/paint.ts'
+import type { Predictor } from '../infer/predictor.ts'
 import type { EncodedPicture } from '../io/events.ts'
 import { isSquaredError } from '../model/losses.ts'
 import type { Checkpoint } from '../train/checkpoint.ts'

@@ -1,7 +1,7 @@
 /** Contact sheets: the pictures of the report's figure 6, grey | ours | original, one row a photograph. */
 
 import sharp, { type OverlayOptions } from 'sharp'
-import type { Photo } from './image.ts'
+import type { Photo } from '../color/photo.ts'
 import { fitText, svgText } from './strokes.ts'
 
 export interface SheetRow {

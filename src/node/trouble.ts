@@ -38,12 +38,3 @@ export function fileTrouble(
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined
 }
-
-/**
- * An infinity, as which float16 stores what is beyond 65504, becomes NaN or an infinity of the result where it matters.
- * @throws UserError
- */
-export function expectFinite(values: Float32Array, what: string): void {
-  if (values.every(Number.isFinite)) return
-  throw new UserError(`${what} cannot be computed: some value is too large for float16; take --precision f32`)
-}

@@ -1,5 +1,6 @@
 import { abError } from '../color/metrics/abError.ts'
-import { GRAY, type Predictor } from '../infer/predictor.ts'
+import { GRAY } from '../color/paint.ts'
+import type { Predictor } from '../infer/predictor.ts'
 import type { ClassVectors } from '../node/data/dataset.ts'
 import { readAhead } from '../node/photos.ts'
 

@@ -1,6 +1,5 @@
 /** The options by which commands choose the classifier whose class vectors the network sees. */
 
-import { type ClassifierFile, findClassifier } from '../../infer/classifier.ts'
 import { trainedWith } from '../../io/weights.ts'
 import {
   type ClassVectorOrigin,
@@ -9,6 +8,7 @@ import {
   type Fit,
   sameOrigin,
 } from '../../model/classifier.ts'
+import { type ClassifierFile, findClassifier } from '../../node/store/classifiers.ts'
 import { type Call, type Flags, type Option, wrong } from './command.ts'
 
 export const CLASSIFIER_OPTIONS: Readonly<Record<string, Option>> = {

@@ -2,14 +2,14 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { EXIT, UserError } from '../../errors.ts'
-import { openClassifier } from '../../infer/classifier.ts'
 import { predictorOf } from '../../infer/predictor.ts'
 import { expectTrained } from '../../io/weights.ts'
-import { encode, readPhoto } from '../../node/image.ts'
+import { encode, readPhoto, sharpResize } from '../../node/image.ts'
 import { packagePath } from '../../node/package.ts'
 import { findEach } from '../../node/photos.ts'
 import { saveFile } from '../../node/save.ts'
 import { Sheet, type SheetRow } from '../../node/sheet.ts'
+import { loadClassifier } from '../../node/store/classifiers.ts'
 import { newestRun, weightsOf } from '../../node/store/runs.ts'
 import { readWeights } from '../../node/weights.ts'
 import { type Coloured, colorizeFile, colorizePhoto, type Painter, planOutputs } from '../colorize-files.ts'
@@ -85,8 +85,11 @@ async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>
   try {
     const precision = precisionOn(gpu, asked)
     const classifier =
-      chosen && (await openClassifier(gpu, chosen.file, { fit: chosen.origin.fit, precision }))
-    return await work({ predictor: predictorOf(gpu, weights, precision), classifier })
+      chosen && (await loadClassifier(gpu, chosen.file, { fit: chosen.origin.fit, precision }))
+    return await work({
+      predictor: predictorOf(gpu, weights, { resize: sharpResize, precision }),
+      classifier,
+    })
   } finally {
     gpu.destroy()
   }

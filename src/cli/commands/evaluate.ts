@@ -1,15 +1,17 @@
 import { existsSync } from 'node:fs'
+import type { Photo } from '../../color/photo.ts'
 import type { Gpu } from '../../device/gpu.ts'
 import { EXIT, UserError } from '../../errors.ts'
 import type { Precision } from '../../graph/half.ts'
-import { type Classifier, findClassifier, openClassifier } from '../../infer/classifier.ts'
+import type { Classifier } from '../../infer/classifier.ts'
 import { predictorOf } from '../../infer/predictor.ts'
 import { expectTrained } from '../../io/weights.ts'
 import { type ClassVectorOrigin, sameOrigin } from '../../model/classifier.ts'
 import { adapterSummary } from '../../node/dawn.ts'
-import type { Photo } from '../../node/image.ts'
+import { sharpResize } from '../../node/image.ts'
 import { findEach, type PhotoPath } from '../../node/photos.ts'
 import { saveFile } from '../../node/save.ts'
+import { findClassifier, loadClassifier } from '../../node/store/classifiers.ts'
 import { readWeights } from '../../node/weights.ts'
 import { identity } from '../colorize-files.ts'
 import { BASELINES, type Colourist, type Each, evaluate, type Failure } from '../evaluate.ts'
@@ -99,10 +101,10 @@ async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup)
   const gpu = await openAdapter(call)
   try {
     const precision = precisionOn(gpu, asked)
-    const judge = await openClassifier(gpu, judgeFile)
+    const judge = await loadClassifier(gpu, judgeFile)
     const vectorsOf = classVectorsOf(gpu, judge, precision)
     const colourist = async ({ weights, chosen }: NetworkFile, judged = false): Promise<Colourist> => {
-      const predictor = predictorOf(gpu, weights, precision)
+      const predictor = predictorOf(gpu, weights, { resize: sharpResize, precision })
       const vectors = chosen && (await vectorsOf(chosen))
       const colours = async (photo: Photo) => predictor.predict(photo, await vectors?.(photo))
       return { saturation, judged, colours }
@@ -145,7 +147,7 @@ function classVectorsOf(gpu: Gpu, judge: Classifier, precision: Precision) {
   return async ({ file, origin }: ChosenClassifier) => {
     const known = opened.find((one) => sameOrigin(one.origin, origin))
     if (known) return known.vectors
-    const vectors = classVectorsBy(await openClassifier(gpu, file, { fit: origin.fit, precision }))
+    const vectors = classVectorsBy(await loadClassifier(gpu, file, { fit: origin.fit, precision }))
     opened.push({ origin, vectors })
     return vectors
   }

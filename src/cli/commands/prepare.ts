@@ -1,7 +1,8 @@
 import { EXIT } from '../../errors.ts'
-import { type Classifier, openClassifier } from '../../infer/classifier.ts'
+import type { Classifier } from '../../infer/classifier.ts'
 import { CLASSIFIER_BATCH, describeSkipped, prepareRecords } from '../../node/data/prepare.ts'
 import { findPhotos } from '../../node/photos.ts'
+import { loadClassifier } from '../../node/store/classifiers.ts'
 import { bar, duration } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'
 import { CLASSIFIERS_OPTIONS, chosenClassifiers } from './classifier.ts'
@@ -73,7 +74,7 @@ async function withClassifiers<T>(
   try {
     const classifiers: Classifier[] = []
     for (const { file, origin } of chosen)
-      classifiers.push(await openClassifier(gpu, file, { fit: origin.fit, batch: CLASSIFIER_BATCH }))
+      classifiers.push(await loadClassifier(gpu, file, { fit: origin.fit, batch: CLASSIFIER_BATCH }))
     return await work(classifiers)
   } finally {
     gpu.destroy()

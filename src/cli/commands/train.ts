@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
-import { type ClassifierFile, openClassifier } from '../../infer/classifier.ts'
 import { Predictor } from '../../infer/predictor.ts'
 import type { EncodedPicture } from '../../io/events.ts'
 import { describeOrigins } from '../../model/classifier.ts'
@@ -9,8 +8,10 @@ import { isSquaredError } from '../../model/losses.ts'
 import type { Network } from '../../model/network.ts'
 import { type ClassVectors, openPhotos, openRecords, type TrainingSource } from '../../node/data/dataset.ts'
 import { adapterSummary } from '../../node/dawn.ts'
+import { sharpResize } from '../../node/image.ts'
 import { writeLossCurve, writeSamples } from '../../node/report.ts'
 import { saveFile } from '../../node/save.ts'
+import { type ClassifierFile, loadClassifier } from '../../node/store/classifiers.ts'
 import { bestPath, checkpointPath, RunFolder, samplesPath } from '../../node/store/run-folder.ts'
 import { storeIn } from '../../node/store/runs.ts'
 import { PhotoClassVectors } from '../../train/class-vectors.ts'
@@ -142,7 +143,13 @@ class Judge {
     const { network, settings, out } = options
     if (data.val.length === 0) return null
     call.terminal.progress(`validating on ${data.val.length} pictures`)
-    this.#predictor ??= new Predictor(gpu, network, weights, settings.size)
+    this.#predictor ??= new Predictor({
+      gpu,
+      network,
+      variables: weights,
+      size: settings.size,
+      resize: sharpResize,
+    })
     const found = await validate(this.#predictor, data.val, vectors[0], call.interrupted)
     if (!found) return null
     this.score = found
@@ -204,7 +211,7 @@ async function openClassVectors(
 ): Promise<readonly ClassVectors[]> {
   const opened: ClassVectors[] = []
   for (const [i, file] of files.entries())
-    opened.push(new PhotoClassVectors(await openClassifier(gpu, file, { fit: classVectors[i]!.fit })))
+    opened.push(new PhotoClassVectors(await loadClassifier(gpu, file, { fit: classVectors[i]!.fit })))
   return opened
 }
 

@@ -5,6 +5,7 @@ import { CLASSES, CLASSIFIERS } from '../../model/classifier.ts'
 import { FIRST_NETWORK, NETWORKS } from '../../model/registry.ts'
 import { inferenceGraph, trainingGraph } from '../../model/training.ts'
 import { openGpu } from '../../node/dawn.ts'
+import { readModel } from '../../node/onnx-file.ts'
 import { locate } from '../../node/store/cache.ts'
 import { choicesOf, formatPrecision, type Measured, saveTuning } from '../../node/store/tuning.ts'
 import { type Convolution, candidatesOf, convolutionsOf, formatConvolution } from '../../tune/convolutions.ts'
@@ -59,7 +60,7 @@ async function graphs(flags: Flags): Promise<Graph[]> {
   const found = [trainingGraph(network, image), inferenceGraph(network, image)]
   for (const { name } of CLASSIFIERS) {
     const file = await locate(name)
-    if (file) found.push((await classifierGraph(file)).graph)
+    if (file) found.push(classifierGraph({ name, model: await readModel(file.path) }).graph)
   }
   return found
 }

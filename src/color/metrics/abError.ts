@@ -1,6 +1,6 @@
-import { enlarge, type SmallAb } from '../../infer/predictor.ts'
-import { bands, type Photo } from '../../node/image.ts'
 import { srgbToLab } from '../lab.ts'
+import { enlarge, type SmallAb } from '../paint.ts'
+import { bands, type Photo } from '../photo.ts'
 
 /**
  * Mean of (a − a′)² and (b − b′)² over a picture's pixels at full resolution, in ab units²: the loss's measure, on what

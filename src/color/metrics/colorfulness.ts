@@ -1,4 +1,4 @@
-import type { Photo } from '../../node/image.ts'
+import type { Photo } from '../photo.ts'
 
 /**
  * How colourful a picture is: 0 for a grey one, about 15 slightly, 45 averagely, 82 highly colourful.

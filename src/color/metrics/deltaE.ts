@@ -1,5 +1,5 @@
-import { bands, type Photo } from '../../node/image.ts'
 import { srgbToLab } from '../lab.ts'
+import { bands, type Photo } from '../photo.ts'
 
 const RADIANS = Math.PI / 180
 const POW_25_7 = 25 ** 7

@@ -1,5 +1,5 @@
-import { paint, type SmallAb } from '../../infer/predictor.ts'
-import type { Photo } from '../../node/image.ts'
+import { paint, type SmallAb } from '../paint.ts'
+import type { Photo } from '../photo.ts'
 import { abError } from './abError.ts'
 import { colorfulness } from './colorfulness.ts'
 import { deltaE } from './deltaE.ts'

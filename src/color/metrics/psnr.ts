@@ -1,4 +1,4 @@
-import type { Photo } from '../../node/image.ts'
+import type { Photo } from '../photo.ts'
 
 /**
  * Peak signal-to-noise ratio over the three sRGB channels of two pictures of one size, in dB: 10 log₁₀(255² / MSE).

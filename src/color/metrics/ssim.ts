@@ -1,4 +1,4 @@
-import type { Photo } from '../../node/image.ts'
+import type { Photo } from '../photo.ts'
 
 /** Side of the window, and the standard deviation of its Gaussian, in pixels. */
 const WINDOW = 11

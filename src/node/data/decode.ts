@@ -1,18 +1,11 @@
 /** One batch of training samples, from files to the tensors the network takes. Runs in the decoding workers. */
 import type { Sharp } from 'sharp'
 import { srgbToLab } from '../../color/lab.ts'
+import { contentRect, type Photo, padToSquare } from '../../color/photo.ts'
 import { UserError } from '../../errors.ts'
 import { decodeRecord, photoOf } from '../../io/records.ts'
 import { jitterLightness, type LightnessJitter } from '../../train/lightness-jitter.ts'
-import {
-  contentRect,
-  decodePhoto,
-  editPhoto,
-  type Photo,
-  padToSquare,
-  photoSize,
-  readPhotoFile,
-} from '../image.ts'
+import { decodePhoto, editPhoto, photoSize, readPhotoFile } from '../image.ts'
 import { type RecordSource, readShardAt } from './shards.ts'
 
 /** Four numbers in [0, 1) that decide a sample's augmentation: mirror, scale, left, top. */

@@ -4,7 +4,7 @@ import { UserError } from '../../errors.ts'
 import { inputOf } from '../../infer/classifier-input.ts'
 import { type Picture, pictureOf } from '../../io/records.ts'
 import type { Fit } from '../../model/classifier.ts'
-import { decodePhoto, readPhotoFile } from '../image.ts'
+import { decodePhoto, readPhotoFile, sharpResize } from '../image.ts'
 
 export interface SampleTask {
   readonly path: string
@@ -39,12 +39,13 @@ export async function prepareSample({ path, minSide, classifiers }: SampleTask):
     if (Math.min(width, height) < minSide) {
       return { skip: 'tiny', reason: `${path} has ${width}×${height} pixels, fewer than ${minSide}` }
     }
-    const picture = await pictureOf(photo)
+    const picture = await pictureOf(photo, sharpResize)
     const chroma = meanChroma(picture)
     if (chroma < MIN_CHROMA)
       return { skip: 'gray', reason: `${path} is grey (mean chroma ${chroma.toFixed(1)})` }
     const sha256 = createHash('sha256').update(bytes).digest('hex')
-    const seen = await Promise.all(classifiers.map(({ size, fit }) => inputOf(photo, size, fit)))
+    const inputs = classifiers.map((square) => inputOf(photo, { ...square, resize: sharpResize }))
+    const seen = await Promise.all(inputs)
     return { picture, sha256, seen }
   } catch (error) {
     if (!(error instanceof UserError)) throw error

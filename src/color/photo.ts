@@ -1,0 +1,51 @@
+/** A photograph in memory, and where it lies in the squares that networks and records hold. */
+import { lightness } from './lab.ts'
+
+/** Always 8-bit sRGB, upright, three channels. */
+export interface Photo {
+  width: number
+  height: number
+  /** [height, width, 3], sRGB levels */
+  rgb: Uint8Array
+}
+
+export interface Rect {
+  x: number
+  y: number
+  width: number
+  height: number
+}
+
+const BAND_PIXELS = 2 ** 20
+
+/** Where a width x height picture comes to lie in a size x size square: longest side = size, centred. */
+export function contentRect(width: number, height: number, size: number): Rect {
+  const scale = size / Math.max(width, height)
+  const w = Math.max(1, Math.round(width * scale))
+  const h = Math.max(1, Math.round(height * scale))
+  return { x: (size - w) >> 1, y: (size - h) >> 1, width: w, height: h }
+}
+
+/** A size x size white square with `photo` at `at`, which has the photo's size. */
+export function padToSquare(photo: Photo, size: number, at: Rect): Photo {
+  const rgb = new Uint8Array(size * size * 3).fill(255)
+  for (let y = 0; y < photo.height; y++) {
+    const row = photo.rgb.subarray(3 * y * photo.width, 3 * (y + 1) * photo.width)
+    rgb.set(row, 3 * ((at.y + y) * size + at.x))
+  }
+  return { width: size, height: size, rgb }
+}
+
+/** What the network sees of a picture: lightness / 50 - 1 of [pixels, 3] sRGB levels; white, and so padding, is +1. */
+export function networkLightness(rgb: Uint8Array): Float32Array {
+  return lightness(rgb).map((L) => L / 50 - 1)
+}
+
+/** The picture's rows in bands of about 2²⁰ pixels, so that what is done with a large one needs little memory. */
+export function* bands({ width, height }: { width: number; height: number }) {
+  const rows = Math.max(1, Math.floor(BAND_PIXELS / width))
+  for (let first = 0; first < height; first += rows) {
+    const last = Math.min(first + rows, height)
+    yield { first, last, pixels: [first * width, last * width] as const }
+  }
+}

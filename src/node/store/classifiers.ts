@@ -1,0 +1,104 @@
+/** Finds classifiers by their names or files, and loads them from the disk. */
+import { readFileSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { Gpu } from '../../device/gpu.ts'
+import { EXIT, UserError } from '../../errors.ts'
+import { type Classifier, type ClassifierOptions, openClassifier } from '../../infer/classifier.ts'
+import { CLASSIFIERS, type ClassVectorOrigin } from '../../model/classifier.ts'
+import { sharpResize } from '../image.ts'
+import { readModel } from '../onnx-file.ts'
+import { packagePath } from '../package.ts'
+import { fileTrouble } from '../trouble.ts'
+import { knownFiles, locate } from './cache.ts'
+import { sha256File } from './fetch.ts'
+
+/** What `--classifier` stands for. */
+export interface ClassifierFile {
+  /** Its name, or that of the file when it is none that is known. */
+  readonly name: string
+  readonly path: string
+  /** Hexadecimal: whether two classifiers are the same one. */
+  readonly sha256: string
+}
+
+/**
+ * Finds the classifier that `choice` means: `none` (null), `auto` (the best one that is here), a name, or an ONNX file.
+ * @throws UserError: a name that nothing is known by (exit code 2), not here, damaged (exit code 4)
+ */
+export async function findClassifier(choice: string, known = knownFiles()): Promise<ClassifierFile | null> {
+  if (choice === 'none') return null
+  if (/\.onnx$|[\\/]/.test(choice)) return fileOf(choice)
+  const names = choice === 'auto' ? CLASSIFIERS.map(({ name }) => name) : [choice]
+  for (const name of names) {
+    const found = await locate(name, known)
+    if (found?.kind === 'classifier') return { name, path: found.path, sha256: found.sha256 }
+  }
+  const classifiers = known.filter(({ kind }) => kind === 'classifier')
+  const candidates = classifiers.filter(({ name }) => names.includes(name))
+  if (candidates.length === 0) {
+    const all = [...new Set(classifiers.map(({ name }) => name))].join(', ')
+    const sentence = `there is no classifier "${choice}": choose auto, none, ${all}, or a file that ends in .onnx`
+    throw new UserError(sentence, EXIT.usage)
+  }
+  const how = candidates.some(({ locations }) => locations.length)
+    ? `colorizer weights fetch ${names[0]}`
+    : 'colorizer weights import FILE'
+  throw new UserError(
+    `the classifier ${names.join(', ')} is not here: ${how} brings it`,
+    EXIT.badWeightsOrRecords,
+  )
+}
+
+/**
+ * Finds the classifier that class vectors came from.
+ * @throws UserError (exit code 4) when it is not here
+ */
+export async function findOrigin(
+  { classifier, sha256 }: ClassVectorOrigin,
+  known = knownFiles(),
+): Promise<ClassifierFile> {
+  const found = await locate(
+    classifier,
+    known.filter((file) => file.sha256 === sha256),
+  )
+  if (found) return { name: classifier, path: found.path, sha256 }
+  throw new UserError(
+    `the class vectors are those of ${classifier}, which is not here: bring it with colorizer weights, or name its file with --classifier`,
+    EXIT.badWeightsOrRecords,
+  )
+}
+
+async function fileOf(path: string): Promise<ClassifierFile> {
+  try {
+    const { size } = await stat(path)
+    const sha256 = await sha256File(path)
+    const known = knownFiles().find((file) => file.bytes === size && file.sha256 === sha256)
+    return { name: known?.name ?? basename(path), path, sha256 }
+  } catch (error) {
+    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
+  }
+}
+
+export type LoadOptions = Omit<ClassifierOptions, 'resize'>
+
+/** Loads the classifier in a file onto the GPU. Throws as `readModel` and `openClassifier`. */
+export async function loadClassifier(
+  gpu: Gpu,
+  { name, sha256, path }: ClassifierFile,
+  options: LoadOptions = {},
+): Promise<Classifier> {
+  const model = await readModel(path)
+  return openClassifier(gpu, { name, sha256, model }, { ...options, resize: sharpResize })
+}
+
+let names: readonly string[] | undefined
+
+/** Names of the classes in order, each the first of its synonyms; read from the disk once. */
+export function classNames(): readonly string[] {
+  if (names) return names
+  const path = packagePath('weights/classes.txt')
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+  names = lines.map((line) => line.split(',')[0]!)
+  return names
+}
