@@ -15,8 +15,8 @@ import { relayout } from '../io/onnx/values.ts'
 import type { Tensor } from '../kernels/op.ts'
 import { CLASSES, CLASSIFIERS, type ClassVectorOrigin, type Fit } from '../model/classifier.ts'
 import type { Photo } from '../node/image.ts'
-import { packagePath } from '../node/package.ts'
-import { knownFiles, locate } from '../node/store/cache.ts'
+import { mendOf, packagePath } from '../node/package.ts'
+import { knownFiles, locate, pathOf } from '../node/store/cache.ts'
 import { sha256File } from '../node/store/fetch.ts'
 import { expectFinite, fileTrouble } from '../node/trouble.ts'
 import { inputOf } from './classifier-input.ts'
@@ -71,6 +71,11 @@ export async function findClassifier(choice: string, known = knownFiles()): Prom
     const all = [...new Set(classifiers.map(({ name }) => name))].join(', ')
     const sentence = `there is no classifier "${choice}": choose auto, none, ${all}, or a file that ends in .onnx`
     throw new UserError(sentence, EXIT.usage)
+  }
+  const lost = candidates.find(({ shipped }) => shipped)
+  if (lost) {
+    const sentence = `the classifier ${lost.name} is missing from the package; ${mendOf(pathOf(lost))}`
+    throw new UserError(sentence, EXIT.badWeightsOrRecords)
   }
   const how = candidates.some(({ locations }) => locations.length)
     ? `colorizer weights fetch ${names[0]}`

@@ -6,7 +6,7 @@ import { openClassifier } from '../../infer/classifier.ts'
 import { predictorOf } from '../../infer/predictor.ts'
 import { expectTrained, readWeights } from '../../io/weights.ts'
 import { encode, imageFormat, readPhoto } from '../../node/image.ts'
-import { packagePath } from '../../node/package.ts'
+import { mendOf, packagePath } from '../../node/package.ts'
 import { findEach } from '../../node/photos.ts'
 import { saveFile } from '../../node/save.ts'
 import { Sheet, type SheetRow } from '../../node/sheet.ts'
@@ -26,7 +26,7 @@ import { type Call, type Command, exitCode, type Result, wrong } from './command
 import { checkPicture } from './picture.ts'
 import { askedPrecision, PRECISION_OPTIONS, precisionOn } from './precision.ts'
 
-/** The weights that come with the package, once there are some. */
+/** The weights that come with the package. */
 export const SHIPPED = packagePath('weights/lite.safetensors')
 /** The report multiplies a and b by this, since squared error paints too pale. */
 const SATURATION = 1.2
@@ -103,7 +103,7 @@ export async function defaultWeights(): Promise<string> {
   const run = await newestRun()
   if (run !== null) return weightsOf(run)
   throw new UserError(
-    'there are no weights yet: train some (colorizer train; in a clone npm run train:webgpu) or name a file with --weights',
+    `${SHIPPED} is missing; ${mendOf(SHIPPED)}, or name other weights with --weights`,
     EXIT.badWeightsOrRecords,
   )
 }
