@@ -31,8 +31,9 @@ export function remarksRemover() {
   return (piece) => {
     const lines = (unfinished + (piece ?? '')).split(/(?<=\n)/)
     const end = lines.at(-1)?.endsWith('\n') ? '' : (lines.pop() ?? '')
+    const kept = lines.filter(isKept).join('')
     const isOpen = last !== 'text' || BEGINNING.startsWith(end) || end.startsWith(BEGINNING)
     unfinished = piece !== null && isOpen ? end : ''
-    return lines.filter(isKept).join('') + (unfinished ? '' : end)
+    return unfinished ? kept : kept + end
   }
 }
