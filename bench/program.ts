@@ -6,7 +6,7 @@ import {
   parse,
   type Result,
 } from '../src/cli/commands/command.ts'
-import { openTerminal, type Screen } from '../src/cli/terminal.ts'
+import { openTerminal, type Screen, stderr } from '../src/cli/terminal.ts'
 import { GpuError } from '../src/device/gpu.ts'
 import { EXIT, type ExitCode, UserError } from '../src/errors.ts'
 
@@ -50,6 +50,6 @@ function print(text: string): ExitCode {
 
 function report(name: string, error: unknown): ExitCode {
   const isExpected = (error instanceof UserError || error instanceof GpuError) && process.env.DEBUG !== '1'
-  process.stderr.write(`${name}: ${isExpected ? error.message : ((error as Error).stack ?? error)}\n`)
+  stderr.write(`${name}: ${isExpected ? error.message : ((error as Error).stack ?? error)}\n`)
   return error instanceof UserError ? error.code : EXIT.someInputFailed
 }

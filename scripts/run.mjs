@@ -14,17 +14,35 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensureAdapter, recallAdapter } from './lib/adapter.mjs'
 import { driverEnv, READY } from './lib/memory.mjs'
+import { remarksRemover } from './lib/remarks.mjs'
 import { PACKAGE_ROOT, reportFailure } from './lib/shell.mjs'
 
 /** Commands that look at files only, or (doctor) are there for when no adapter is found. */
 const WITHOUT_ADAPTER = ['doctor', 'weights']
+/** Tells the program which file descriptor is the terminal, where stderr's own is a pipe; src/cli/terminal.ts reads it. */
+const TERMINAL = 'COLORIZER_TERMINAL'
 
 try {
   const args = process.argv.slice(2)
+  const folder = userFolder(args)
   const env = process.env[READY] ? process.env : environmentFor(args)
-  start(program(args), env)
+  start(program(args), { ...env, ...settings(env) }, folder, args[0] !== '--vitest')
 } catch (error) {
   process.exitCode = reportFailure(error)
+}
+
+/**
+ * The folder that relative paths belong to. npm starts scripts in this package's folder and says in INIT_CWD where the
+ * person stands. `npm start` and the tests name files of this package. INIT_CWD is taken away, for it is said to the
+ * launcher alone, not to one that a test starts in a folder of its own.
+ * @param {string[]} args
+ */
+function userFolder(args) {
+  const { npm_lifecycle_event: script, npm_package_name: name, INIT_CWD: folder } = process.env
+  delete process.env.INIT_CWD
+  const isOurScript = script !== undefined && script !== 'npx' && name === 'webgpu-colorizer'
+  const namesOurFiles = script === 'start' || args[0] === '--vitest'
+  return isOurScript && !namesOurFiles && folder ? folder : process.cwd()
 }
 
 /** @param {string[]} args */
@@ -53,19 +71,29 @@ function program(args) {
   return [join(PACKAGE_ROOT, 'dist', 'cli', 'main.js'), ...args]
 }
 
+/** @param {NodeJS.ProcessEnv} env */
+function settings(env) {
+  return {
+    // libuv decodes photographs in four threads unless told otherwise, however many cores there are
+    UV_THREADPOOL_SIZE: env.UV_THREADPOOL_SIZE ?? String(Math.max(4, availableParallelism())),
+    // tsx would take the one of the folder that the person stands in
+    TSX_TSCONFIG_PATH: join(PACKAGE_ROOT, 'tsconfig.json'),
+    [TERMINAL]: undefined,
+  }
+}
+
 /**
  * Runs Node on `args` and ends as it ends. Ctrl-C reaches the child from the terminal, so here it only must not end
  * the launcher first; the other signals are sent to this process alone and are passed on.
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
+ * @param {string} cwd
+ * @param {boolean} withoutRemarks whether what Dawn remarks on stderr is left out
  */
-function start(args, env) {
-  // libuv decodes photographs in four threads unless told otherwise, however many cores there are
-  const threads = env.UV_THREADPOOL_SIZE ?? String(Math.max(4, availableParallelism()))
-  const child = spawn(process.execPath, args, {
-    stdio: 'inherit',
-    env: { ...env, UV_THREADPOOL_SIZE: threads },
-  })
+function start(args, env, cwd, withoutRemarks) {
+  const stdio = withoutRemarks && process.platform !== 'win32' ? piped(env) : { env, stdio: 'inherit' }
+  const child = spawn(process.execPath, args, { cwd, ...stdio })
+  if (child.stderr) passOn(child.stderr)
   process.on('SIGINT', () => {})
   for (const signal of /** @type {const} */ (['SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => child.kill(signal))
@@ -73,5 +101,24 @@ function start(args, env) {
   child.on('error', (error) => {
     process.exitCode = reportFailure(error)
   })
-  child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : (code ?? 1)))
+  child.on('close', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : (code ?? 1)))
+}
+
+/**
+ * With a pipe for stderr. Dawn writes to file descriptor 2 itself, past Node. The program writes to the terminal, if
+ * there is one, by another descriptor: so it can draw and redraw there, and knows the width, as without a pipe.
+ * @param {NodeJS.ProcessEnv} env
+ */
+function piped(env) {
+  if (!process.stderr.isTTY) return { env, stdio: ['inherit', 'inherit', 'pipe'] }
+  return { env: { ...env, [TERMINAL]: '3' }, stdio: ['inherit', 'inherit', 'pipe', 2] }
+}
+
+/** @param {import('node:stream').Readable} stderr the program's */
+function passOn(stderr) {
+  const withoutRemarks = remarksRemover()
+  stderr.setEncoding('utf8')
+  stderr.on('data', (text) => process.stderr.write(withoutRemarks(text)))
+  stderr.on('end', () => process.stderr.write(withoutRemarks(null)))
+  process.stderr.on('error', () => stderr.destroy()) // nobody reads any more, which the program then learns itself
 }

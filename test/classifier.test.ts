@@ -178,6 +178,16 @@ describe('findClassifier', () => {
       /is not here: colorizer weights fetch inception-resnet-v2 brings it$/,
     )
     await refused('inception-v3', 4, /is not here: colorizer weights import FILE brings it$/)
+    const changed = (change: Partial<KnownFile>) =>
+      shipped.map((row) => (row.name === 'mobilenet-v1' ? { ...row, ...change } : row))
+    const mend = 'run: git -C .* checkout -- .*$'
+    await refused(
+      'auto',
+      4,
+      RegExp(`mobilenet-v1 is missing from the package; ${mend}`),
+      changed({ file: 'gone' }),
+    )
+    await refused('auto', 4, RegExp(`is damaged: it has .* bytes, not 7; ${mend}`), changed({ bytes: 7 }))
     await refused('none.onnx', 4, /cannot read none\.onnx: no such file/)
   })
 })

@@ -218,6 +218,29 @@ describe('colorize', () => {
     await refused(/would overwrite a coloured picture/, join(out, 'a.png'))
   })
 
+  it('writes a single picture into the file that -o names, in the format of its ending', async () => {
+    const options = ['--weights', weights, '-q', '--classifier', 'none']
+    const colorize = (out: string, ...inputs: string[]) =>
+      run(['colorize', ...inputs.map((name) => join(input, name)), '-o', out, ...options])
+    const out = inFolder('single', 'of-one.webp')
+    expect((await colorize(out, 'a.png')).code).toBe(0)
+    expect(await sharp(out).metadata()).toMatchObject({ format: 'webp', width: 60, height: 36 })
+
+    const isFolder = inFolder('folder.jpg')
+    mkdirSync(isFolder)
+    expect((await colorize(isFolder, 'a.png')).code).toBe(0)
+    expect(readdirSync(isFolder)).toEqual(['a.png'])
+
+    const [several, gif] = [inFolder('several.jpg'), inFolder('one.gif')]
+    refused(await colorize(several, 'a.png', 'c.webp'), 2, /several\.jpg is one file, but there are 2 inputs/)
+    refused(await colorize(several, 'deep'), 2, /several\.jpg is one file, but there are 3 inputs/)
+    refused(await colorize(gif, 'a.png'), 2, /cannot write .*one\.gif: its name must end in \.jpg/)
+    expect([several, gif].filter(existsSync)).toEqual([])
+    const before = readFileSync(join(input, 'a.png'))
+    expect((await colorize(join(input, 'a.png'), 'a.png')).stderr).toMatch(/would overwrite the photograph/)
+    expect(readFileSync(join(input, 'a.png')).equals(before)).toBe(true)
+  })
+
   it('goes from stdin to stdout in the format that came in', async () => {
     const bytes = readFileSync(join(input, 'c.webp'))
     const { code, stdout } = await run(['colorize', '-', '-o', '-', '--weights', weights], { input: bytes })

@@ -1,5 +1,12 @@
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { codeFor } from '../src/cli/commands/doctor.ts'
+import { EXIT } from '../src/errors.ts'
 import { type DoctorReport, doctor, formatDoctor } from '../src/node/doctor.ts'
+import { packagePath } from '../src/node/package.ts'
+import { type KnownFile, readManifest } from '../src/node/store/cache.ts'
 
 const nothing: DoctorReport = {
   version: '1.2.3',
@@ -52,6 +59,50 @@ test('the text shows what is missing, each with what mends it', () => {
 test('says so when all is well', () => {
   const weights = [{ file: 'colorizer.safetensors', problem: null }]
   const text = formatDoctor({ ...nothing, weights })
-  expect(text).toMatch(/^weights +colorizer\.safetensors$/m)
+  expect(text).toMatch(/^shipped +colorizer\.safetensors$/m)
   expect(text).toMatch(/All is well\.$/)
+})
+
+describe('what the package carries', () => {
+  const unharmed = readManifest()
+  /** The report of a package whose manifest expects something else of one file. */
+  const doctorWith = (name: string, change: Partial<KnownFile>) =>
+    doctor({}, () => unharmed.map((file) => (file.name === name ? { ...file, ...change } : file)))
+
+  test('is in order', async () => {
+    const { weights, problems } = await doctor()
+    const files = ['lite.safetensors', 'mobilenet_v1.onnx', 'classes.txt']
+    expect(weights).toEqual(files.map((file) => ({ file, problem: null })))
+    expect(problems).toEqual([])
+  })
+
+  test.each(['lite', 'mobilenet-v1', 'classes'])(
+    '%s: missing or damaged is trouble, with the nearest mend',
+    async (name) => {
+      const { file } = unharmed.find((known) => known.name === name)!
+      const mend = `; run: git -C "${packagePath('.')}" checkout -- "`
+      const gone = await doctorWith(name, { file: 'gone' })
+      expect(gone.problems).toEqual([expect.stringContaining(`gone is missing${mend}`)])
+      const cut = await doctorWith(name, { bytes: 7 })
+      expect(cut.problems).toEqual([expect.stringMatching(/ is damaged: it has \d+ bytes, not 7; run: git /)])
+      expect(formatDoctor(cut)).toContain(`${file} (!)`)
+      expect([gone, cut].map(codeFor)).toEqual([EXIT.badWeightsOrRecords, EXIT.badWeightsOrRecords])
+      expect(codeFor({ ...cut, adapter: null })).toBe(EXIT.noAdapter)
+      expect([...gone.problems, ...cut.problems].join()).not.toMatch(/fetch|inception/)
+    },
+  )
+
+  test.each([
+    ['missing', null, /manifest\.json: no such file or folder; run: git /],
+    ['damaged', '{"files":', /manifest\.json: it is damaged; run: git /],
+    ['empty', '{}', /manifest\.json: it is damaged; run: git /],
+  ])('a manifest that is %s is trouble, too', async (_what, text, sentence) => {
+    const folder = mkdtempSync(join(tmpdir(), 'doctor-test-'))
+    const path = join(folder, 'manifest.json')
+    if (text !== null) writeFileSync(path, text)
+    const report = await doctor({}, () => readManifest(path))
+    rmSync(folder, { recursive: true })
+    expect(report.problems).toEqual([expect.stringMatching(sentence)])
+    expect(codeFor(report)).toBe(EXIT.badWeightsOrRecords)
+  })
 })

@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { PROGRAM, run } from './program.ts'
+import { LAUNCHER, run } from './program.ts'
 
 export interface FullDisk {
   /** What to start instead of the program, with the program's own arguments behind it. */
@@ -52,11 +52,10 @@ export async function onFullDisk(folder: string, content: string): Promise<FullD
   const script = `${mount} && cp ${content} ${out} && "$@"; code=$?; cp -r ${out}/. ${after}; exit $code`
   const mounts = await run([], { command: ['unshare', '-rm', 'sh', '-c', mount] }).catch(() => ({ code: 1 }))
   if (mounts.code === 0)
-    return { command: ['unshare', '-rm', 'sh', '-c', script, 'sh', ...PROGRAM], out, after }
+    return { command: ['unshare', '-rm', 'sh', '-c', script, 'sh', ...LAUNCHER], out, after }
   console.warn('no file system can be mounted here: the full disk is simulated')
   cpSync(content, join(after, basename(content)))
   const failing = join(folder, 'full-disk.mjs')
   writeFileSync(failing, fullDisk(size / 2))
-  const [node, ...rest] = PROGRAM
-  return { command: [node!, '--import', failing, ...rest], out: after, after }
+  return { command: ['env', `NODE_OPTIONS=--import=${failing}`, ...LAUNCHER], out: after, after }
 }

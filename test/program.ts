@@ -4,19 +4,18 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-/** Words before the program's own arguments; absolute, so that it can be started in any folder. */
-export const PROGRAM = [
-  process.execPath,
-  '--import',
-  import.meta.resolve('tsx'),
-  fileURLToPath(new URL('../src/cli/main.ts', import.meta.url)),
-]
+const pathOf = (file: string) => fileURLToPath(new URL(`../${file}`, import.meta.url))
+
+/** Words before the program's own arguments, through the launcher, as people start it; absolute, for any folder. */
+export const LAUNCHER = [process.execPath, pathOf('scripts/run.mjs')]
+
+/** The program itself, for tests that send it signals; what Dawn remarks on stderr is not left out. */
+const PROGRAM = [process.execPath, '--import', import.meta.resolve('tsx'), pathOf('src/cli/main.ts')]
 
 export interface Ended {
   /** Exit code, or the signal that ended the program. */
   readonly code: number | NodeJS.Signals
   readonly stdout: Buffer
-  /** Without the two lines that Dawn itself prints when it finds llvmpipe. */
   readonly stderr: string
 }
 
@@ -25,7 +24,7 @@ export interface Started {
   readonly ended: Promise<Ended>
 }
 
-/** Starts the program. `command` stands for it when it has to be started through another one. */
+/** Starts the program. `command` stands for it when it has to be started in another way. */
 export function start(
   args: readonly string[],
   { input, command = PROGRAM, ...options }: SpawnOptions & { input?: Uint8Array; command?: string[] } = {},
@@ -39,17 +38,15 @@ export function start(
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code, signal) => {
-      const stderr = Buffer.concat(err)
-        .toString()
-        .replace(/^Warning: maxDynamic.*\n/gm, '')
-      resolve({ code: code ?? signal!, stdout: Buffer.concat(out), stderr })
+      resolve({ code: code ?? signal!, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() })
     })
   })
   return { child, ended }
 }
 
+/** Runs the program to its end as people do, through the launcher. */
 export const run = (args: readonly string[], options?: Parameters<typeof start>[1]): Promise<Ended> =>
-  start(args, options).ended
+  start(args, { command: LAUNCHER, ...options }).ended
 
 /** Waits until `path` exists. Throws when the program ends before that. */
 export async function appears(path: string, { child, ended }: Started): Promise<void> {

@@ -6,7 +6,7 @@ import { UserError } from '../errors.ts'
 import type { Classifier } from '../infer/classifier.ts'
 import type { Predictor } from '../infer/predictor.ts'
 import { topClasses } from '../model/classifier.ts'
-import { readPhoto, writeImage } from '../node/image.ts'
+import { PHOTO_EXTENSIONS, readPhoto, writeImage } from '../node/image.ts'
 import type { PhotoPath } from '../node/photos.ts'
 import { makeFolder, saveFile } from '../node/save.ts'
 import { contactSheet, type SheetRow } from '../node/sheet.ts'
@@ -25,6 +25,7 @@ export interface SeenClass {
 }
 
 export interface ColorizeOptions {
+  /** The folder for the pictures, or the file for the only one; see `isFile`. */
   readonly out: string
   readonly saturation: number
   /** Also writes NAME.compare.png: grey | coloured. */
@@ -88,19 +89,29 @@ export async function colorizeFile(
   }
 }
 
+/** Whether `out` names a picture rather than a folder: it has the ending of one, and is no folder that exists. */
+export async function isFile(out: string): Promise<boolean> {
+  if (!PHOTO_EXTENSIONS.includes(extname(out).toLowerCase()) || /[\\/]$/.test(out)) return false
+  return stat(out).then(
+    (found) => !found.isDirectory(),
+    () => true,
+  )
+}
+
 /**
- * Where each picture goes: the same tree below `out`. For one that would overwrite a photograph or another picture,
- * the error that says so.
+ * Where each picture goes: the same tree below `out`, or the file `out` itself. For one that would overwrite a photograph
+ * or another picture, the error that says so.
  */
 export async function planOutputs(
   photos: readonly PhotoPath[],
   { out, compare }: ColorizeOptions,
 ): Promise<(string | UserError)[]> {
+  const only = (await isFile(out)) ? out : null
   const originals = new Map<string, string>()
   for (const { path } of photos) originals.set((await identity(path)) ?? path, path)
   const taken = new Map<string, string>()
   const plan = async (photo: PhotoPath) => {
-    const output = outputPath(photo, out)
+    const output = only ?? outputPath(photo, out)
     const files = compare ? [output, comparisonPath(output)] : [output]
     for (const file of files) {
       const original = originals.get((await identity(file)) ?? '')

@@ -12,7 +12,7 @@ import { prepareCommand } from './commands/prepare.ts'
 import { trainCommand } from './commands/train.ts'
 import { tuneCommand } from './commands/tune.ts'
 import { weightsCommand } from './commands/weights.ts'
-import { openTerminal } from './terminal.ts'
+import { openTerminal, stderr } from './terminal.ts'
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   colorize: colorizeCommand,
@@ -108,7 +108,7 @@ function report(error: unknown): ExitCode {
         ? error.message
         : error.stack
       : String(error)
-  process.stderr.write(`colorizer: ${message}\n`)
+  stderr.write(`colorizer: ${message}\n`)
   return error instanceof UserError ? error.code : EXIT.someInputFailed
 }
 

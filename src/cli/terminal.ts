@@ -1,3 +1,5 @@
+import { isatty, WriteStream } from 'node:tty'
+
 /** What a command says to the person who runs it. Results go to stdout, everything else to stderr. */
 export interface Terminal {
   /** A line that stays. Silent with --quiet. */
@@ -17,7 +19,17 @@ export interface Screen extends Terminal {
 /** Without a terminal to redraw on, at most one progress line in this many milliseconds. */
 const PLAIN_INTERVAL_MS = 10_000
 
-export function openTerminal(quiet: boolean, stream: NodeJS.WriteStream = process.stderr): Screen {
+/** Where everything but results is written: the terminal, where the launcher has put a pipe into stderr's place, else stderr. */
+export const stderr = openStderr(Number(process.env.COLORIZER_TERMINAL))
+
+function openStderr(terminal: number): WriteStream {
+  if (!terminal || !isatty(terminal)) return process.stderr
+  const stream = new WriteStream(terminal) as WriteStream & { _refreshSize(): void }
+  process.on('SIGWINCH', () => stream._refreshSize()) // as Node does for its own streams
+  return stream
+}
+
+export function openTerminal(quiet: boolean, stream: WriteStream = stderr): Screen {
   let drawn = 0
   let lastPlain = Number.NEGATIVE_INFINITY
   const clear = () => {

@@ -41,6 +41,9 @@ const MAIN_LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
 ] as const
 
+/** What Dawn's own remarks say there, which the launcher leaves out. */
+const NO_DRIVER = process.platform === 'linux' ? ', since no Vulkan driver works' : ''
+
 /**
  * Opens a WebGPU device in Node. Throws a `UserError` with exit code 3 and the one thing to do when Dawn does not load
  * on this machine, when there is no adapter, or none of the asked name.
@@ -66,7 +69,7 @@ export async function openGpu({
       throw new UserError(sentence, EXIT.noAdapter, { cause })
     },
   )
-  if (!gpu) throw new UserError(`no WebGPU adapter on this machine: ${remedy()}`, EXIT.noAdapter)
+  if (!gpu) throw new UserError(`no WebGPU adapter on this machine${NO_DRIVER}: ${remedy()}`, EXIT.noAdapter)
   return gpu
 }
 

@@ -1,13 +1,11 @@
-import { existsSync, readdirSync } from 'node:fs'
 import { arch, availableParallelism, platform, totalmem } from 'node:os'
-import { join } from 'node:path'
 import { UserError } from '../errors.ts'
 import type { SubgroupMatrices } from '../kernels/op.ts'
 import { VERSION } from '../version.ts'
 import { type AdapterSummary, adapterSummary, listAdapters, openGpu } from './dawn.ts'
-import { packagePath } from './package.ts'
+import { mendOf } from './package.ts'
+import { inspect, type KnownFile, readManifest } from './store/cache.ts'
 import { choicesOf, type FoundTuning, formatPrecision, type Measured, readTuning } from './store/tuning.ts'
-import { readWeights } from './weights.ts'
 
 export interface DoctorReport {
   readonly version: string
@@ -26,7 +24,7 @@ export interface DoctorReport {
   readonly adapters: readonly string[]
   /** The measured choice of kernels for it; null when there is no adapter. */
   readonly tuning: TuningSummary | null
-  /** Weight files that the package carries, each with what is wrong with it. */
+  /** Weights and class names that the package carries, each with what is wrong with it. */
   readonly weights: readonly { readonly file: string; readonly problem: string | null }[]
   /** What is in the way, each with what mends it; empty when all is well. */
   readonly problems: readonly string[]
@@ -44,14 +42,14 @@ export interface TuningSummary {
 }
 
 const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query']
-const WEIGHTS = packagePath('weights')
-const NO_WEIGHTS =
-  'the package carries no weights: run "npm run train:webgpu", then colour with --weights and its checkpoint'
 
 /** Looks at everything that the commands need. Without an adapter the report says so; the caller exits with 3. */
-export async function doctor({ adapter }: { adapter?: string | undefined } = {}): Promise<DoctorReport> {
+export async function doctor(
+  { adapter }: { adapter?: string | undefined } = {},
+  manifest: () => readonly KnownFile[] = readManifest,
+): Promise<DoctorReport> {
   const found = await examineAdapter(adapter)
-  const weights = await examineWeights()
+  const weights = await examineShipped(manifest)
   const damaged = weights.flatMap(({ problem }) => problem ?? [])
   return {
     version: VERSION,
@@ -65,7 +63,7 @@ export async function doctor({ adapter }: { adapter?: string | undefined } = {})
     tuning: found.tuning && summaryOf(found.tuning),
     adapters: await listAdapters().catch(() => []),
     weights,
-    problems: [...found.problems, ...damaged, ...(weights.length ? [] : [NO_WEIGHTS])],
+    problems: [...found.problems, ...damaged],
   }
 }
 
@@ -98,20 +96,23 @@ function summaryOf({ path, tuning }: FoundTuning): TuningSummary {
   return { file: path, date, measured, changed: choicesOf(tuning).size, precision }
 }
 
-async function examineWeights(): Promise<DoctorReport['weights']> {
-  const files = existsSync(WEIGHTS)
-    ? readdirSync(WEIGHTS).filter((file) => file.endsWith('.safetensors'))
-    : []
-  return Promise.all(
-    files.map(async (file) => {
-      const read = readWeights(join(WEIGHTS, file))
-      const problem = await read.then(
-        () => null,
-        (error: Error) => error.message,
-      )
-      return { file, problem }
-    }),
-  )
+/** The files that the manifest says the package carries; without a manifest, the manifest. */
+async function examineShipped(manifest: () => readonly KnownFile[]): Promise<DoctorReport['weights']> {
+  let files: readonly KnownFile[]
+  try {
+    files = manifest()
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return [{ file: 'manifest.json', problem: error.message }]
+  }
+  return Promise.all(files.filter(({ shipped }) => shipped).map(examine))
+}
+
+async function examine(known: KnownFile): Promise<DoctorReport['weights'][number]> {
+  const { path, state, why } = await inspect(known)
+  if (state === 'ok') return { file: known.file, problem: null }
+  const what = state === 'missing' ? 'is missing' : `is damaged: ${why}`
+  return { file: known.file, problem: `${path} ${what}; ${mendOf(path)}` }
 }
 
 /** The report for people. */
@@ -126,7 +127,7 @@ export function formatDoctor(report: DoctorReport): string {
   if (adapter) rows.push(['for --subgroup-matrices', describeMatrices(report.subgroupMatrices)])
   if (adapters.length) rows.push(['for --adapter', adapters.join('; ')])
   if (report.tuning) rows.push(['tuning', describeTuning(report.tuning)])
-  rows.push(['weights', weights.map(({ file }) => file).join(', ') || 'none'])
+  rows.push(['shipped', weights.map(({ file, problem }) => file + (problem ? ' (!)' : '')).join(', ')])
   const width = Math.max(...rows.map(([name]) => name.length))
   const table = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
   const verdict = problems.length

@@ -1,5 +1,6 @@
 import type { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
+import { mendOf } from './package.ts'
 import { type Recognised, recognise } from './recognise.ts'
 import { type Inspection, inspect, type KnownFile, knownFiles } from './store/cache.ts'
 
@@ -43,7 +44,7 @@ export async function showPhotographs(gpu: Gpu, row: InventoryRow): Promise<Inve
 export function remedyOf(row: InventoryRow): string | null {
   const { name, path, place, state, recognised, unusable } = row
   if (state === 'corrupt' && place === 'cache') return `remove ${path} and fetch or import it again`
-  if (state !== 'ok' && place === 'shipped') return `install the package again: ${path}`
+  if (state !== 'ok' && place === 'shipped') return mendOf(path)
   if (unusable !== undefined) return unusable
   if (recognised?.isTrained === false) return `${name} is not trained: use another classifier`
   return null

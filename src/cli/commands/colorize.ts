@@ -4,15 +4,22 @@ import { buffer } from 'node:stream/consumers'
 import { EXIT, UserError } from '../../errors.ts'
 import { predictorOf } from '../../infer/predictor.ts'
 import { expectTrained } from '../../io/weights.ts'
-import { encode, readPhoto, sharpResize } from '../../node/image.ts'
-import { packagePath } from '../../node/package.ts'
+import { encode, imageFormat, readPhoto, sharpResize } from '../../node/image.ts'
+import { mendOf, packagePath } from '../../node/package.ts'
 import { findEach } from '../../node/photos.ts'
 import { saveFile } from '../../node/save.ts'
 import { Sheet, type SheetRow } from '../../node/sheet.ts'
 import { loadClassifier } from '../../node/store/classifiers.ts'
 import { newestRun, weightsOf } from '../../node/store/runs.ts'
 import { readWeights } from '../../node/weights.ts'
-import { type Coloured, colorizeFile, colorizePhoto, type Painter, planOutputs } from '../colorize-files.ts'
+import {
+  type Coloured,
+  colorizeFile,
+  colorizePhoto,
+  isFile,
+  type Painter,
+  planOutputs,
+} from '../colorize-files.ts'
 import { bar } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'
 import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
@@ -20,7 +27,7 @@ import { type Call, type Command, exitCode, type Result, wrong } from './command
 import { checkPicture } from './picture.ts'
 import { askedPrecision, PRECISION_OPTIONS, precisionOn } from './precision.ts'
 
-/** The weights that come with the package, once there are some. */
+/** The weights that come with the package. */
 export const SHIPPED = packagePath('weights/lite.safetensors')
 /** The report multiplies a and b by this, since squared error paints too pale. */
 const SATURATION = 1.2
@@ -32,9 +39,9 @@ export const colorizeCommand: Command = {
   positionals: 'INPUT… -o OUT',
   options: {
     out: {
-      value: 'DIR',
+      value: 'OUT',
       short: 'o',
-      help: 'folder for the coloured pictures, which keeps the tree of the inputs; - for stdout',
+      help: 'folder for the coloured pictures, which keeps the tree of the inputs; FILE.jpg, .png, .webp or .tif for a single one; - for stdout',
     },
     weights: {
       value: 'FILE',
@@ -50,7 +57,7 @@ export const colorizeCommand: Command = {
     },
   },
   examples: [
-    'colorizer colorize photo.jpg -o out/',
+    'colorizer colorize photo.jpg -o coloured.png',
     'colorizer colorize album/ "scans/*.tif" -o out/ --saturation 1.4',
     'colorizer colorize - -o - < grey.jpg > coloured.jpg',
   ],
@@ -60,16 +67,16 @@ export const colorizeCommand: Command = {
     const out = flags.text('out')
     if (positionals.length === 0)
       throw wrong('colorize needs at least one INPUT: a file, a folder, a glob, or -')
-    if (out === undefined) throw wrong('colorize needs -o OUT, the folder for the coloured pictures')
+    if (out === undefined) throw wrong('colorize needs -o OUT, the folder or the file for what is coloured')
     const piped = positionals.includes(STDIO) || out === STDIO
     if (piped && (positionals.length > 1 || positionals[0] !== STDIO || out !== STDIO || flags.on('json'))) {
       throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
     }
     if (piped && flags.text('sheet') !== undefined) throw wrong('--sheet is for photographs in files')
     const saturation = flags.number('saturation') ?? SATURATION
-    return withPainter<Result>(call, (painter) =>
-      piped ? colorizePipe(painter, saturation) : colorizeFiles(painter, call, out, saturation),
-    )
+    if (piped) return withPainter(call, (painter) => colorizePipe(painter, saturation))
+    const inputs = await findInputs(positionals, out)
+    return withPainter(call, (painter) => colorizeFiles(painter, inputs, { out, saturation, call }))
   },
 }
 
@@ -100,15 +107,30 @@ export async function defaultWeights(): Promise<string> {
   const run = await newestRun()
   if (run !== null) return weightsOf(run)
   throw new UserError(
-    'there are no weights yet: train some (colorizer train; in a clone npm run train:webgpu) or name a file with --weights',
+    `${SHIPPED} is missing; ${mendOf(SHIPPED)}, or name other weights with --weights`,
     EXIT.badWeightsOrRecords,
   )
 }
 
-async function colorizeFiles(painter: Painter, call: Call, out: string, saturation: number) {
-  const { positionals, flags, terminal, interrupted } = call
-  const { photos, failures } = await findEach(positionals)
-  const results: Coloured[] = failures
+type Inputs = Awaited<ReturnType<typeof findEach>>
+
+/** Finds the photographs. Throws a `UserError` (exit code 2) when `out` is one file and cannot take what they become. */
+async function findInputs(inputs: readonly string[], out: string): Promise<Inputs> {
+  const found = await findEach(inputs)
+  if (!(await isFile(out))) return found
+  imageFormat(out)
+  const count = found.photos.length + found.failures.length
+  if (count > 1) throw wrong(`-o ${out} is one file, but there are ${count} inputs: name a folder instead`)
+  return found
+}
+
+async function colorizeFiles(
+  painter: Painter,
+  { photos, failures }: Inputs,
+  { out, saturation, call }: { out: string; saturation: number; call: Call },
+): Promise<Result> {
+  const { flags, terminal, interrupted } = call
+  const results: Coloured[] = [...failures]
   const file = flags.text('sheet')
   if (file !== undefined) await checkPicture('sheet', file, photos)
   const sheet = new Sheet(file === undefined ? 0 : SHEET_ROWS)

@@ -1,5 +1,5 @@
-import { EXIT } from '../../errors.ts'
-import { doctor, formatDoctor } from '../../node/doctor.ts'
+import { EXIT, type ExitCode } from '../../errors.ts'
+import { type DoctorReport, doctor, formatDoctor } from '../../node/doctor.ts'
 import type { Command } from './command.ts'
 
 export const doctorCommand: Command = {
@@ -10,6 +10,12 @@ export const doctorCommand: Command = {
 
   async run({ flags }) {
     const report = await doctor({ adapter: flags.text('adapter') })
-    return { json: report, text: formatDoctor(report), code: report.adapter ? EXIT.ok : EXIT.noAdapter }
+    return { json: report, text: formatDoctor(report), code: codeFor(report) }
   },
+}
+
+/** Without an adapter nothing works, whatever else there is. */
+export function codeFor({ adapter, weights }: DoctorReport): ExitCode {
+  if (!adapter) return EXIT.noAdapter
+  return weights.some(({ problem }) => problem) ? EXIT.badWeightsOrRecords : EXIT.ok
 }

@@ -4,7 +4,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { EXIT, UserError } from '../../errors.ts'
-import { packagePath } from '../package.ts'
+import { mendOf, packagePath } from '../package.ts'
 import { saveFile } from '../save.ts'
 import { codeOf, fileTrouble, reason } from '../trouble.ts'
 import { sha256File } from './fetch.ts'
@@ -45,9 +45,18 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
 
 const weightsFolder = () => join(cacheFolder(), 'weights')
 
-/** What the package knows by itself. */
-export function readManifest(): KnownFile[] {
-  return JSON.parse(readFileSync(join(SHIPPED, 'manifest.json'), 'utf8')).files
+/** What the package knows by itself. Throws a `UserError` (exit code 4) when `path` is missing or damaged. */
+export function readManifest(path = join(SHIPPED, 'manifest.json')): KnownFile[] {
+  try {
+    const { files } = JSON.parse(readFileSync(path, 'utf8'))
+    if (!Array.isArray(files)) throw new Error('it lists no files')
+    return files
+  } catch (error) {
+    const why = codeOf(error) ? reason(error) : 'it is damaged'
+    throw new UserError(`cannot read ${path}: ${why}; ${mendOf(path)}`, EXIT.badWeightsOrRecords, {
+      cause: error,
+    })
+  }
 }
 
 /** The same and the user's own imports. Throws a `UserError` (exit code 4) when the list of those is unreadable. */
@@ -117,7 +126,8 @@ export async function locate(
   }
   if (!damaged) return null
   const { path, why } = damaged
-  throw new UserError(`${path} is damaged: ${why}; fetch or import ${name} again`, EXIT.badWeightsOrRecords)
+  const mend = path.startsWith(SHIPPED) ? mendOf(path) : `fetch or import ${name} again`
+  throw new UserError(`${path} is damaged: ${why}; ${mend}`, EXIT.badWeightsOrRecords)
 }
 
 /** Reads the whole file and compares its checksum. */

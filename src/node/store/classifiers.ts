@@ -8,9 +8,9 @@ import { type Classifier, type ClassifierOptions, openClassifier } from '../../i
 import { CLASSIFIERS, type ClassVectorOrigin } from '../../model/classifier.ts'
 import { sharpResize } from '../image.ts'
 import { readModel } from '../onnx-file.ts'
-import { packagePath } from '../package.ts'
+import { mendOf, packagePath } from '../package.ts'
 import { fileTrouble } from '../trouble.ts'
-import { knownFiles, locate } from './cache.ts'
+import { knownFiles, locate, pathOf } from './cache.ts'
 import { sha256File } from './fetch.ts'
 
 /** What `--classifier` stands for. */
@@ -40,6 +40,11 @@ export async function findClassifier(choice: string, known = knownFiles()): Prom
     const all = [...new Set(classifiers.map(({ name }) => name))].join(', ')
     const sentence = `there is no classifier "${choice}": choose auto, none, ${all}, or a file that ends in .onnx`
     throw new UserError(sentence, EXIT.usage)
+  }
+  const lost = candidates.find(({ shipped }) => shipped)
+  if (lost) {
+    const sentence = `the classifier ${lost.name} is missing from the package; ${mendOf(pathOf(lost))}`
+    throw new UserError(sentence, EXIT.badWeightsOrRecords)
   }
   const how = candidates.some(({ locations }) => locations.length)
     ? `colorizer weights fetch ${names[0]}`

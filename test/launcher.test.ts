@@ -1,0 +1,118 @@
+/** What the launcher does for the program: its stderr, and the folder that paths are relative to. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { LAUNCHER, run } from './program.ts'
+
+const { remarksRemover } = await vi.importActual<{
+  remarksRemover(): (piece: string | null) => string
+}>('../scripts/lib/remarks.mjs')
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const NAME = 'a-photograph-with-a-name-that-is-wider-than-the-terminal.png'
+
+let folder = ''
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'launcher-test-'))
+  const create = { width: 24, height: 16, channels: 3 as const, background: '#777' }
+  await sharp({ create }).png().toFile(join(folder, NAME))
+  copyFileSync(join(ROOT, 'weights/mobilenet_v1.onnx'), join(folder, 'here.onnx'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+describe("Dawn's remarks", () => {
+  const SAID = `step 1 of 2
+Warning: maxDynamicUniformBuffersPerPipelineLayout artificially reduced from 1000000 to 16 to fit dynamic offset allocation limit.
+Warning: maxDynamicStorageBuffersPerPipelineLayout artificially reduced from 1000000 to 16 to fit dynamic offset allocation limit.
+
+Warning: Couldn't load Vulkan: libvulkan.so.1: cannot open shared object file
+    at operator() (/home/someone/dawn/src/dawn/native/vulkan/BackendVk.cpp:368)
+
+Warning: loader_get_json: Failed to open JSON file /nonexistent.json
+Warning: vkCreateInstance: Found no drivers!
+Warning: vkCreateInstance failed with VK_ERROR_INCOMPATIBLE_DRIVER
+    at CheckVkSuccessImpl (/home/someone/dawn/src/dawn/native/vulkan/VulkanError.cpp:106)
+
+    at the end, a line of another kind
+Warning: the device is lost`
+  const SHOWN = `step 1 of 2
+
+Warning: loader_get_json: Failed to open JSON file /nonexistent.json
+    at the end, a line of another kind
+Warning: the device is lost`
+
+  it.each([1, 2, 7, 50, 1e4])('are taken out of pieces of %i characters, and nothing else is', (length) => {
+    const withoutRemarks = remarksRemover()
+    const pieces = SAID.match(new RegExp(`[^]{1,${length}}`, 'g'))!
+    expect([...pieces, null].map(withoutRemarks).join('')).toBe(SHOWN)
+  })
+
+  it('do not hold up a line that cannot become one', () => {
+    const withoutRemarks = remarksRemover()
+    expect(withoutRemarks('War')).toBe('')
+    expect(withoutRemarks('saw?')).toBe('Warsaw?')
+    expect(withoutRemarks('\n━━━ 10%')).toBe('\n━━━ 10%')
+  })
+})
+
+describe.runIf(process.platform === 'linux')('without a Vulkan loader', () => {
+  it('the doctor says it once, in words of its own', async () => {
+    const libraries = join(folder, 'libraries')
+    mkdirSync(libraries)
+    writeFileSync(join(libraries, 'libvulkan.so.1'), '')
+    const ended = await run(['doctor'], { env: { ...process.env, LD_LIBRARY_PATH: libraries } })
+    expect(ended).toMatchObject({ code: 3, stderr: '' })
+    expect(ended.stdout.toString().match(/no Vulkan driver works/g)).toHaveLength(1)
+  })
+})
+
+const hasScript = process.platform === 'linux' && !spawnSync('script', ['--version']).error
+describe.runIf(hasScript)('on a terminal (which script(1) plays)', () => {
+  it('progress is drawn in place, as wide as the terminal, and results stay apart from it', () => {
+    const words = [...LAUNCHER, 'colorize', NAME, '-o', 'out', '--classifier', 'none']
+    const line = `stty cols 40; ${words.map((word) => `'${word}'`).join(' ')}`
+    const shown = execFileSync('script', ['-qec', line, '/dev/null'], {
+      ...{ cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+      env: { ...process.env, SHELL: '/bin/sh' },
+    })
+    const drawn = '──────────────────── 0% 1 of 1 · a-photograph'.slice(0, 39)
+    expect(shown).toContain(`${drawn}\r${' '.repeat(39)}\r`)
+    expect(shown).toMatch(/\rcoloured 1 of 1 → out\r\n$/)
+    expect(shown).not.toContain('Warning')
+  })
+})
+
+describe('relative paths', () => {
+  const MODEL = 'weights/mobilenet_v1.onnx' // of this package
+  /** Exit code of `onnx info FILE`, started in the package's folder as npm does it while the person stands in `folder`. */
+  async function codeOf(file: string, script: string, name: string): Promise<unknown> {
+    const npm = { npm_lifecycle_event: script, npm_package_name: name, INIT_CWD: folder }
+    const ended = await run(['onnx', 'info', file], { cwd: ROOT, env: { ...process.env, ...npm } })
+    return ended.code
+  }
+
+  it.each([
+    ["a script of this package: the person's folder", 'onnx', 'webgpu-colorizer', 'here.onnx', MODEL],
+    ["npm start: this package's folder", 'start', 'webgpu-colorizer', MODEL, 'here.onnx'],
+    ['npx: the folder it is started in', 'npx', 'webgpu-colorizer', MODEL, 'here.onnx'],
+    ['a script of another package: the folder it is started in', 'colour', 'theirs', MODEL, 'here.onnx'],
+  ])('of %s', async (_what, script, name, found, missing) => {
+    expect(await codeOf(found, script, name)).toBe(0)
+    expect(await codeOf(missing, script, name)).not.toBe(0)
+  })
+
+  it('npm run from another folder', () => {
+    const npm = ['--prefix', ROOT, 'run', '--silent', 'onnx', '--', 'info', 'here.onnx']
+    const { status, stdout } = spawnSync('npm', npm, {
+      cwd: folder,
+      encoding: 'utf8',
+      shell: process.platform === 'win32',
+    })
+    expect(status).toBe(0)
+    expect(stdout).toContain('here.onnx')
+  })
+})
