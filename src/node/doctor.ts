@@ -1,9 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { arch, availableParallelism, platform, totalmem } from 'node:os'
 import { join } from 'node:path'
+import type { SubgroupMatrices } from '../device/traits.ts'
 import { UserError } from '../errors.ts'
 import { readWeights } from '../io/weights.ts'
-import type { SubgroupMatrices } from '../kernels/op.ts'
+import { matricesOf } from '../kernels/matrix/gemm.ts'
 import { VERSION } from '../version.ts'
 import { type AdapterSummary, adapterSummary, listAdapters, openGpu } from './dawn.ts'
 import { packagePath } from './package.ts'
@@ -80,7 +81,7 @@ async function examineAdapter(name?: string): Promise<Examined> {
   try {
     const gpu = await openGpu({ adapter: name, subgroupMatrices: true })
     const found = {
-      ...{ adapter: adapterSummary(gpu), subgroupMatrices: gpu.matrices },
+      ...{ adapter: adapterSummary(gpu), subgroupMatrices: matricesOf(gpu.traits) },
       tuning: readTuning(gpu),
     }
     gpu.destroy()

@@ -2,11 +2,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
+import type { Choices } from '../../device/traits.ts'
 import { EXIT, UserError } from '../../errors.ts'
 import { readWeights } from '../../io/weights.ts'
+import { matricesOf } from '../../kernels/matrix/gemm.ts'
 import { CLASSES } from '../../model/classifier.ts'
 import { type Architecture, layersOf } from '../../model/report/layers.ts'
-import { adapterSummary } from '../../node/dawn.ts'
 import { checkpointPath } from '../../node/store/run-folder.ts'
 import {
   type AskedSettings,
@@ -21,23 +22,59 @@ import { type Flags, wrong } from './command.ts'
 import { findClassVectors, type TrainingData } from './training-data.ts'
 import { type Asked, courseOf, settingsOf } from './training-options.ts'
 
+/** Where a training is kept, and what it starts from. */
+export interface Beginning {
+  readonly out: string
+  readonly start: BegunStart
+}
+
+type BegunStart =
+  | Exclude<Start, { kind: 'weights' }>
+  | (Extract<Start, { kind: 'weights' }> & { architecture: Architecture })
+
+/**
+ * Reads what the training starts from.
+ * @throws UserError: what is asked for and what is there do not go together
+ */
+export async function beginningOf(flags: Flags, asked: Asked, data: TrainingData): Promise<Beginning> {
+  const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
+  return { out, start: await startOf(flags, out, { ...asked.settings, data: data.identity }) }
+}
+
+/**
+ * The kernels that a training takes: it goes on with those that it began with, whatever was tuned since, so that it goes on to
+ * the same bits.
+ */
+export function choicesAt({ start }: Beginning, tuned: Choices, say: (line: string) => void): Choices {
+  if (start.kind !== 'resume') return tuned
+  const begun = new Map(Object.entries(start.checkpoint.settings.choices ?? {}))
+  if (tuned.size !== begun.size || ![...tuned].every(([key, name]) => begun.get(key) === name))
+    say('it goes on with the kernels that it began with, not with those of the tuning')
+  return begun
+}
+
 /**
  * What is asked for, together with what a checkpoint or weights to begin with say; and the classifiers to open.
  * @throws UserError: what is asked for and what is there do not go together
  */
-export async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {
-  const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
-  const start = await startOf(flags, out, { ...asked.settings, data: data.identity })
+export async function optionsOf(
+  flags: Flags,
+  asked: Asked,
+  data: TrainingData,
+  { out, start }: Beginning,
+  gpu: Gpu,
+) {
   const begunWith = start.kind === 'resume' ? start.checkpoint : undefined
   const resumed = begunWith?.settings
   const vectors = await findClassVectors(flags, data, resumed?.classVectors, asked.classifierFit)
   const begun = start.kind === 'weights' ? start.architecture : undefined
+  const { choices, isSoftware } = gpu.traits
   const options: TrainOptions = {
     ...{ ...courseOf(asked, data, begunWith?.course), checkpointEvery: asked.checkpointEvery, start, out },
     settings: resumed ?? {
-      ...settingsOf(asked, data, vectors.origins, adapterSummary(gpu).isSoftware, begun),
-      ...(gpu.choices.size ? { choices: Object.fromEntries(gpu.choices) } : {}),
-      ...(gpu.matrices ? { subgroupMatrices: true } : {}),
+      ...settingsOf(asked, data, vectors.origins, isSoftware, begun),
+      ...(choices.size ? { choices: Object.fromEntries(choices) } : {}),
+      ...(matricesOf(gpu.traits) ? { subgroupMatrices: true } : {}),
     },
     profiler: flags.text('profile') === undefined ? undefined : new Profiler(),
   }
@@ -45,13 +82,7 @@ export async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, 
 }
 
 /** Where training starts. Throws rather than let a fresh training overwrite another one's checkpoint. */
-async function startOf(
-  flags: Flags,
-  out: string,
-  asked: AskedSettings,
-): Promise<
-  Exclude<Start, { kind: 'weights' }> | (Extract<Start, { kind: 'weights' }> & { architecture: Architecture })
-> {
+async function startOf(flags: Flags, out: string, asked: AskedSettings): Promise<BegunStart> {
   const init = flags.text('init')
   if (flags.on('resume')) {
     if (init !== undefined) throw wrong('--init begins a training, --resume continues one; give one of them')
