@@ -1,4 +1,4 @@
-import type { Traits } from '../src/kernels/op.ts'
+import type { Traits } from '../src/device/traits.ts'
 import { type Convolution, candidatesOf, formatConvolution } from '../src/tune/convolutions.ts'
 import type { Peaks } from './peaks.ts'
 import { alignColumns, formatHead, type Head, percent, short } from './report.ts'
@@ -38,11 +38,11 @@ export interface Roofline extends Head {
 }
 
 export function describe(convolution: Convolution, traits: Traits): Described {
-  const { op, key, layers, geometry, channelsPerGroup, flops } = convolution
+  const { op, key, layers, geometry, flops } = convolution
   return {
     kind: KINDS[op as keyof typeof KINDS],
     layers: [...new Set(layers.map((layer) => layer.replace(/\.grad$/, '')))],
-    shape: formatConvolution(geometry, channelsPerGroup),
+    shape: formatConvolution(geometry),
     kernel: traits.choices?.get(key) ?? candidatesOf(convolution, traits)[0]!.name,
     flops,
   }

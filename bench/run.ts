@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { BUFFER_USAGE } from '../src/device/constants.ts'
 import type { Gpu } from '../src/device/gpu.ts'
-import { loadShader, packParams, type ShaderLoader } from '../src/device/shader.ts'
+import { loadShader, type Params, packParams, type ShaderLoader } from '../src/device/shader.ts'
 import type { Repeatable } from '../src/device/timer.ts'
 import type { Dispatch } from '../src/kernels/op.ts'
 
@@ -9,8 +10,6 @@ export interface Binding {
   readonly bytes: number
   readonly memory: number
 }
-
-type Params = Readonly<Record<string, number>>
 
 const OWN = /^bench\/(\w+)$/
 
@@ -31,7 +30,7 @@ export async function run<T>(
   const buffers = bindings.map(({ bytes, memory }, i) =>
     memory === i ? filled(gpu, bytes, `${shader} ${i + 1}`) : null,
   )
-  const block = gpu.pool.take(256, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, `${shader} parameters`)
+  const block = gpu.pool.take(256, BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST, `${shader} parameters`)
   const setParams = (values: Params) => {
     const packed = packParams(kernel.shader, values)
     if (packed.length) gpu.device.queue.writeBuffer(block, 0, packed as Uint8Array<ArrayBuffer>)
@@ -57,7 +56,7 @@ export async function run<T>(
 const NOISE = Float32Array.from({ length: 2 ** 16 }, (_, i) => 0.1 + 0.9 * ((i * 0.6180339887) % 1))
 
 function filled(gpu: Gpu, bytes: number, label: string): GPUBuffer {
-  const buffer = gpu.pool.take(bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST, label)
+  const buffer = gpu.pool.take(bytes, BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_DST, label)
   for (let at = 0; at < bytes; at += NOISE.byteLength) {
     const elems = Math.min(NOISE.length, (bytes - at) / 4)
     gpu.device.queue.writeBuffer(buffer, at, NOISE, 0, elems)

@@ -1,6 +1,7 @@
+import { PORTABLE } from '../src/device/traits.ts'
 import { compile, type Plan, type Step } from '../src/graph/compile.ts'
 import type { ConvGeometry } from '../src/kernels/conv/convGeometry.ts'
-import { type Dispatch, formatShape, PORTABLE } from '../src/kernels/op.ts'
+import { type Dispatch, formatShape } from '../src/kernels/op.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
 import { inferenceGraph, trainingGraph } from '../src/model/training.ts'
 import { convolutionFlops, formatConvolution } from '../src/tune/convolutions.ts'
@@ -78,20 +79,23 @@ function describe({ node, dispatch, places }: Step, plan: Plan): Omit<Work, 'lay
   }
 }
 
-type Numbers = Readonly<Record<string, number>>
+/** What a dispatch convolves; null where it multiplies nothing by a convolution's weight. */
+function convolutionOf({ shader, params }: Pick<Dispatch, 'shader' | 'params'>): ConvGeometry | null {
+  if (shader === 'thin_sum') return null // another dispatch has multiplied
+  return (params.conv as ConvGeometry | undefined) ?? null
+}
 
-const isConvolution = (params: Numbers) => ['OH', 'OW', 'R', 'S', 'K'].every((name) => name in params)
-
-function shapeOf({ params }: Dispatch): string | null {
-  if (!isConvolution(params)) return null
-  const g = params as unknown as ConvGeometry
-  return formatConvolution(g, params.channelsPerGroup ?? g.C)
+function shapeOf(dispatch: Dispatch): string | null {
+  const g = convolutionOf(dispatch)
+  return g && formatConvolution(g)
 }
 
 /** Of a dispatch of a convolution, of one of its gradients or of a product of matrices that stands for one. */
 export function flopsOf({ shader, params, workgroups }: Dispatch): number | null {
-  if (shader === 'batched_product') return 2 * params.M! * params.L! * params.N! * workgroups[2]
-  if (!isConvolution(params)) return null
-  const g = params as unknown as ConvGeometry
-  return convolutionFlops(g, params.channelsPerGroup ?? g.C)
+  if (shader === 'batched_product') {
+    const { M, L, N } = params as Record<'M' | 'L' | 'N', number>
+    return 2 * M * L * N * workgroups[2]
+  }
+  const g = convolutionOf({ shader, params })
+  return g && convolutionFlops(g)
 }

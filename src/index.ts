@@ -21,6 +21,7 @@ export { EXIT, type ExitCode, UserError } from './errors.ts'
 
 export { Gpu, GpuError } from './device/gpu.ts'
 export type { ShaderLoader } from './device/shader.ts'
+export type { Choices, Traits } from './device/traits.ts'
 export {
   type AdapterSummary,
   adapterSummary,
@@ -38,16 +39,7 @@ export { BindingLimitError, compile, type Plan } from './graph/compile.ts'
 export { Executor, Variables } from './graph/execute.ts'
 export { Graph, GraphError } from './graph/graph.ts'
 export { type AttrsOf, getOp, type OpName, ops } from './kernels/index.ts'
-export type {
-  Candidate,
-  Choices,
-  Dispatch,
-  GradBuilder,
-  Op,
-  Spec,
-  Tensor,
-  Traits,
-} from './kernels/op.ts'
+export type { Candidate, Dispatch, GradBuilder, Op, Spec, Tensor } from './kernels/op.ts'
 
 // Networks and their weights
 

@@ -5,8 +5,13 @@ import { formatReport, type Report, rowOf, totalsOf } from '../bench/report.ts'
 import { loadBenchShader, run } from '../bench/run.ts'
 import { flopsOf, graphsOf, plansOf, type Work, workOf } from '../bench/workload.ts'
 import { Timer } from '../src/device/timer.ts'
-import { CONV_DEFAULTS, type ConvAttrs, convGeometry } from '../src/kernels/conv/convGeometry.ts'
-import { PORTABLE } from '../src/kernels/op.ts'
+import { PORTABLE } from '../src/device/traits.ts'
+import {
+  CONV_DEFAULTS,
+  type ConvAttrs,
+  type ConvGeometry,
+  convGeometry,
+} from '../src/kernels/conv/convGeometry.ts'
 import { allLayers, layersOf } from '../src/model/report/layers.ts'
 import { openGpu } from '../src/node/dawn.ts'
 import { median } from '../src/numbers.ts'
@@ -54,8 +59,7 @@ describe('work', () => {
     'products of real pixels are counted: %s',
     (_, x, w, attrs) => {
       const g = convGeometry('conv2d', { shape: x }, { shape: w }, attrs)
-      const params = { ...g, channelsPerGroup: w[2]! }
-      expect(flopsOf({ shader: 'conv2d', params, bindings: [], workgroups: [1, 1, 1] })).toBe(
+      expect(flopsOf({ shader: 'conv2d', params: { conv: g }, bindings: [], workgroups: [1, 1, 1] })).toBe(
         2 * countMacs(x, w, attrs),
       )
     },
@@ -68,8 +72,10 @@ describe('work', () => {
     const work = workOf(plansOf(size, LIMIT, { ...PORTABLE, choices }))
     const flops = (plan: 'forward' | 'training') =>
       work.reduce((sum, { counts, flops }) => sum + counts[plan] * (flops ?? 0), 0)
-    const padded = work.reduce((sum, { counts, dispatch: { params: p }, flops }) => {
-      return flops === null ? sum : sum + counts.forward * p.N! * p.OH! * p.OW! * p.R! * p.S! * p.C! * p.K!
+    const padded = work.reduce((sum, { counts, dispatch, flops }) => {
+      if (flops === null) return sum
+      const { N, OH, OW, R, S, C, K } = dispatch.params.conv as ConvGeometry
+      return sum + counts.forward * N * OH * OW * R * S * C * K
     }, 0)
     // the paper's repeats the class vector over all 28 × 28 pixels of the fusion layer; the last layer's 9 · 2 products for
     // each pixel and channel are filled up to whole vec4s

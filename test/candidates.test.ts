@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
+import { PORTABLE, type Traits } from '../src/device/traits.ts'
 import { conv2d, conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import { conv2dGradInput } from '../src/kernels/conv/conv2dGradInput.ts'
 import { conv2dGradWeight } from '../src/kernels/conv/conv2dGradWeight.ts'
-import { fitsGrid, PORTABLE, type Traits } from '../src/kernels/op.ts'
+import { fitsGrid } from '../src/kernels/op.ts'
 
 type Attrs = Partial<typeof conv2dDefaults>
 

@@ -3,6 +3,7 @@ import { backward } from '../src/autograd/backward.ts'
 import { toHalf } from '../src/device/float16.ts'
 import type { Gpu } from '../src/device/gpu.ts'
 import { loadShader } from '../src/device/shader.ts'
+import { PORTABLE, type SubgroupMatrices, type Traits } from '../src/device/traits.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
 import { getOp, type OpName, ops } from '../src/kernels/index.ts'
@@ -11,12 +12,9 @@ import {
   type Dispatch,
   elems,
   formatShape,
-  PORTABLE,
   type Slice,
   type Spec,
-  type SubgroupMatrices,
   type Tensor,
-  type Traits,
 } from '../src/kernels/op.ts'
 import { openGpu } from '../src/node/dawn.ts'
 import { cases } from './cases.ts'
@@ -153,7 +151,7 @@ const isPlain = ({ specs, attrs }: Row) =>
 
 /** The row by the subgroups' matrices of an adapter, if that is a way to compute it. */
 export const byMatrices = (row: Row, matrices: SubgroupMatrices): Row[] =>
-  variantsOn({ '': { ...PORTABLE, isSoftware: false, matrices } }, row).filter(({ title }) =>
+  variantsOn({ '': { ...PORTABLE, isSoftware: false, matrices: [matrices] } }, row).filter(({ title }) =>
     title.startsWith('matrix '),
   )
 

@@ -1,3 +1,4 @@
+import { BUFFER_USAGE } from '../src/device/constants.ts'
 import { halfBits, unpackHalves } from '../src/device/float16.ts'
 import { type Gpu, GpuError } from '../src/device/gpu.ts'
 import { packParams } from '../src/device/shader.ts'
@@ -111,7 +112,7 @@ function guarded(
   before.fill(guardBits, 0, GUARD_ELEMS)
   before.fill(guardBits, total - GUARD_ELEMS)
   if (data) before.set(bitsIn(data, half), GUARD_ELEMS)
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
+  const usage = BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_SRC | BUFFER_USAGE.COPY_DST
   const buffer = gpu.pool.take(before.byteLength, usage, label)
   gpu.device.queue.writeBuffer(buffer, 0, before)
   return { label, buffer, before, elemCount, half }
@@ -162,7 +163,7 @@ async function submit(
     let block: GPUBuffer | null = null
     if (packed.length) {
       const size = Math.ceil(packed.length / 16) * 16
-      block = gpu.pool.take(size, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, `${shader} parameters`)
+      block = gpu.pool.take(size, BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST, `${shader} parameters`)
       gpu.device.queue.writeBuffer(block, 0, packed as Uint8Array<ArrayBuffer>)
       blocks.push(block)
     }

@@ -1,11 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Gpu } from '../src/device/gpu.ts'
+import { PORTABLE } from '../src/device/traits.ts'
 import { compile } from '../src/graph/compile.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import type { OpName } from '../src/kernels/index.ts'
-import { fitsMatrixBlock } from '../src/kernels/matrix/gemm.ts'
-import { choiceKey, PORTABLE } from '../src/kernels/op.ts'
+import { fitsMatrixBlock, matricesOf } from '../src/kernels/matrix/gemm.ts'
+import { choiceKey } from '../src/kernels/op.ts'
 import { openGpu } from '../src/node/dawn.ts'
 import { byMatrices, dispatchesOf, inHalf, type Row, rowsOf } from './harness.ts'
 import { verify } from './launch.ts'
@@ -16,14 +17,15 @@ const OPERATORS: readonly OpName[] = ['conv2d', 'conv2dGradInput', 'conv2dGradWe
 /** An adapter with subgroups' matrices, or one that can emulate llvmpipe's; null where there is neither. */
 async function openWithMatrices(): Promise<Gpu | null> {
   const gpu = await openGpu({ subgroupMatrices: true })
-  if (gpu.matrices) return gpu
-  const canEmulate = gpu.subgroupLanes === MATRICES.lanes && gpu.has('shader-f16')
+  if (matricesOf(gpu.traits)) return gpu
+  const canEmulate = gpu.traits.subgroupLanes === MATRICES.lanes && gpu.has('shader-f16')
   gpu.destroy()
   return canEmulate ? openGpu({ loadShader: loadEmulated }) : null
 }
 
 const gpu = await openWithMatrices()
-const matrices = gpu?.matrices ?? MATRICES
+const found = gpu && matricesOf(gpu.traits)
+const matrices = found ?? MATRICES
 afterAll(() => gpu?.destroy())
 
 /** Of the same kernels the last row: emulated ones take seconds to compile. */
@@ -35,7 +37,7 @@ function fewOf(rows: readonly Row[]): Row[] {
 // operands that float16 has are multiplied exactly, so sums are as exact as any kernel's
 describe.each(OPERATORS)('%s by the subgroups\u2019 matrices', (name) => {
   const all = rowsOf(name).flatMap((row) => byMatrices(row, matrices))
-  const rows = gpu?.matrices ? all : fewOf(all)
+  const rows = found ? all : fewOf(all)
   it.for(rows.map((row) => inHalf(row, { inputs: true, output: true })))(
     'equals its reference: $title',
     async (row, { skip }) => {
@@ -58,7 +60,7 @@ describe('a plan', () => {
   )
   const choices = new Map([[choiceKey('conv2d', shapes, conv2dDefaults), 'general']])
   const shadersOf = (precision: 'f32' | 'f16') =>
-    compile(graph, 2 ** 27, { ...PORTABLE, matrices: MATRICES, choices }, { precision }).steps.map(
+    compile(graph, 2 ** 27, { ...PORTABLE, matrices: [MATRICES], choices }, { precision }).steps.map(
       ({ dispatch }) => dispatch.shader,
     )
 
@@ -79,5 +81,12 @@ describe('of an adapter\u2019s matrices', () => {
     [{ M: 12, N: 16, K: 16, lanes: 32 }, false],
   ])('%j fit into blocks: %s', (kind, fits) => {
     expect(fitsMatrixBlock(kind)).toBe(fits)
+  })
+
+  it('the largest is taken that fits, and none where none does', () => {
+    const of = (size: number) => ({ M: size, N: size, K: size, lanes: 32 })
+    expect(matricesOf({ matrices: [of(8), of(64), of(16)] })).toEqual(of(16))
+    expect(matricesOf({ matrices: [of(64)] })).toBeNull()
+    expect(matricesOf(PORTABLE)).toBeNull()
   })
 })

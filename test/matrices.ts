@@ -1,6 +1,6 @@
 import type { ShaderLoader } from '../src/device/shader.ts'
 import { loadShader } from '../src/device/shader.ts'
-import type { SubgroupMatrices } from '../src/kernels/op.ts'
+import type { SubgroupMatrices } from '../src/device/traits.ts'
 
 /** The subgroups' matrices of llvmpipe, from Mesa 25.2 on. */
 export const MATRICES: SubgroupMatrices = { M: 8, N: 8, K: 8, lanes: 8 }

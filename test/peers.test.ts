@@ -7,7 +7,7 @@ import { largestBatch } from '../bench/peers/ours.ts'
 import { findTorch, openTorch } from '../bench/peers/pytorch.ts'
 import { colorizerInputs, colorizerWeights, parameterCount, peersOf, worksOf } from '../bench/peers/work.ts'
 import type { Gpu } from '../src/device/gpu.ts'
-import { PORTABLE } from '../src/kernels/op.ts'
+import { PORTABLE } from '../src/device/traits.ts'
 
 describe('agreement', () => {
   it('is the largest difference, relative to the largest value', () => {

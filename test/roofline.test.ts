@@ -4,7 +4,7 @@ import type { Peaks } from '../bench/peaks.ts'
 import { formatRoofline, KINDS, type Roofline, rooflineOf } from '../bench/roofline.ts'
 import { rooflineSvg } from '../bench/roofline-svg.ts'
 import { graphsOf } from '../bench/workload.ts'
-import { PORTABLE } from '../src/kernels/op.ts'
+import { PORTABLE } from '../src/device/traits.ts'
 import { convolutionsOf } from '../src/tune/convolutions.ts'
 
 const size = { width: 1, size: 224, batch: 1 }

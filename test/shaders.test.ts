@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { BUFFER_USAGE } from '../src/device/constants.ts'
 import { loadShader, packParams, pipelineKey, specialize } from '../src/device/shader.ts'
 import { SHADER_TEXT } from '../src/device/shader-text.ts'
 import type { Dispatch } from '../src/kernels/op.ts'
+import { openGpu } from '../src/node/dawn.ts'
 import { byMatrices, dispatchesOf, needsSubgroups, opNames, rowsOf, useGpu, variantsOf } from './harness.ts'
 import { MATRICES } from './matrices.ts'
 
@@ -34,15 +36,19 @@ describe('every shader', () => {
     'compiles without a message: %s',
     async ([, { name, constants }], { skip }) => {
       skip(needsSubgroups(name) && !gpu().has('subgroups'), 'the adapter has no subgroups')
-      await gpu().kernel(name, constants)
+      expect((await gpu().kernel(name, constants)).messages).toEqual([])
       gpu().check()
     },
   )
 
   it('is used by an operator, and its helpers by a shader', () => {
     expect(new Set(dispatches.map((d) => d.shader))).toEqual(new Set(shaders))
-    const used = shaders.flatMap((name) => [...loadShader(name).matchAll(/^\/\/ use (lib\/\w+)\.wgsl$/gm)])
-    expect(new Set(used.map((match) => match[1]))).toEqual(new Set(helpers))
+    const used = (name: string): string[] =>
+      [...loadShader(name).matchAll(/^\/\/ use (lib\/\w+)\.wgsl$/gm)].flatMap(([, helper]) => [
+        helper!,
+        ...used(helper!),
+      ])
+    expect(new Set(shaders.flatMap(used))).toEqual(new Set(helpers))
   })
 
   it('opens with a comment that says what it computes, and has one entry point, main', () => {
@@ -115,5 +121,72 @@ describe('the shader loader', () => {
     expect(() => packParams(shader, { n: 3, x: 0, i: 0, j: 0 })).toThrow('no field j')
     expect(() => packParams(shader, { n: -3, x: 0, i: 0 })).toThrow('n = -3 is not a valid u32')
     expect(() => packParams(shader, { n: 0.5, x: 0, i: 0 })).toThrow('n = 0.5 is not a valid u32')
+  })
+
+  describe('of structures in the struct', () => {
+    // offsets by hand, from WGSL's rules: n 0, inner.a 16, inner.b 20, inner.c 24, rest 32, last.z 48; 64 bytes in all
+    const shader = specialize(
+      () =>
+        'struct Inner {\n  @align(16) a: u32, // first: b\n  b: f32, c: i32,\n}\nstruct Last { @align(16) z: u32 }\n' +
+        'struct Params { n: u32, inner: Inner, rest: u32, last: Last }\n',
+      'nested',
+      {},
+    )
+    const values = { n: 1, inner: { a: 2, b: 0.5, c: -3 }, rest: 4, last: { z: 5 } }
+
+    it('packs each at a multiple of 16 bytes', () => {
+      const packed = packParams(shader, values)
+      const view = new DataView(packed.buffer)
+      expect(packed).toHaveLength(64)
+      expect([0, 16, 32, 48].map((at) => view.getUint32(at, true))).toEqual([1, 2, 4, 5])
+      expect([view.getFloat32(20, true), view.getInt32(24, true)]).toEqual([0.5, -3])
+    })
+
+    it('refuses missing, extra and impossible values, by their paths', () => {
+      const { inner } = values
+      expect(() => packParams(shader, { ...values, inner: { a: 2, b: 0 } })).toThrow(
+        'parameter inner.c is missing',
+      )
+      expect(() => packParams(shader, { ...values, inner: { ...inner, d: 1 } })).toThrow('no field inner.d')
+      expect(() => packParams(shader, { ...values, inner: { ...inner, a: -2 } })).toThrow(
+        'inner.a = -2 is not a valid u32',
+      )
+      expect(() => packParams(shader, { ...values, inner: 1 })).toThrow('no field inner')
+    })
+
+    it('refuses what is neither a number nor a structure of numbers', () => {
+      const vector = () => 'struct Params { v: vec2f }\n'
+      expect(() => specialize(vector, 'vector', {})).toThrow('vec2f is no number')
+    })
+
+    it('places them where the GPU looks for them', async () => {
+      const text = `${shader.code}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@compute @workgroup_size(1)
+fn main() {
+  y[0] = f32(params.n);
+  y[1] = f32(params.inner.a);
+  y[2] = params.inner.b;
+  y[3] = f32(params.inner.c);
+  y[4] = f32(params.rest);
+  y[5] = f32(params.last.z);
+}
+`
+      const own = await openGpu({ adapter: process.env.COLORIZER_ADAPTER, loadShader: () => text })
+      const kernel = await own.kernel('nested')
+      const block = own.pool.take(64, BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST, 'parameters')
+      const y = own.pool.take(24, BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_SRC, 'y')
+      own.device.queue.writeBuffer(block, 0, packParams(kernel.shader, values) as Uint8Array<ArrayBuffer>)
+      const encoder = own.device.createCommandEncoder()
+      const pass = encoder.beginComputePass()
+      pass.setPipeline(kernel.pipeline)
+      pass.setBindGroup(0, own.bindGroup(kernel, 'nested', { buffer: block }, [{ buffer: y }]))
+      pass.dispatchWorkgroups(1)
+      pass.end()
+      own.device.queue.submit([encoder.finish()])
+      expect([...(await own.read(y))]).toEqual([1, 2, 0.5, -3, 4, 5])
+      own.destroy()
+    })
   })
 })

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { precisionOn } from '../src/cli/commands/precision.ts'
+import { PORTABLE, type Traits } from '../src/device/traits.ts'
 import { compile } from '../src/graph/compile.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import { CONV_DEFAULTS, SUBGROUP_LANES } from '../src/kernels/conv/convGeometry.ts'
-import { choiceKey, PORTABLE, type Traits } from '../src/kernels/op.ts'
+import { choiceKey } from '../src/kernels/op.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
 import { trainingGraph } from '../src/model/training.ts'
 import { doctor, formatDoctor } from '../src/node/doctor.ts'
@@ -195,7 +196,7 @@ describe('the file', () => {
     writeFileSync(path, what === 'cut short' ? text.slice(0, text.length / 2) : JSON.stringify(changed))
     const warnings: string[] = []
     const own = await openTunedGpu({ adapter: process.env.COLORIZER_ADAPTER }, (line) => warnings.push(line))
-    expect(own.choices.size).toBe(0)
+    expect(own.traits.choices.size).toBe(0)
     own.destroy()
     expect(warnings).toEqual([expect.stringMatching(sentence)])
     expect(warnings[0]).toMatch(/^\S.*: the usual kernels are taken; colorizer tune writes it anew$/)

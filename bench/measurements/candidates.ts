@@ -1,6 +1,6 @@
 import type { Gpu } from '../../src/device/gpu.ts'
 import { repeatsFor, type Timer } from '../../src/device/timer.ts'
-import type { Traits } from '../../src/kernels/op.ts'
+import type { Traits } from '../../src/device/traits.ts'
 import { median } from '../../src/numbers.ts'
 import { Alone } from '../../src/tune/alone.ts'
 import { type Convolution, candidatesOf } from '../../src/tune/convolutions.ts'
@@ -43,7 +43,7 @@ export class CandidateTimer {
   /** The subgroups' matrices, which need float16, come last: they are not taken unless asked for. */
   #namesFor(convolution: Convolution): string[] {
     const names = (traits: Traits) => candidatesOf(convolution, traits).map(({ name }) => name)
-    return [...new Set([...names({ ...this.traits, matrices: null }), ...names(this.traits)])]
+    return [...new Set([...names({ ...this.traits, matrices: [] }), ...names(this.traits)])]
   }
 
   async measure(convolution: Convolution): Promise<CandidateRow> {
@@ -58,7 +58,7 @@ export class CandidateTimer {
     for (const [name, ms] of medians) this.#speeds.note(convolution, name, ms)
     const { best, usual } = winnerOf(times)
     return {
-      ...describe(convolution, { ...this.traits, matrices: null }),
+      ...describe(convolution, { ...this.traits, matrices: [] }),
       milliseconds: Object.fromEntries(names.map((name) => [name, medians.get(name) ?? null])),
       faster: best === usual ? null : best,
     }

@@ -89,7 +89,7 @@ async function measure({ adapter, seconds }: Options, terminal: Terminal): Promi
       ...{ machine, date, plans, phases },
       clocks: { convolutions: timer.clock, plans: clock },
       convolutions: sizes.map((size) => ({ size, rows: of(size).map(({ row }) => row) })),
-      roofline: { ...head, ...rooflineOf(convolutions, times, peaks, { ...gpu.traits, matrices: null }) },
+      roofline: { ...head, ...rooflineOf(convolutions, times, peaks, { ...gpu.traits, matrices: [] }) },
     }
   } finally {
     timer.destroy()

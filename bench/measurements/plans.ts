@@ -1,7 +1,9 @@
 import type { Gpu } from '../../src/device/gpu.ts'
+import { PORTABLE } from '../../src/device/traits.ts'
 import { compile, type Plan } from '../../src/graph/compile.ts'
 import { rewriteForInference } from '../../src/graph/rewrite.ts'
-import { PORTABLE } from '../../src/kernels/op.ts'
+
+import { matricesOf } from '../../src/kernels/matrix/gemm.ts'
 import { reportNetwork } from '../../src/model/report/index.ts'
 import { inferenceGraph, trainingGraph } from '../../src/model/training.ts'
 import { randomWeights, Whole } from '../whole.ts'
@@ -81,8 +83,9 @@ export function plansOf(
       work === 'colouring'
         ? rewriteForInference(graph, randomWeights(width))
         : trainingGraph(network, image, { scaled: true })
-    plans.set('half', compile(halved, limit, { ...gpu.traits, matrices: null }, { precision: 'f16' }))
-    if (gpu.traits.matrices) plans.set('matrices', compile(halved, limit, gpu.traits, { precision: 'f16' }))
+    plans.set('half', compile(halved, limit, { ...gpu.traits, matrices: [] }, { precision: 'f16' }))
+    if (matricesOf(gpu.traits))
+      plans.set('matrices', compile(halved, limit, gpu.traits, { precision: 'f16' }))
   }
   return plans
 }

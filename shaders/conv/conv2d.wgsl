@@ -3,24 +3,17 @@
 // where c₀ is the first input channel of k's group. Any kernel size, stride, padding, dilation and groups; the tiled
 // kernel is the fast one, this one takes what does not fit it.
 // x [N,H,W,C]   w [R,S,C/groups,K]   y [N,OH,OW,yChannels]
-// bias [K] and residual [N,OH,OW,K]: any buffer when HAS_BIAS or HAS_RESIDUAL is 0; then they and the scale are left out
+// bias [K] and residual [N,OH,OW,K], see lib/epilogue
 // One invocation: one output.
 // use lib/grid.wgsl
-// use lib/activation.wgsl
+// use lib/conv_params.wgsl
+// use lib/epilogue.wgsl
 
-override HAS_BIAS = 1u;
-override HAS_RESIDUAL = 0u;
+struct Params { conv: Conv, outputsPerGroup: u32, epilogue: Epilogue }
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  channelsPerGroup: u32, outputsPerGroup: u32,
-  yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
-}
-
+alias Value = f32;
 alias Y = f32;
+const VALUE_CHANNELS = 1u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -36,29 +29,27 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let at = workgroup_number(group, groups) * 64u + lane;
-  if (at >= params.N * params.OH * params.OW * params.K) { return; }
-  let k = at % params.K;
-  let ow = at / params.K % params.OW;
-  let oh = at / (params.K * params.OW) % params.OH;
-  let n = at / (params.K * params.OW * params.OH);
-  let first_channel = k / params.outputsPerGroup * params.channelsPerGroup;
+  if (at >= params.conv.N * params.conv.OH * params.conv.OW * params.conv.K) { return; }
+  let k = at % params.conv.K;
+  let ow = at / params.conv.K % params.conv.OW;
+  let oh = at / (params.conv.K * params.conv.OW) % params.conv.OH;
+  let n = at / (params.conv.K * params.conv.OW * params.conv.OH);
+  let first_channel = k / params.outputsPerGroup * params.conv.channelsPerGroup;
 
   var sum = 0.0;
-  for (var r = 0u; r < params.R; r++) {
+  for (var r = 0u; r < params.conv.R; r++) {
     // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-    let h = oh * params.strideH + r * params.dilationH - params.padTop;
-    if (h >= params.H) { continue; }
-    for (var s = 0u; s < params.S; s++) {
-      let v = ow * params.strideW + s * params.dilationW - params.padLeft;
-      if (v >= params.W) { continue; }
-      let pixel = ((n * params.H + h) * params.W + v) * params.C + first_channel;
-      let tap = (r * params.S + s) * params.channelsPerGroup * params.K + k;
-      for (var c = 0u; c < params.channelsPerGroup; c++) {
-        sum += f32(x[pixel + c]) * f32(w[tap + c * params.K]);
+    let h = oh * params.conv.strideH + r * params.conv.dilationH - params.conv.padTop;
+    if (h >= params.conv.H) { continue; }
+    for (var s = 0u; s < params.conv.S; s++) {
+      let v = ow * params.conv.strideW + s * params.conv.dilationW - params.conv.padLeft;
+      if (v >= params.conv.W) { continue; }
+      let pixel = ((n * params.conv.H + h) * params.conv.W + v) * params.conv.C + first_channel;
+      let tap = (r * params.conv.S + s) * params.conv.channelsPerGroup * params.conv.K + k;
+      for (var c = 0u; c < params.conv.channelsPerGroup; c++) {
+        sum += f32(x[pixel + c]) * f32(w[tap + c * params.conv.K]);
       }
     }
   }
-  if (HAS_BIAS == 1u) { sum += f32(bias[k]); }
-  if (HAS_RESIDUAL == 1u) { sum = f32(residual[at]) + params.residualScale * sum; }
-  y[at / params.K * params.yChannels + params.yStart + k] = Y(activate(vec4f(sum), params.low, params.high).x);
+  finish(sum, at / params.conv.K, k, params.conv.K);
 }

@@ -4,14 +4,9 @@
 // dy [N,OH,OW,K]   w [R,S,C/groups,K]   dx [N,H,W,C]
 // One invocation: one element of dx.
 // use lib/grid.wgsl
+// use lib/conv_params.wgsl
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  channelsPerGroup: u32, outputsPerGroup: u32,
-}
+struct Params { conv: Conv, outputsPerGroup: u32 }
 
 alias Y = f32;
 
@@ -27,26 +22,27 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let at = workgroup_number(group, groups) * 64u + lane;
-  if (at >= params.N * params.H * params.W * params.C) { return; }
-  let c = at % params.C;
-  let v = at / params.C % params.W;
-  let h = at / (params.C * params.W) % params.H;
-  let n = at / (params.C * params.W * params.H);
-  let first_k = c / params.channelsPerGroup * params.outputsPerGroup;
+  if (at >= params.conv.N * params.conv.H * params.conv.W * params.conv.C) { return; }
+  let c = at % params.conv.C;
+  let v = at / params.conv.C % params.conv.W;
+  let h = at / (params.conv.C * params.conv.W) % params.conv.H;
+  let n = at / (params.conv.C * params.conv.W * params.conv.H);
+  let first_k = c / params.conv.channelsPerGroup * params.outputsPerGroup;
 
   var sum = 0.0;
-  for (var r = 0u; r < params.R; r++) {
-    if (h + params.padTop < r * params.dilationH) { continue; }
-    let down = h + params.padTop - r * params.dilationH;
-    let oh = down / params.strideH;
-    if (down % params.strideH != 0u || oh >= params.OH) { continue; }
-    for (var s = 0u; s < params.S; s++) {
-      if (v + params.padLeft < s * params.dilationW) { continue; }
-      let across = v + params.padLeft - s * params.dilationW;
-      let ow = across / params.strideW;
-      if (across % params.strideW != 0u || ow >= params.OW) { continue; }
-      let pixel = ((n * params.OH + oh) * params.OW + ow) * params.K + first_k;
-      let tap = ((r * params.S + s) * params.channelsPerGroup + c % params.channelsPerGroup) * params.K + first_k;
+  for (var r = 0u; r < params.conv.R; r++) {
+    if (h + params.conv.padTop < r * params.conv.dilationH) { continue; }
+    let down = h + params.conv.padTop - r * params.conv.dilationH;
+    let oh = down / params.conv.strideH;
+    if (down % params.conv.strideH != 0u || oh >= params.conv.OH) { continue; }
+    for (var s = 0u; s < params.conv.S; s++) {
+      if (v + params.conv.padLeft < s * params.conv.dilationW) { continue; }
+      let across = v + params.conv.padLeft - s * params.conv.dilationW;
+      let ow = across / params.conv.strideW;
+      if (across % params.conv.strideW != 0u || ow >= params.conv.OW) { continue; }
+      let pixel = ((n * params.conv.OH + oh) * params.conv.OW + ow) * params.conv.K + first_k;
+      let channel = c % params.conv.channelsPerGroup;
+      let tap = ((r * params.conv.S + s) * params.conv.channelsPerGroup + channel) * params.conv.K + first_k;
       for (var k = 0u; k < params.outputsPerGroup; k++) {
         sum += f32(dy[pixel + k]) * f32(w[tap + k]);
       }

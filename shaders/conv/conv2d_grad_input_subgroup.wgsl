@@ -6,6 +6,7 @@
 // same phase of the strides, so that the same taps reach all of them and no product is computed in vain.
 // One invocation: PIXELS pixels that stand LY apart in their phase × VEC vec4s of channels that stand LX apart, summed in
 // registers. Lanes load values for each other as in conv2d_subgroup.
+// use lib/conv_params.wgsl
 
 enable subgroups;
 
@@ -15,12 +16,7 @@ const LX = 8u;
 const LY = 1u;
 const LOADS = PIXELS / LX;
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-}
+struct Params { conv: Conv }
 
 alias Y = vec4f;
 
@@ -31,16 +27,16 @@ alias Y = vec4f;
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
-  let C4 = params.C / 4u;
+  let C4 = params.conv.C / 4u;
   let first_c4 = group.z * LX * VEC + lane % LX;
   let first_pixel = group.x * PIXELS * LY;
   let row = lane / LX % LY;
   // pixels of one phase, counted as if all phases had as many as the first
-  let phase_h = group.y / params.strideW;
-  let phase_w = group.y % params.strideW;
-  let rows = (params.H + params.strideH - 1u) / params.strideH;
-  let columns = (params.W + params.strideW - 1u) / params.strideW;
-  let pixels = params.N * rows * columns;
+  let phase_h = group.y / params.conv.strideW;
+  let phase_w = group.y % params.conv.strideW;
+  let rows = (params.conv.H + params.conv.strideH - 1u) / params.conv.strideH;
+  let columns = (params.conv.W + params.conv.strideW - 1u) / params.conv.strideW;
+  let pixels = params.conv.N * rows * columns;
 
   // lanes beyond the last channel or pixel compute it again and write nothing
   var c4: array<u32, VEC>;
@@ -57,25 +53,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 
   // whole strides are added before each division and taken off behind it, so that it never sees a negative number;
   // a coordinate before the first output then wraps around to a huge one, and one comparison covers both sides
-  let ahead_h = params.R * params.dilationH;
-  let ahead_w = params.S * params.dilationW;
+  let ahead_h = params.conv.R * params.conv.dilationH;
+  let ahead_w = params.conv.S * params.conv.dilationW;
   var sum: array<vec4f, PIXELS * VEC>;
-  for (var r = 0u; r < params.R; r++) {
-    let start_h = phase_h + params.padTop + ahead_h * params.strideH - r * params.dilationH;
-    if (start_h % params.strideH != 0u) { continue; }
-    for (var s = 0u; s < params.S; s++) {
-      let start_w = phase_w + params.padLeft + ahead_w * params.strideW - s * params.dilationW;
-      if (start_w % params.strideW != 0u) { continue; }
+  for (var r = 0u; r < params.conv.R; r++) {
+    let start_h = phase_h + params.conv.padTop + ahead_h * params.conv.strideH - r * params.conv.dilationH;
+    if (start_h % params.conv.strideH != 0u) { continue; }
+    for (var s = 0u; s < params.conv.S; s++) {
+      let start_w = phase_w + params.conv.padLeft + ahead_w * params.conv.strideW - s * params.conv.dilationW;
+      if (start_w % params.conv.strideW != 0u) { continue; }
       var at: array<u32, LOADS>;
       var inside: array<bool, LOADS>;
       for (var q = 0u; q < LOADS; q++) {
-        let oh = down[q] + start_h / params.strideH - ahead_h;
-        let ow = across[q] + start_w / params.strideW - ahead_w;
-        inside[q] = oh < params.OH && ow < params.OW;
-        at[q] = ((image[q] * params.OH + min(oh, params.OH - 1u)) * params.OW + min(ow, params.OW - 1u)) * params.K;
+        let oh = down[q] + start_h / params.conv.strideH - ahead_h;
+        let ow = across[q] + start_w / params.conv.strideW - ahead_w;
+        inside[q] = oh < params.conv.OH && ow < params.conv.OW;
+        let output_row = image[q] * params.conv.OH + min(oh, params.conv.OH - 1u);
+        at[q] = (output_row * params.conv.OW + min(ow, params.conv.OW - 1u)) * params.conv.K;
       }
-      var tap = (r * params.S + s) * params.K * C4;
-      for (var k = 0u; k < params.K; k++) {
+      var tap = (r * params.conv.S + s) * params.conv.K * C4;
+      for (var k = 0u; k < params.conv.K; k++) {
         var weight: array<vec4f, VEC>;
         for (var v = 0u; v < VEC; v++) { weight[v] = wt[tap + c4[v]]; }
         tap += C4;
@@ -94,10 +91,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 
   for (var p = 0u; p < PIXELS; p++) {
     let pixel = first_pixel + p * LY + row;
-    let h = pixel / columns % rows * params.strideH + phase_h;
-    let v = pixel % columns * params.strideW + phase_w;
-    if (pixel >= pixels || h >= params.H || v >= params.W) { continue; }
-    let origin = ((pixel / (rows * columns) * params.H + h) * params.W + v) * C4;
+    let h = pixel / columns % rows * params.conv.strideH + phase_h;
+    let v = pixel % columns * params.conv.strideW + phase_w;
+    if (pixel >= pixels || h >= params.conv.H || v >= params.conv.W) { continue; }
+    let origin = ((pixel / (rows * columns) * params.conv.H + h) * params.conv.W + v) * C4;
     for (var i = 0u; i < VEC; i++) {
       if (first_c4 + i * LX < C4) { dx[origin + c4[i]] = Y(sum[p * VEC + i]); }
     }

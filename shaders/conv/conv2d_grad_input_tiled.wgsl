@@ -5,18 +5,14 @@
 // One invocation: PIXELS pixels of one row × VEC vec4s of channels, summed in registers. Its pixels stand strideW
 // apart, so that the same taps s reach all of them and no product is computed in vain.
 // One workgroup: LX lanes side by side over the channels and LY lanes over groups of pixels.
+// use lib/conv_params.wgsl
 
 const PIXELS = 8u;
 const VEC = 2u;
 override LX = 8u;
 override LY = 1u;
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-}
+struct Params { conv: Conv }
 
 alias Y = vec4f;
 
@@ -27,12 +23,12 @@ alias Y = vec4f;
 
 @compute @workgroup_size(LX, LY)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
-  let C4 = params.C / 4u;
+  let C4 = params.conv.C / 4u;
   let first_c4 = group.z * LX * VEC + lane.x;
-  let phase = group.x % params.strideW;
-  let first = (group.x / params.strideW * LY + lane.y) * PIXELS;
-  let n = group.y / params.H;
-  let h = group.y % params.H;
+  let phase = group.x % params.conv.strideW;
+  let first = (group.x / params.conv.strideW * LY + lane.y) * PIXELS;
+  let n = group.y / params.conv.H;
+  let h = group.y % params.conv.H;
 
   // lanes beyond the last channel compute it again and write nothing
   var c4: array<u32, VEC>;
@@ -40,25 +36,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
 
   // whole strides are added before each division and taken off behind it, so that it never sees a negative number;
   // a coordinate before the first output then wraps around to a huge one, and one comparison covers both sides
-  let ahead_h = params.R * params.dilationH;
-  let ahead_w = params.S * params.dilationW;
+  let ahead_h = params.conv.R * params.conv.dilationH;
+  let ahead_w = params.conv.S * params.conv.dilationW;
   var sum: array<vec4f, PIXELS * VEC>;
-  for (var r = 0u; r < params.R; r++) {
-    let down = h + params.padTop + ahead_h * params.strideH - r * params.dilationH;
-    let oh = down / params.strideH - ahead_h;
-    if (down % params.strideH != 0u || oh >= params.OH) { continue; }
-    for (var s = 0u; s < params.S; s++) {
-      let across = phase + params.padLeft + ahead_w * params.strideW - s * params.dilationW;
-      if (across % params.strideW != 0u) { continue; }
-      let first_ow = across / params.strideW - ahead_w + first;
+  for (var r = 0u; r < params.conv.R; r++) {
+    let down = h + params.conv.padTop + ahead_h * params.conv.strideH - r * params.conv.dilationH;
+    let oh = down / params.conv.strideH - ahead_h;
+    if (down % params.conv.strideH != 0u || oh >= params.conv.OH) { continue; }
+    for (var s = 0u; s < params.conv.S; s++) {
+      let across = phase + params.conv.padLeft + ahead_w * params.conv.strideW - s * params.conv.dilationW;
+      if (across % params.conv.strideW != 0u) { continue; }
+      let first_ow = across / params.conv.strideW - ahead_w + first;
       var pixel: array<u32, PIXELS>;
       var inside: array<bool, PIXELS>;
       for (var p = 0u; p < PIXELS; p++) {
-        inside[p] = first_ow + p < params.OW;
-        pixel[p] = ((n * params.OH + oh) * params.OW + min(first_ow + p, params.OW - 1u)) * params.K;
+        let ow = first_ow + p;
+        inside[p] = ow < params.conv.OW;
+        pixel[p] = ((n * params.conv.OH + oh) * params.conv.OW + min(ow, params.conv.OW - 1u)) * params.conv.K;
       }
-      let tap = (r * params.S + s) * params.K * C4;
-      for (var k = 0u; k < params.K; k++) {
+      let tap = (r * params.conv.S + s) * params.conv.K * C4;
+      for (var k = 0u; k < params.conv.K; k++) {
         var weight: array<vec4f, VEC>;
         for (var v = 0u; v < VEC; v++) { weight[v] = wt[tap + k * C4 + c4[v]]; }
         for (var p = 0u; p < PIXELS; p++) {
@@ -72,9 +69,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   for (var v = 0u; v < VEC; v++) {
     if (first_c4 + v * LX >= C4) { continue; }
     for (var p = 0u; p < PIXELS; p++) {
-      let column = phase + (first + p) * params.strideW;
-      if (column >= params.W) { continue; }
-      dx[(group.y * params.W + column) * C4 + c4[v]] = Y(sum[p * VEC + v]);
+      let column = phase + (first + p) * params.conv.strideW;
+      if (column >= params.conv.W) { continue; }
+      dx[(group.y * params.conv.W + column) * C4 + c4[v]] = Y(sum[p * VEC + v]);
     }
   }
 }

@@ -4,14 +4,9 @@
 // x [N,H,W,C]   dy [N,OH,OW,K]   dw [splits, R·S·C/groups·K rounded up to vec4s]
 // One invocation: one weight of one split.
 // use lib/grid.wgsl
+// use lib/conv_params.wgsl
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  channelsPerGroup: u32, outputsPerGroup: u32, rowsPerSplit: u32,
-}
+struct Params { conv: Conv, outputsPerGroup: u32, rowsPerSplit: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -25,26 +20,26 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let at = workgroup_number(group, groups) * 64u + lane;
-  let length = params.R * params.S * params.channelsPerGroup * params.K;
+  let length = params.conv.R * params.conv.S * params.conv.channelsPerGroup * params.conv.K;
   if (at >= length) { return; }
-  let k = at % params.K;
-  let c = k / params.outputsPerGroup * params.channelsPerGroup + at / params.K % params.channelsPerGroup;
-  let tap = at / (params.K * params.channelsPerGroup);
-  let r = tap / params.S;
-  let s = tap % params.S;
+  let k = at % params.conv.K;
+  let c = k / params.outputsPerGroup * params.conv.channelsPerGroup + at / params.conv.K % params.conv.channelsPerGroup;
+  let tap = at / (params.conv.K * params.conv.channelsPerGroup);
+  let r = tap / params.conv.S;
+  let s = tap % params.conv.S;
 
   var sum = 0.0;
   let first_row = group.z * params.rowsPerSplit;
-  let end_row = min(first_row + params.rowsPerSplit, params.N * params.OH);
+  let end_row = min(first_row + params.rowsPerSplit, params.conv.N * params.conv.OH);
   for (var row = first_row; row < end_row; row++) {
     // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-    let h = row % params.OH * params.strideH + r * params.dilationH - params.padTop;
-    if (h >= params.H) { continue; }
-    let image_row = (row / params.OH * params.H + h) * params.W;
-    for (var ow = 0u; ow < params.OW; ow++) {
-      let v = ow * params.strideW + s * params.dilationW - params.padLeft;
-      if (v >= params.W) { continue; }
-      sum += f32(x[(image_row + v) * params.C + c]) * f32(dy[(row * params.OW + ow) * params.K + k]);
+    let h = row % params.conv.OH * params.conv.strideH + r * params.conv.dilationH - params.conv.padTop;
+    if (h >= params.conv.H) { continue; }
+    let image_row = (row / params.conv.OH * params.conv.H + h) * params.conv.W;
+    for (var ow = 0u; ow < params.conv.OW; ow++) {
+      let v = ow * params.conv.strideW + s * params.conv.dilationW - params.conv.padLeft;
+      if (v >= params.conv.W) { continue; }
+      sum += f32(x[(image_row + v) * params.conv.C + c]) * f32(dy[(row * params.conv.OW + ow) * params.conv.K + k]);
     }
   }
   dw[group.z * ((length + 3u) / 4u * 4u) + at] = sum;

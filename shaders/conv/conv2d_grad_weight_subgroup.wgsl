@@ -5,6 +5,7 @@
 // One workgroup: one subgroup, LX lanes side by side over vec4s of output channels and LY = 8 / LX over rows (r,s,c) of dw.
 // One invocation: ROWS rows that stand LY apart × VEC vec4s of output channels that stand LX apart, summed in registers. Lanes
 // load values for each other as in conv2d_subgroup.
+// use lib/conv_params.wgsl
 
 enable subgroups;
 
@@ -14,13 +15,7 @@ const LX = 8u;
 const LY = 1u;
 const LOADS = ROWS / LX;
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  rowsPerSplit: u32,
-}
+struct Params { conv: Conv, rowsPerSplit: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -29,8 +24,8 @@ struct Params {
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
-  let K4 = params.K / 4u;
-  let weights = params.R * params.S * params.C;
+  let K4 = params.conv.K / 4u;
+  let weights = params.conv.R * params.conv.S * params.conv.C;
   let first_k4 = group.y * LX * VEC + lane % LX;
   let first_weight = group.x * ROWS * LY;
   let row = lane / LX % LY;
@@ -44,32 +39,32 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   var left: array<u32, LOADS>;
   for (var q = 0u; q < LOADS; q++) {
     let weight = min(first_weight + q * 8u + lane, weights - 1u);
-    channel[q] = weight % params.C;
-    top[q] = weight / (params.C * params.S) * params.dilationH - params.padTop;
-    left[q] = weight / params.C % params.S * params.dilationW - params.padLeft;
+    channel[q] = weight % params.conv.C;
+    top[q] = weight / (params.conv.C * params.conv.S) * params.conv.dilationH - params.conv.padTop;
+    left[q] = weight / params.conv.C % params.conv.S * params.conv.dilationW - params.conv.padLeft;
   }
 
   var sum: array<vec4f, ROWS * VEC>;
   let first_output = group.z * params.rowsPerSplit;
-  let end_output = min(first_output + params.rowsPerSplit, params.N * params.OH);
+  let end_output = min(first_output + params.rowsPerSplit, params.conv.N * params.conv.OH);
   for (var output = first_output; output < end_output; output++) {
     var image_row: array<u32, LOADS>;
     var inside: array<bool, LOADS>;
     for (var q = 0u; q < LOADS; q++) {
       // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-      let h = output % params.OH * params.strideH + top[q];
-      inside[q] = h < params.H;
-      image_row[q] = (output / params.OH * params.H + min(h, params.H - 1u)) * params.W;
+      let h = output % params.conv.OH * params.conv.strideH + top[q];
+      inside[q] = h < params.conv.H;
+      image_row[q] = (output / params.conv.OH * params.conv.H + min(h, params.conv.H - 1u)) * params.conv.W;
     }
-    for (var ow = 0u; ow < params.OW; ow++) {
+    for (var ow = 0u; ow < params.conv.OW; ow++) {
       var grad: array<vec4f, VEC>;
-      for (var v = 0u; v < VEC; v++) { grad[v] = vec4f(dy[(output * params.OW + ow) * K4 + k4[v]]); }
+      for (var v = 0u; v < VEC; v++) { grad[v] = vec4f(dy[(output * params.conv.OW + ow) * K4 + k4[v]]); }
       // a loop of its own: some compilers unroll only short ones, and sums that are not unrolled are not in registers
       var loaded: array<f32, LOADS>;
       for (var q = 0u; q < LOADS; q++) {
-        let column = ow * params.strideW + left[q];
-        let at = (image_row[q] + min(column, params.W - 1u)) * params.C + channel[q];
-        loaded[q] = select(0.0, f32(x[at]), inside[q] && column < params.W);
+        let column = ow * params.conv.strideW + left[q];
+        let at = (image_row[q] + min(column, params.conv.W - 1u)) * params.conv.C + channel[q];
+        loaded[q] = select(0.0, f32(x[at]), inside[q] && column < params.conv.W);
       }
       for (var q = 0u; q < LOADS; q++) {
         for (var i = 0u; i < LX; i++) {

@@ -11,6 +11,7 @@ override HAS_BIAS = 1u;
 
 struct Params { vectors: u32, H: u32, W: u32, channels: u32, low: f32, high: f32 }
 
+alias Value = vec4f;
 alias Y = vec4f;
 
 @group(0) @binding(0) var<uniform> params: Params;

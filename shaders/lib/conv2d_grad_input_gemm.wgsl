@@ -5,14 +5,9 @@
 // for C a multiple of 4, one group, and strides or dilations of 1.
 // dy [N,OH,OW,K]   wt [R,S,K,C] (the weight transposed) as vec4 over C   dx [N,H,W,C] as vec4
 // z counts splits of each phase. With several splits dx is [splits,N,H,W,C], plain sums that `sum_splits` adds up.
+// use lib/conv_params.wgsl
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  splits: u32,
-}
+struct Params { conv: Conv, splits: u32 }
 
 alias Y = vec4f;
 
@@ -34,9 +29,9 @@ var<private> first_image: u32;
 
 fn begin(z: u32) {
   let phase = z / params.splits;
-  down = axis(phase / params.strideW, params.R, params.strideH, params.padTop);
-  across = axis(phase % params.strideW, params.S, params.strideW, params.padLeft);
-  first_image = z % params.splits * params.N;
+  down = axis(phase / params.conv.strideW, params.conv.R, params.conv.strideH, params.conv.padTop);
+  across = axis(phase % params.conv.strideW, params.conv.S, params.conv.strideW, params.conv.padLeft);
+  first_image = z % params.splits * params.conv.N;
 }
 
 fn axis(phase: u32, size: u32, stride: u32, pad: u32) -> Axis {
@@ -44,53 +39,53 @@ fn axis(phase: u32, size: u32, stride: u32, pad: u32) -> Axis {
   return Axis(phase, tap, select(0u, (size + stride - 1u - tap) / stride, size > tap), (phase + pad) / stride);
 }
 
-fn phase_rows() -> u32 { return (params.H + params.strideH - 1u) / params.strideH; }
-fn phase_columns() -> u32 { return (params.W + params.strideW - 1u) / params.strideW; }
+fn phase_rows() -> u32 { return (params.conv.H + params.conv.strideH - 1u) / params.conv.strideH; }
+fn phase_columns() -> u32 { return (params.conv.W + params.conv.strideW - 1u) / params.conv.strideW; }
 
-fn sizes(z: u32) -> vec2u { return vec2u(params.N * phase_rows() * phase_columns(), params.C / 4u); }
+fn sizes(z: u32) -> vec2u { return vec2u(params.conv.N * phase_rows() * phase_columns(), params.conv.C / 4u); }
 
 fn terms(z: u32) -> vec2u {
   let phase = z / params.splits;
-  let taps = axis(phase / params.strideW, params.R, params.strideH, params.padTop).taps *
-    axis(phase % params.strideW, params.S, params.strideW, params.padLeft).taps;
-  let each = (taps * params.K + params.splits - 1u) / params.splits;
+  let taps = axis(phase / params.conv.strideW, params.conv.R, params.conv.strideH, params.conv.padTop).taps *
+    axis(phase % params.conv.strideW, params.conv.S, params.conv.strideW, params.conv.padLeft).taps;
+  let each = (taps * params.conv.K + params.splits - 1u) / params.splits;
   let first = z % params.splits * each;
-  return vec2u(first, min(first + each, taps * params.K));
+  return vec2u(first, min(first + each, taps * params.conv.K));
 }
 
 fn row_of(m: u32) -> Row {
   let row = m / phase_columns();
-  return Row(row / phase_rows() * params.OH, row % phase_rows() + down.first, m % phase_columns() + across.first);
+  return Row(row / phase_rows() * params.conv.OH, row % phase_rows() + down.first, m % phase_columns() + across.first);
 }
 
 fn term_of(l: u32) -> Term {
-  let i = l / params.K;
+  let i = l / params.conv.K;
   let r = i / across.taps;
   let s = i % across.taps;
   // of stride and dilation one is 1
-  let tap = (down.tap + r * params.strideH) * params.S + across.tap + s * params.strideW;
-  return Term(r * params.dilationH, s * params.dilationW, tap, l % params.K);
+  let tap = (down.tap + r * params.conv.strideH) * params.conv.S + across.tap + s * params.conv.strideW;
+  return Term(r * params.conv.dilationH, s * params.conv.dilationW, tap, l % params.conv.K);
 }
 
 fn left(row: Row, term: Term) -> f32 {
   // coordinates before the first output wrap around to huge numbers
   let oh = row.h - term.h;
   let ow = row.v - term.v;
-  if (oh >= params.OH || ow >= params.OW) { return 0.0; }
-  return f32(dy[((row.image + oh) * params.OW + ow) * params.K + term.k]);
+  if (oh >= params.conv.OH || ow >= params.conv.OW) { return 0.0; }
+  return f32(dy[((row.image + oh) * params.conv.OW + ow) * params.conv.K + term.k]);
 }
 
 fn right(l: u32, c4: u32) -> vec4f {
   let term = term_of(l);
-  return wt[(term.tap * params.K + term.k) * (params.C / 4u) + c4];
+  return wt[(term.tap * params.conv.K + term.k) * (params.conv.C / 4u) + c4];
 }
 
 fn put(m: u32, c4: u32, sum: vec4f) {
   let row = m / phase_columns();
-  let h = row % phase_rows() * params.strideH + down.phase;
-  let v = m % phase_columns() * params.strideW + across.phase;
+  let h = row % phase_rows() * params.conv.strideH + down.phase;
+  let v = m % phase_columns() * params.conv.strideW + across.phase;
   // not all phases have as many pixels as the first
-  if (h >= params.H || v >= params.W) { return; }
+  if (h >= params.conv.H || v >= params.conv.W) { return; }
   let image = first_image + row / phase_rows();
-  dx[((image * params.H + h) * params.W + v) * (params.C / 4u) + c4] = Y(sum);
+  dx[((image * params.conv.H + h) * params.conv.W + v) * (params.conv.C / 4u) + c4] = Y(sum);
 }

@@ -4,14 +4,9 @@
 // for K a multiple of 4 and one group.
 // x [N,H,W,C]   dy [N,OH,OW,K] as vec4 over K   dw [R,S,C,K] as vec4
 // With several splits of `termsPerSplit` terms dw is [splits,R,S,C,K], to be added up.
+// use lib/conv_params.wgsl
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  termsPerSplit: u32,
-}
+struct Params { conv: Conv, termsPerSplit: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -26,34 +21,38 @@ var<private> first_dw: u32;
 
 fn begin(split: u32) { first_dw = split * sizes(split).x; }
 
-fn sizes(split: u32) -> vec2u { return vec2u(params.R * params.S * params.C, params.K / 4u); }
+fn sizes(split: u32) -> vec2u { return vec2u(params.conv.R * params.conv.S * params.conv.C, params.conv.K / 4u); }
 
 fn terms(split: u32) -> vec2u {
   let first = split * params.termsPerSplit;
-  return vec2u(first, min(first + params.termsPerSplit, params.N * params.OH * params.OW));
+  return vec2u(first, min(first + params.termsPerSplit, params.conv.N * params.conv.OH * params.conv.OW));
 }
 
 fn row_of(m: u32) -> Row {
-  let tap = m / params.C;
+  let tap = m / params.conv.C;
   return Row(
-    tap / params.S * params.dilationH - params.padTop,
-    tap % params.S * params.dilationW - params.padLeft,
-    m % params.C,
+    tap / params.conv.S * params.conv.dilationH - params.conv.padTop,
+    tap % params.conv.S * params.conv.dilationW - params.conv.padLeft,
+    m % params.conv.C,
   );
 }
 
 fn term_of(l: u32) -> Term {
-  let row = l / params.OW;
-  return Term(row / params.OH * params.H, row % params.OH * params.strideH, l % params.OW * params.strideW);
+  let row = l / params.conv.OW;
+  return Term(
+    row / params.conv.OH * params.conv.H,
+    row % params.conv.OH * params.conv.strideH,
+    l % params.conv.OW * params.conv.strideW,
+  );
 }
 
 fn left(row: Row, term: Term) -> f32 {
   let h = row.h + term.h;
   let v = row.v + term.v;
-  if (h >= params.H || v >= params.W) { return 0.0; }
-  return f32(x[((term.image + h) * params.W + v) * params.C + row.c]);
+  if (h >= params.conv.H || v >= params.conv.W) { return 0.0; }
+  return f32(x[((term.image + h) * params.conv.W + v) * params.conv.C + row.c]);
 }
 
-fn right(l: u32, k4: u32) -> vec4f { return vec4f(dy[l * (params.K / 4u) + k4]); }
+fn right(l: u32, k4: u32) -> vec4f { return vec4f(dy[l * (params.conv.K / 4u) + k4]); }
 
-fn put(m: u32, k4: u32, sum: vec4f) { dw[(first_dw + m) * (params.K / 4u) + k4] = sum; }
+fn put(m: u32, k4: u32, sum: vec4f) { dw[(first_dw + m) * (params.conv.K / 4u) + k4] = sum; }

@@ -1,8 +1,8 @@
-// The matrix product of a file that says what is multiplied, with the functions that lib/gemm_blocked lists, by the subgroups'
-// matrices (tensor cores): both operands are rounded to float16, the sums are float32.
-// One workgroup: LANES lanes in subgroups of SUBGROUP, a tile of HEIGHT rows × WIDTH vec4s. DEPTH terms at a time lie in
-// workgroup memory; beyond the last term the rows are 0. One subgroup: DOWN × ACROSS matrices of TILE_M × TILE_N sums; the
-// subgroups of a workgroup stand in SUBGROUPS_Y rows.
+// The matrix product of lib/gemm by the subgroups' matrices (tensor cores): both operands are rounded to float16, the sums are
+// float32. Beyond the last term the rows are 0.
+// One workgroup: LANES lanes in subgroups of SUBGROUP, which stand in SUBGROUPS_Y rows. One subgroup: DOWN × ACROSS matrices of
+// TILE_M × TILE_N sums.
+// use lib/gemm.wgsl
 
 enable f16;
 enable subgroups;
@@ -13,7 +13,6 @@ const TILE_N = 16u;
 const TILE_K = 16u;
 const SUBGROUP = 32u;
 const SUBGROUPS_Y = 2u;
-const TURNED = 0u;
 const LANES = 128u;
 const HEIGHT = 64u;
 const WIDTH = 16u;
@@ -22,7 +21,6 @@ const SUBGROUPS = LANES / SUBGROUP;
 const SUBGROUPS_X = SUBGROUPS / SUBGROUPS_Y;
 const DOWN = HEIGHT / TILE_M / SUBGROUPS_Y;
 const ACROSS = WIDTH * 4u / TILE_N / SUBGROUPS_X;
-const LOADS = DEPTH * HEIGHT / LANES;
 // some more than the terms and columns: rows begin in different banks, at multiples of 16 bytes
 const ROW_PITCH = DEPTH + 8u;
 const COLUMN_PITCH = WIDTH * 4u + 8u;
@@ -35,35 +33,24 @@ var<workgroup> rows: array<f16, HEIGHT * ROW_PITCH>;
 var<workgroup> columns: array<f16, DEPTH * COLUMN_PITCH>;
 var<workgroup> sums: array<f32, SUBGROUPS * TILE_M * TILE_N>;
 
+fn keep_left(m: u32, term: u32, value: f32, isTerm: bool) {
+  rows[m * ROW_PITCH + term] = select(0.0h, f16(value), isTerm);
+}
+fn keep_right(i: u32, value: vec4f) {
+  let column = vec4h(value);
+  let at = i / WIDTH * COLUMN_PITCH + i % WIDTH * 4u;
+  for (var k = 0u; k < 4u; k++) { columns[at + k] = column[k]; }
+}
+
 fn product(group: vec3u, index: u32, subgroup: u32, lane: u32) {
-  begin(group.z);
-  let size = sizes(group.z);
-  let range = terms(group.z);
-  let first_m = group.x * HEIGHT;
-  let first_n4 = group.y * WIDTH;
+  let tile = tile_of(group);
+  var loaded = loaded_rows(tile, index);
   let down = subgroup / SUBGROUPS_X * DOWN * TILE_M;
   let across = subgroup % SUBGROUPS_X * ACROSS * TILE_N;
 
-  var row: array<Row, LOADS>;
-  for (var i = 0u; i < LOADS; i++) {
-    let m = select(index / DEPTH + i * (LANES / DEPTH), index % HEIGHT, TURNED == 1u);
-    row[i] = row_of(min(first_m + m, size.x - 1u));
-  }
-
   var sum: array<Sum, DOWN * ACROSS>;
-  for (var first_l = range.x; first_l < range.y; first_l += DEPTH) {
-    for (var i = 0u; i < LOADS; i++) {
-      let m = select(index / DEPTH + i * (LANES / DEPTH), index % HEIGHT, TURNED == 1u);
-      let term = select(index % DEPTH, index / HEIGHT + i * (LANES / HEIGHT), TURNED == 1u);
-      let l = first_l + term;
-      rows[m * ROW_PITCH + term] = select(0.0h, f16(left(row[i], term_of(min(l, range.y - 1u)))), l < range.y);
-    }
-    for (var i = index; i < DEPTH * WIDTH; i += LANES) {
-      let l = first_l + i / WIDTH;
-      let column = vec4h(right(min(l, range.y - 1u), min(first_n4 + i % WIDTH, size.y - 1u)));
-      let at = i / WIDTH * COLUMN_PITCH + i % WIDTH * 4u;
-      for (var k = 0u; k < 4u; k++) { columns[at + k] = column[k]; }
-    }
+  for (var first_l = tile.terms.x; first_l < tile.terms.y; first_l += DEPTH) {
+    load(tile, first_l, index, &loaded);
     workgroupBarrier();
     for (var term = 0u; term < DEPTH; term += TILE_K) {
       var matrix: array<Right, ACROSS>;
@@ -88,10 +75,10 @@ fn product(group: vec3u, index: u32, subgroup: u32, lane: u32) {
     subgroupMatrixStore<row_major>(&sums, own, sum[i], TILE_N);
     workgroupBarrier();
     for (var at = lane * 4u; at < TILE_M * TILE_N; at += SUBGROUP * 4u) {
-      let m = first_m + down + i / ACROSS * TILE_M + at / TILE_N;
-      let n4 = first_n4 + (across + i % ACROSS * TILE_N + at % TILE_N) / 4u;
+      let m = tile.first_m + down + i / ACROSS * TILE_M + at / TILE_N;
+      let n4 = tile.first_n4 + (across + i % ACROSS * TILE_N + at % TILE_N) / 4u;
       let p = own + at;
-      if (m < size.x && n4 < size.y) { put(m, n4, vec4f(sums[p], sums[p + 1u], sums[p + 2u], sums[p + 3u])); }
+      if (m < tile.size.x && n4 < tile.size.y) { put(m, n4, vec4f(sums[p], sums[p + 1u], sums[p + 2u], sums[p + 3u])); }
     }
     workgroupBarrier();
   }

@@ -2,6 +2,7 @@
 // dloss [1]   z, t, dz [pixels, bins]   weight [pixels]
 // One invocation: one pixel.
 // use lib/grid.wgsl
+// use lib/softmax_sums.wgsl
 
 struct Params { pixels: u32, bins: u32 }
 
@@ -21,16 +22,9 @@ fn main(
   let pixel = workgroup_number(group, groups) * 64u + lane;
   if (pixel >= params.pixels) { return; }
   let base = pixel * params.bins;
-  var largest = z[base];
-  for (var q = 1u; q < params.bins; q++) { largest = max(largest, z[base + q]); }
-  var sum = 0.0;
-  var whole = 0.0;
-  for (var q = 0u; q < params.bins; q++) {
-    sum += exp(z[base + q] - largest);
-    whole += t[base + q];
-  }
+  let sums = softmax_sums(base, params.bins);
   let factor = dloss[0] * weight[pixel] / f32(params.pixels);
   for (var q = 0u; q < params.bins; q++) {
-    dz[base + q] = factor * (exp(z[base + q] - largest) * whole / sum - t[base + q]);
+    dz[base + q] = factor * (exp(z[base + q] - sums.largest) * sums.whole / sums.exps - t[base + q]);
   }
 }

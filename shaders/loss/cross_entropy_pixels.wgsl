@@ -2,6 +2,7 @@
 // z, t [pixels, bins]   weight, losses [pixels]
 // One invocation: one pixel.
 // use lib/grid.wgsl
+// use lib/softmax_sums.wgsl
 
 struct Params { pixels: u32, bins: u32 }
 
@@ -19,17 +20,6 @@ fn main(
 ) {
   let pixel = workgroup_number(group, groups) * 64u + lane;
   if (pixel >= params.pixels) { return; }
-  let base = pixel * params.bins;
-  var largest = z[base];
-  for (var q = 1u; q < params.bins; q++) { largest = max(largest, z[base + q]); }
-  var sum = 0.0;
-  var whole = 0.0;
-  var seen = 0.0;
-  for (var q = 0u; q < params.bins; q++) {
-    let above = z[base + q] - largest; // differences to the largest, so that nothing cancels
-    sum += exp(above);
-    whole += t[base + q];
-    seen += t[base + q] * above;
-  }
-  losses[pixel] = weight[pixel] * (whole * log(sum) - seen);
+  let sums = softmax_sums(pixel * params.bins, params.bins);
+  losses[pixel] = weight[pixel] * (sums.whole * log(sums.exps) - sums.aligned);
 }

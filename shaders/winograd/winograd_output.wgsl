@@ -1,21 +1,19 @@
 // y[n,oh,ow,yStart+k] = act(residual[n,oh,ow,k] + residualScale · (bias[k] + (Aᵀ m A)[oh mod 4, ow mod 4])), A as in lib/winograd
 // m [36,tiles,K], for `tiles` of the N·TH·TW tiles of 4 × 4 outputs from tile `first` on   y [N,OH,OW,yChannels]
-// bias [K] and residual [N,OH,OW,K]: any buffer when HAS_BIAS or HAS_RESIDUAL is 0; then they and the scale are
-// left out
+// bias [K] and residual [N,OH,OW,K], see lib/epilogue
 // One invocation: one channel of a tile.
 // use lib/grid.wgsl
 // use lib/winograd.wgsl
-// use lib/activation.wgsl
-
-override HAS_BIAS = 1u;
-override HAS_RESIDUAL = 0u;
+// use lib/epilogue.wgsl
 
 struct Params {
   first: u32, tiles: u32, TH: u32, TW: u32, OH: u32, OW: u32, K: u32,
-  yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
+  epilogue: Epilogue,
 }
 
+alias Value = f32;
 alias Y = f32;
+const VALUE_CHANNELS = 1u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> m: array<f32>;
@@ -49,11 +47,7 @@ fn main(
     );
     for (var i = 0u; i < 4u; i++) {
       if (top + i >= params.OH || left + j >= params.OW) { continue; }
-      let pixel = (image + top + i) * params.OW + left + j;
-      var value = column[i];
-      if (HAS_BIAS == 1u) { value += f32(bias[k]); }
-      if (HAS_RESIDUAL == 1u) { value = f32(residual[pixel * params.K + k]) + params.residualScale * value; }
-      y[pixel * params.yChannels + params.yStart + k] = Y(activate(vec4f(value), params.low, params.high).x);
+      finish(column[i], (image + top + i) * params.OW + left + j, k, params.K);
     }
   }
 }

@@ -7,24 +7,17 @@ export const SHADER_TEXT: Readonly<Record<string, string>> = {
 // where c₀ is the first input channel of k's group. Any kernel size, stride, padding, dilation and groups; the tiled
 // kernel is the fast one, this one takes what does not fit it.
 // x [N,H,W,C]   w [R,S,C/groups,K]   y [N,OH,OW,yChannels]
-// bias [K] and residual [N,OH,OW,K]: any buffer when HAS_BIAS or HAS_RESIDUAL is 0; then they and the scale are left out
+// bias [K] and residual [N,OH,OW,K], see lib/epilogue
 // One invocation: one output.
 // use lib/grid.wgsl
-// use lib/activation.wgsl
+// use lib/conv_params.wgsl
+// use lib/epilogue.wgsl
 
-override HAS_BIAS = 1u;
-override HAS_RESIDUAL = 0u;
+struct Params { conv: Conv, outputsPerGroup: u32, epilogue: Epilogue }
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  channelsPerGroup: u32, outputsPerGroup: u32,
-  yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
-}
-
+alias Value = f32;
 alias Y = f32;
+const VALUE_CHANNELS = 1u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -40,31 +33,29 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let at = workgroup_number(group, groups) * 64u + lane;
-  if (at >= params.N * params.OH * params.OW * params.K) { return; }
-  let k = at % params.K;
-  let ow = at / params.K % params.OW;
-  let oh = at / (params.K * params.OW) % params.OH;
-  let n = at / (params.K * params.OW * params.OH);
-  let first_channel = k / params.outputsPerGroup * params.channelsPerGroup;
+  if (at >= params.conv.N * params.conv.OH * params.conv.OW * params.conv.K) { return; }
+  let k = at % params.conv.K;
+  let ow = at / params.conv.K % params.conv.OW;
+  let oh = at / (params.conv.K * params.conv.OW) % params.conv.OH;
+  let n = at / (params.conv.K * params.conv.OW * params.conv.OH);
+  let first_channel = k / params.outputsPerGroup * params.conv.channelsPerGroup;
 
   var sum = 0.0;
-  for (var r = 0u; r < params.R; r++) {
+  for (var r = 0u; r < params.conv.R; r++) {
     // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-    let h = oh * params.strideH + r * params.dilationH - params.padTop;
-    if (h >= params.H) { continue; }
-    for (var s = 0u; s < params.S; s++) {
-      let v = ow * params.strideW + s * params.dilationW - params.padLeft;
-      if (v >= params.W) { continue; }
-      let pixel = ((n * params.H + h) * params.W + v) * params.C + first_channel;
-      let tap = (r * params.S + s) * params.channelsPerGroup * params.K + k;
-      for (var c = 0u; c < params.channelsPerGroup; c++) {
-        sum += f32(x[pixel + c]) * f32(w[tap + c * params.K]);
+    let h = oh * params.conv.strideH + r * params.conv.dilationH - params.conv.padTop;
+    if (h >= params.conv.H) { continue; }
+    for (var s = 0u; s < params.conv.S; s++) {
+      let v = ow * params.conv.strideW + s * params.conv.dilationW - params.conv.padLeft;
+      if (v >= params.conv.W) { continue; }
+      let pixel = ((n * params.conv.H + h) * params.conv.W + v) * params.conv.C + first_channel;
+      let tap = (r * params.conv.S + s) * params.conv.channelsPerGroup * params.conv.K + k;
+      for (var c = 0u; c < params.conv.channelsPerGroup; c++) {
+        sum += f32(x[pixel + c]) * f32(w[tap + c * params.conv.K]);
       }
     }
   }
-  if (HAS_BIAS == 1u) { sum += f32(bias[k]); }
-  if (HAS_RESIDUAL == 1u) { sum = f32(residual[at]) + params.residualScale * sum; }
-  y[at / params.K * params.yChannels + params.yStart + k] = Y(activate(vec4f(sum), params.low, params.high).x);
+  finish(sum, at / params.conv.K, k, params.conv.K);
 }
 `,
   'conv2d_blocked': `// A convolution as the matrix product that lib/conv2d_gemm makes of it: formula and bindings stand there.
@@ -81,25 +72,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
 //     Σ_{r,s} x[n, oh·strideH + r·dilationH − padTop, ow·strideW + s·dilationW − padLeft, c] · w[r,s,c]))
 // for as many groups as channels in and out, and C, yStart and yChannels multiples of 4.
 // x [N,H,W,C]   w [R,S,C]   y [N,OH,OW,yChannels]   all as vec4 over C
-// bias [C] and residual [N,OH,OW,C] as vec4: any buffer when HAS_BIAS or HAS_RESIDUAL is 0; then they and the scale are
-// left out
+// bias [C] and residual [N,OH,OW,C] as vec4, see lib/epilogue
 // One invocation: PIXELS neighbouring pixels of one row × one vec4 of channels, so that a weight is loaded once for all of them.
 // use lib/grid.wgsl
-// use lib/activation.wgsl
+// use lib/conv_params.wgsl
+// use lib/epilogue.wgsl
 
 const PIXELS = 4u;
-override HAS_BIAS = 1u;
-override HAS_RESIDUAL = 0u;
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  channelsPerGroup: u32, yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
-}
+struct Params { conv: Conv, epilogue: Epilogue }
 
+alias Value = vec4f;
 alias Y = vec4f;
+const VALUE_CHANNELS = 4u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
@@ -115,37 +100,34 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let at = workgroup_number(group, groups) * 64u + lane;
-  let C4 = params.C / 4u;
-  let across = (params.OW + PIXELS - 1u) / PIXELS;
+  let C4 = params.conv.C / 4u;
+  let across = (params.conv.OW + PIXELS - 1u) / PIXELS;
   let row = at / (C4 * across);
-  if (row >= params.N * params.OH) { return; }
+  if (row >= params.conv.N * params.conv.OH) { return; }
   let c4 = at % C4;
   let first_ow = at / C4 % across * PIXELS;
-  let top = row % params.OH * params.strideH - params.padTop;
+  let top = row % params.conv.OH * params.conv.strideH - params.conv.padTop;
 
   var sum: array<vec4f, PIXELS>;
-  for (var r = 0u; r < params.R; r++) {
+  for (var r = 0u; r < params.conv.R; r++) {
     // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-    let h = top + r * params.dilationH;
-    if (h >= params.H) { continue; }
-    let image_row = (row / params.OH * params.H + h) * params.W;
-    for (var s = 0u; s < params.S; s++) {
-      let weight = vec4f(w[(r * params.S + s) * C4 + c4]);
+    let h = top + r * params.conv.dilationH;
+    if (h >= params.conv.H) { continue; }
+    let image_row = (row / params.conv.OH * params.conv.H + h) * params.conv.W;
+    for (var s = 0u; s < params.conv.S; s++) {
+      let weight = vec4f(w[(r * params.conv.S + s) * C4 + c4]);
       for (var p = 0u; p < PIXELS; p++) {
-        let column = (first_ow + p) * params.strideW + s * params.dilationW - params.padLeft;
-        let value = vec4f(x[(image_row + min(column, params.W - 1u)) * C4 + c4]);
-        sum[p] += select(vec4f(0.0), value, column < params.W) * weight;
+        let column = (first_ow + p) * params.conv.strideW + s * params.conv.dilationW - params.conv.padLeft;
+        let value = vec4f(x[(image_row + min(column, params.conv.W - 1u)) * C4 + c4]);
+        sum[p] += select(vec4f(0.0), value, column < params.conv.W) * weight;
       }
     }
   }
 
   for (var p = 0u; p < PIXELS; p++) {
-    if (first_ow + p >= params.OW) { continue; }
-    let pixel = row * params.OW + first_ow + p;
-    var value = sum[p];
-    if (HAS_BIAS == 1u) { value += vec4f(bias[c4]); }
-    if (HAS_RESIDUAL == 1u) { value = vec4f(residual[pixel * C4 + c4]) + params.residualScale * value; }
-    y[(pixel * params.yChannels + params.yStart) / 4u + c4] = Y(activate(value, params.low, params.high));
+    if (first_ow + p >= params.conv.OW) { continue; }
+    let pixel = row * params.conv.OW + first_ow + p;
+    finish(sum[p], pixel, c4, C4);
   }
 }
 `,
@@ -155,14 +137,9 @@ fn main(
 // dy [N,OH,OW,K]   w [R,S,C/groups,K]   dx [N,H,W,C]
 // One invocation: one element of dx.
 // use lib/grid.wgsl
+// use lib/conv_params.wgsl
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  channelsPerGroup: u32, outputsPerGroup: u32,
-}
+struct Params { conv: Conv, outputsPerGroup: u32 }
 
 alias Y = f32;
 
@@ -178,26 +155,27 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let at = workgroup_number(group, groups) * 64u + lane;
-  if (at >= params.N * params.H * params.W * params.C) { return; }
-  let c = at % params.C;
-  let v = at / params.C % params.W;
-  let h = at / (params.C * params.W) % params.H;
-  let n = at / (params.C * params.W * params.H);
-  let first_k = c / params.channelsPerGroup * params.outputsPerGroup;
+  if (at >= params.conv.N * params.conv.H * params.conv.W * params.conv.C) { return; }
+  let c = at % params.conv.C;
+  let v = at / params.conv.C % params.conv.W;
+  let h = at / (params.conv.C * params.conv.W) % params.conv.H;
+  let n = at / (params.conv.C * params.conv.W * params.conv.H);
+  let first_k = c / params.conv.channelsPerGroup * params.outputsPerGroup;
 
   var sum = 0.0;
-  for (var r = 0u; r < params.R; r++) {
-    if (h + params.padTop < r * params.dilationH) { continue; }
-    let down = h + params.padTop - r * params.dilationH;
-    let oh = down / params.strideH;
-    if (down % params.strideH != 0u || oh >= params.OH) { continue; }
-    for (var s = 0u; s < params.S; s++) {
-      if (v + params.padLeft < s * params.dilationW) { continue; }
-      let across = v + params.padLeft - s * params.dilationW;
-      let ow = across / params.strideW;
-      if (across % params.strideW != 0u || ow >= params.OW) { continue; }
-      let pixel = ((n * params.OH + oh) * params.OW + ow) * params.K + first_k;
-      let tap = ((r * params.S + s) * params.channelsPerGroup + c % params.channelsPerGroup) * params.K + first_k;
+  for (var r = 0u; r < params.conv.R; r++) {
+    if (h + params.conv.padTop < r * params.conv.dilationH) { continue; }
+    let down = h + params.conv.padTop - r * params.conv.dilationH;
+    let oh = down / params.conv.strideH;
+    if (down % params.conv.strideH != 0u || oh >= params.conv.OH) { continue; }
+    for (var s = 0u; s < params.conv.S; s++) {
+      if (v + params.conv.padLeft < s * params.conv.dilationW) { continue; }
+      let across = v + params.conv.padLeft - s * params.conv.dilationW;
+      let ow = across / params.conv.strideW;
+      if (across % params.conv.strideW != 0u || ow >= params.conv.OW) { continue; }
+      let pixel = ((n * params.conv.OH + oh) * params.conv.OW + ow) * params.conv.K + first_k;
+      let channel = c % params.conv.channelsPerGroup;
+      let tap = ((r * params.conv.S + s) * params.conv.channelsPerGroup + channel) * params.conv.K + first_k;
       for (var k = 0u; k < params.outputsPerGroup; k++) {
         sum += f32(dy[pixel + k]) * f32(w[tap + k]);
       }
@@ -239,6 +217,7 @@ fn main(
 // same phase of the strides, so that the same taps reach all of them and no product is computed in vain.
 // One invocation: PIXELS pixels that stand LY apart in their phase × VEC vec4s of channels that stand LX apart, summed in
 // registers. Lanes load values for each other as in conv2d_subgroup.
+// use lib/conv_params.wgsl
 
 enable subgroups;
 
@@ -248,12 +227,7 @@ const LX = 8u;
 const LY = 1u;
 const LOADS = PIXELS / LX;
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-}
+struct Params { conv: Conv }
 
 alias Y = vec4f;
 
@@ -264,16 +238,16 @@ alias Y = vec4f;
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
-  let C4 = params.C / 4u;
+  let C4 = params.conv.C / 4u;
   let first_c4 = group.z * LX * VEC + lane % LX;
   let first_pixel = group.x * PIXELS * LY;
   let row = lane / LX % LY;
   // pixels of one phase, counted as if all phases had as many as the first
-  let phase_h = group.y / params.strideW;
-  let phase_w = group.y % params.strideW;
-  let rows = (params.H + params.strideH - 1u) / params.strideH;
-  let columns = (params.W + params.strideW - 1u) / params.strideW;
-  let pixels = params.N * rows * columns;
+  let phase_h = group.y / params.conv.strideW;
+  let phase_w = group.y % params.conv.strideW;
+  let rows = (params.conv.H + params.conv.strideH - 1u) / params.conv.strideH;
+  let columns = (params.conv.W + params.conv.strideW - 1u) / params.conv.strideW;
+  let pixels = params.conv.N * rows * columns;
 
   // lanes beyond the last channel or pixel compute it again and write nothing
   var c4: array<u32, VEC>;
@@ -290,25 +264,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 
   // whole strides are added before each division and taken off behind it, so that it never sees a negative number;
   // a coordinate before the first output then wraps around to a huge one, and one comparison covers both sides
-  let ahead_h = params.R * params.dilationH;
-  let ahead_w = params.S * params.dilationW;
+  let ahead_h = params.conv.R * params.conv.dilationH;
+  let ahead_w = params.conv.S * params.conv.dilationW;
   var sum: array<vec4f, PIXELS * VEC>;
-  for (var r = 0u; r < params.R; r++) {
-    let start_h = phase_h + params.padTop + ahead_h * params.strideH - r * params.dilationH;
-    if (start_h % params.strideH != 0u) { continue; }
-    for (var s = 0u; s < params.S; s++) {
-      let start_w = phase_w + params.padLeft + ahead_w * params.strideW - s * params.dilationW;
-      if (start_w % params.strideW != 0u) { continue; }
+  for (var r = 0u; r < params.conv.R; r++) {
+    let start_h = phase_h + params.conv.padTop + ahead_h * params.conv.strideH - r * params.conv.dilationH;
+    if (start_h % params.conv.strideH != 0u) { continue; }
+    for (var s = 0u; s < params.conv.S; s++) {
+      let start_w = phase_w + params.conv.padLeft + ahead_w * params.conv.strideW - s * params.conv.dilationW;
+      if (start_w % params.conv.strideW != 0u) { continue; }
       var at: array<u32, LOADS>;
       var inside: array<bool, LOADS>;
       for (var q = 0u; q < LOADS; q++) {
-        let oh = down[q] + start_h / params.strideH - ahead_h;
-        let ow = across[q] + start_w / params.strideW - ahead_w;
-        inside[q] = oh < params.OH && ow < params.OW;
-        at[q] = ((image[q] * params.OH + min(oh, params.OH - 1u)) * params.OW + min(ow, params.OW - 1u)) * params.K;
+        let oh = down[q] + start_h / params.conv.strideH - ahead_h;
+        let ow = across[q] + start_w / params.conv.strideW - ahead_w;
+        inside[q] = oh < params.conv.OH && ow < params.conv.OW;
+        let output_row = image[q] * params.conv.OH + min(oh, params.conv.OH - 1u);
+        at[q] = (output_row * params.conv.OW + min(ow, params.conv.OW - 1u)) * params.conv.K;
       }
-      var tap = (r * params.S + s) * params.K * C4;
-      for (var k = 0u; k < params.K; k++) {
+      var tap = (r * params.conv.S + s) * params.conv.K * C4;
+      for (var k = 0u; k < params.conv.K; k++) {
         var weight: array<vec4f, VEC>;
         for (var v = 0u; v < VEC; v++) { weight[v] = wt[tap + c4[v]]; }
         tap += C4;
@@ -327,10 +302,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 
   for (var p = 0u; p < PIXELS; p++) {
     let pixel = first_pixel + p * LY + row;
-    let h = pixel / columns % rows * params.strideH + phase_h;
-    let v = pixel % columns * params.strideW + phase_w;
-    if (pixel >= pixels || h >= params.H || v >= params.W) { continue; }
-    let origin = ((pixel / (rows * columns) * params.H + h) * params.W + v) * C4;
+    let h = pixel / columns % rows * params.conv.strideH + phase_h;
+    let v = pixel % columns * params.conv.strideW + phase_w;
+    if (pixel >= pixels || h >= params.conv.H || v >= params.conv.W) { continue; }
+    let origin = ((pixel / (rows * columns) * params.conv.H + h) * params.conv.W + v) * C4;
     for (var i = 0u; i < VEC; i++) {
       if (first_c4 + i * LX < C4) { dx[origin + c4[i]] = Y(sum[p * VEC + i]); }
     }
@@ -344,18 +319,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 // One invocation: PIXELS pixels of one row × VEC vec4s of channels, summed in registers. Its pixels stand strideW
 // apart, so that the same taps s reach all of them and no product is computed in vain.
 // One workgroup: LX lanes side by side over the channels and LY lanes over groups of pixels.
+// use lib/conv_params.wgsl
 
 const PIXELS = 8u;
 const VEC = 2u;
 override LX = 8u;
 override LY = 1u;
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-}
+struct Params { conv: Conv }
 
 alias Y = vec4f;
 
@@ -366,12 +337,12 @@ alias Y = vec4f;
 
 @compute @workgroup_size(LX, LY)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
-  let C4 = params.C / 4u;
+  let C4 = params.conv.C / 4u;
   let first_c4 = group.z * LX * VEC + lane.x;
-  let phase = group.x % params.strideW;
-  let first = (group.x / params.strideW * LY + lane.y) * PIXELS;
-  let n = group.y / params.H;
-  let h = group.y % params.H;
+  let phase = group.x % params.conv.strideW;
+  let first = (group.x / params.conv.strideW * LY + lane.y) * PIXELS;
+  let n = group.y / params.conv.H;
+  let h = group.y % params.conv.H;
 
   // lanes beyond the last channel compute it again and write nothing
   var c4: array<u32, VEC>;
@@ -379,25 +350,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
 
   // whole strides are added before each division and taken off behind it, so that it never sees a negative number;
   // a coordinate before the first output then wraps around to a huge one, and one comparison covers both sides
-  let ahead_h = params.R * params.dilationH;
-  let ahead_w = params.S * params.dilationW;
+  let ahead_h = params.conv.R * params.conv.dilationH;
+  let ahead_w = params.conv.S * params.conv.dilationW;
   var sum: array<vec4f, PIXELS * VEC>;
-  for (var r = 0u; r < params.R; r++) {
-    let down = h + params.padTop + ahead_h * params.strideH - r * params.dilationH;
-    let oh = down / params.strideH - ahead_h;
-    if (down % params.strideH != 0u || oh >= params.OH) { continue; }
-    for (var s = 0u; s < params.S; s++) {
-      let across = phase + params.padLeft + ahead_w * params.strideW - s * params.dilationW;
-      if (across % params.strideW != 0u) { continue; }
-      let first_ow = across / params.strideW - ahead_w + first;
+  for (var r = 0u; r < params.conv.R; r++) {
+    let down = h + params.conv.padTop + ahead_h * params.conv.strideH - r * params.conv.dilationH;
+    let oh = down / params.conv.strideH - ahead_h;
+    if (down % params.conv.strideH != 0u || oh >= params.conv.OH) { continue; }
+    for (var s = 0u; s < params.conv.S; s++) {
+      let across = phase + params.conv.padLeft + ahead_w * params.conv.strideW - s * params.conv.dilationW;
+      if (across % params.conv.strideW != 0u) { continue; }
+      let first_ow = across / params.conv.strideW - ahead_w + first;
       var pixel: array<u32, PIXELS>;
       var inside: array<bool, PIXELS>;
       for (var p = 0u; p < PIXELS; p++) {
-        inside[p] = first_ow + p < params.OW;
-        pixel[p] = ((n * params.OH + oh) * params.OW + min(first_ow + p, params.OW - 1u)) * params.K;
+        let ow = first_ow + p;
+        inside[p] = ow < params.conv.OW;
+        pixel[p] = ((n * params.conv.OH + oh) * params.conv.OW + min(ow, params.conv.OW - 1u)) * params.conv.K;
       }
-      let tap = (r * params.S + s) * params.K * C4;
-      for (var k = 0u; k < params.K; k++) {
+      let tap = (r * params.conv.S + s) * params.conv.K * C4;
+      for (var k = 0u; k < params.conv.K; k++) {
         var weight: array<vec4f, VEC>;
         for (var v = 0u; v < VEC; v++) { weight[v] = wt[tap + k * C4 + c4[v]]; }
         for (var p = 0u; p < PIXELS; p++) {
@@ -411,9 +383,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   for (var v = 0u; v < VEC; v++) {
     if (first_c4 + v * LX >= C4) { continue; }
     for (var p = 0u; p < PIXELS; p++) {
-      let column = phase + (first + p) * params.strideW;
-      if (column >= params.W) { continue; }
-      dx[(group.y * params.W + column) * C4 + c4[v]] = Y(sum[p * VEC + v]);
+      let column = phase + (first + p) * params.conv.strideW;
+      if (column >= params.conv.W) { continue; }
+      dx[(group.y * params.conv.W + column) * C4 + c4[v]] = Y(sum[p * VEC + v]);
     }
   }
 }
@@ -424,14 +396,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
 // x [N,H,W,C]   dy [N,OH,OW,K]   dw [splits, R·S·C/groups·K rounded up to vec4s]
 // One invocation: one weight of one split.
 // use lib/grid.wgsl
+// use lib/conv_params.wgsl
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  channelsPerGroup: u32, outputsPerGroup: u32, rowsPerSplit: u32,
-}
+struct Params { conv: Conv, outputsPerGroup: u32, rowsPerSplit: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -445,26 +412,26 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let at = workgroup_number(group, groups) * 64u + lane;
-  let length = params.R * params.S * params.channelsPerGroup * params.K;
+  let length = params.conv.R * params.conv.S * params.conv.channelsPerGroup * params.conv.K;
   if (at >= length) { return; }
-  let k = at % params.K;
-  let c = k / params.outputsPerGroup * params.channelsPerGroup + at / params.K % params.channelsPerGroup;
-  let tap = at / (params.K * params.channelsPerGroup);
-  let r = tap / params.S;
-  let s = tap % params.S;
+  let k = at % params.conv.K;
+  let c = k / params.outputsPerGroup * params.conv.channelsPerGroup + at / params.conv.K % params.conv.channelsPerGroup;
+  let tap = at / (params.conv.K * params.conv.channelsPerGroup);
+  let r = tap / params.conv.S;
+  let s = tap % params.conv.S;
 
   var sum = 0.0;
   let first_row = group.z * params.rowsPerSplit;
-  let end_row = min(first_row + params.rowsPerSplit, params.N * params.OH);
+  let end_row = min(first_row + params.rowsPerSplit, params.conv.N * params.conv.OH);
   for (var row = first_row; row < end_row; row++) {
     // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-    let h = row % params.OH * params.strideH + r * params.dilationH - params.padTop;
-    if (h >= params.H) { continue; }
-    let image_row = (row / params.OH * params.H + h) * params.W;
-    for (var ow = 0u; ow < params.OW; ow++) {
-      let v = ow * params.strideW + s * params.dilationW - params.padLeft;
-      if (v >= params.W) { continue; }
-      sum += f32(x[(image_row + v) * params.C + c]) * f32(dy[(row * params.OW + ow) * params.K + k]);
+    let h = row % params.conv.OH * params.conv.strideH + r * params.conv.dilationH - params.conv.padTop;
+    if (h >= params.conv.H) { continue; }
+    let image_row = (row / params.conv.OH * params.conv.H + h) * params.conv.W;
+    for (var ow = 0u; ow < params.conv.OW; ow++) {
+      let v = ow * params.conv.strideW + s * params.conv.dilationW - params.conv.padLeft;
+      if (v >= params.conv.W) { continue; }
+      sum += f32(x[(image_row + v) * params.conv.C + c]) * f32(dy[(row * params.conv.OW + ow) * params.conv.K + k]);
     }
   }
   dw[group.z * ((length + 3u) / 4u * 4u) + at] = sum;
@@ -502,6 +469,7 @@ fn main(
 // One workgroup: one subgroup, LX lanes side by side over vec4s of output channels and LY = 8 / LX over rows (r,s,c) of dw.
 // One invocation: ROWS rows that stand LY apart × VEC vec4s of output channels that stand LX apart, summed in registers. Lanes
 // load values for each other as in conv2d_subgroup.
+// use lib/conv_params.wgsl
 
 enable subgroups;
 
@@ -511,13 +479,7 @@ const LX = 8u;
 const LY = 1u;
 const LOADS = ROWS / LX;
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  rowsPerSplit: u32,
-}
+struct Params { conv: Conv, rowsPerSplit: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -526,8 +488,8 @@ struct Params {
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
-  let K4 = params.K / 4u;
-  let weights = params.R * params.S * params.C;
+  let K4 = params.conv.K / 4u;
+  let weights = params.conv.R * params.conv.S * params.conv.C;
   let first_k4 = group.y * LX * VEC + lane % LX;
   let first_weight = group.x * ROWS * LY;
   let row = lane / LX % LY;
@@ -541,32 +503,32 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   var left: array<u32, LOADS>;
   for (var q = 0u; q < LOADS; q++) {
     let weight = min(first_weight + q * 8u + lane, weights - 1u);
-    channel[q] = weight % params.C;
-    top[q] = weight / (params.C * params.S) * params.dilationH - params.padTop;
-    left[q] = weight / params.C % params.S * params.dilationW - params.padLeft;
+    channel[q] = weight % params.conv.C;
+    top[q] = weight / (params.conv.C * params.conv.S) * params.conv.dilationH - params.conv.padTop;
+    left[q] = weight / params.conv.C % params.conv.S * params.conv.dilationW - params.conv.padLeft;
   }
 
   var sum: array<vec4f, ROWS * VEC>;
   let first_output = group.z * params.rowsPerSplit;
-  let end_output = min(first_output + params.rowsPerSplit, params.N * params.OH);
+  let end_output = min(first_output + params.rowsPerSplit, params.conv.N * params.conv.OH);
   for (var output = first_output; output < end_output; output++) {
     var image_row: array<u32, LOADS>;
     var inside: array<bool, LOADS>;
     for (var q = 0u; q < LOADS; q++) {
       // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-      let h = output % params.OH * params.strideH + top[q];
-      inside[q] = h < params.H;
-      image_row[q] = (output / params.OH * params.H + min(h, params.H - 1u)) * params.W;
+      let h = output % params.conv.OH * params.conv.strideH + top[q];
+      inside[q] = h < params.conv.H;
+      image_row[q] = (output / params.conv.OH * params.conv.H + min(h, params.conv.H - 1u)) * params.conv.W;
     }
-    for (var ow = 0u; ow < params.OW; ow++) {
+    for (var ow = 0u; ow < params.conv.OW; ow++) {
       var grad: array<vec4f, VEC>;
-      for (var v = 0u; v < VEC; v++) { grad[v] = vec4f(dy[(output * params.OW + ow) * K4 + k4[v]]); }
+      for (var v = 0u; v < VEC; v++) { grad[v] = vec4f(dy[(output * params.conv.OW + ow) * K4 + k4[v]]); }
       // a loop of its own: some compilers unroll only short ones, and sums that are not unrolled are not in registers
       var loaded: array<f32, LOADS>;
       for (var q = 0u; q < LOADS; q++) {
-        let column = ow * params.strideW + left[q];
-        let at = (image_row[q] + min(column, params.W - 1u)) * params.C + channel[q];
-        loaded[q] = select(0.0, f32(x[at]), inside[q] && column < params.W);
+        let column = ow * params.conv.strideW + left[q];
+        let at = (image_row[q] + min(column, params.conv.W - 1u)) * params.conv.C + channel[q];
+        loaded[q] = select(0.0, f32(x[at]), inside[q] && column < params.conv.W);
       }
       for (var q = 0u; q < LOADS; q++) {
         for (var i = 0u; i < LX; i++) {
@@ -592,19 +554,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 // x [N,H,W,C]   dy [N,OH,OW,K] as vec4 over K   dw [splits,R,S,C,K] as vec4
 // One invocation: CHANNELS input channels × VEC vec4s of output channels of one tap (r,s), summed in registers.
 // One workgroup: LX lanes side by side over the output channels and LY lanes over groups of input channels.
+// use lib/conv_params.wgsl
 
 const CHANNELS = 8u;
 const VEC = 2u;
 override LX = 8u;
 override LY = 1u;
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  rowsPerSplit: u32,
-}
+struct Params { conv: Conv, rowsPerSplit: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -613,33 +570,33 @@ struct Params {
 
 @compute @workgroup_size(LX, LY)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
-  let K4 = params.K / 4u;
-  let channel_tiles = (params.C + CHANNELS * LY - 1u) / (CHANNELS * LY);
+  let K4 = params.conv.K / 4u;
+  let channel_tiles = (params.conv.C + CHANNELS * LY - 1u) / (CHANNELS * LY);
   let first_k4 = group.x / channel_tiles * LX * VEC + lane.x;
   let first_c = (group.x % channel_tiles * LY + lane.y) * CHANNELS;
-  let r = group.y / params.S;
-  let s = group.y % params.S;
+  let r = group.y / params.conv.S;
+  let s = group.y % params.conv.S;
 
   // lanes beyond the last channel compute it again and write nothing
   var k4: array<u32, VEC>;
   for (var v = 0u; v < VEC; v++) { k4[v] = min(first_k4 + v * LX, K4 - 1u); }
   var channel: array<u32, CHANNELS>;
-  for (var i = 0u; i < CHANNELS; i++) { channel[i] = min(first_c + i, params.C - 1u); }
+  for (var i = 0u; i < CHANNELS; i++) { channel[i] = min(first_c + i, params.conv.C - 1u); }
 
   var sum: array<vec4f, CHANNELS * VEC>;
   let first_row = group.z * params.rowsPerSplit;
-  let end_row = min(first_row + params.rowsPerSplit, params.N * params.OH);
+  let end_row = min(first_row + params.rowsPerSplit, params.conv.N * params.conv.OH);
   for (var row = first_row; row < end_row; row++) {
     // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-    let h = row % params.OH * params.strideH + r * params.dilationH - params.padTop;
-    if (h >= params.H) { continue; }
-    let image_row = (row / params.OH * params.H + h) * params.W;
-    for (var ow = 0u; ow < params.OW; ow++) {
-      let column = ow * params.strideW + s * params.dilationW - params.padLeft;
-      if (column >= params.W) { continue; }
-      let pixel = (image_row + column) * params.C;
+    let h = row % params.conv.OH * params.conv.strideH + r * params.conv.dilationH - params.conv.padTop;
+    if (h >= params.conv.H) { continue; }
+    let image_row = (row / params.conv.OH * params.conv.H + h) * params.conv.W;
+    for (var ow = 0u; ow < params.conv.OW; ow++) {
+      let column = ow * params.conv.strideW + s * params.conv.dilationW - params.conv.padLeft;
+      if (column >= params.conv.W) { continue; }
+      let pixel = (image_row + column) * params.conv.C;
       var grad: array<vec4f, VEC>;
-      for (var v = 0u; v < VEC; v++) { grad[v] = vec4f(dy[(row * params.OW + ow) * K4 + k4[v]]); }
+      for (var v = 0u; v < VEC; v++) { grad[v] = vec4f(dy[(row * params.conv.OW + ow) * K4 + k4[v]]); }
       for (var i = 0u; i < CHANNELS; i++) {
         let value = f32(x[pixel + channel[i]]);
         for (var v = 0u; v < VEC; v++) { sum[i * VEC + v] += value * grad[v]; }
@@ -647,12 +604,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     }
   }
 
-  let split = group.z * params.R * params.S * params.C;
+  let split = group.z * params.conv.R * params.conv.S * params.conv.C;
   for (var i = 0u; i < CHANNELS; i++) {
-    if (first_c + i >= params.C) { continue; }
+    if (first_c + i >= params.conv.C) { continue; }
     for (var v = 0u; v < VEC; v++) {
       if (first_k4 + v * LX >= K4) { continue; }
-      dw[(split + group.y * params.C + first_c + i) * K4 + k4[v]] = sum[i * VEC + v];
+      dw[(split + group.y * params.conv.C + first_c + i) * K4 + k4[v]] = sum[i * VEC + v];
     }
   }
 }
@@ -676,15 +633,15 @@ fn main(
 //     Σ_{r,s,c} x[n, oh·strideH + r·dilationH − padTop, ow·strideW + s·dilationW − padLeft, c] · w[r,s,c,k]))
 // for K, yStart and yChannels multiples of 4, one group, and an adapter whose subgroups have exactly 8 lanes.
 // x [N,H,W,C]   w [R,S,C,K] as vec4 over K   y [N,OH,OW,yChannels] as vec4
-// bias [K] and residual [N,OH,OW,K] as vec4: any buffer when HAS_BIAS or HAS_RESIDUAL is 0; then they and the scale are
-// left out
+// bias [K] and residual [N,OH,OW,K] as vec4, see lib/epilogue
 // The N·OH·OW pixels stand in one row, \`pixels\` of them for each w of a batch of weights [batches,R,S,C,K]: a convolution
 // has one, a batched matrix product several.
 // One workgroup: one subgroup, LX lanes side by side over vec4s of channels and LY = 8 / LX over pixels.
 // One invocation: PIXELS pixels that stand LY apart × VEC vec4s of channels that stand LX apart, summed in registers. Each lane
 // loads the values of other pixels than its neighbours, and they hand them to each other: where a load costs as much as
 // many products (llvmpipe looks at each lane's bounds by itself) this is what counts.
-// use lib/activation.wgsl
+// use lib/conv_params.wgsl
+// use lib/epilogue.wgsl
 
 enable subgroups;
 
@@ -693,18 +650,12 @@ const VEC = 2u;
 const LX = 8u;
 const LY = 1u;
 const LOADS = PIXELS / LX;
-override HAS_BIAS = 1u;
-override HAS_RESIDUAL = 0u;
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  pixels: u32, yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
-}
+struct Params { conv: Conv, pixels: u32, epilogue: Epilogue }
 
+alias Value = vec4f;
 alias Y = vec4f;
+const VALUE_CHANNELS = 4u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -715,7 +666,7 @@ alias Y = vec4f;
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
-  let K4 = params.K / 4u;
+  let K4 = params.conv.K / 4u;
   let first_k4 = group.z * LX * VEC + lane % LX;
   let first_pixel = group.x * PIXELS * LY;
   let row = lane / LX % LY;
@@ -729,25 +680,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   var left: array<u32, LOADS>;
   for (var q = 0u; q < LOADS; q++) {
     let pixel = group.y * params.pixels + min(first_pixel + q * 8u + lane, params.pixels - 1u);
-    image[q] = pixel / (params.OW * params.OH);
-    top[q] = pixel / params.OW % params.OH * params.strideH - params.padTop;
-    left[q] = pixel % params.OW * params.strideW - params.padLeft;
+    image[q] = pixel / (params.conv.OW * params.conv.OH);
+    top[q] = pixel / params.conv.OW % params.conv.OH * params.conv.strideH - params.conv.padTop;
+    left[q] = pixel % params.conv.OW * params.conv.strideW - params.conv.padLeft;
   }
 
   var sum: array<vec4f, PIXELS * VEC>;
-  var tap = group.y * params.R * params.S * params.C * K4;
-  for (var r = 0u; r < params.R; r++) {
-    for (var s = 0u; s < params.S; s++) {
+  var tap = group.y * params.conv.R * params.conv.S * params.conv.C * K4;
+  for (var r = 0u; r < params.conv.R; r++) {
+    for (var s = 0u; s < params.conv.S; s++) {
       var at: array<u32, LOADS>;
       var inside: array<bool, LOADS>;
       for (var q = 0u; q < LOADS; q++) {
         // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-        let h = top[q] + r * params.dilationH;
-        let v = left[q] + s * params.dilationW;
-        inside[q] = h < params.H && v < params.W;
-        at[q] = ((image[q] * params.H + min(h, params.H - 1u)) * params.W + min(v, params.W - 1u)) * params.C;
+        let h = top[q] + r * params.conv.dilationH;
+        let v = left[q] + s * params.conv.dilationW;
+        inside[q] = h < params.conv.H && v < params.conv.W;
+        let image_row = image[q] * params.conv.H + min(h, params.conv.H - 1u);
+        at[q] = (image_row * params.conv.W + min(v, params.conv.W - 1u)) * params.conv.C;
       }
-      for (var c = 0u; c < params.C; c++) {
+      for (var c = 0u; c < params.conv.C; c++) {
         var weight: array<vec4f, VEC>;
         for (var v = 0u; v < VEC; v++) { weight[v] = vec4f(w[tap + k4[v]]); }
         tap += K4;
@@ -769,11 +721,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     if (in_batch >= params.pixels) { continue; }
     let pixel = group.y * params.pixels + in_batch;
     for (var v = 0u; v < VEC; v++) {
-      if (first_k4 + v * LX >= K4) { continue; }
-      var value = sum[p * VEC + v];
-      if (HAS_BIAS == 1u) { value += vec4f(bias[k4[v]]); }
-      if (HAS_RESIDUAL == 1u) { value = vec4f(residual[pixel * K4 + k4[v]]) + params.residualScale * value; }
-      y[(pixel * params.yChannels + params.yStart) / 4u + k4[v]] = Y(activate(value, params.low, params.high));
+      if (first_k4 + v * LX < K4) { finish(sum[p * VEC + v], pixel, k4[v], K4); }
     }
   }
 }
@@ -782,29 +730,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 //     Σ_{r,s,c} x[n, oh·strideH + r·dilationH − padTop, ow·strideW + s·dilationW − padLeft, c] · w[r,s,c,k]))
 // for K, yStart and yChannels multiples of 4 and one group.
 // x [N,H,W,C]   w [R,S,C,K] as vec4 over K   y [N,OH,OW,yChannels] as vec4
-// bias [K] and residual [N,OH,OW,K] as vec4: any buffer when HAS_BIAS or HAS_RESIDUAL is 0; then they and the scale are
-// left out
+// bias [K] and residual [N,OH,OW,K] as vec4, see lib/epilogue
 // One invocation: PIXELS neighbouring pixels of one row × VEC vec4s of output channels, summed in registers.
 // One workgroup: LX lanes side by side over the channels, so that weights are read contiguously, and LY lanes over
 // groups of pixels. With LY = 1 every lane reads the same input value at the same time.
-// use lib/activation.wgsl
+// use lib/conv_params.wgsl
+// use lib/epilogue.wgsl
 
 const PIXELS = 8u;
 const VEC = 2u;
 override LX = 8u;
 override LY = 1u;
-override HAS_BIAS = 1u;
-override HAS_RESIDUAL = 0u;
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
-}
+struct Params { conv: Conv, epilogue: Epilogue }
 
+alias Value = vec4f;
 alias Y = vec4f;
+const VALUE_CHANNELS = 4u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -815,31 +757,31 @@ alias Y = vec4f;
 
 @compute @workgroup_size(LX, LY)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
-  let K4 = params.K / 4u;
+  let K4 = params.conv.K / 4u;
   let first_k4 = group.z * LX * VEC + lane.x;
   let first_ow = (group.x * LY + lane.y) * PIXELS;
-  let n = group.y / params.OH;
-  let oh = group.y % params.OH;
+  let n = group.y / params.conv.OH;
+  let oh = group.y % params.conv.OH;
 
   // lanes beyond the last channel compute it again and write nothing
   var k4: array<u32, VEC>;
   for (var v = 0u; v < VEC; v++) { k4[v] = min(first_k4 + v * LX, K4 - 1u); }
 
   var sum: array<vec4f, PIXELS * VEC>;
-  for (var r = 0u; r < params.R; r++) {
+  for (var r = 0u; r < params.conv.R; r++) {
     // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-    let h = oh * params.strideH + r * params.dilationH - params.padTop;
-    if (h >= params.H) { continue; }
-    for (var s = 0u; s < params.S; s++) {
+    let h = oh * params.conv.strideH + r * params.conv.dilationH - params.conv.padTop;
+    if (h >= params.conv.H) { continue; }
+    for (var s = 0u; s < params.conv.S; s++) {
       var pixel: array<u32, PIXELS>;
       var inside: array<bool, PIXELS>;
       for (var p = 0u; p < PIXELS; p++) {
-        let column = (first_ow + p) * params.strideW + s * params.dilationW - params.padLeft;
-        inside[p] = column < params.W;
-        pixel[p] = ((n * params.H + h) * params.W + min(column, params.W - 1u)) * params.C;
+        let column = (first_ow + p) * params.conv.strideW + s * params.conv.dilationW - params.conv.padLeft;
+        inside[p] = column < params.conv.W;
+        pixel[p] = ((n * params.conv.H + h) * params.conv.W + min(column, params.conv.W - 1u)) * params.conv.C;
       }
-      let tap = (r * params.S + s) * params.C * K4;
-      for (var c = 0u; c < params.C; c++) {
+      let tap = (r * params.conv.S + s) * params.conv.C * K4;
+      for (var c = 0u; c < params.conv.C; c++) {
         var weight: array<vec4f, VEC>;
         for (var v = 0u; v < VEC; v++) { weight[v] = vec4f(w[tap + c * K4 + k4[v]]); }
         for (var p = 0u; p < PIXELS; p++) {
@@ -853,12 +795,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   for (var v = 0u; v < VEC; v++) {
     if (first_k4 + v * LX >= K4) { continue; }
     for (var p = 0u; p < PIXELS; p++) {
-      if (first_ow + p >= params.OW) { continue; }
-      var value = sum[p * VEC + v];
-      if (HAS_BIAS == 1u) { value += vec4f(bias[k4[v]]); }
-      let at = group.y * params.OW + first_ow + p;
-      if (HAS_RESIDUAL == 1u) { value = vec4f(residual[at * K4 + k4[v]]) + params.residualScale * value; }
-      y[(at * params.yChannels + params.yStart) / 4u + k4[v]] = Y(activate(value, params.low, params.high));
+      if (first_ow + p >= params.conv.OW) { continue; }
+      finish(sum[p * VEC + v], group.y * params.conv.OW + first_ow + p, k4[v], K4);
     }
   }
 }
@@ -932,6 +870,7 @@ override HAS_BIAS = 1u;
 
 struct Params { vectors: u32, H: u32, W: u32, channels: u32, low: f32, high: f32 }
 
+alias Value = vec4f;
 alias Y = vec4f;
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -1075,24 +1014,18 @@ fn main(
 `,
   'thin_sum': `// y[n,oh,ow,yStart+k] = act(residual[n,oh,ow,k] + residualScale · (bias[k] +
 //     Σ_{r,s} z[n, oh·strideH + r·dilationH − padTop, ow·strideW + s·dilationW − padLeft, (r,s,k)]))
-// z [N,H,W,columns], what each pixel adds by each tap: columns are R·S·K or a few more   y [N,OH,OW,yChannels]
-// bias [K] and residual [N,OH,OW,K]: any buffer when HAS_BIAS or HAS_RESIDUAL is 0; then they and the scale are left out
+// z [N,H,W,columns], what each pixel adds by each tap: columns are R·S·K or a few more, taps R·S   y [N,OH,OW,yChannels]
+// bias [K] and residual [N,OH,OW,K], see lib/epilogue
 // One invocation: one output.
 // use lib/grid.wgsl
-// use lib/activation.wgsl
+// use lib/conv_params.wgsl
+// use lib/epilogue.wgsl
 
-override HAS_BIAS = 1u;
-override HAS_RESIDUAL = 0u;
+struct Params { conv: Conv, taps: u32, columns: u32, epilogue: Epilogue }
 
-struct Params {
-  N: u32, H: u32, W: u32, columns: u32,
-  OH: u32, OW: u32, K: u32,
-  taps: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
-}
-
+alias Value = f32;
 alias Y = f32;
+const VALUE_CHANNELS = 1u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> z: array<f32>;
@@ -1107,23 +1040,21 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let at = workgroup_number(group, groups) * 64u + lane;
-  if (at >= params.N * params.OH * params.OW * params.K) { return; }
-  let k = at % params.K;
-  let ow = at / params.K % params.OW;
-  let oh = at / (params.K * params.OW) % params.OH;
-  let n = at / (params.K * params.OW * params.OH);
+  if (at >= params.conv.N * params.conv.OH * params.conv.OW * params.conv.K) { return; }
+  let k = at % params.conv.K;
+  let ow = at / params.conv.K % params.conv.OW;
+  let oh = at / (params.conv.K * params.conv.OW) % params.conv.OH;
+  let n = at / (params.conv.K * params.conv.OW * params.conv.OH);
 
   var sum = 0.0;
   for (var tap = 0u; tap < params.taps; tap++) {
     // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-    let h = oh * params.strideH + tap / params.S * params.dilationH - params.padTop;
-    let v = ow * params.strideW + tap % params.S * params.dilationW - params.padLeft;
-    if (h >= params.H || v >= params.W) { continue; }
-    sum += z[((n * params.H + h) * params.W + v) * params.columns + tap * params.K + k];
+    let h = oh * params.conv.strideH + tap / params.conv.S * params.conv.dilationH - params.conv.padTop;
+    let v = ow * params.conv.strideW + tap % params.conv.S * params.conv.dilationW - params.conv.padLeft;
+    if (h >= params.conv.H || v >= params.conv.W) { continue; }
+    sum += z[((n * params.conv.H + h) * params.conv.W + v) * params.columns + tap * params.conv.K + k];
   }
-  if (HAS_BIAS == 1u) { sum += f32(bias[k]); }
-  if (HAS_RESIDUAL == 1u) { sum = f32(residual[at]) + params.residualScale * sum; }
-  y[at / params.K * params.yChannels + params.yStart + k] = Y(activate(vec4f(sum), params.low, params.high).x);
+  finish(sum, at / params.conv.K, k, params.conv.K);
 }
 `,
   'thin_weight': `// wide[c, (r,s,k)] = w[r,s,c,k], and zeros up to \`columns\`: the weight of a 1×1 convolution that computes what each tap adds
@@ -1485,12 +1416,13 @@ fn main(
 `,
   'lib/activation': `// What a convolution does with its sums. ACTIVATION 0: nothing. 1: max(x, 0). 2: min(max(x, low), high). 3: x where x > 0,
 // else low · x.
+// The file that uses this has alias Value = f32; or alias Value = vec4f;
 override ACTIVATION = 0u;
 
-fn activate(x: vec4f, low: f32, high: f32) -> vec4f {
-  if (ACTIVATION == 1u) { return select(x, vec4f(0.0), x < vec4f(0.0)); } // not max, which may drop a NaN
-  if (ACTIVATION == 2u) { return min(max(x, vec4f(low)), vec4f(high)); }
-  if (ACTIVATION == 3u) { return select(low * x, x, x > vec4f(0.0)); }
+fn activate(x: Value, low: f32, high: f32) -> Value {
+  if (ACTIVATION == 1u) { return select(x, Value(0.0), x < Value(0.0)); } // not max, which may drop a NaN
+  if (ACTIVATION == 2u) { return min(max(x, Value(low)), Value(high)); }
+  if (ACTIVATION == 3u) { return select(low * x, x, x > Value(0.0)); }
   return x;
 }
 `,
@@ -1514,24 +1446,16 @@ fn block_offset(a: u32, b: u32, W: u32, channels: u32, factor: u32) -> u32 {
 //     Σ_{r,s,c} x[n, oh·strideH + r·dilationH − padTop, ow·strideW + s·dilationW − padLeft, c] · w[r,s,c,k]))
 // for K, yStart and yChannels multiples of 4 and one group.
 // x [N,H,W,C]   w [R,S,C,K] as vec4 over K   y [N,OH,OW,yChannels] as vec4
-// bias [K] and residual [N,OH,OW,K] as vec4: any buffer when HAS_BIAS or HAS_RESIDUAL is 0; then they and the scale are
-// left out
+// bias [K] and residual [N,OH,OW,K] as vec4, see lib/epilogue
 // With several splits of \`termsPerSplit\` terms y is [splits,N,OH,OW,K], plain sums that \`sum_splits\` adds up.
-// use lib/activation.wgsl
+// use lib/conv_params.wgsl
+// use lib/epilogue.wgsl
 
-override HAS_BIAS = 1u;
-override HAS_RESIDUAL = 0u;
+struct Params { conv: Conv, termsPerSplit: u32, epilogue: Epilogue }
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  termsPerSplit: u32,
-  yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
-}
-
+alias Value = vec4f;
 alias Y = vec4f;
+const VALUE_CHANNELS = 4u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -1548,45 +1472,41 @@ var<private> first_y: u32;
 
 fn begin(split: u32) { first_y = split * sizes(split).x; }
 
-fn sizes(split: u32) -> vec2u { return vec2u(params.N * params.OH * params.OW, params.K / 4u); }
+fn sizes(split: u32) -> vec2u { return vec2u(params.conv.N * params.conv.OH * params.conv.OW, params.conv.K / 4u); }
 
 fn terms(split: u32) -> vec2u {
   let first = split * params.termsPerSplit;
-  return vec2u(first, min(first + params.termsPerSplit, params.R * params.S * params.C));
+  return vec2u(first, min(first + params.termsPerSplit, params.conv.R * params.conv.S * params.conv.C));
 }
 
 fn row_of(m: u32) -> Row {
-  let oh = m / params.OW % params.OH;
+  let oh = m / params.conv.OW % params.conv.OH;
   return Row(
-    m / (params.OW * params.OH) * params.H,
-    oh * params.strideH - params.padTop,
-    m % params.OW * params.strideW - params.padLeft,
+    m / (params.conv.OW * params.conv.OH) * params.conv.H,
+    oh * params.conv.strideH - params.conv.padTop,
+    m % params.conv.OW * params.conv.strideW - params.conv.padLeft,
   );
 }
 
 fn term_of(l: u32) -> Term {
-  let tap = l / params.C;
-  return Term(tap / params.S * params.dilationH, tap % params.S * params.dilationW, l % params.C);
+  let tap = l / params.conv.C;
+  return Term(
+    tap / params.conv.S * params.conv.dilationH,
+    tap % params.conv.S * params.conv.dilationW,
+    l % params.conv.C,
+  );
 }
 
 fn left(row: Row, term: Term) -> f32 {
   let h = row.h + term.h;
   let v = row.v + term.v;
-  if (h >= params.H || v >= params.W) { return 0.0; }
-  return f32(x[((row.image + h) * params.W + v) * params.C + term.c]);
+  if (h >= params.conv.H || v >= params.conv.W) { return 0.0; }
+  return f32(x[((row.image + h) * params.conv.W + v) * params.conv.C + term.c]);
 }
 
-fn right(l: u32, k4: u32) -> vec4f { return vec4f(w[l * (params.K / 4u) + k4]); }
+fn right(l: u32, k4: u32) -> vec4f { return vec4f(w[l * (params.conv.K / 4u) + k4]); }
 
-fn put(m: u32, k4: u32, sum: vec4f) {
-  var value = sum;
-  if (HAS_BIAS == 1u) { value += vec4f(bias[k4]); }
-  if (HAS_RESIDUAL == 1u) {
-    value = vec4f(residual[m * (params.K / 4u) + k4]) + params.residualScale * value;
-  }
-  let at = ((first_y + m) * params.yChannels + params.yStart) / 4u + k4;
-  y[at] = Y(activate(value, params.low, params.high));
-}
+fn put(m: u32, k4: u32, sum: vec4f) { finish(sum, first_y + m, k4, params.conv.K / 4u); }
 `,
   'lib/conv2d_grad_input_gemm': `// The gradient of a convolution to its input as a matrix product: rows are pixels of dx at one phase of the strides, terms the
 // channels of the taps that reach them, columns input channels.
@@ -1595,14 +1515,9 @@ fn put(m: u32, k4: u32, sum: vec4f) {
 // for C a multiple of 4, one group, and strides or dilations of 1.
 // dy [N,OH,OW,K]   wt [R,S,K,C] (the weight transposed) as vec4 over C   dx [N,H,W,C] as vec4
 // z counts splits of each phase. With several splits dx is [splits,N,H,W,C], plain sums that \`sum_splits\` adds up.
+// use lib/conv_params.wgsl
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  splits: u32,
-}
+struct Params { conv: Conv, splits: u32 }
 
 alias Y = vec4f;
 
@@ -1624,9 +1539,9 @@ var<private> first_image: u32;
 
 fn begin(z: u32) {
   let phase = z / params.splits;
-  down = axis(phase / params.strideW, params.R, params.strideH, params.padTop);
-  across = axis(phase % params.strideW, params.S, params.strideW, params.padLeft);
-  first_image = z % params.splits * params.N;
+  down = axis(phase / params.conv.strideW, params.conv.R, params.conv.strideH, params.conv.padTop);
+  across = axis(phase % params.conv.strideW, params.conv.S, params.conv.strideW, params.conv.padLeft);
+  first_image = z % params.splits * params.conv.N;
 }
 
 fn axis(phase: u32, size: u32, stride: u32, pad: u32) -> Axis {
@@ -1634,55 +1549,55 @@ fn axis(phase: u32, size: u32, stride: u32, pad: u32) -> Axis {
   return Axis(phase, tap, select(0u, (size + stride - 1u - tap) / stride, size > tap), (phase + pad) / stride);
 }
 
-fn phase_rows() -> u32 { return (params.H + params.strideH - 1u) / params.strideH; }
-fn phase_columns() -> u32 { return (params.W + params.strideW - 1u) / params.strideW; }
+fn phase_rows() -> u32 { return (params.conv.H + params.conv.strideH - 1u) / params.conv.strideH; }
+fn phase_columns() -> u32 { return (params.conv.W + params.conv.strideW - 1u) / params.conv.strideW; }
 
-fn sizes(z: u32) -> vec2u { return vec2u(params.N * phase_rows() * phase_columns(), params.C / 4u); }
+fn sizes(z: u32) -> vec2u { return vec2u(params.conv.N * phase_rows() * phase_columns(), params.conv.C / 4u); }
 
 fn terms(z: u32) -> vec2u {
   let phase = z / params.splits;
-  let taps = axis(phase / params.strideW, params.R, params.strideH, params.padTop).taps *
-    axis(phase % params.strideW, params.S, params.strideW, params.padLeft).taps;
-  let each = (taps * params.K + params.splits - 1u) / params.splits;
+  let taps = axis(phase / params.conv.strideW, params.conv.R, params.conv.strideH, params.conv.padTop).taps *
+    axis(phase % params.conv.strideW, params.conv.S, params.conv.strideW, params.conv.padLeft).taps;
+  let each = (taps * params.conv.K + params.splits - 1u) / params.splits;
   let first = z % params.splits * each;
-  return vec2u(first, min(first + each, taps * params.K));
+  return vec2u(first, min(first + each, taps * params.conv.K));
 }
 
 fn row_of(m: u32) -> Row {
   let row = m / phase_columns();
-  return Row(row / phase_rows() * params.OH, row % phase_rows() + down.first, m % phase_columns() + across.first);
+  return Row(row / phase_rows() * params.conv.OH, row % phase_rows() + down.first, m % phase_columns() + across.first);
 }
 
 fn term_of(l: u32) -> Term {
-  let i = l / params.K;
+  let i = l / params.conv.K;
   let r = i / across.taps;
   let s = i % across.taps;
   // of stride and dilation one is 1
-  let tap = (down.tap + r * params.strideH) * params.S + across.tap + s * params.strideW;
-  return Term(r * params.dilationH, s * params.dilationW, tap, l % params.K);
+  let tap = (down.tap + r * params.conv.strideH) * params.conv.S + across.tap + s * params.conv.strideW;
+  return Term(r * params.conv.dilationH, s * params.conv.dilationW, tap, l % params.conv.K);
 }
 
 fn left(row: Row, term: Term) -> f32 {
   // coordinates before the first output wrap around to huge numbers
   let oh = row.h - term.h;
   let ow = row.v - term.v;
-  if (oh >= params.OH || ow >= params.OW) { return 0.0; }
-  return f32(dy[((row.image + oh) * params.OW + ow) * params.K + term.k]);
+  if (oh >= params.conv.OH || ow >= params.conv.OW) { return 0.0; }
+  return f32(dy[((row.image + oh) * params.conv.OW + ow) * params.conv.K + term.k]);
 }
 
 fn right(l: u32, c4: u32) -> vec4f {
   let term = term_of(l);
-  return wt[(term.tap * params.K + term.k) * (params.C / 4u) + c4];
+  return wt[(term.tap * params.conv.K + term.k) * (params.conv.C / 4u) + c4];
 }
 
 fn put(m: u32, c4: u32, sum: vec4f) {
   let row = m / phase_columns();
-  let h = row % phase_rows() * params.strideH + down.phase;
-  let v = m % phase_columns() * params.strideW + across.phase;
+  let h = row % phase_rows() * params.conv.strideH + down.phase;
+  let v = m % phase_columns() * params.conv.strideW + across.phase;
   // not all phases have as many pixels as the first
-  if (h >= params.H || v >= params.W) { return; }
+  if (h >= params.conv.H || v >= params.conv.W) { return; }
   let image = first_image + row / phase_rows();
-  dx[((image * params.H + h) * params.W + v) * (params.C / 4u) + c4] = Y(sum);
+  dx[((image * params.conv.H + h) * params.conv.W + v) * (params.conv.C / 4u) + c4] = Y(sum);
 }
 `,
   'lib/conv2d_grad_weight_gemm': `// The gradient of a convolution to its weight as a matrix product: rows are input channels of each tap, terms output pixels,
@@ -1691,14 +1606,9 @@ fn put(m: u32, c4: u32, sum: vec4f) {
 // for K a multiple of 4 and one group.
 // x [N,H,W,C]   dy [N,OH,OW,K] as vec4 over K   dw [R,S,C,K] as vec4
 // With several splits of \`termsPerSplit\` terms dw is [splits,R,S,C,K], to be added up.
+// use lib/conv_params.wgsl
 
-struct Params {
-  N: u32, H: u32, W: u32, C: u32,
-  OH: u32, OW: u32, K: u32,
-  R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  termsPerSplit: u32,
-}
+struct Params { conv: Conv, termsPerSplit: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -1713,94 +1623,164 @@ var<private> first_dw: u32;
 
 fn begin(split: u32) { first_dw = split * sizes(split).x; }
 
-fn sizes(split: u32) -> vec2u { return vec2u(params.R * params.S * params.C, params.K / 4u); }
+fn sizes(split: u32) -> vec2u { return vec2u(params.conv.R * params.conv.S * params.conv.C, params.conv.K / 4u); }
 
 fn terms(split: u32) -> vec2u {
   let first = split * params.termsPerSplit;
-  return vec2u(first, min(first + params.termsPerSplit, params.N * params.OH * params.OW));
+  return vec2u(first, min(first + params.termsPerSplit, params.conv.N * params.conv.OH * params.conv.OW));
 }
 
 fn row_of(m: u32) -> Row {
-  let tap = m / params.C;
+  let tap = m / params.conv.C;
   return Row(
-    tap / params.S * params.dilationH - params.padTop,
-    tap % params.S * params.dilationW - params.padLeft,
-    m % params.C,
+    tap / params.conv.S * params.conv.dilationH - params.conv.padTop,
+    tap % params.conv.S * params.conv.dilationW - params.conv.padLeft,
+    m % params.conv.C,
   );
 }
 
 fn term_of(l: u32) -> Term {
-  let row = l / params.OW;
-  return Term(row / params.OH * params.H, row % params.OH * params.strideH, l % params.OW * params.strideW);
+  let row = l / params.conv.OW;
+  return Term(
+    row / params.conv.OH * params.conv.H,
+    row % params.conv.OH * params.conv.strideH,
+    l % params.conv.OW * params.conv.strideW,
+  );
 }
 
 fn left(row: Row, term: Term) -> f32 {
   let h = row.h + term.h;
   let v = row.v + term.v;
-  if (h >= params.H || v >= params.W) { return 0.0; }
-  return f32(x[((term.image + h) * params.W + v) * params.C + row.c]);
+  if (h >= params.conv.H || v >= params.conv.W) { return 0.0; }
+  return f32(x[((term.image + h) * params.conv.W + v) * params.conv.C + row.c]);
 }
 
-fn right(l: u32, k4: u32) -> vec4f { return vec4f(dy[l * (params.K / 4u) + k4]); }
+fn right(l: u32, k4: u32) -> vec4f { return vec4f(dy[l * (params.conv.K / 4u) + k4]); }
 
-fn put(m: u32, k4: u32, sum: vec4f) { dw[(first_dw + m) * (params.K / 4u) + k4] = sum; }
+fn put(m: u32, k4: u32, sum: vec4f) { dw[(first_dw + m) * (params.conv.K / 4u) + k4] = sum; }
 `,
-  'lib/gemm_blocked': `// The matrix product of a file that says what is multiplied: sum[m,n] = Σ_l left[m,l] · right[l,n], n in vec4s. That file has
+  'lib/conv_params': `// The sizes of a convolution of x [N,H,W,C] with w [R,S,channelsPerGroup,K] to y [N,OH,OW,K]: \`ConvGeometry\` of
+// src/kernels/conv/convGeometry.ts. Tap (r,s) of output (oh,ow) lies at pixel (h,v) of x, with
+//   h = oh·strideH + r·dilationH − padTop   and   v = ow·strideW + s·dilationW − padLeft
+// A structure inside a uniform block begins at a multiple of 16 bytes.
+struct Conv {
+  @align(16) N: u32, H: u32, W: u32, C: u32,
+  OH: u32, OW: u32, K: u32,
+  R: u32, S: u32,
+  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
+  channelsPerGroup: u32,
+}
+`,
+  'lib/epilogue': `// What a convolution does with its sums:
+//   y[pixel, yStart + k] = act(residual[pixel, k] + residualScale · (bias[k] + sum))
+// bias [K]   residual [pixels, K]   y [pixels, yChannels]
+// Without HAS_BIAS or HAS_RESIDUAL there is no bias, or no residual and no scale, and any buffer is bound in its place.
+// The file that uses this declares the three bindings, has \`epilogue: Epilogue\` in its Params, and says what it takes
+// channels in, one at a time or four:
+//   alias Value = f32;   const VALUE_CHANNELS = 1u;     or     alias Value = vec4f;   const VALUE_CHANNELS = 4u;
+//   alias Y, a Value as y stores it
+// use lib/activation.wgsl
+
+override HAS_BIAS = 1u;
+override HAS_RESIDUAL = 0u;
+
+struct Epilogue { @align(16) yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32 }
+
+// \`k\` counts Values, of which a pixel has \`count\`.
+fn finish(sum: Value, pixel: u32, k: u32, count: u32) {
+  var value = sum;
+  if (HAS_BIAS == 1u) { value += Value(bias[k]); }
+  if (HAS_RESIDUAL == 1u) {
+    value = Value(residual[pixel * count + k]) + params.epilogue.residualScale * value;
+  }
+  let at = (pixel * params.epilogue.yChannels + params.epilogue.yStart) / VALUE_CHANNELS + k;
+  y[at] = Y(activate(value, params.epilogue.low, params.epilogue.high));
+}
+`,
+  'lib/gemm': `// What the matrix products in blocks share: sum[m,n] = Σ_l left[m,l] · right[l,n], n in vec4s. Of both operands a tile of
+// HEIGHT rows and of WIDTH vec4s lies in workgroup memory, DEPTH terms at a time, so that it is loaded once for all of the
+// workgroup's LANES: by lanes side by side along the terms, or along the rows when TURNED is 1.
+// The file that says what is multiplied has
 //   fn begin(z: u32)                         first of all: which of several products, or which part of the sum
 //   fn sizes(z: u32) -> vec2u                rows and vec4s of columns of the result
 //   fn terms(z: u32) -> vec2u                the first term and the one behind the last
 //   fn row_of(m: u32) -> Row, fn term_of(l: u32) -> Term, fn left(row: Row, term: Term) -> f32
 //   fn right(l: u32, n4: u32) -> vec4f
 //   fn put(m: u32, n4: u32, sum: vec4f)
-// One workgroup: SIDE × SIDE lanes, a tile of SIDE·ROWS rows × SIDE·VEC vec4s. DEPTH terms at a time lie in workgroup memory,
-// so that each operand is loaded once for the whole tile: by lanes side by side along the terms, or along the rows when
-// TURNED is 1. One invocation: ROWS rows × VEC vec4s that stand SIDE apart, summed in registers.
+// and the file that sums the products, gemm_blocked or gemm_matrix, the constants HEIGHT, WIDTH, DEPTH and LANES, and
+//   fn keep_left(m: u32, term: u32, value: f32, isTerm: bool)    where a row's value is kept; isTerm: not beyond the last
+//   fn keep_right(i: u32, value: vec4f)                          the same for vec4 i % WIDTH of term i / WIDTH
+
+const TURNED = 0u;
+const LOADS = DEPTH * HEIGHT / LANES;
+
+struct Tile { first_m: u32, first_n4: u32, size: vec2u, terms: vec2u }
+
+fn tile_of(group: vec3u) -> Tile {
+  begin(group.z);
+  return Tile(group.x * HEIGHT, group.y * WIDTH, sizes(group.z), terms(group.z));
+}
+
+// Row and term, counted in the tile, of the i-th value that lane \`index\` loads.
+fn loaded_row(index: u32, i: u32) -> u32 {
+  return select(index / DEPTH + i * (LANES / DEPTH), index % HEIGHT, TURNED == 1u);
+}
+fn loaded_term(index: u32, i: u32) -> u32 {
+  return select(index % DEPTH, index / HEIGHT + i * (LANES / HEIGHT), TURNED == 1u);
+}
+
+// What is known of a row is worked out once. Rows, columns and terms beyond the last are loaded as the last.
+fn loaded_rows(tile: Tile, index: u32) -> array<Row, LOADS> {
+  var rows: array<Row, LOADS>;
+  for (var i = 0u; i < LOADS; i++) { rows[i] = row_of(min(tile.first_m + loaded_row(index, i), tile.size.x - 1u)); }
+  return rows;
+}
+
+// Loads this lane's share of the terms from \`first\` on.
+fn load(tile: Tile, first: u32, index: u32, rows: ptr<function, array<Row, LOADS>>) {
+  let last = tile.terms.y - 1u;
+  for (var i = 0u; i < LOADS; i++) {
+    let term = loaded_term(index, i);
+    let value = left((*rows)[i], term_of(min(first + term, last)));
+    keep_left(loaded_row(index, i), term, value, first + term <= last);
+  }
+  for (var i = index; i < DEPTH * WIDTH; i += LANES) {
+    keep_right(i, right(min(first + i / WIDTH, last), min(tile.first_n4 + i % WIDTH, tile.size.y - 1u)));
+  }
+}
+`,
+  'lib/gemm_blocked': `// The matrix product of lib/gemm in registers.
+// One workgroup: SIDE × SIDE lanes, a tile of SIDE·ROWS rows × SIDE·VEC vec4s. One invocation: ROWS rows × VEC vec4s that stand
+// SIDE apart.
+// use lib/gemm.wgsl
 
 const ROWS = 8u;
 const VEC = 2u;
-const TURNED = 0u;
 const SIDE = 8u;
 const DEPTH = 8u;
 const LANES = SIDE * SIDE;
 const HEIGHT = SIDE * ROWS;
 const WIDTH = SIDE * VEC;
-const LOADS = DEPTH * HEIGHT / LANES;
 // one more than the rows: neighbours that write one below the other meet different banks
 const PITCH = HEIGHT + 1u;
 
 var<workgroup> rows: array<f32, DEPTH * PITCH>;
 var<workgroup> columns: array<vec4f, DEPTH * WIDTH>;
 
+fn keep_left(m: u32, term: u32, value: f32, isTerm: bool) { rows[term * PITCH + m] = value; }
+fn keep_right(i: u32, value: vec4f) { columns[i] = value; }
+
 fn product(group: vec3u, lane: vec2u) {
   let index = lane.y * SIDE + lane.x;
-  begin(group.z);
-  let size = sizes(group.z);
-  let range = terms(group.z);
-  let first_m = group.x * HEIGHT;
-  let first_n4 = group.y * WIDTH;
-
-  // what is known of a row is worked out once; rows, columns and terms beyond the last are loaded as it, and not written, or as 0
-  var row: array<Row, LOADS>;
-  for (var i = 0u; i < LOADS; i++) {
-    let m = select(index / DEPTH + i * (LANES / DEPTH), index % HEIGHT, TURNED == 1u);
-    row[i] = row_of(min(first_m + m, size.x - 1u));
-  }
+  let tile = tile_of(group);
+  var loaded = loaded_rows(tile, index);
 
   var sum: array<vec4f, ROWS * VEC>;
-  for (var first_l = range.x; first_l < range.y; first_l += DEPTH) {
-    for (var i = 0u; i < LOADS; i++) {
-      let m = select(index / DEPTH + i * (LANES / DEPTH), index % HEIGHT, TURNED == 1u);
-      let term = select(index % DEPTH, index / HEIGHT + i * (LANES / HEIGHT), TURNED == 1u);
-      let l = min(first_l + term, range.y - 1u);
-      rows[term * PITCH + m] = left(row[i], term_of(l));
-    }
-    for (var i = index; i < DEPTH * WIDTH; i += LANES) {
-      let l = min(first_l + i / WIDTH, range.y - 1u);
-      columns[i] = right(l, min(first_n4 + i % WIDTH, size.y - 1u));
-    }
+  for (var first_l = tile.terms.x; first_l < tile.terms.y; first_l += DEPTH) {
+    load(tile, first_l, index, &loaded);
     workgroupBarrier();
     // not a constant: some compilers would unroll the sum over the terms, too, and take seconds for it
-    let end = min(DEPTH, range.y - first_l);
+    let end = min(DEPTH, tile.terms.y - first_l);
     for (var term = 0u; term < end; term++) {
       var column: array<vec4f, VEC>;
       for (var v = 0u; v < VEC; v++) { column[v] = columns[term * WIDTH + v * SIDE + lane.x]; }
@@ -1813,20 +1793,20 @@ fn product(group: vec3u, lane: vec2u) {
   }
 
   for (var p = 0u; p < ROWS; p++) {
-    let m = first_m + p * SIDE + lane.y;
-    if (m >= size.x) { continue; }
+    let m = tile.first_m + p * SIDE + lane.y;
+    if (m >= tile.size.x) { continue; }
     for (var v = 0u; v < VEC; v++) {
-      let n4 = first_n4 + v * SIDE + lane.x;
-      if (n4 < size.y) { put(m, n4, sum[p * VEC + v]); }
+      let n4 = tile.first_n4 + v * SIDE + lane.x;
+      if (n4 < tile.size.y) { put(m, n4, sum[p * VEC + v]); }
     }
   }
 }
 `,
-  'lib/gemm_matrix': `// The matrix product of a file that says what is multiplied, with the functions that lib/gemm_blocked lists, by the subgroups'
-// matrices (tensor cores): both operands are rounded to float16, the sums are float32.
-// One workgroup: LANES lanes in subgroups of SUBGROUP, a tile of HEIGHT rows × WIDTH vec4s. DEPTH terms at a time lie in
-// workgroup memory; beyond the last term the rows are 0. One subgroup: DOWN × ACROSS matrices of TILE_M × TILE_N sums; the
-// subgroups of a workgroup stand in SUBGROUPS_Y rows.
+  'lib/gemm_matrix': `// The matrix product of lib/gemm by the subgroups' matrices (tensor cores): both operands are rounded to float16, the sums are
+// float32. Beyond the last term the rows are 0.
+// One workgroup: LANES lanes in subgroups of SUBGROUP, which stand in SUBGROUPS_Y rows. One subgroup: DOWN × ACROSS matrices of
+// TILE_M × TILE_N sums.
+// use lib/gemm.wgsl
 
 enable f16;
 enable subgroups;
@@ -1837,7 +1817,6 @@ const TILE_N = 16u;
 const TILE_K = 16u;
 const SUBGROUP = 32u;
 const SUBGROUPS_Y = 2u;
-const TURNED = 0u;
 const LANES = 128u;
 const HEIGHT = 64u;
 const WIDTH = 16u;
@@ -1846,7 +1825,6 @@ const SUBGROUPS = LANES / SUBGROUP;
 const SUBGROUPS_X = SUBGROUPS / SUBGROUPS_Y;
 const DOWN = HEIGHT / TILE_M / SUBGROUPS_Y;
 const ACROSS = WIDTH * 4u / TILE_N / SUBGROUPS_X;
-const LOADS = DEPTH * HEIGHT / LANES;
 // some more than the terms and columns: rows begin in different banks, at multiples of 16 bytes
 const ROW_PITCH = DEPTH + 8u;
 const COLUMN_PITCH = WIDTH * 4u + 8u;
@@ -1859,35 +1837,24 @@ var<workgroup> rows: array<f16, HEIGHT * ROW_PITCH>;
 var<workgroup> columns: array<f16, DEPTH * COLUMN_PITCH>;
 var<workgroup> sums: array<f32, SUBGROUPS * TILE_M * TILE_N>;
 
+fn keep_left(m: u32, term: u32, value: f32, isTerm: bool) {
+  rows[m * ROW_PITCH + term] = select(0.0h, f16(value), isTerm);
+}
+fn keep_right(i: u32, value: vec4f) {
+  let column = vec4h(value);
+  let at = i / WIDTH * COLUMN_PITCH + i % WIDTH * 4u;
+  for (var k = 0u; k < 4u; k++) { columns[at + k] = column[k]; }
+}
+
 fn product(group: vec3u, index: u32, subgroup: u32, lane: u32) {
-  begin(group.z);
-  let size = sizes(group.z);
-  let range = terms(group.z);
-  let first_m = group.x * HEIGHT;
-  let first_n4 = group.y * WIDTH;
+  let tile = tile_of(group);
+  var loaded = loaded_rows(tile, index);
   let down = subgroup / SUBGROUPS_X * DOWN * TILE_M;
   let across = subgroup % SUBGROUPS_X * ACROSS * TILE_N;
 
-  var row: array<Row, LOADS>;
-  for (var i = 0u; i < LOADS; i++) {
-    let m = select(index / DEPTH + i * (LANES / DEPTH), index % HEIGHT, TURNED == 1u);
-    row[i] = row_of(min(first_m + m, size.x - 1u));
-  }
-
   var sum: array<Sum, DOWN * ACROSS>;
-  for (var first_l = range.x; first_l < range.y; first_l += DEPTH) {
-    for (var i = 0u; i < LOADS; i++) {
-      let m = select(index / DEPTH + i * (LANES / DEPTH), index % HEIGHT, TURNED == 1u);
-      let term = select(index % DEPTH, index / HEIGHT + i * (LANES / HEIGHT), TURNED == 1u);
-      let l = first_l + term;
-      rows[m * ROW_PITCH + term] = select(0.0h, f16(left(row[i], term_of(min(l, range.y - 1u)))), l < range.y);
-    }
-    for (var i = index; i < DEPTH * WIDTH; i += LANES) {
-      let l = first_l + i / WIDTH;
-      let column = vec4h(right(min(l, range.y - 1u), min(first_n4 + i % WIDTH, size.y - 1u)));
-      let at = i / WIDTH * COLUMN_PITCH + i % WIDTH * 4u;
-      for (var k = 0u; k < 4u; k++) { columns[at + k] = column[k]; }
-    }
+  for (var first_l = tile.terms.x; first_l < tile.terms.y; first_l += DEPTH) {
+    load(tile, first_l, index, &loaded);
     workgroupBarrier();
     for (var term = 0u; term < DEPTH; term += TILE_K) {
       var matrix: array<Right, ACROSS>;
@@ -1912,10 +1879,10 @@ fn product(group: vec3u, index: u32, subgroup: u32, lane: u32) {
     subgroupMatrixStore<row_major>(&sums, own, sum[i], TILE_N);
     workgroupBarrier();
     for (var at = lane * 4u; at < TILE_M * TILE_N; at += SUBGROUP * 4u) {
-      let m = first_m + down + i / ACROSS * TILE_M + at / TILE_N;
-      let n4 = first_n4 + (across + i % ACROSS * TILE_N + at % TILE_N) / 4u;
+      let m = tile.first_m + down + i / ACROSS * TILE_M + at / TILE_N;
+      let n4 = tile.first_n4 + (across + i % ACROSS * TILE_N + at % TILE_N) / 4u;
       let p = own + at;
-      if (m < size.x && n4 < size.y) { put(m, n4, vec4f(sums[p], sums[p + 1u], sums[p + 2u], sums[p + 3u])); }
+      if (m < tile.size.x && n4 < tile.size.y) { put(m, n4, vec4f(sums[p], sums[p + 1u], sums[p + 2u], sums[p + 3u])); }
     }
     workgroupBarrier();
   }
@@ -1944,6 +1911,24 @@ fn super_rows(chunk: u32, rows_per_chunk: u32, column: u32, columns: u32, vector
 // Which elements of vec4 \`at\` belong to a tensor of \`elems\`; what lies behind them in the last one is not specified.
 fn inside(at: u32, elems: u32) -> vec4<bool> {
   return at * 4u + vec4u(0u, 1u, 2u, 3u) < vec4u(elems);
+}
+`,
+  'lib/softmax_sums': `// The sums over the bins q of one pixel that its cross entropy is made of, by differences to its largest logit, so that nothing
+// overflows or cancels:
+//   largest = max_q z_q   exps = Σ_q exp(z_q − largest)   whole = Σ_q t_q   aligned = Σ_q t_q (z_q − largest)
+// The file that uses this declares z and t [pixels, bins]; \`base\` is the pixel's first element.
+struct Sums { largest: f32, exps: f32, whole: f32, aligned: f32 }
+
+fn softmax_sums(base: u32, bins: u32) -> Sums {
+  var sums = Sums(z[base], 0.0, 0.0, 0.0);
+  for (var q = 1u; q < bins; q++) { sums.largest = max(sums.largest, z[base + q]); }
+  for (var q = 0u; q < bins; q++) {
+    let above = z[base + q] - sums.largest;
+    sums.exps += exp(above);
+    sums.whole += t[base + q];
+    sums.aligned += t[base + q] * above;
+  }
+  return sums;
 }
 `,
   'lib/strided': `// Where element \`at\` of a tensor of the given sizes lies in a tensor of the given strides (0 along axes that it repeats).
@@ -2079,6 +2064,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
 // dloss [1]   z, t, dz [pixels, bins]   weight [pixels]
 // One invocation: one pixel.
 // use lib/grid.wgsl
+// use lib/softmax_sums.wgsl
 
 struct Params { pixels: u32, bins: u32 }
 
@@ -2098,17 +2084,10 @@ fn main(
   let pixel = workgroup_number(group, groups) * 64u + lane;
   if (pixel >= params.pixels) { return; }
   let base = pixel * params.bins;
-  var largest = z[base];
-  for (var q = 1u; q < params.bins; q++) { largest = max(largest, z[base + q]); }
-  var sum = 0.0;
-  var whole = 0.0;
-  for (var q = 0u; q < params.bins; q++) {
-    sum += exp(z[base + q] - largest);
-    whole += t[base + q];
-  }
+  let sums = softmax_sums(base, params.bins);
   let factor = dloss[0] * weight[pixel] / f32(params.pixels);
   for (var q = 0u; q < params.bins; q++) {
-    dz[base + q] = factor * (exp(z[base + q] - largest) * whole / sum - t[base + q]);
+    dz[base + q] = factor * (exp(z[base + q] - sums.largest) * sums.whole / sums.exps - t[base + q]);
   }
 }
 `,
@@ -2116,6 +2095,7 @@ fn main(
 // z, t [pixels, bins]   weight, losses [pixels]
 // One invocation: one pixel.
 // use lib/grid.wgsl
+// use lib/softmax_sums.wgsl
 
 struct Params { pixels: u32, bins: u32 }
 
@@ -2133,19 +2113,8 @@ fn main(
 ) {
   let pixel = workgroup_number(group, groups) * 64u + lane;
   if (pixel >= params.pixels) { return; }
-  let base = pixel * params.bins;
-  var largest = z[base];
-  for (var q = 1u; q < params.bins; q++) { largest = max(largest, z[base + q]); }
-  var sum = 0.0;
-  var whole = 0.0;
-  var seen = 0.0;
-  for (var q = 0u; q < params.bins; q++) {
-    let above = z[base + q] - largest; // differences to the largest, so that nothing cancels
-    sum += exp(above);
-    whole += t[base + q];
-    seen += t[base + q] * above;
-  }
-  losses[pixel] = weight[pixel] * (whole * log(sum) - seen);
+  let sums = softmax_sums(pixel * params.bins, params.bins);
+  losses[pixel] = weight[pixel] * (sums.whole * log(sums.exps) - sums.aligned);
 }
 `,
   'encode_bins': `// y[p,q] = (1 − |a_p − a_q| / step)⁺ (1 − |b_p − b_q| / step)⁺
@@ -2393,20 +2362,16 @@ fn main(
   'sum_splits': `// y[i,yStart+k] = act(residual[i,k] + residualScale · (bias[k] + Σ_p x[p,i,k])), added in the order of p so that the bits don't
 // vary from run to run
 // x [splits,rows,K] as vec4   y [rows,yChannels] as vec4
-// bias [K] and residual [rows,K] as vec4: any buffer when HAS_BIAS or HAS_RESIDUAL is 0; then they and the scale are left out
+// bias [K] and residual [rows,K] as vec4, see lib/epilogue
 // One invocation: one vec4 of y.
 // use lib/grid.wgsl
-// use lib/activation.wgsl
+// use lib/epilogue.wgsl
 
-override HAS_BIAS = 1u;
-override HAS_RESIDUAL = 0u;
+struct Params { rows: u32, K: u32, splits: u32, epilogue: Epilogue }
 
-struct Params {
-  rows: u32, K: u32, splits: u32,
-  yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
-}
-
+alias Value = vec4f;
 alias Y = vec4f;
+const VALUE_CHANNELS = 4u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
@@ -2423,11 +2388,9 @@ fn main(
   let K4 = params.K / 4u;
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.rows * K4) { return; }
-  var value = vec4f(0.0);
-  for (var p = 0u; p < params.splits; p++) { value += x[p * params.rows * K4 + i]; }
-  if (HAS_BIAS == 1u) { value += vec4f(bias[i % K4]); }
-  if (HAS_RESIDUAL == 1u) { value = vec4f(residual[i]) + params.residualScale * value; }
-  y[(i / K4 * params.yChannels + params.yStart) / 4u + i % K4] = Y(activate(value, params.low, params.high));
+  var sum = vec4f(0.0);
+  for (var p = 0u; p < params.splits; p++) { sum += x[p * params.rows * K4 + i]; }
+  finish(sum, i / K4, i % K4, K4);
 }
 `,
   'transpose_matrix': `// y[b,j,i] = x[b,i,j], or x[batch−1−b,i,j] when REVERSED is 1
@@ -3500,22 +3463,20 @@ fn main(
 `,
   'winograd_output': `// y[n,oh,ow,yStart+k] = act(residual[n,oh,ow,k] + residualScale · (bias[k] + (Aᵀ m A)[oh mod 4, ow mod 4])), A as in lib/winograd
 // m [36,tiles,K], for \`tiles\` of the N·TH·TW tiles of 4 × 4 outputs from tile \`first\` on   y [N,OH,OW,yChannels]
-// bias [K] and residual [N,OH,OW,K]: any buffer when HAS_BIAS or HAS_RESIDUAL is 0; then they and the scale are
-// left out
+// bias [K] and residual [N,OH,OW,K], see lib/epilogue
 // One invocation: one channel of a tile.
 // use lib/grid.wgsl
 // use lib/winograd.wgsl
-// use lib/activation.wgsl
-
-override HAS_BIAS = 1u;
-override HAS_RESIDUAL = 0u;
+// use lib/epilogue.wgsl
 
 struct Params {
   first: u32, tiles: u32, TH: u32, TW: u32, OH: u32, OW: u32, K: u32,
-  yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32,
+  epilogue: Epilogue,
 }
 
+alias Value = f32;
 alias Y = f32;
+const VALUE_CHANNELS = 1u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> m: array<f32>;
@@ -3549,11 +3510,7 @@ fn main(
     );
     for (var i = 0u; i < 4u; i++) {
       if (top + i >= params.OH || left + j >= params.OW) { continue; }
-      let pixel = (image + top + i) * params.OW + left + j;
-      var value = column[i];
-      if (HAS_BIAS == 1u) { value += f32(bias[k]); }
-      if (HAS_RESIDUAL == 1u) { value = f32(residual[pixel * params.K + k]) + params.residualScale * value; }
-      y[pixel * params.yChannels + params.yStart + k] = Y(activate(vec4f(value), params.low, params.high).x);
+      finish(column[i], (image + top + i) * params.OW + left + j, k, params.K);
     }
   }
 }

@@ -1,4 +1,5 @@
 import { median } from '../numbers.ts'
+import { BUFFER_USAGE } from './constants.ts'
 import type { Gpu } from './gpu.ts'
 
 export type Clock = 'gpu' | 'wall' | 'cpu'
@@ -17,8 +18,9 @@ const MAX_PASSES = 50
 const CHECK_MS = 150
 
 /**
- * Times work by the GPU's own clock where there is one that can be trusted, else from submit to idle; or by the CPU time of all
- * that a software adapter does meanwhile, which others on the machine hardly change.
+ * How long work takes that is repeated for nothing but being timed, as tuning and benchmarks do; `PassTimes` says when the work of
+ * an ordinary run was done. By the GPU's own clock where there is one that can be trusted, else from submit to idle; or by the
+ * CPU time of all that a software adapter does meanwhile, which others on the machine hardly change.
  */
 export class Timer {
   clock: Clock
@@ -34,7 +36,7 @@ export class Timer {
     const has = gpu.has('timestamp-query')
     this.clock = cpuTime ? 'cpu' : has ? 'gpu' : 'wall'
     this.#querySet = has ? device.createQuerySet({ type: 'timestamp', count: 2 }) : null
-    const usage = has ? GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC : 0
+    const usage = has ? BUFFER_USAGE.QUERY_RESOLVE | BUFFER_USAGE.COPY_SRC : 0
     this.#resolved = has ? device.createBuffer({ size: 16, usage, label: 'timestamps' }) : null
   }
 

@@ -1,3 +1,4 @@
+import { BUFFER_USAGE } from './constants.ts'
 import { type Gpu, GpuError } from './gpu.ts'
 
 /** WebGPU's limit on the queries of one set. */
@@ -10,7 +11,10 @@ export interface GpuSpan {
   readonly end: number
 }
 
-/** Two timestamps for each of `count` passes, written by the GPU. */
+/**
+ * When each of `count` passes of an ordinary run began and ended on the GPU, by two timestamps that the GPU writes for each: for
+ * profiles. How long a piece of work takes by itself is for `Timer` to say.
+ */
 export class PassTimes {
   readonly #querySet: GPUQuerySet
   readonly #resolved: GPUBuffer
@@ -26,7 +30,7 @@ export class PassTimes {
     if (2 * count > MAX_QUERIES) throw new GpuError(`${count} passes are too many to be timed at once`)
     gpu.objectsCreated++
     this.#querySet = gpu.device.createQuerySet({ type: 'timestamp', count: 2 * count })
-    const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC
+    const usage = BUFFER_USAGE.QUERY_RESOLVE | BUFFER_USAGE.COPY_SRC
     this.#resolved = gpu.pool.take(2 * count * BYTES, usage, 'timestamps')
   }
 

@@ -1,15 +1,15 @@
+import { PORTABLE, type Traits } from '../device/traits.ts'
 import { getOp, type OpName } from '../kernels/index.ts'
+import { matricesOf } from '../kernels/matrix/gemm.ts'
 import {
   choiceKey,
   type Dispatch,
   elems,
   formatShape,
-  PORTABLE,
   type Ref,
   type Slice,
   type Spec,
   type Tensor,
-  type Traits,
 } from '../kernels/op.ts'
 import { type Graph, GraphError, type Node } from './graph.ts'
 import { halfTensors, type Precision } from './half.ts'
@@ -96,7 +96,7 @@ export function compile(
   const aliases = resolveAliases(graph, nodes)
   const half = precision === 'f16' ? halfTensors(graph, nodes, aliases) : new Set<Tensor>()
   // the subgroups' matrices round what they multiply to float16
-  const able = precision === 'f16' ? traits : { ...traits, matrices: null }
+  const able = precision === 'f16' ? traits : { ...traits, matrices: [] }
   const dispatches = new Map(
     nodes.map((node) => [node.id, dispatchesOf(graph, node, aliases, able).map(halved(node, half))]),
   )
@@ -166,7 +166,8 @@ function dispatchesOf(graph: Graph, node: Node, aliases: Map<Tensor, Alias>, tra
   const op = getOp(node.op as OpName)
   const work = [specs(node.inputs), specs(node.outputs), node.attrs, traits] as const
   // tuning measures in float32: where the subgroups' matrices are asked for, they come first
-  const wanted = traits.matrices ? undefined : traits.choices?.get(choiceKey(node.op, work[0], node.attrs))
+  const key = choiceKey(node.op, work[0], node.attrs)
+  const wanted = matricesOf(traits) ? undefined : traits.choices?.get(key)
   const chosen = wanted && op.candidates?.(...work).find(({ name }) => name === wanted)
   return chosen ? chosen.dispatches : op.kernels(...work)
 }

@@ -1,3 +1,4 @@
+import { BUFFER_USAGE } from '../device/constants.ts'
 import { packHalves, unpackHalves } from '../device/float16.ts'
 import { type Gpu, GpuError, type Kernel } from '../device/gpu.ts'
 import { packParams } from '../device/shader.ts'
@@ -7,7 +8,7 @@ import { PARAMS_ALIGNMENT, type Place, type Plan, type PlannedTensor, type Step 
 import { GraphError } from './graph.ts'
 import { storageBytes } from './memory.ts'
 
-const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
+const STORAGE = BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_DST | BUFFER_USAGE.COPY_SRC
 
 /** Named tensors that outlive a run and are shared by several plans: weights, moments, statistics. */
 export class Variables {
@@ -24,7 +25,7 @@ export class Variables {
       throw new GraphError(`variable ${name} has ${entry.length} elements, not ${data.length}`)
     }
     if (!entry) {
-      const buffer = this.gpu.pool.take(storageBytes(data.length), STORAGE(), `variable ${name}`)
+      const buffer = this.gpu.pool.take(storageBytes(data.length), STORAGE, `variable ${name}`)
       entry = { buffer, length: data.length }
       this.#buffers.set(name, entry)
     }
@@ -75,7 +76,7 @@ export class Executor {
     readonly plan: Plan,
     private readonly variables: NamedBuffers,
   ) {
-    this.#slots = plan.slotBytes.map((bytes, i) => gpu.pool.take(bytes, STORAGE(), `slot ${i}`))
+    this.#slots = plan.slotBytes.map((bytes, i) => gpu.pool.take(bytes, STORAGE, `slot ${i}`))
     this.#missing = new Set(plan.inputs.keys())
   }
 
@@ -92,7 +93,7 @@ export class Executor {
       steps.map(({ dispatch: { shader, constants, half } }) => gpu.kernel(shader, constants, half)),
     )
     const bytes = Math.max(steps.length, 1) * PARAMS_ALIGNMENT
-    this.#params = gpu.pool.take(bytes, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, 'parameter blocks')
+    this.#params = gpu.pool.take(bytes, BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST, 'parameter blocks')
     const packed = new Uint8Array(bytes)
     const prepared = steps.map((step, i) => {
       const kernel = kernels[i]!
@@ -247,7 +248,7 @@ export class Executor {
   }
 
   #stage(encoder: GPUCommandEncoder, place: PlannedTensor) {
-    const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ
+    const usage = BUFFER_USAGE.COPY_DST | BUFFER_USAGE.MAP_READ
     const staging = this.gpu.pool.take(place.sizeBytes, usage, 'readback')
     encoder.copyBufferToBuffer(this.#buffer(place), place.offsetBytes, staging, 0, place.sizeBytes)
     return { staging, elemCount: place.shape.reduce((a, b) => a * b, 1) }

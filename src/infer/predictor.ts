@@ -86,7 +86,7 @@ export class Predictor {
 
 /** The colouring of one picture of this size; `halved` as for the `Predictor`. */
 export function colouringPlan(
-  { device, traits }: Gpu,
+  { device, traits }: Pick<Gpu, 'device' | 'traits'>,
   network: Network,
   size: { readonly width: number; readonly height: number },
   halved: FixedVariables | null,

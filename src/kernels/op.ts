@@ -5,6 +5,8 @@
  * Tensors are dense and row-major; images are NHWC, convolution weights [R, S, C, K].
  */
 
+import type { Params } from '../device/shader.ts'
+import type { Traits } from '../device/traits.ts'
 import type { AttrsOf, OpName } from './index.ts'
 
 /** The static type of a tensor. On the GPU it is float32, or float16 where the planner decides so; in the reference float64. */
@@ -35,7 +37,7 @@ export interface Dispatch {
   /** Values of `override`s and of `const NAME = …;` lines; together with `shader` they identify the pipeline. */
   readonly constants?: Readonly<Record<string, number>>
   /** Fields of the shader's `struct Params` (binding 0), by name. */
-  readonly params: Readonly<Record<string, number>>
+  readonly params: Params
   /** Bindings 1, 2, … in order. */
   readonly bindings: readonly Ref[]
   readonly workgroups: readonly [number, number, number]
@@ -47,27 +49,6 @@ export interface Dispatch {
   /** Set by the planner: the bindings, from 0 on, that hold float16. */
   readonly half?: readonly number[]
 }
-
-/** What the choice of kernels may depend on besides shapes. */
-export interface Traits {
-  /** Lanes of the adapter's subgroups, where it has them in one fixed size. */
-  readonly subgroupLanes: number | null
-  /** Whether a CPU does the work. */
-  readonly isSoftware: boolean
-  /** Matrices of float16 that a subgroup multiplies, with sums of float32, where they are asked for and there. */
-  readonly matrices?: SubgroupMatrices | null
-  /** Which candidates to take, where it is not to be the operator's first. */
-  readonly choices?: Choices
-}
-
-/** Products [M,K] × [K,N] of a subgroup of so many lanes. */
-export type SubgroupMatrices = Readonly<Record<'M' | 'N' | 'K' | 'lanes', number>>
-
-/** Names of candidates by `choiceKey`: what measured fastest on an adapter. */
-export type Choices = ReadonlyMap<string, string>
-
-/** Kernels that run on any adapter. */
-export const PORTABLE: Traits = { subgroupLanes: null, isSoftware: true }
 
 /** One of several ways to compute the same. */
 export interface Candidate {

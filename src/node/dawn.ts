@@ -1,6 +1,6 @@
 /** WebGPU in Node: Dawn (npm `webgpu`). A browser hands in its own instead. */
 
-import { Gpu } from '../device/gpu.ts'
+import { Gpu, type GpuOptions } from '../device/gpu.ts'
 import type { ShaderLoader } from '../device/shader.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { packagePath } from './package.ts'
@@ -11,10 +11,12 @@ export interface OpenOptions {
   readonly adapter?: string | undefined
   /** Timestamps as fine as the driver gives them; Dawn rounds them to 0.1 ms otherwise. */
   readonly preciseTimestamps?: boolean
-  /** Dawn's experimental subgroup matrices, where the adapter has them; see `Gpu.matrices`. */
+  /** Dawn's experimental subgroup matrices, where the adapter has them; see `Traits.matrices`. */
   readonly subgroupMatrices?: boolean
   /** Where shader texts come from; the package's own files by default. */
   readonly loadShader?: ShaderLoader
+  /** As `GpuOptions` has it; none by default. */
+  readonly choices?: NonNullable<GpuOptions['choices']>
 }
 
 /** What `doctor`, `bench` and logs say of an adapter. */
@@ -53,22 +55,22 @@ export async function openGpu({
   preciseTimestamps = false,
   subgroupMatrices = false,
   loadShader,
+  choices,
 }: OpenOptions = {}): Promise<Gpu> {
   const entry = await dawn([
     ...(adapter === undefined ? [] : [`adapter=${adapter}`]),
     ...(subgroupMatrices ? ['enable-dawn-features=allow_unsafe_apis'] : []),
     ...(preciseTimestamps ? ['disable-dawn-features=timestamp_quantization'] : []),
   ])
-  const gpu = await Gpu.open(entry, { wait: patiently, ...(loadShader ? { load: loadShader } : {}) }).catch(
-    async (cause: Error) => {
-      // Dawn throws for a name that it does not know, and returns no adapter when there is none at all
-      const known = adapter === undefined ? [] : await listAdapters()
-      const sentence = known.length
-        ? `no WebGPU adapter is called "${adapter}": choose one of ${known.map((name) => `"${name}"`).join(', ')}`
-        : `the WebGPU adapter does not open: ${cause.message}`
-      throw new UserError(sentence, EXIT.noAdapter, { cause })
-    },
-  )
+  const given = { ...(loadShader ? { load: loadShader } : {}), ...(choices ? { choices } : {}) }
+  const gpu = await Gpu.open(entry, { wait: patiently, ...given }).catch(async (cause: Error) => {
+    // Dawn throws for a name that it does not know, and returns no adapter when there is none at all
+    const known = adapter === undefined ? [] : await listAdapters()
+    const sentence = known.length
+      ? `no WebGPU adapter is called "${adapter}": choose one of ${known.map((name) => `"${name}"`).join(', ')}`
+      : `the WebGPU adapter does not open: ${cause.message}`
+    throw new UserError(sentence, EXIT.noAdapter, { cause })
+  })
   if (!gpu) throw new UserError(`no WebGPU adapter on this machine${NO_DRIVER}: ${remedy()}`, EXIT.noAdapter)
   return gpu
 }
@@ -94,19 +96,24 @@ export function adapterSummary(gpu: Gpu): AdapterSummary {
     vendor: info.vendor,
     architecture: info.architecture,
     driver: info.description,
-    backend: process.platform === 'darwin' ? 'metal' : process.platform === 'win32' ? 'd3d12' : 'vulkan',
-    isSoftware: gpu.isSoftware,
+    backend: backend(),
+    isSoftware: gpu.traits.isSoftware,
     features: ['shader-f16', 'subgroups', 'timestamp-query'].filter((feature) => features.has(feature)),
     limits: Object.fromEntries(MAIN_LIMITS.map((name) => [name, limits[name]])) as AdapterSummary['limits'],
   }
 }
 
+/** The system's interface to GPUs that Dawn uses on this platform. */
+export function backend(): AdapterSummary['backend'] {
+  if (process.platform === 'darwin') return 'metal'
+  return process.platform === 'win32' ? 'd3d12' : 'vulkan'
+}
+
 async function dawn(options: string[]): Promise<GPU> {
-  const { create, globals } = await import('webgpu').catch((cause: Error) => {
+  const { create } = await import('webgpu').catch((cause: Error) => {
     const sentence = `WebGPU does not load on ${process.platform}-${process.arch}: ${cause.message.split('\n')[0]}`
     throw new UserError(`${sentence}; ${remedy()}`, EXIT.noAdapter, { cause })
   })
-  Object.assign(globalThis, globals)
   return create(options)
 }
 

@@ -1,6 +1,7 @@
 import { arch, availableParallelism, platform, totalmem } from 'node:os'
+import type { SubgroupMatrices } from '../device/traits.ts'
 import { UserError } from '../errors.ts'
-import type { SubgroupMatrices } from '../kernels/op.ts'
+import { matricesOf } from '../kernels/matrix/gemm.ts'
 import { VERSION } from '../version.ts'
 import { type AdapterSummary, adapterSummary, listAdapters, openGpu } from './dawn.ts'
 import { mendOf } from './package.ts'
@@ -78,7 +79,7 @@ async function examineAdapter(name?: string): Promise<Examined> {
   try {
     const gpu = await openGpu({ adapter: name, subgroupMatrices: true })
     const found = {
-      ...{ adapter: adapterSummary(gpu), subgroupMatrices: gpu.matrices },
+      ...{ adapter: adapterSummary(gpu), subgroupMatrices: matricesOf(gpu.traits) },
       tuning: readTuning(gpu),
     }
     gpu.destroy()

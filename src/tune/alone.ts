@@ -1,5 +1,6 @@
 import type { Gpu } from '../device/gpu.ts'
 import type { Repeatable } from '../device/timer.ts'
+import type { Traits } from '../device/traits.ts'
 import { compile } from '../graph/compile.ts'
 import { Executor, Variables } from '../graph/execute.ts'
 import { Graph } from '../graph/graph.ts'
@@ -18,7 +19,7 @@ export class Alone {
   constructor(
     private readonly gpu: Gpu,
     private readonly convolution: Convolution,
-    private readonly traits = gpu.traits,
+    private readonly traits: Traits = gpu.traits,
   ) {
     const { op, inputs, attrs } = convolution
     this.#variables = new Variables(gpu)
@@ -55,7 +56,7 @@ export async function alone<T>(
   gpu: Gpu,
   convolution: Convolution,
   use: (work: Repeatable) => Promise<T>,
-  traits = gpu.traits,
+  traits: Traits = gpu.traits,
 ): Promise<T> {
   const single = new Alone(gpu, convolution, traits)
   try {

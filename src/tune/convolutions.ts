@@ -1,8 +1,9 @@
+import type { Traits } from '../device/traits.ts'
 import { liveNodes } from '../graph/compile.ts'
 import type { Graph } from '../graph/graph.ts'
 import { type ConvAttrs, type ConvGeometry, convGeometry } from '../kernels/conv/convGeometry.ts'
 import { getOp, type OpName } from '../kernels/index.ts'
-import { type Candidate, choiceKey, elems, type Spec, type Traits } from '../kernels/op.ts'
+import { type Candidate, choiceKey, elems, type Spec } from '../kernels/op.ts'
 
 /** Equal convolutions of a graph, or equal gradients of them to input or weight: the work that has candidates. */
 export interface Convolution {
@@ -12,7 +13,6 @@ export interface Convolution {
   readonly inputs: readonly Spec[]
   readonly attrs: object
   readonly geometry: ConvGeometry
-  readonly channelsPerGroup: number
   /** Layers that compute it, in order; as often as they do. */
   readonly layers: readonly string[]
   /** Of the direct convolution. */
@@ -41,10 +41,9 @@ function describe(key: string, op: OpName, inputs: readonly Spec[], attrs: ConvA
   const [x, w] = imageAndWeight(op, inputs, attrs)
   const geometry = convGeometry(op, x, w, attrs)
   const outputs = getOp(op).infer(inputs, attrs)
-  const channelsPerGroup = geometry.C / attrs.groups
   return {
-    ...{ key, op, inputs, attrs, geometry, channelsPerGroup },
-    flops: convolutionFlops(geometry, channelsPerGroup),
+    ...{ key, op, inputs, attrs, geometry },
+    flops: convolutionFlops(geometry),
     bytes: 4 * [...inputs, ...outputs].reduce((sum, spec) => sum + elems(spec), 0),
   }
 }
@@ -59,10 +58,10 @@ function imageAndWeight(op: OpName, inputs: readonly Spec[], attrs: object): [Sp
  * Two for each product of a real pixel and a weight: padding is left out, although a kernel may multiply its zeros.
  * A convolution and its two gradients all have the same products.
  */
-export function convolutionFlops(g: ConvGeometry, channelsPerGroup: number): number {
+export function convolutionFlops(g: ConvGeometry): number {
   const rows = taps(g.H, g.OH, g.R, g.strideH, g.dilationH, g.padTop)
   const columns = taps(g.W, g.OW, g.S, g.strideW, g.dilationW, g.padLeft)
-  return 2 * g.N * rows * columns * channelsPerGroup * g.K
+  return 2 * g.N * rows * columns * g.channelsPerGroup * g.K
 }
 
 /** Pairs of an output and a tap that meet a real pixel, along one axis. */
@@ -85,9 +84,9 @@ function taps(
 }
 
 /** "1×56×56×128 → 28×28×256, 3×3/2" */
-export function formatConvolution(g: ConvGeometry, channelsPerGroup: number): string {
+export function formatConvolution(g: ConvGeometry): string {
   const stride = g.strideH === 1 && g.strideW === 1 ? '' : `/${g.strideH}`
-  const groups = channelsPerGroup === g.C ? '' : ` in groups of ${channelsPerGroup}`
+  const groups = g.channelsPerGroup === g.C ? '' : ` in groups of ${g.channelsPerGroup}`
   return `${g.N}×${g.H}×${g.W}×${g.C} → ${g.OH}×${g.OW}×${g.K}, ${g.R}×${g.S}${stride}${groups}`
 }
 

@@ -1,5 +1,6 @@
 import type { Gpu } from '../device/gpu.ts'
 import { type Repeatable, repeatsFor, Timer } from '../device/timer.ts'
+import type { Choices } from '../device/traits.ts'
 import { Executor, uploadNeeded, Variables } from '../graph/execute.ts'
 import type { Precision } from '../graph/half.ts'
 import { colouringPlan } from '../infer/predictor.ts'
@@ -72,13 +73,13 @@ function inOrder(convolutions: readonly Convolution[]): Convolution[] {
 
 /**
  * Times the colouring of one picture of `size` × `size` in float32 and, where the adapter has it, in float16, in turns; random
- * weights are as good as any. Null without 16-bit floats, or when interrupted.
+ * weights are as good as any. Convolutions are computed by `choices`. Null without 16-bit floats, or when interrupted.
  */
 export async function tunePrecision(
   gpu: Gpu,
   network: Network,
   size: number,
-  { seconds, signal }: Pick<TuneOptions, 'seconds' | 'signal'>,
+  { seconds, signal, choices }: Pick<TuneOptions, 'seconds' | 'signal'> & { readonly choices: Choices },
 ): Promise<Measured | null> {
   if (!gpu.has('shader-f16')) return null
   const weights = new Map(Object.entries(network.initial(noise)))
@@ -87,10 +88,16 @@ export async function tunePrecision(
   const L = Float32Array.from({ length: size * size }, (_, i) => 2 * noise(i) - 1)
   const features = new Float32Array(network.classes).fill(1 / network.classes)
   const executors: Executor[] = []
+  const chosen = { device: gpu.device, traits: { ...gpu.traits, choices } }
   try {
     const runners: { name: Precision; times: number[]; run: () => Promise<unknown> }[] = []
     for (const name of ['f32', 'f16'] as const) {
-      const plan = colouringPlan(gpu, network, { width: size, height: size }, name === 'f16' ? weights : null)
+      const plan = colouringPlan(
+        chosen,
+        network,
+        { width: size, height: size },
+        name === 'f16' ? weights : null,
+      )
       const executor = await Executor.create(gpu, plan, variables)
       executors.push(executor)
       const run = () => {

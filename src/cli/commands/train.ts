@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
+import type { Choices } from '../../device/traits.ts'
 import { Predictor } from '../../infer/predictor.ts'
 import type { EncodedPicture } from '../../io/events.ts'
+import { matricesOf } from '../../kernels/matrix/gemm.ts'
 import { describeOrigins } from '../../model/classifier.ts'
 import { isSquaredError } from '../../model/losses.ts'
 import type { Network } from '../../model/network.ts'
@@ -34,7 +36,7 @@ import { Damage } from './damage.ts'
 import { precisionOn } from './precision.ts'
 import { findData, refuseTwins, type TrainingData } from './training-data.ts'
 import { type Asked, askedOf, TRAIN_OPTIONS } from './training-options.ts'
-import { optionsOf, type StartOptions } from './training-start.ts'
+import { type Beginning, beginningOf, choicesAt, optionsOf, type StartOptions } from './training-start.ts'
 
 const SATURATION = 1.2
 
@@ -50,24 +52,25 @@ export const trainCommand: Command = {
 
   async run(call) {
     const asked = askedOf(call.flags) // a wrong command line is told without waking the GPU
+    const data = await findData(call.positionals, call.flags)
+    const beginning = await beginningOf(call.flags, asked, data)
     const preciseTimestamps = call.flags.text('profile') !== undefined
-    const gpu = await openAdapter(call, { preciseTimestamps })
+    const choose = (tuned: Choices) => choicesAt(beginning, tuned, call.terminal.say)
+    const gpu = await openAdapter(call, { preciseTimestamps }, choose)
     try {
-      return await trainOn(gpu, call, asked)
+      return await trainOn(gpu, call, asked, data, beginning)
     } finally {
       gpu.destroy()
     }
   },
 }
 
-async function trainOn(gpu: Gpu, call: Call, asked: Asked) {
-  const { positionals, flags, terminal } = call
-  const data = await findData(positionals, flags)
+async function trainOn(gpu: Gpu, call: Call, asked: Asked, data: TrainingData, beginning: Beginning) {
+  const { flags, terminal } = call
   if (flags.text('val') !== undefined) await refuseTwins(data)
-  const options = await optionsOf(flags, asked, data, gpu)
+  const options = await optionsOf(flags, asked, data, beginning, gpu)
   const { settings, out, network } = options
   precisionOn(gpu, settings.precision) // throws where the adapter lacks it
-  useChoices(gpu, settings, terminal)
   expectMatrices(gpu, settings, out)
   const vectors = await openClassVectors(gpu, options.classifiers, settings)
   const damage = new Damage(flags.on('strict'), terminal)
@@ -215,18 +218,9 @@ async function openClassVectors(
   return opened
 }
 
-/** Lets a training compute as it began, whatever was tuned since. */
-function useChoices(gpu: Gpu, { choices = {} }: TrainingSettings, terminal: Terminal): void {
-  const tuned = gpu.choices
-  gpu.choices = new Map(Object.entries(choices))
-  const isSame = ([key, name]: [string, string]) => gpu.choices.get(key) === name
-  if (tuned.size !== gpu.choices.size || ![...tuned].every(isSame))
-    terminal.say('it goes on with the kernels that it began with, not with those of the tuning')
-}
-
 /** A training is to go on to the same bits. Throws a `UserError` (exit code 2) where it was begun the other way. */
 function expectMatrices(gpu: Gpu, { subgroupMatrices = false }: TrainingSettings, out: string): void {
-  if (subgroupMatrices === (gpu.matrices !== null)) return
+  if (subgroupMatrices === (matricesOf(gpu.traits) !== null)) return
   throw wrong(
     subgroupMatrices
       ? `${out} was begun in the subgroups' matrices: it goes on with --subgroup-matrices, on an adapter that has them`

@@ -2,11 +2,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
+import type { Choices } from '../../device/traits.ts'
 import { EXIT, UserError } from '../../errors.ts'
+import { matricesOf } from '../../kernels/matrix/gemm.ts'
 import { CLASSES } from '../../model/classifier.ts'
 import type { Network } from '../../model/network.ts'
 import { NETWORKS } from '../../model/registry.ts'
-import { adapterSummary } from '../../node/dawn.ts'
 import { checkpointPath } from '../../node/store/run-folder.ts'
 import { newestRun, RUNS } from '../../node/store/runs.ts'
 import { readCheckpoint, readWeights } from '../../node/weights.ts'
@@ -17,25 +18,58 @@ import { type Flags, wrong } from './command.ts'
 import { findClassVectors, type TrainingData } from './training-data.ts'
 import { type Asked, courseOf, networkFor, settingsOf } from './training-options.ts'
 
+/** Where a training is kept, and what it starts from. */
+export interface Beginning {
+  readonly out: string
+  readonly start: Start
+  /** That of the weights or of the checkpoint; none for a fresh training. */
+  readonly network?: Network
+}
+
+/**
+ * Reads what the training starts from.
+ * @throws UserError: what is asked for and what is there do not go together
+ */
+export async function beginningOf(flags: Flags, asked: Asked, data: TrainingData): Promise<Beginning> {
+  const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
+  return { out, ...(await startOf(flags, out, asked, data.identity)) }
+}
+
+/**
+ * The kernels that a training takes: it goes on with those that it began with, whatever was tuned since, so that it goes on to
+ * the same bits.
+ */
+export function choicesAt({ start }: Beginning, tuned: Choices, say: (line: string) => void): Choices {
+  if (start.kind !== 'resume') return tuned
+  const begun = new Map(Object.entries(start.checkpoint.settings.choices ?? {}))
+  if (tuned.size !== begun.size || ![...tuned].every(([key, name]) => begun.get(key) === name))
+    say('it goes on with the kernels that it began with, not with those of the tuning')
+  return begun
+}
+
 /**
  * What is asked for, together with what a checkpoint or weights to begin with say; and the classifiers to open.
  * @throws UserError: what is asked for and what is there do not go together
  */
-export async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, gpu: Gpu) {
-  const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
-  const { start, network: begun } = await startOf(flags, out, asked, data.identity)
-  const { isSoftware } = adapterSummary(gpu)
+export async function optionsOf(
+  flags: Flags,
+  asked: Asked,
+  data: TrainingData,
+  { out, start, network }: Beginning,
+  { traits }: Pick<Gpu, 'traits'>,
+) {
+  const { choices, isSoftware } = traits
   const checkpoint = start.kind === 'resume' ? start.checkpoint : undefined
   const vectors = await findClassVectors(flags, data, checkpoint?.settings.classVectors, asked.classifierFit)
   const fresh = (): TrainingSettings => ({
     ...settingsOf(asked, data, [...vectors.origins], isSoftware),
-    ...(gpu.choices.size ? { choices: Object.fromEntries(gpu.choices) } : {}),
-    ...(gpu.matrices ? { subgroupMatrices: true } : {}),
+    ...(choices.size ? { choices: Object.fromEntries(choices) } : {}),
+    ...(matricesOf(traits) ? { subgroupMatrices: true } : {}),
   })
   return {
     out,
     start,
-    network: networkFor(asked, data, isSoftware, begun),
+    network: networkFor(asked, data, isSoftware, network),
     settings: checkpoint?.settings ?? fresh(),
     course: courseOf(asked, data, checkpoint?.course),
     checkpointEvery: asked.checkpointEvery,
@@ -45,14 +79,13 @@ export async function optionsOf(flags: Flags, asked: Asked, data: TrainingData, 
 
 export type StartOptions = Awaited<ReturnType<typeof optionsOf>>
 
-interface Begun {
-  readonly start: Start
-  /** That of the weights or of the checkpoint. */
-  readonly network?: Network
-}
-
 /** Where training starts. Throws rather than let a fresh training overwrite another one's checkpoint. */
-async function startOf(flags: Flags, out: string, asked: Asked, data: string): Promise<Begun> {
+async function startOf(
+  flags: Flags,
+  out: string,
+  asked: Asked,
+  data: string,
+): Promise<Omit<Beginning, 'out'>> {
   const init = flags.text('init')
   if (flags.on('resume')) {
     if (init !== undefined) throw wrong('--init begins a training, --resume continues one; give one of them')

@@ -76,10 +76,10 @@ async function tuneOn(gpu: Gpu, convolutions: Convolution[], seconds: number, ca
     },
   })
   const shapes = Object.fromEntries(measured)
-  gpu.choices = choicesOf({ shapes })
   terminal.progress('a colouring in float32 and in float16')
   const { network, size } = networkOf(flags)
-  const precision = await tunePrecision(gpu, network, size, { seconds: PRECISION_SHARE * seconds, signal })
+  const options = { seconds: PRECISION_SHARE * seconds, signal, choices: choicesOf({ shapes }) }
+  const precision = await tunePrecision(gpu, network, size, options)
   const file = await saveTuning(gpu, shapes, precision)
   const rows = convolutions.flatMap((convolution) => {
     const result = measured.get(convolution.key)
@@ -95,8 +95,8 @@ async function tuneOn(gpu: Gpu, convolutions: Convolution[], seconds: number, ca
 
 type Row = ReturnType<typeof describe>
 
-function describe({ op, geometry, channelsPerGroup, layers }: Convolution, measured: Measured) {
-  return { op, layers, shape: formatConvolution(geometry, channelsPerGroup), ...measured }
+function describe({ op, geometry, layers }: Convolution, measured: Measured) {
+  return { op, layers, shape: formatConvolution(geometry), ...measured }
 }
 
 function format(rows: readonly Row[], left: number, precision: Measured | null, file: string): string {

@@ -1,3 +1,4 @@
+import type { Traits } from '../../device/traits.ts'
 import {
   type ActivationAttrs,
   activate,
@@ -18,7 +19,6 @@ import {
   ShapeError,
   type Spec,
   scratch,
-  type Traits,
 } from '../op.ts'
 import {
   CONV_DEFAULTS,
@@ -196,9 +196,13 @@ export function convolutions(
 }
 
 function generalKernel(g: ConvGeometry, groups: number, { constants, params, bindings }: Epilogue): Dispatch {
-  const perGroup = { channelsPerGroup: g.C / groups, outputsPerGroup: g.K / groups }
-  const workgroups = grid(ceilDiv(g.N * g.OH * g.OW * g.K, 64))
-  return { shader: 'conv2d', constants, params: { ...g, ...perGroup, ...params }, bindings, workgroups }
+  return {
+    shader: 'conv2d',
+    constants,
+    params: { conv: g, outputsPerGroup: g.K / groups, epilogue: params },
+    bindings,
+    workgroups: grid(ceilDiv(g.N * g.OH * g.OW * g.K, 64)),
+  }
 }
 
 /** Pixels of a row that an invocation of the depthwise kernel sums. */
@@ -209,7 +213,7 @@ function depthwiseKernel(g: ConvGeometry, { constants, params, bindings }: Epilo
   return {
     shader: 'conv2d_depthwise',
     constants: { ...constants, PIXELS: DEPTHWISE_PIXELS },
-    params: { ...g, channelsPerGroup: 1, ...params },
+    params: { conv: g, epilogue: params },
     bindings,
     workgroups: grid(ceilDiv(invocations, 64)),
   }
@@ -229,14 +233,13 @@ const isThin = (g: ConvGeometry, groups: number) =>
 
 /** A 1×1 convolution computes what every pixel adds by every tap, which is then gathered: each x is loaded once, not R·S times. */
 function thinKernels(g: ConvGeometry, work: Epilogue, traits: Traits): Dispatch[] {
-  const { N, H, W, C, OH, OW, K, S, strideH, strideW, dilationH, dilationW, padTop, padLeft } = g
-  const taps = g.R * S
+  const { N, H, W, C, K } = g
+  const taps = g.R * g.S
   const columns = ceilDiv(taps * K, 4) * 4
   const [x, w, bias, residual, y] = work.bindings as [Ref, Ref, Ref, Ref, Ref]
   const [wide, z] = [scratch(0, C * columns), scratch(1, N * H * W * columns)]
   const pointwise = [{ shape: [N, H, W, C] }, { shape: [1, 1, C, columns] }]
   const target = { ref: z, start: 0, channels: columns }
-  const geometry = { strideH, strideW, dilationH, dilationW, padTop, padLeft }
   return [
     {
       shader: 'thin_weight',
@@ -249,9 +252,9 @@ function thinKernels(g: ConvGeometry, work: Epilogue, traits: Traits): Dispatch[
     {
       shader: 'thin_sum',
       constants: work.constants,
-      params: { N, H, W, columns, OH, OW, K, taps, S, ...geometry, ...work.params },
+      params: { conv: g, taps, columns, epilogue: work.params },
       bindings: [z, bias, residual, y],
-      workgroups: grid(ceilDiv(N * OH * OW * K, 64)),
+      workgroups: grid(ceilDiv(N * g.OH * g.OW * K, 64)),
     },
   ]
 }
@@ -261,7 +264,7 @@ function tiledKernel(g: ConvGeometry, { constants, params, bindings }: Epilogue)
   return {
     shader: 'conv2d_tiled',
     constants: { ...constants, LX, LY, VEC, PIXELS: ROWS },
-    params: { ...g, ...params },
+    params: { conv: g, epilogue: params },
     bindings,
     workgroups: [ceilDiv(g.OW, ROWS * LY), g.N * g.OH, ceilDiv(g.K / 4, LX * VEC)],
   }
@@ -273,7 +276,7 @@ function subgroupKernel(g: ConvGeometry, { constants, params, bindings }: Epilog
   return {
     shader: 'conv2d_subgroup',
     constants: { ...constants, LX, LY, VEC, PIXELS: ROWS },
-    params: { ...g, pixels, ...params },
+    params: { conv: g, pixels, epilogue: params },
     bindings,
     workgroups: [ceilDiv(pixels, ROWS * LY), 1, ceilDiv(g.K / 4, LX * VEC)],
   }
@@ -289,7 +292,7 @@ function productKernels(
   const kernel = (end: Pick<Epilogue, 'constants' | 'params'>, bindings: Ref[]): Dispatch => ({
     shader: `conv2d_${by}`,
     constants: { ...end.constants, ...constants },
-    params: { ...g, termsPerSplit: ceilDiv(sizes.L, splits), ...end.params },
+    params: { conv: g, termsPerSplit: ceilDiv(sizes.L, splits), epilogue: end.params },
     bindings,
     workgroups: [...blocks, splits],
   })

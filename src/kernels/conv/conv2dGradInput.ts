@@ -116,7 +116,7 @@ function scatter(
 function generalKernel(g: ConvGeometry, groups: number): Dispatch {
   return {
     shader: 'conv2d_grad_input',
-    params: { ...g, channelsPerGroup: g.C / groups, outputsPerGroup: g.K / groups },
+    params: { conv: g, outputsPerGroup: g.K / groups },
     bindings: [input(0), input(1), output(0)],
     workgroups: grid(ceilDiv(g.N * g.H * g.W * g.C, 64)),
   }
@@ -137,7 +137,7 @@ function tiledKernel(g: ConvGeometry): Omit<Dispatch, 'bindings'> {
   return {
     shader: 'conv2d_grad_input_tiled',
     constants: { LX, LY, VEC, PIXELS: ROWS },
-    params: { ...g },
+    params: { conv: g },
     workgroups: [g.strideW * ceilDiv(columns, ROWS * LY), g.N * g.H, ceilDiv(g.C / 4, LX * VEC)],
   }
 }
@@ -148,7 +148,7 @@ function subgroupKernel(g: ConvGeometry): Omit<Dispatch, 'bindings'> {
   return {
     shader: 'conv2d_grad_input_subgroup',
     constants: { LX, LY, VEC, PIXELS: ROWS },
-    params: { ...g },
+    params: { conv: g },
     workgroups: [ceilDiv(pixels, ROWS * LY), g.strideH * g.strideW, ceilDiv(g.C / 4, LX * VEC)],
   }
 }
@@ -170,7 +170,7 @@ function productKernels(g: ConvGeometry, { by, constants, blocks, splits }: Prod
   const kernel = (target: Ref): Dispatch => ({
     shader: `conv2d_grad_input_${by}`,
     constants,
-    params: { ...g, splits },
+    params: { conv: g, splits },
     bindings: [input(0), transposed, target],
     workgroups: [...blocks, g.strideH * g.strideW * splits],
   })

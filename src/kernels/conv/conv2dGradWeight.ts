@@ -1,3 +1,4 @@
+import type { Traits } from '../../device/traits.ts'
 import { blockedKernel, blockedWays, directWays, matrixWays, type ProductKernel } from '../matrix/gemm.ts'
 import {
   ceilDiv,
@@ -10,8 +11,8 @@ import {
   output,
   type Ref,
   scratch,
-  type Traits,
 } from '../op.ts'
+import { ENOUGH_FOR_CPU, ENOUGH_WORKGROUPS, MAX_PARTIAL_ELEMS } from '../splits.ts'
 import {
   type ConvAttrs,
   type ConvGeometry,
@@ -28,13 +29,6 @@ export interface Conv2dGradWeightAttrs extends ConvAttrs {
   /** Shape of the convolution's weight, [R,S,C/groups,K]. */
   readonly shape: readonly number[]
 }
-
-/** Workgroups that keep any adapter busy; below that the sum over pixels is split. */
-const ENOUGH_WORKGROUPS = 1024
-/** The same where the adapter is a CPU: every split writes and adds up one more copy of the result. */
-const ENOUGH_FOR_CPU = 64
-/** A split's partial sums take at most this much memory. */
-const MAX_PARTIAL_ELEMS = 2 ** 22
 
 /**
  * The gradient of a convolution with respect to its weight: x [N,H,W,C], dy [N,OH,OW,K] → dw [R,S,C/groups,K].
@@ -119,12 +113,11 @@ function correlate(
 }
 
 function generalKernel(g: ConvGeometry, groups: number): Dispatch[] {
-  const perGroup = { channelsPerGroup: g.C / groups, outputsPerGroup: g.K / groups }
-  const length = g.R * g.S * perGroup.channelsPerGroup * g.K
+  const length = g.R * g.S * g.channelsPerGroup * g.K
   const [x, y, z] = grid(ceilDiv(length, 64))
   return splitRows(g.N * g.OH, x * y * z, length, (target, splits, rowsPerSplit) => ({
     shader: 'conv2d_grad_weight',
-    params: { ...g, ...perGroup, rowsPerSplit },
+    params: { conv: g, outputsPerGroup: g.K / groups, rowsPerSplit },
     bindings: [input(0), input(1), target],
     workgroups: [x, y, splits],
   }))
@@ -163,7 +156,7 @@ function productKernels(
   const kernel = (target: Ref): Dispatch => ({
     shader: `conv2d_grad_weight_${by}`,
     constants: { ...constants, TURNED: 1 },
-    params: { ...g, termsPerSplit: ceilDiv(L, splits) },
+    params: { conv: g, termsPerSplit: ceilDiv(L, splits) },
     bindings: [x, dy, target],
     workgroups: [...blocks, splits],
   })
@@ -183,7 +176,7 @@ function split(g: ConvGeometry, { x, dy, dw }: Operands, kernel: Kernel, enough:
   const dispatch = (target: Ref, splits: number, rowsPerSplit: number) => ({
     shader,
     constants,
-    params: { ...g, rowsPerSplit },
+    params: { conv: g, rowsPerSplit },
     bindings: [x, dy, target],
     workgroups: [...workgroups, splits] as const,
   })
@@ -198,7 +191,7 @@ function split(g: ConvGeometry, { x, dy, dw }: Operands, kernel: Kernel, enough:
 function swap(g: ConvGeometry, groups: number): ConvGeometry | null {
   const isPlain = [groups, g.strideH, g.strideW, g.dilationH, g.dilationW].every((value) => value === 1)
   if (!isPlain || g.K % 4 === 0 || g.C % 4 !== 0 || g.padTop >= g.R || g.padLeft >= g.S) return null
-  const sizes = { H: g.OH, W: g.OW, C: g.K, OH: g.H, OW: g.W, K: g.C }
+  const sizes = { H: g.OH, W: g.OW, C: g.K, channelsPerGroup: g.K, OH: g.H, OW: g.W, K: g.C }
   return { ...g, ...sizes, padTop: g.R - 1 - g.padTop, padLeft: g.S - 1 - g.padLeft }
 }
 

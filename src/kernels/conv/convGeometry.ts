@@ -1,4 +1,5 @@
-import { ceilDiv, type Dispatch, grid, type Ref, ShapeError, type Spec, type Traits } from '../op.ts'
+import type { Traits } from '../../device/traits.ts'
+import { ceilDiv, type Dispatch, grid, type Ref, ShapeError, type Spec } from '../op.ts'
 
 export interface ConvAttrs {
   /** [vertical, horizontal] */
@@ -11,24 +12,14 @@ export interface ConvAttrs {
 
 export const CONV_DEFAULTS: ConvAttrs = { stride: [1, 1], dilation: [1, 1], padding: 'same', groups: 1 }
 
-/** All sizes of a convolution, under the names that its shaders' parameter blocks use. */
-export interface ConvGeometry {
-  N: number
-  H: number
-  W: number
-  C: number
-  OH: number
-  OW: number
-  K: number
-  R: number
-  S: number
-  strideH: number
-  strideW: number
-  dilationH: number
-  dilationW: number
-  padTop: number
-  padLeft: number
-}
+/** All sizes of a convolution: the parameters `struct Conv` of `shaders/lib/conv_params.wgsl`. */
+export type ConvGeometry = Readonly<
+  Record<
+    | ('N' | 'H' | 'W' | 'C' | 'OH' | 'OW' | 'K' | 'R' | 'S' | 'channelsPerGroup')
+    | ('strideH' | 'strideW' | 'dilationH' | 'dilationW' | 'padTop' | 'padLeft'),
+    number
+  >
+>
 
 /**
  * Sizes of the convolution of x [N,H,W,C] with w [R,S,C/groups,K]. Throws a `ShapeError` when they don't fit.
@@ -49,7 +40,8 @@ export function convGeometry(op: string, x: Spec, w: Spec, attrs: ConvAttrs): Co
   const [padTop, OH] = outputSize(H, R, strideH, dilationH, attrs.padding, 0)
   const [padLeft, OW] = outputSize(W, S, strideW, dilationW, attrs.padding, 1)
   if (OH < 1 || OW < 1) throw fail('the kernel is larger than the padded image')
-  return { N, H, W, C, OH, OW, K, R, S, strideH, strideW, dilationH, dilationW, padTop, padLeft }
+  const taps = { R, S, strideH, strideW, dilationH, dilationW, padTop, padLeft }
+  return { N, H, W, C, OH, OW, K, channelsPerGroup, ...taps }
 }
 
 /** Throws a `ShapeError` unless `dy`, the gradient of the convolution's output, has that output's shape. */

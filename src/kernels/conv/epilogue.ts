@@ -3,7 +3,8 @@ import { ceilDiv, type Dispatch, grid, type Ref } from '../op.ts'
 /** What a convolution does with its sums, as the last kernel of it takes it. */
 export interface Epilogue {
   readonly constants: Readonly<Record<string, number>>
-  readonly params: Readonly<Record<string, number>>
+  /** The parameters `struct Epilogue` of `shaders/lib/epilogue.wgsl`. */
+  readonly params: Readonly<Record<'yStart' | 'yChannels' | 'residualScale' | 'low' | 'high', number>>
   /** The image, the weight, bias, residual and result. */
   readonly bindings: readonly Ref[]
 }
@@ -25,7 +26,7 @@ export function sumSplits(
   return {
     shader: 'sum_splits',
     constants,
-    params: { rows, K: channels, splits, ...params },
+    params: { rows, K: channels, splits, epilogue: params },
     bindings: [sums, bias!, residual!, y!],
     workgroups: grid(ceilDiv((rows * channels) / 4, 64)),
   }

@@ -1,15 +1,6 @@
+import type { Traits } from '../../device/traits.ts'
 import { batchedProduct, batchedProductTurned } from '../matrix/batchedProduct.ts'
-import {
-  type Candidate,
-  ceilDiv,
-  type Dispatch,
-  grid,
-  input,
-  output,
-  type Ref,
-  scratch,
-  type Traits,
-} from '../op.ts'
+import { type Candidate, ceilDiv, type Dispatch, grid, input, output, type Ref, scratch } from '../op.ts'
 import type { ConvGeometry } from './convGeometry.ts'
 import { type Epilogue, plainSums } from './epilogue.ts'
 
@@ -97,7 +88,7 @@ export function winogradConvolution(
       {
         shader: 'winograd_output',
         constants: epilogue.constants,
-        params: { ...part, OH: g.OH, OW: g.OW, K: g.K, ...epilogue.params },
+        params: { ...part, OH: g.OH, OW: g.OW, K: g.K, epilogue: epilogue.params },
         bindings: [m, bias, residual, y],
         workgroups: gridOver(part.tiles * g.K),
       },
@@ -107,7 +98,7 @@ export function winogradConvolution(
 
 /** The gradient to the input: a convolution of dy with the weight turned round. */
 export function winogradGradInput(g: ConvGeometry, traits: Traits): Dispatch[] {
-  const mirrored = { H: g.OH, W: g.OW, C: g.K, OH: g.H, OW: g.W, K: g.C }
+  const mirrored = { H: g.OH, W: g.OW, C: g.K, channelsPerGroup: g.K, OH: g.H, OW: g.W, K: g.C }
   const padding = { padTop: 2 - g.padTop, padLeft: 2 - g.padLeft }
   return winogradConvolution(
     { ...g, ...mirrored, ...padding },

@@ -1,6 +1,7 @@
+import type { Traits } from '../../device/traits.ts'
 import { type ConvGeometry, subgroupTile, takesSubgroups } from '../conv/convGeometry.ts'
 import { plainSums } from '../conv/epilogue.ts'
-import { ceilDiv, type Dispatch, elementwise, type Ref, scratch, type Traits } from '../op.ts'
+import { ceilDiv, type Dispatch, elementwise, type Ref, scratch } from '../op.ts'
 import { blockedKernel, type ProductKernel, type ProductSizes, unsplitKernel } from './gemm.ts'
 
 /** y [batches,M,N] = a [batches,M,L] × w [batches,L,N]. */
@@ -53,7 +54,7 @@ function subgroupProduct({ batches, M, L, N }: ProductSizes, a: Ref, w: Ref, y: 
   return {
     shader: 'conv2d_subgroup',
     constants: { ...plain.constants, LX, LY, VEC, PIXELS: ROWS },
-    params: { ...rowImages(batches, M, L, N), pixels: M, ...plain.params },
+    params: { conv: rowImages(batches, M, L, N), pixels: M, epilogue: plain.params },
     bindings: [a, w, w, w, y],
     workgroups: [ceilDiv(M, ROWS * LY), batches, ceilDiv(N / 4, LX * VEC)],
   }
@@ -65,7 +66,7 @@ function subgroupProductTurned({ batches, M, L, N }: ProductSizes, a: Ref, w: Re
   return {
     shader: 'conv2d_grad_weight_subgroup',
     constants: { LX, LY, VEC, ROWS },
-    params: { ...rowImages(batches, L, M, N), rowsPerSplit: 1 },
+    params: { conv: rowImages(batches, L, M, N), rowsPerSplit: 1 },
     bindings: [a, w, y],
     workgroups: [ceilDiv(M, ROWS * LY), ceilDiv(N / 4, LX * VEC), batches],
   }
@@ -74,5 +75,5 @@ function subgroupProductTurned({ batches, M, L, N }: ProductSizes, a: Ref, w: Re
 /** N images of one row of W pixels, and a kernel of one tap. */
 function rowImages(N: number, W: number, C: number, K: number): ConvGeometry {
   const one = { H: 1, OH: 1, R: 1, S: 1, strideH: 1, strideW: 1, dilationH: 1, dilationW: 1 }
-  return { N, W, OW: W, C, K, padTop: 0, padLeft: 0, ...one }
+  return { N, W, OW: W, C, channelsPerGroup: C, K, padTop: 0, padLeft: 0, ...one }
 }

@@ -1,11 +1,6 @@
-import {
-  type Candidate,
-  ceilDiv,
-  type Dispatch,
-  fitsGrid,
-  type SubgroupMatrices,
-  type Traits,
-} from '../op.ts'
+import type { SubgroupMatrices, Traits } from '../../device/traits.ts'
+import { type Candidate, ceilDiv, type Dispatch, fitsGrid } from '../op.ts'
+import { ENOUGH_BLOCKS, MAX_PARTIAL_ELEMS } from '../splits.ts'
 
 /**
  * Matrix products, and convolutions as such products, in blocks that lie in workgroup memory: the way of GPUs, which have many
@@ -34,13 +29,9 @@ type Dispatches = (kernel: ProductKernel) => Dispatch[]
 
 /** Lanes along each side of a workgroup of `gemm_blocked`. */
 const SIDE = 8
-/** Workgroups that keep a GPU busy: two for each of the 132 multiprocessors of an H100. */
-const ENOUGH_WORKGROUPS = 256
 /** Below that many terms a split is not worth the copy of the result that it writes. */
 const MIN_TERMS = 128
 const MAX_SPLITS = 64
-/** Partial sums of all splits take at most this much memory. */
-const MAX_PARTIAL_ELEMS = 2 ** 22
 
 /** A block of up to 64 × 64: narrower where there are not as many columns, and lower where a quarter fewer rows are filled up. */
 function largeBlock(sizes: ProductSizes): ProductKernel {
@@ -60,7 +51,7 @@ const workgroupsOf = ({ batches }: ProductSizes, { blocks }: ProductKernel) => b
 /** Cuts the sum into parts, so that there are workgroups enough (split-K). */
 function split(sizes: ProductSizes, kernel: ProductKernel): ProductKernel {
   const { batches, M, L, N } = sizes
-  const wanted = ceilDiv(ENOUGH_WORKGROUPS, workgroupsOf(sizes, kernel))
+  const wanted = ceilDiv(ENOUGH_BLOCKS, workgroupsOf(sizes, kernel))
   const fits = Math.floor(MAX_PARTIAL_ELEMS / (batches * M * N))
   const splits = Math.max(1, Math.min(wanted, MAX_SPLITS, Math.floor(L / MIN_TERMS), fits))
   return { ...kernel, splits: ceilDiv(L, ceilDiv(L, splits)) }
@@ -77,7 +68,7 @@ function blockings(sizes: ProductSizes): readonly (readonly [string, ProductKern
 }
 
 const hasEnough = (sizes: ProductSizes, kernel: ProductKernel) =>
-  workgroupsOf(sizes, kernel) * kernel.splits >= ENOUGH_WORKGROUPS
+  workgroupsOf(sizes, kernel) * kernel.splits >= ENOUGH_BLOCKS
 
 /** The blocks that a product is computed in, on a CPU large ones. */
 export function blockedKernel(sizes: ProductSizes, { isSoftware }: Traits): ProductKernel {
@@ -114,7 +105,8 @@ const MATRIX_BLOCK = { M: 64, N: 64, K: 32 } as const
 const MATRIX_LANES = 128
 
 /** By the subgroups' matrices, where the adapter has them and the product fills them. */
-export function matrixWays(sizes: ProductSizes, { matrices }: Traits, dispatches: Dispatches): Candidate[] {
+export function matrixWays(sizes: ProductSizes, traits: Traits, dispatches: Dispatches): Candidate[] {
+  const matrices = matricesOf(traits)
   if (!matrices || sizes.M < matrices.M || sizes.N < matrices.N || sizes.L < matrices.K) return []
   const [SUBGROUPS_Y] = subgroupsOf(matrices.lanes)
   const { M: TILE_M, N: TILE_N, K: TILE_K, lanes: SUBGROUP } = matrices
@@ -123,6 +115,13 @@ export function matrixWays(sizes: ProductSizes, { matrices }: Traits, dispatches
   const kernel = split(sizes, { by: 'matrix', constants, blocks, splits: 1 })
   const way = { name: 'matrix', dispatches: dispatches(kernel) }
   return way.dispatches.every(fitsGrid) ? [way] : []
+}
+
+/** Of the adapter's kinds of matrices the largest that `gemm_matrix` can be cut into; null where there is none. */
+export function matricesOf({ matrices = [] }: Pick<Traits, 'matrices'>): SubgroupMatrices | null {
+  const size = ({ M, N, K }: SubgroupMatrices) => M * N * K
+  const fitting = matrices.filter(fitsMatrixBlock)
+  return fitting.length ? fitting.reduce((best, one) => (size(best) >= size(one) ? best : one)) : null
 }
 
 /** Whether `gemm_matrix` can be cut into matrices of that kind. */

@@ -1,17 +1,7 @@
+import type { Traits } from '../../device/traits.ts'
 import { conv2dDefaults, convolutions } from '../conv/conv2d.ts'
 import { broadcastShapes, mergeAxes, repeatedStrides, sumTo, walkParams } from '../movement/strided.ts'
-import {
-  ceilDiv,
-  type Dispatch,
-  elems,
-  grid,
-  input,
-  type Op,
-  output,
-  ShapeError,
-  type Spec,
-  type Traits,
-} from '../op.ts'
+import { ceilDiv, type Dispatch, elems, grid, input, type Op, output, ShapeError, type Spec } from '../op.ts'
 
 /**
  * y = a × b + bias: a [..,M,K], b [..,K,N], optional bias [N] → y [..,M,N]; the axes before the last two broadcast as numpy's.

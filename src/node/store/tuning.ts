@@ -4,11 +4,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { adapterName, isSoftware } from '../../device/adapter.ts'
 import type { Gpu } from '../../device/gpu.ts'
 import { SHADER_TEXT } from '../../device/shader-text.ts'
+import type { Choices } from '../../device/traits.ts'
 import type { Precision } from '../../graph/half.ts'
-import type { Choices } from '../../kernels/op.ts'
-import { adapterSummary, type OpenOptions, openGpu } from '../dawn.ts'
+import { backend, type OpenOptions, openGpu } from '../dawn.ts'
 import { makeFolder, saveFile } from '../save.ts'
 import { codeOf, reason } from '../trouble.ts'
 import { cacheFolder } from './cache.ts'
@@ -42,13 +43,21 @@ export interface FoundTuning {
   readonly problem: string | null
 }
 
-/** Opens a WebGPU device that takes what was measured fastest. Throws as `openGpu`; a useless tuning is only warned of. */
-export async function openTunedGpu(options: OpenOptions, warn: (line: string) => void): Promise<Gpu> {
-  const gpu = await openGpu(options)
-  const { tuning, problem } = readTuning(gpu)
-  if (problem) warn(problem)
-  if (tuning) gpu.choices = choicesOf(tuning)
-  return gpu
+/**
+ * Opens a WebGPU device that takes what was measured fastest. Throws as `openGpu`; a useless tuning is only warned of.
+ * @param choose what to take instead, if anything
+ */
+export function openTunedGpu(
+  options: Omit<OpenOptions, 'choices'>,
+  warn: (line: string) => void,
+  choose: (tuned: Choices) => Choices = (tuned) => tuned,
+): Promise<Gpu> {
+  const choices = (adapter: GPUAdapter) => {
+    const { tuning, problem } = readTuning({ adapter })
+    if (problem) warn(problem)
+    return choose(tuning ? choicesOf(tuning) : new Map())
+  }
+  return openGpu({ ...options, choices })
 }
 
 /** What is to be taken instead of the usual candidates. */
@@ -67,7 +76,7 @@ export function formatPrecision({ best, milliseconds }: Measured): string {
   return `${best} (${times.join(', ')})`
 }
 
-export function readTuning(gpu: Gpu): FoundTuning {
+export function readTuning(gpu: Pick<Gpu, 'adapter'>): FoundTuning {
   const path = pathFor(gpu)
   const useless = (what: string) => ({
     path,
@@ -88,7 +97,7 @@ export function readTuning(gpu: Gpu): FoundTuning {
 
 /** Adds what was measured to what an earlier tuning for the same adapter and kernels knows, and returns its path. */
 export async function saveTuning(
-  gpu: Gpu,
+  gpu: Pick<Gpu, 'adapter'>,
   shapes: Tuning['shapes'],
   precision: Measured | null = null,
 ): Promise<string> {
@@ -120,14 +129,15 @@ export function kernelVersion(): string {
 
 const folder = () => join(cacheFolder(), 'tuning')
 
-const pathFor = (gpu: Gpu) =>
+const pathFor = (gpu: Pick<Gpu, 'adapter'>) =>
   join(folder(), `${createHash('sha256').update(identityOf(gpu)).digest('hex').slice(0, 16)}.json`)
 
 /** Adapter and driver; where the adapter is a program, also what it runs on. */
-function identityOf(gpu: Gpu): string {
-  const { name, vendor, architecture, driver, backend, isSoftware } = adapterSummary(gpu)
-  const processor = isSoftware ? cpus()[0]?.model : undefined
-  return [...new Set([name, driver, vendor, architecture, backend, processor])].filter(Boolean).join(', ')
+function identityOf({ adapter: { info } }: Pick<Gpu, 'adapter'>): string {
+  const { description, vendor, architecture } = info
+  const processor = isSoftware(info) ? cpus()[0]?.model : undefined
+  const parts = [adapterName(info), description, vendor, architecture, backend(), processor]
+  return [...new Set(parts)].filter(Boolean).join(', ')
 }
 
 function isTuning(value: unknown): value is Tuning {
