@@ -23,7 +23,7 @@ import { readSafetensors } from '../src/io/safetensors.ts'
 import { CLASSES, CLASSIFIERS, placement, preprocess, topClasses } from '../src/model/classifier.ts'
 import { type Photo, readPhoto } from '../src/node/image.ts'
 import { type KnownFile, readManifest } from '../src/node/store/cache.ts'
-import { useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
 import { float, int64, type ModelParts, node, save, useFolder } from './onnx-models.ts'
 import { patternPhoto } from './pattern.ts'
 

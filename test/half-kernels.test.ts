@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { dispatchesOf, inHalf, opNames, type Row, rowsOf, runsOn, useGpu, variantsOf } from './harness.ts'
+import { useGpu } from './device.ts'
+import { dispatchesOf, inHalf, opNames, type Row, rowsOf, runsOn, variantsOf } from './harness.ts'
 import { verify } from './launch.ts'
 
 const gpu = useGpu()

@@ -17,7 +17,8 @@ import type { Batch, TrainingSource } from '../src/node/data/dataset.ts'
 import { checkpointPath } from '../src/node/store/run-folder.ts'
 import { stepBatch, type TrainingSettings } from '../src/train/checkpoint.ts'
 import { resumable, type Start, train } from '../src/train/loop.ts'
-import { draw, seeded, useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
+import { draw, seeded } from './harness.ts'
 import { HALF_RTOL } from './tolerance.ts'
 
 const gpu = useGpu()

@@ -14,7 +14,8 @@ import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import { PORTABLE, type Tensor } from '../src/kernels/op.ts'
 import { initialParameters, initialStatistics, layoutOf } from '../src/model/report/layout.ts'
 import { readPhoto } from '../src/node/image.ts'
-import { seeded, useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
+import { seeded } from './harness.ts'
 
 const gpu = useGpu()
 const sample = (name: string) =>

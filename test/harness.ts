@@ -1,4 +1,3 @@
-import { afterAll, beforeAll } from 'vitest'
 import { backward } from '../src/autograd/backward.ts'
 import { toHalf } from '../src/device/float16.ts'
 import type { Gpu } from '../src/device/gpu.ts'
@@ -18,7 +17,6 @@ import {
   type Tensor,
   type Traits,
 } from '../src/kernels/op.ts'
-import { openGpu } from '../src/node/dawn.ts'
 import { cases } from './cases.ts'
 import type { Case, CaseInput, Distribution } from './rows.ts'
 
@@ -198,16 +196,6 @@ export function draw(count: number, dist: Distribution, random: () => number): F
     awayFromZero: () => (random() < 0.5 ? -1 : 1) * (0.1 + 0.9 * random()),
   }
   return Float32Array.from({ length: count }, sample[dist])
-}
-
-/** Opens one adapter for the test file and closes it at the end. */
-export function useGpu(): () => Gpu {
-  let gpu: Gpu
-  beforeAll(async () => {
-    gpu = await openGpu({ adapter: process.env.COLORIZER_ADAPTER })
-  })
-  afterAll(() => gpu?.destroy())
-  return () => gpu
 }
 
 /** The graph of a row: a scalar loss over its outputs, and the gradient with respect to its inputs. */

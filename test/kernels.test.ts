@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { Gpu } from '../src/device/gpu.ts'
 import { compile } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
+import { useGpu } from './device.ts'
 import {
   gradientGraph,
   NOT_DIFFERENTIABLE,
@@ -10,7 +11,6 @@ import {
   referenceValues,
   rowsOf,
   runsOn,
-  useGpu,
   variantsOf,
 } from './harness.ts'
 import { verify } from './launch.ts'

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { describeModel, runModel } from '../src/cli/onnx-run.ts'
 import { importOnnx } from '../src/io/onnx/import.ts'
 import { readModel, readTensorFile } from '../src/io/onnx/model.ts'
-import { useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
 import {
   float,
   int64,
