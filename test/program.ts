@@ -4,13 +4,8 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-/** Words before the program's own arguments; absolute, so that it can be started in any folder. */
-export const PROGRAM = [
-  process.execPath,
-  '--import',
-  import.meta.resolve('tsx'),
-  fileURLToPath(new URL('../src/cli/main.ts', import.meta.url)),
-]
+/** Words before the program's own arguments; absolute, so that it can be started in any folder. Built before all tests. */
+export const PROGRAM = [process.execPath, fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))]
 
 export interface Ended {
   /** Exit code, or the signal that ended the program. */
