@@ -71,6 +71,17 @@ export function entryOf(row: Row): Entry {
   return { covers: [`${row.name} ${row.number}`, ...covers], compiles }
 }
 
+/**
+ * Each kernel with everything in float16, alone and with a residual, and each operator where float16 meets float32. Only loads and stores
+ * differ from float32, in which all else is covered.
+ */
+export function entryInHalf(row: Row): Entry {
+  const { covers, compiles } = entryOf(row)
+  const isAll = row.half!.inputs && row.half!.output
+  const kernels = covers.filter((pair) => / (half|HAS_RESIDUAL)=/.test(pair))
+  return { covers: isAll ? kernels : [`${row.name} ${JSON.stringify(row.half)}`], compiles }
+}
+
 /** A convolution of the report's network ends in a bias and a ReLU. */
 const isNetworks = ({ HAS_BIAS, HAS_RESIDUAL, ACTIVATION }: Readonly<Record<string, number>>) =>
   HAS_BIAS === 1 && HAS_RESIDUAL === 0 && ACTIVATION === 1

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { type Entry, entryOf, partOf } from './covering.ts'
+import { entryInHalf, partOf } from './covering.ts'
 import { useGpu } from './device.ts'
-import { inHalf, opNames, type Row, rowsOf, runsOn, variantsOf } from './harness.ts'
+import { inHalf, opNames, rowsOf, runsOn, variantsOf } from './harness.ts'
 import { verify } from './launch.ts'
 
 const gpu = useGpu()
@@ -12,17 +12,6 @@ const STORAGE = [
   { inputs: false, output: true },
   { inputs: true, output: false },
 ]
-
-/**
- * Each kernel with everything in float16, alone and with a residual, and each operator where float16 meets float32. Only loads and stores
- * differ from float32, in which all else is covered.
- */
-function entryInHalf(row: Row): Entry {
-  const { covers, compiles } = entryOf(row)
-  const isAll = row.half!.inputs && row.half!.output
-  const kernels = covers.filter((pair) => / (half|HAS_RESIDUAL)=/.test(pair))
-  return { covers: isAll ? kernels : [`${row.name} ${JSON.stringify(row.half)}`], compiles }
-}
 
 const variants = opNames
   .flatMap(rowsOf)
