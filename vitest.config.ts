@@ -2,20 +2,33 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/runner/order.ts'
 
 /** In place of the user's, whose tunings and classifiers would change what tests see. */
 const cache = mkdtempSync(join(tmpdir(), 'colorizer-cache-'))
 process.on('exit', () => rmSync(cache, { recursive: true, force: true }))
 
-// Each file in a fork of its own and one at a time: Dawn is not safe in worker threads, and two
-// processes that share one software adapter only slow each other down.
-export default defineConfig({
+/** `--mode all` takes every row of the large tables, `--mode rest` what `npm test` leaves out of them. */
+const PARTS = ['all', 'rest']
+/** The files that have such tables. */
+const TABLES = ['kernels', 'gradient-kernels', 'half-kernels', 'matrices']
+
+// Each file in a process of its own: Dawn is not safe in worker threads. Two at a time, since llvmpipe compiles shaders in one
+// thread, which is most of what a cold run does.
+export default defineConfig(({ mode }) => ({
   test: {
-    include: ['test/**/*.test.ts'],
-    env: { COLORIZER_CACHE: cache },
+    include: mode === 'rest' ? TABLES.map((name) => `test/${name}.test.ts`) : ['test/**/*.test.ts'],
+    env: {
+      COLORIZER_CACHE: cache,
+      COLORIZER_COMPILED: '1',
+      COLORIZER_TESTS: PARTS.includes(mode) ? mode : 'pairs',
+    },
+    globalSetup: 'test/runner/build.ts',
+    reporters: ['default', './test/runner/reporter.ts'],
+    sequence: { sequencer: LongestFirst },
     pool: 'forks',
-    fileParallelism: false,
+    maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
-})
+}))

@@ -21,6 +21,8 @@ import { PACKAGE_ROOT, reportFailure } from './lib/shell.mjs'
 const WITHOUT_ADAPTER = ['doctor', 'weights']
 /** Tells the program which file descriptor is the terminal, where stderr's own is a pipe; src/cli/terminal.ts reads it. */
 const TERMINAL = 'COLORIZER_TERMINAL'
+/** In a clone takes what `npm run build` compiled, which starts sooner: for the tests, which build first. */
+const COMPILED = 'COLORIZER_COMPILED'
 
 try {
   const args = process.argv.slice(2)
@@ -67,7 +69,8 @@ function program(args) {
     return ['--import', import.meta.resolve('tsx'), join(PACKAGE_ROOT, args[1] ?? ''), ...args.slice(2)]
   }
   const source = join(PACKAGE_ROOT, 'src', 'cli', 'main.ts')
-  if (existsSync(source)) return ['--import', import.meta.resolve('tsx'), source, ...args]
+  if (existsSync(source) && process.env[COMPILED] !== '1')
+    return ['--import', import.meta.resolve('tsx'), source, ...args]
   return [join(PACKAGE_ROOT, 'dist', 'cli', 'main.js'), ...args]
 }
 

@@ -4,7 +4,7 @@ import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { nearestIndices, type Resampling } from '../src/kernels/movement/resize.ts'
 import { type Pool2dAttrs, pool2d } from '../src/kernels/pool/pool2d.ts'
-import { useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
 
 // What kernels and references share, or what is worked out on the host, is held against numbers worked out by hand.
 

@@ -27,7 +27,7 @@ import {
   type LoadOptions,
   loadClassifier,
 } from '../src/node/store/classifiers.ts'
-import { useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
 import { float, int64, type ModelParts, node, save, useFolder } from './onnx-models.ts'
 import { patternPhoto } from './pattern.ts'
 

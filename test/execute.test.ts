@@ -7,7 +7,8 @@ import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import type { PackAttrs } from '../src/kernels/movement/pack.ts'
 import { elems, type Tensor } from '../src/kernels/op.ts'
 import { openGpu } from '../src/node/dawn.ts'
-import { float64, outputSpecs, rowsOf, useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
+import { float64, outputSpecs, rowsOf } from './harness.ts'
 
 const gpu = useGpu()
 const executors: Executor[] = []

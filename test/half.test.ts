@@ -18,7 +18,8 @@ import { reportNetwork } from '../src/model/report/index.ts'
 import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
 import { readPhoto } from '../src/node/image.ts'
 import { findClassifier, loadClassifier } from '../src/node/store/classifiers.ts'
-import { seeded, useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
+import { seeded } from './harness.ts'
 
 const gpu = useGpu()
 const sample = (name: string) =>

@@ -1,4 +1,3 @@
-import { afterAll, beforeAll } from 'vitest'
 import { backward } from '../src/autograd/backward.ts'
 import { toHalf } from '../src/device/float16.ts'
 import type { Gpu } from '../src/device/gpu.ts'
@@ -16,7 +15,6 @@ import {
   type Spec,
   type Tensor,
 } from '../src/kernels/op.ts'
-import { openGpu } from '../src/node/dawn.ts'
 import { cases } from './cases.ts'
 import type { Case, CaseInput, Distribution } from './rows.ts'
 
@@ -60,6 +58,8 @@ export const FIXED_OUTPUTS: Partial<Record<OpName, readonly number[]>> = { batch
 export interface Row {
   readonly name: OpName
   readonly op: AnyOp
+  /** Its place among the operator's rows. */
+  readonly number: number
   /** "3: [2×9×13×8] [3×3×8×12] stride=2,2 …" */
   readonly title: string
   readonly specs: readonly Spec[]
@@ -81,6 +81,7 @@ export function rowsOf(name: OpName): Row[] {
     return {
       name,
       op: getOp(name),
+      number: i,
       title:
         `${i}: ${shapes} ${describeAttrs(row.attrs)}${describeSlice(row.slice)}${row.note ? ` (${row.note})` : ''}`.trim(),
       specs,
@@ -110,8 +111,7 @@ function variantsOn(adapters: Readonly<Record<string, Traits>>, row: Row): Row[]
   const variants = new Map<string, Row>()
   for (const [adapter, traits] of Object.entries(adapters)) {
     const ways = candidates(row.specs, slicedOutputs(row), row.attrs, traits)
-    const isFew = !traits.isSoftware && !isPlain(row)
-    for (const { name, dispatches } of isFew ? ways.slice(0, row.specs.length === 4 ? 1 : 0) : ways) {
+    for (const { name, dispatches } of ways) {
       const key = JSON.stringify(dispatches)
       const title = `${adapter}${name} ${row.title}`
       if (!variants.has(key)) variants.set(key, { ...row, dispatches, title })
@@ -135,19 +135,19 @@ export function inHalf(row: Row, half: { inputs: boolean; output: boolean }): Ro
 export const isHalfInput = ({ op, half }: Row, i: number) =>
   half?.inputs === true && (op.half === 'all' || (op.half?.includes(i) ?? false))
 
+/** The bindings, from 0 on, of a row's dispatch that hold float16. */
+export const halfBindings = (row: Row, { bindings }: Dispatch): number[] =>
+  bindings.flatMap((ref, i) => {
+    const isOutput = ref.from === 'output' && ref.index === 0 && row.half?.output === true
+    return isOutput || (ref.from === 'input' && isHalfInput(row, ref.index)) ? [i] : []
+  })
+
 /** The dispatches of a row, its first output a slice if the row says so. */
 export const dispatchesOf = (row: Row): readonly Dispatch[] =>
   row.dispatches ?? row.op.kernels(row.specs, slicedOutputs(row), row.attrs, PORTABLE)
 
 const slicedOutputs = (row: Row): Spec[] =>
   outputSpecs(row).map((spec, i) => (row.slice && i === 0 ? { ...spec, slice: row.slice } : spec))
-
-/**
- * No bias, residual or activation. Of the rows with them only those with a residual go through GPUs' ways, the first one: what they
- * need is the same text in all of them, and each combination costs llvmpipe seconds of compiling.
- */
-const isPlain = ({ specs, attrs }: Row) =>
-  specs.length === 2 && ((attrs as { activation?: string }).activation ?? 'none') === 'none'
 
 /** The row by the subgroups' matrices of an adapter, if that is a way to compute it. */
 export const byMatrices = (row: Row, matrices: SubgroupMatrices): Row[] =>
@@ -196,16 +196,6 @@ export function draw(count: number, dist: Distribution, random: () => number): F
     awayFromZero: () => (random() < 0.5 ? -1 : 1) * (0.1 + 0.9 * random()),
   }
   return Float32Array.from({ length: count }, sample[dist])
-}
-
-/** Opens one adapter for the test file and closes it at the end. */
-export function useGpu(): () => Gpu {
-  let gpu: Gpu
-  beforeAll(async () => {
-    gpu = await openGpu({ adapter: process.env.COLORIZER_ADAPTER })
-  })
-  afterAll(() => gpu?.destroy())
-  return () => gpu
 }
 
 /** The graph of a row: a scalar loss over its outputs, and the gradient with respect to its inputs. */

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { compile } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
-import { draw, seeded, useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
+import { draw, seeded } from './harness.ts'
 import { smallTraining } from './small-training.ts'
 
 describe('a training step', () => {

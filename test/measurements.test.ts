@@ -14,7 +14,7 @@ import { Graph } from '../src/graph/graph.ts'
 import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import { layersOf } from '../src/model/report/layers.ts'
 import { candidatesOf, convolutionsOf } from '../src/tune/convolutions.ts'
-import { useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
 
 const LLVMPIPE: Traits = { ...PORTABLE, subgroupLanes: 8 }
 const size = { width: 1, size: 224, batch: 1 }

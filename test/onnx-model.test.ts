@@ -8,7 +8,7 @@ import { parseModel, parseTensor } from '../src/io/onnx/model.ts'
 import { decodeTensor } from '../src/io/onnx/proto.ts'
 import { readAtOf } from '../src/io/read-at.ts'
 import { readModel, readTensorFile } from '../src/node/onnx-file.ts'
-import { useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
 import {
   float,
   int64,

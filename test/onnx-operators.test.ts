@@ -7,7 +7,7 @@ import { compareTensors, testFolder, testFolders } from '../src/cli/onnx-test.ts
 import { importOnnx, OPERATORS } from '../src/io/onnx/import.ts'
 import { encodeTensor, type HostTensor } from '../src/io/onnx/tensors.ts'
 import { readModel, readTensorFile } from '../src/node/onnx-file.ts'
-import { useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
 import { float, node, save, useFolder } from './onnx-models.ts'
 
 const gpu = useGpu()

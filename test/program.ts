@@ -9,8 +9,8 @@ const pathOf = (file: string) => fileURLToPath(new URL(`../${file}`, import.meta
 /** Words before the program's own arguments, through the launcher, as people start it; absolute, for any folder. */
 export const LAUNCHER = [process.execPath, pathOf('scripts/run.mjs')]
 
-/** The program itself, for tests that send it signals; what Dawn remarks on stderr is not left out. */
-const PROGRAM = [process.execPath, '--import', import.meta.resolve('tsx'), pathOf('src/cli/main.ts')]
+/** The compiled program itself, for tests that send it signals; what Dawn remarks on stderr is not left out. */
+const PROGRAM = [process.execPath, pathOf('dist/cli/main.js')]
 
 export interface Ended {
   /** Exit code, or the signal that ended the program. */

@@ -5,7 +5,8 @@ import { loadShader, packParams, pipelineKey, specialize } from '../src/device/s
 import { SHADER_TEXT } from '../src/device/shader-text.ts'
 import type { Dispatch } from '../src/kernels/op.ts'
 import { openGpu } from '../src/node/dawn.ts'
-import { byMatrices, dispatchesOf, needsSubgroups, opNames, rowsOf, useGpu, variantsOf } from './harness.ts'
+import { useGpu } from './device.ts'
+import { byMatrices, dispatchesOf, needsSubgroups, opNames, rowsOf, variantsOf } from './harness.ts'
 import { MATRICES } from './matrices.ts'
 
 const SHADERS = new URL('../shaders/', import.meta.url)

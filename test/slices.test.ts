@@ -5,7 +5,8 @@ import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
 import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
 import { elems, type Tensor } from '../src/kernels/op.ts'
-import { seeded, useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
+import { seeded } from './harness.ts'
 import { compare } from './tolerance.ts'
 
 const gpu = useGpu()

@@ -17,7 +17,7 @@ import { choicesOf, openTunedGpu, readTuning, saveTuning } from '../src/node/sto
 import { readCheckpoint } from '../src/node/weights.ts'
 import { type Convolution, candidatesOf, convolutionsOf } from '../src/tune/convolutions.ts'
 import { tune, winnerOf } from '../src/tune/tune.ts'
-import { useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
 import { succeeded } from './kill.ts'
 import { run } from './program.ts'
 

@@ -3,7 +3,8 @@ import { PORTABLE } from '../src/device/traits.ts'
 import { convGeometry } from '../src/kernels/conv/convGeometry.ts'
 import { winogradConvolution, winogradGradWeight } from '../src/kernels/conv/winograd.ts'
 import { type Dispatch, input, output } from '../src/kernels/op.ts'
-import { type Row, rowsOf, runsOn, useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
+import { type Row, rowsOf, runsOn } from './harness.ts'
 import { verify } from './launch.ts'
 
 const gpu = useGpu()

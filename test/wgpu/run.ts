@@ -1,0 +1,33 @@
+/** Names of tests that may be skipped, as regular expressions, each with the reason. */
+import skips from './skips.json' with { type: 'json' }
+
+/** Runs tests one by one, and counts them. */
+export class Run {
+  #passed = 0
+  #failed = 0
+
+  /** @param test returns all that is wrong, in words */
+  async test(name: string, test: () => Promise<readonly string[]>): Promise<void> {
+    const problems = await test().catch((error: Error) => [error.message])
+    if (problems.length === 0) this.#passed++
+    else this.#fail(name, problems)
+  }
+
+  /** Says what is not tested here, and why; a failure unless it is listed. */
+  skip(name: string, reason: string): void {
+    const isListed = Object.keys(skips).some((pattern) => new RegExp(pattern).test(name))
+    if (isListed) console.log(`skipped: ${name}: ${reason}`)
+    else this.#fail(name, [`skipped, which test/wgpu/skips.json does not list: ${reason}`])
+  }
+
+  /** Prints the counts; the exit code is 1 when anything failed, or nothing ran. */
+  end(): void {
+    console.log(`${this.#passed} passed, ${this.#failed} failed`)
+    process.exit(this.#failed || !this.#passed ? 1 : 0)
+  }
+
+  #fail(name: string, problems: readonly string[]): void {
+    this.#failed++
+    console.log(`FAILED: ${name}\n  ${problems.join('\n  ')}`)
+  }
+}
