@@ -85,10 +85,11 @@ export { ssim } from './color/metrics/ssim.ts'
 // Training on photographs or records, and the proof of it: golden files of the PyTorch reference
 
 export type { Terminal } from './cli/terminal.ts'
-export { openPhotos, openRecords, type SourceOptions, type TrainingSource } from './node/data/dataset.ts'
+export { openPhotos, openRecords, type SourceOptions } from './node/data/dataset.ts'
 export { type PrepareOptions, prepareRecords } from './node/data/prepare.ts'
 export type { Manifest } from './node/data/record-set.ts'
 export { storeIn } from './node/store/runs.ts'
+export type { TrainingSource } from './train/batches.ts'
 export { type GoldenReport, replayGolden } from './train/golden.ts'
 export { type Training, type TrainingObserver, type TrainOptions, train } from './train/loop.ts'
 export type { Start, TrainingStore } from './train/run.ts'

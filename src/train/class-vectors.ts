@@ -1,6 +1,6 @@
 import type { Classifier } from '../infer/classifier.ts'
-import type { ClassVectors } from '../node/data/dataset.ts'
 import { readPhoto } from '../node/image.ts'
+import type { ClassVectors } from './batches.ts'
 
 /** Vectors that are remembered: 4 kB each. Of larger sets they are computed in every epoch; records keep theirs. */
 const REMEMBERED = 50_000

@@ -1,8 +1,8 @@
 import { abError } from '../color/metrics/abError.ts'
 import { GRAY } from '../color/paint.ts'
 import type { Predictor } from '../infer/predictor.ts'
-import type { ClassVectors } from '../node/data/dataset.ts'
 import { readAhead } from '../node/photos.ts'
+import type { ClassVectors } from './batches.ts'
 
 export interface Score {
   /** Mean over the pictures of each one's error, in ab units² at full resolution. */
