@@ -5,7 +5,7 @@
  * ```ts
  * const weights = await readWeights('runs/mine/checkpoint.safetensors')
  * const gpu = await openGpu()
- * const predictor = predictorOf(gpu, weights)
+ * const predictor = predictorOf(gpu, weights, { resize: sharpResize })
  * const photo = await readPhoto('grey.jpg')
  * await writeImage('coloured.jpg', paint(photo, await predictor.predict(photo), 1.2))
  * gpu.destroy()
@@ -67,10 +67,11 @@ export type { Course, TrainingSettings } from './train/settings.ts'
 
 export { grayOf, paint, type SmallAb } from './color/paint.ts'
 export type { Photo } from './color/photo.ts'
-export { Predictor, predictorOf } from './infer/predictor.ts'
-export { encode, type ImageFormat, readPhoto, writeImage } from './node/image.ts'
-export { findPhotos, type PhotoPath } from './node/photos.ts'
-export { type Score, validate } from './train/validate.ts'
+export { type Resize, resize } from './color/resample.ts'
+export { Predictor, type PredictorOptions, predictorOf } from './infer/predictor.ts'
+export { encode, type ImageFormat, readPhoto, sharpResize, writeImage } from './node/image.ts'
+export { findPhotos, type PhotoPath, showPhotos } from './node/photos.ts'
+export { type Score, type ShownPhoto, validate } from './train/validate.ts'
 
 // How good the colours are: docs/metrics.md
 
