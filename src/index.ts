@@ -5,7 +5,7 @@
  * ```ts
  * const weights = await readWeights('runs/mine/checkpoint.safetensors')
  * const gpu = await openGpu()
- * const predictor = predictorOf(gpu, weights)
+ * const predictor = predictorOf(gpu, weights, { resize: sharpResize })
  * const photo = await readPhoto('grey.jpg')
  * await writeImage('coloured.jpg', paint(photo, await predictor.predict(photo), 1.2))
  * gpu.destroy()
@@ -59,10 +59,11 @@ export type { Course, TrainingSettings } from './train/settings.ts'
 
 export { grayOf, paint, type SmallAb } from './color/paint.ts'
 export type { Photo } from './color/photo.ts'
-export { Predictor, predictorOf } from './infer/predictor.ts'
-export { encode, type ImageFormat, readPhoto, writeImage } from './node/image.ts'
-export { findPhotos, type PhotoPath } from './node/photos.ts'
-export { type Score, validate } from './train/validate.ts'
+export { type Resize, resize } from './color/resample.ts'
+export { Predictor, type PredictorOptions, predictorOf } from './infer/predictor.ts'
+export { encode, type ImageFormat, readPhoto, sharpResize, writeImage } from './node/image.ts'
+export { findPhotos, type PhotoPath, showPhotos } from './node/photos.ts'
+export { type Score, type ShownPhoto, validate } from './train/validate.ts'
 
 // How good the colours are: docs/metrics.md
 
@@ -77,10 +78,11 @@ export { ssim } from './color/metrics/ssim.ts'
 // Training on photographs or records, and the proof of it: golden files of the PyTorch reference
 
 export type { Terminal } from './cli/terminal.ts'
-export { openPhotos, openRecords, type SourceOptions, type TrainingSource } from './node/data/dataset.ts'
+export { openPhotos, openRecords, type SourceOptions } from './node/data/dataset.ts'
 export { type PrepareOptions, prepareRecords } from './node/data/prepare.ts'
 export type { Manifest } from './node/data/record-set.ts'
 export { storeIn } from './node/store/runs.ts'
+export type { TrainingSource } from './train/batches.ts'
 export { type GoldenReport, replayGolden } from './train/golden.ts'
 export { type Training, type TrainingObserver, type TrainOptions, train } from './train/loop.ts'
 export type { Start, TrainingStore } from './train/run.ts'

@@ -75,7 +75,7 @@ describe('the class vectors of photographs', () => {
         return classifier.classify(photos)
       },
     }
-    const vectors = new PhotoClassVectors(counting)
+    const vectors = new PhotoClassVectors(counting, readPhoto)
     const all = await Promise.all([...PHOTOS, ...PHOTOS].map((path) => vectors.of(path)))
     expect(computed).toBe(PHOTOS.length)
     for (const [i, path] of PHOTOS.entries()) {

@@ -6,17 +6,12 @@ import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { srgbToLab } from '../src/color/lab.ts'
 import type { Photo } from '../src/color/photo.ts'
-import {
-  type Batch,
-  openPhotos,
-  type Place,
-  type SourceOptions,
-  type TrainingSource,
-} from '../src/node/data/dataset.ts'
-import { cropFraming } from '../src/node/data/decode.ts'
+import { openPhotos, type SourceOptions } from '../src/node/data/dataset.ts'
 import { writeImage } from '../src/node/image.ts'
 import { openWorkerPool } from '../src/node/worker-pool.ts'
 import { STREAM, uniform4 } from '../src/random.ts'
+import type { Batch, Place, TrainingSource } from '../src/train/batches.ts'
+import { cropFraming } from '../src/train/framing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dataset-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -21,10 +21,11 @@ import { inputOf } from '../src/infer/classifier-input.ts'
 import { readAtOf } from '../src/io/read-at.ts'
 import { decodeRecord } from '../src/io/records.ts'
 import { readRecords } from '../src/io/tfrecord.ts'
-import { type Batch, openPhotos, openRecords, type SourceOptions } from '../src/node/data/dataset.ts'
+import { openPhotos, openRecords, type SourceOptions } from '../src/node/data/dataset.ts'
 import { type PrepareOptions, prepareRecords } from '../src/node/data/prepare.ts'
 import { isShard, originsOfRecords } from '../src/node/data/shards.ts'
 import { readPhoto, sharpResize, writeImage } from '../src/node/image.ts'
+import type { Batch } from '../src/train/batches.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'prepare-'))
 const out = join(folder, 'records')

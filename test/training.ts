@@ -1,8 +1,8 @@
 /** Trainings in a folder, as short as a test wants them. */
 import { mkdir } from 'node:fs/promises'
 import type { Gpu } from '../src/device/gpu.ts'
-import type { TrainingSource } from '../src/node/data/dataset.ts'
 import { storeIn } from '../src/node/store/runs.ts'
+import type { TrainingSource } from '../src/train/batches.ts'
 import { type TrainOptions, train } from '../src/train/loop.ts'
 import type { Validate } from '../src/train/run.ts'
 import type { Course } from '../src/train/settings.ts'

@@ -4,6 +4,8 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
+import type { ClassVectors } from '../train/batches.ts'
+import type { ShownPhoto } from '../train/validate.ts'
 import { PHOTO_EXTENSIONS, readPhoto } from './image.ts'
 import { codeOf, fileTrouble } from './trouble.ts'
 
@@ -56,6 +58,18 @@ export function* readAhead(paths: readonly string[]): Generator<Promise<Photo>, 
     if (begun.length > AHEAD) yield begun.shift()!
   }
   yield* begun
+}
+
+/** The same one by one, each with its class vector where it has one. Throws when a photograph cannot be read. */
+export async function* showPhotos(
+  paths: readonly string[],
+  vectors?: ClassVectors,
+): AsyncGenerator<ShownPhoto, void> {
+  let i = 0
+  for (const reading of readAhead(paths)) {
+    const photo = await reading
+    yield { photo, features: (await vectors?.of(paths[i++]!)) ?? undefined }
+  }
 }
 
 async function expand(input: string): Promise<PhotoPath[]> {

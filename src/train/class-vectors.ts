@@ -1,6 +1,6 @@
+import type { Photo } from '../color/photo.ts'
 import type { Classifier } from '../infer/classifier.ts'
-import type { ClassVectors } from '../node/data/dataset.ts'
-import { readPhoto } from '../node/image.ts'
+import type { ClassVectors } from './batches.ts'
 
 /** Vectors that are remembered: 4 kB each. Of larger sets they are computed in every epoch; records keep theirs. */
 const REMEMBERED = 50_000
@@ -13,9 +13,12 @@ export class PhotoClassVectors implements ClassVectors {
   readonly #lanes: Promise<unknown>[] = Array.from({ length: LANES }, () => Promise.resolve())
   #asked = 0
 
-  constructor(private readonly classifier: Classifier) {}
+  constructor(
+    private readonly classifier: Classifier,
+    private readonly read: (path: string) => Promise<Photo>,
+  ) {}
 
-  /** Throws a `UserError` when the photograph cannot be read. */
+  /** Throws what reading the photograph throws. */
   of(path: string): Promise<Float32Array> {
     const known = this.#known.get(path)
     if (known) return known
@@ -28,7 +31,7 @@ export class PhotoClassVectors implements ClassVectors {
   }
 
   async #compute(path: string): Promise<Float32Array> {
-    const [vector] = await this.classifier.classify([await readPhoto(path)])
+    const [vector] = await this.classifier.classify([await this.read(path)])
     return vector!
   }
 }

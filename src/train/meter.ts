@@ -1,4 +1,4 @@
-import type { Batch } from '../node/data/dataset.ts'
+import type { Batch } from './batches.ts'
 
 /** Speed of the steps themselves, and the loss of painting nothing: what training has to get below. */
 export class Meter {

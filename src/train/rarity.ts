@@ -4,7 +4,7 @@ import { Executor, Variables } from '../graph/execute.ts'
 import { Graph } from '../graph/graph.ts'
 import { BINS } from '../model/bins.ts'
 import { binsOf, type Rarity } from '../model/losses.ts'
-import type { TrainingSource } from '../node/data/dataset.ts'
+import type { TrainingSource } from './batches.ts'
 import type { TrainingSettings } from './settings.ts'
 
 /** Pictures of the first epoch whose colours are counted. */

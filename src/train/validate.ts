@@ -1,8 +1,7 @@
 import { abError } from '../color/metrics/abError.ts'
 import { GRAY } from '../color/paint.ts'
+import type { Photo } from '../color/photo.ts'
 import type { Predictor } from '../infer/predictor.ts'
-import type { ClassVectors } from '../node/data/dataset.ts'
-import { readAhead } from '../node/photos.ts'
 
 export interface Score {
   /** Mean over the pictures of each one's error, in ab units² at full resolution. */
@@ -11,25 +10,27 @@ export interface Score {
   readonly grayMse: number
 }
 
+/** A photograph, and the class vector with which it is shown to the network, if it has one. */
+export interface ShownPhoto {
+  readonly photo: Photo
+  readonly features?: Float32Array | undefined
+}
+
 /**
- * Colours every photograph, with its class vector where there are any, and compares it with its own colours.
- * Null when `signal` is raised before all of them have been seen.
- * @throws UserError when a photograph cannot be read
+ * Colours every photograph, of which there must be one, and compares it with its own colours. Null when `signal` is raised
+ * before all of them have been seen. Throws what `photos` throws.
  */
 export async function validate(
   predictor: Predictor,
-  paths: readonly string[],
-  vectors?: ClassVectors,
+  photos: Iterable<ShownPhoto> | AsyncIterable<ShownPhoto>,
   signal?: AbortSignal,
 ): Promise<Score | null> {
-  let [abMse, grayMse] = [0, 0]
-  let i = 0
-  for (const reading of readAhead(paths)) {
+  let [count, abSum, graySum] = [0, 0, 0]
+  for await (const { photo, features } of photos) {
     if (signal?.aborted) return null
-    const photo = await reading
-    const features = (await vectors?.of(paths[i++]!)) ?? undefined
-    abMse += abError(photo, await predictor.predict(photo, features)) / paths.length
-    grayMse += abError(photo, GRAY) / paths.length
+    count++
+    abSum += abError(photo, await predictor.predict(photo, features))
+    graySum += abError(photo, GRAY)
   }
-  return { abMse, grayMse }
+  return { abMse: abSum / count, grayMse: graySum / count }
 }

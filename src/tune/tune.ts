@@ -5,7 +5,6 @@ import { Executor, uploadNeeded, Variables } from '../graph/execute.ts'
 import type { Precision } from '../graph/half.ts'
 import { colouringPlan } from '../infer/predictor.ts'
 import type { Network } from '../model/network.ts'
-import type { Measured } from '../node/store/tuning.ts'
 import { median, sum } from '../numbers.ts'
 import { Alone, alone } from './alone.ts'
 import { type Convolution, candidatesOf } from './convolutions.ts'
@@ -18,6 +17,15 @@ const MAX_ROUNDS = 25
 const HOPELESS = 3
 /** Share of all operations that hardly counts. */
 const MINOR = 0.01
+
+/** What measuring the candidates of one convolution gave. */
+export interface Measured {
+  /** The candidate to take, and the one that is taken without measuring. */
+  readonly best: string
+  readonly usual: string
+  /** Median of each candidate that was measured. */
+  readonly milliseconds: Readonly<Record<string, number>>
+}
 
 export interface TuneOptions {
   /** About how long it may take. */

@@ -8,14 +8,16 @@ import { matricesOf } from '../../kernels/matrix/gemm.ts'
 import { describeOrigins } from '../../model/classifier.ts'
 import { isSquaredError } from '../../model/losses.ts'
 import type { Network } from '../../model/network.ts'
-import { type ClassVectors, openPhotos, openRecords, type TrainingSource } from '../../node/data/dataset.ts'
+import { openPhotos, openRecords } from '../../node/data/dataset.ts'
 import { adapterSummary } from '../../node/dawn.ts'
-import { sharpResize } from '../../node/image.ts'
+import { readPhoto, sharpResize } from '../../node/image.ts'
+import { showPhotos } from '../../node/photos.ts'
 import { writeLossCurve, writeSamples } from '../../node/report.ts'
 import { saveFile } from '../../node/save.ts'
 import { type ClassifierFile, loadClassifier } from '../../node/store/classifiers.ts'
 import { bestPath, checkpointPath, RunFolder, samplesPath } from '../../node/store/run-folder.ts'
 import { storeIn } from '../../node/store/runs.ts'
+import type { ClassVectors, TrainingSource } from '../../train/batches.ts'
 import { PhotoClassVectors } from '../../train/class-vectors.ts'
 import {
   stepsOf,
@@ -153,7 +155,7 @@ class Judge {
       size: settings.size,
       resize: sharpResize,
     })
-    const found = await validate(this.#predictor, data.val, vectors[0], call.interrupted)
+    const found = await validate(this.#predictor, showPhotos(data.val, vectors[0]), call.interrupted)
     if (!found) return null
     this.score = found
     this.samples = await writeSamples(out, this.#predictor, data.val, SATURATION, vectors[0])
@@ -213,8 +215,10 @@ async function openClassVectors(
   { classVectors }: TrainingSettings,
 ): Promise<readonly ClassVectors[]> {
   const opened: ClassVectors[] = []
-  for (const [i, file] of files.entries())
-    opened.push(new PhotoClassVectors(await loadClassifier(gpu, file, { fit: classVectors[i]!.fit })))
+  for (const [i, file] of files.entries()) {
+    const classifier = await loadClassifier(gpu, file, { fit: classVectors[i]!.fit })
+    opened.push(new PhotoClassVectors(classifier, readPhoto))
+  }
   return opened
 }
 

@@ -8,7 +8,7 @@ import { lock } from '../lock.ts'
 import { makeFolder } from '../save.ts'
 import { openWorkerPool, type WorkerPool, workerUrl } from '../worker-pool.ts'
 import { type Manifest, RecordSet } from './record-set.ts'
-import type { Outcome, SampleTask } from './sample.ts'
+import type { Outcome, PrepareTask } from './sample.ts'
 
 export interface PrepareOptions {
   /** The folder for the set; made when it is not there. A set that is in it is replaced once the new one is whole. */
@@ -76,7 +76,7 @@ async function fill(set: RecordSet, paths: readonly string[], options: PrepareOp
   const { classifiers = [], signal, onProgress } = options
   if (set.done === paths.length) return
   const workers = options.workers ?? Math.min(MAX_WORKERS, availableParallelism())
-  const pool = openWorkerPool<SampleTask, Outcome>(workerUrl('prepare-worker', import.meta.url), workers)
+  const pool = openWorkerPool<PrepareTask, Outcome>(workerUrl('prepare-worker', import.meta.url), workers)
   const decoded = decodeAhead(
     pool,
     paths.slice(set.done),
@@ -109,7 +109,7 @@ const interrupted = (done: number, total: number) =>
   )
 
 function* decodeAhead(
-  pool: WorkerPool<SampleTask, Outcome>,
+  pool: WorkerPool<PrepareTask, Outcome>,
   paths: readonly string[],
   minSide: number,
   classifiers: readonly VectorMaker[],

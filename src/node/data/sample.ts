@@ -6,7 +6,7 @@ import { type Picture, pictureOf } from '../../io/records.ts'
 import type { Fit } from '../../model/classifier.ts'
 import { decodePhoto, readPhotoFile, sharpResize } from '../image.ts'
 
-export interface SampleTask {
+export interface PrepareTask {
   readonly path: string
   /** Pictures whose shorter side has fewer pixels are left out. */
   readonly minSide: number
@@ -31,7 +31,7 @@ export type Outcome =
 /** Mean chroma below which nothing can be learnt about colours, in ab units: noise of grey scans stays below. */
 const MIN_CHROMA = 2
 
-export async function prepareSample({ path, minSide, classifiers }: SampleTask): Promise<Outcome> {
+export async function prepareSample({ path, minSide, classifiers }: PrepareTask): Promise<Outcome> {
   try {
     const bytes = await readPhotoFile(path)
     const photo = await decodePhoto(bytes, path)

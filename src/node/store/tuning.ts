@@ -9,19 +9,11 @@ import type { Gpu } from '../../device/gpu.ts'
 import { SHADER_TEXT } from '../../device/shader-text.ts'
 import type { Choices } from '../../device/traits.ts'
 import type { Precision } from '../../graph/half.ts'
+import type { Measured } from '../../tune/tune.ts'
 import { backend, type OpenOptions, openGpu } from '../dawn.ts'
 import { makeFolder, saveFile } from '../save.ts'
 import { codeOf, reason } from '../trouble.ts'
 import { cacheFolder } from './cache.ts'
-
-/** What measuring the candidates of one convolution gave. */
-export interface Measured {
-  /** The candidate to take, and the one that is taken without measuring. */
-  readonly best: string
-  readonly usual: string
-  /** Median of each candidate that was measured. */
-  readonly milliseconds: Readonly<Record<string, number>>
-}
 
 export interface Tuning {
   /** Adapter and driver. */
