@@ -1,4 +1,4 @@
-// dx[row,j] = y[row,j] · ((dy[row,j] − d) − Σ_i y[row,i]·(dy[row,i] − d)), y being a softmax: the sum of a row of y is 1
+// dx[row,j] = y[row,j] · Σ_i y[row,i]·(dy[row,j] − dy[row,i]) = y[row,j] · ((dy[row,j] − d)·Σ_i y[row,i] − Σ_i y[row,i]·(dy[row,i] − d))
 // d is dy where the row's y is largest. Any d would give the same, but this one keeps the digits of a row whose largest y
 // is almost 1: both terms are then small, instead of almost equal.
 // dy, y, dx [rows, length]
@@ -31,8 +31,13 @@ fn main(
     if (y[base + j] == largest) { last = f32(j); }
   }
   let d = dy[base + u32(max_lanes(last, lane, 1u))];
+  var whole = 0.0;
   var sum = 0.0;
-  for (var j = lane; j < params.length; j += 64u) { sum += y[base + j] * (dy[base + j] - d); }
+  for (var j = lane; j < params.length; j += 64u) {
+    whole += y[base + j];
+    sum += y[base + j] * (dy[base + j] - d);
+  }
+  whole = sum_lanes(whole, lane, 1u);
   sum = sum_lanes(sum, lane, 1u);
-  for (var j = lane; j < params.length; j += 64u) { dx[base + j] = y[base + j] * ((dy[base + j] - d) - sum); }
+  for (var j = lane; j < params.length; j += 64u) { dx[base + j] = y[base + j] * ((dy[base + j] - d) * whole - sum); }
 }

@@ -43,7 +43,7 @@ export const softmax: Op<object> = {
   },
 }
 
-/** [dy, y] → dx = y · (dy − Σ dy · y), the sum over the last axis; y is the output of the softmax. */
+/** [dy, y] → dx_i = y_i · Σ_j y_j (dy_i − dy_j) along the last axis; y is the output of the softmax, so this is y (dy − Σ dy · y). */
 export const softmaxGrad: Op<object> = {
   name: 'softmaxGrad',
 
@@ -61,7 +61,6 @@ export const softmaxGrad: Op<object> = {
     const dx = new Float64Array(y!.length)
     for (let row = 0; row < dx.length; row += length) {
       for (let i = row; i < row + length; i++) {
-        // Σ_j (dy_i − dy_j) · y_j, which is dy_i − Σ dy · y for a y that sums up to 1, without cancellation
         let sum = 0
         for (let j = row; j < row + length; j++) sum += (dy![i]! - dy![j]!) * y![j]!
         dx[i] = y![i]! * sum
