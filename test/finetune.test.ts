@@ -1,16 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { adamHyper, adamStep } from '../src/autograd/adam.ts'
-import { packGradients } from '../src/autograd/arena.ts'
+import { packTensors } from '../src/autograd/arena.ts'
 import { backward } from '../src/autograd/backward.ts'
 import type { Gpu } from '../src/device/gpu.ts'
 import { compile } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { importOnnx } from '../src/io/onnx/import.ts'
-import { type OnnxModel, readModel } from '../src/io/onnx/model.ts'
+import type { OnnxModel } from '../src/io/onnx/model.ts'
 import type { HostTensor } from '../src/io/onnx/tensors.ts'
 import { type Included, includeTrainable, readBehind, weightsIn } from '../src/io/onnx/trainable.ts'
-import { readSafetensors } from '../src/io/safetensors.ts'
+import { readModel } from '../src/node/onnx-file.ts'
+import { readSafetensors } from '../src/node/safetensors.ts'
 import { useGpu } from './harness.ts'
 
 /*
@@ -54,7 +55,7 @@ async function trainingStep() {
   const rows = graph.op('view', [logits], { offset: 0, shape: [N, 1, 1, CLASSES] })
   const weight = graph.constant(new Float32Array(N).fill(1), [N, 1, 1, 1])
   const loss = graph.op('crossEntropy', [rows, graph.constant(oneHot(), [N, 1, 1, CLASSES]), weight], {})
-  const gradients = packGradients(graph, network.arena, backward(graph, loss, network.weights))
+  const gradients = packTensors(graph, network.arena, backward(graph, loss, network.weights))
   adamStep(graph, network.parameters, gradients)
   for (const [name, tensor] of Object.entries({ logits, loss, gradients })) graph.output(name, tensor)
   return { graph, network }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { arenaOf, packGradients, viewsOf } from '../src/autograd/arena.ts'
+import { arenaOf, packTensors, viewsOf } from '../src/autograd/arena.ts'
 import { backward } from '../src/autograd/backward.ts'
 import { compile } from '../src/graph/compile.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
 import { importOnnx } from '../src/io/onnx/import.ts'
-import { readModel } from '../src/io/onnx/model.ts'
 import { type IncludeOptions, includeTrainable, readBehind, weightsIn } from '../src/io/onnx/trainable.ts'
+import { readModel } from '../src/node/onnx-file.ts'
 import { draw, float64, seeded } from './harness.ts'
 import { float, type ModelParts, node, save, useFolder } from './onnx-models.ts'
 
@@ -73,7 +73,7 @@ describe('a model as a part of a graph', () => {
     const { graph, network } = await included(classifier, { trainable })
     const target = graph.constant(new Float32Array(14), [2, 7])
     const loss = graph.op('mse', [network.outputs.get('y')!, target], {})
-    const gradients = packGradients(graph, network.arena, backward(graph, loss, network.weights))
+    const gradients = packTensors(graph, network.arena, backward(graph, loss, network.weights))
     graph.output('gradients', gradients)
     graph.output('loss', loss)
     const lossAt = (parameters: Float64Array) =>
@@ -154,7 +154,7 @@ describe('gradients in an arena', () => {
       kind: 'add',
     })
     const loss = graph.op('mse', [all, graph.input('target', [2, 3])], {})
-    const gradients = packGradients(graph, arena, backward(graph, loss, [a!, b!, c!]))
+    const gradients = packTensors(graph, arena, backward(graph, loss, [a!, b!, c!]))
     graph.output('gradients', gradients)
     expect(() => compile(graph, 2 ** 20)).not.toThrow()
     const values = new Map([

@@ -11,12 +11,16 @@ export interface Arena<T extends Spec = Spec> {
   readonly length: number
 }
 
+/** Elements that a tensor takes up, what lies behind it included. */
+export const arenaElems = (spec: Spec) =>
+  Math.ceil(elems(spec) / ARENA_ALIGNMENT_ELEMS) * ARENA_ALIGNMENT_ELEMS
+
 /** Lays tensors out in the order they are given. */
 export function arenaOf<T extends Spec>(specs: readonly T[]): Arena<T> {
   let length = 0
   const tensors = specs.map((spec) => {
     const offset = length
-    length += Math.ceil(elems(spec) / ARENA_ALIGNMENT_ELEMS) * ARENA_ALIGNMENT_ELEMS
+    length += arenaElems(spec)
     return { ...spec, offset }
   })
   return { tensors, length }
@@ -26,22 +30,20 @@ export function arenaOf<T extends Spec>(specs: readonly T[]): Arena<T> {
 export const viewsOf = (graph: Graph, { tensors }: Arena, variable: Tensor): Tensor[] =>
   tensors.map(({ shape, offset }) => graph.op('view', [variable], { offset, shape }))
 
-/** Lets the gradients of an arena's tensors be computed into one flat array that is laid out like it. */
-export function packGradients(graph: Graph, arena: Arena, gradients: readonly Tensor[]): Tensor {
-  const inputs = gradients.map((tensor, i) =>
-    ownsMemory(graph, gradients, i) ? tensor : copy(graph, tensor),
-  )
+/** Lets tensors, the gradients of an arena's above all, be computed straight into one flat array that is laid out like it. */
+export function packTensors(graph: Graph, arena: Arena, tensors: readonly Tensor[]): Tensor {
+  const inputs = tensors.map((tensor, i) => (ownsMemory(graph, tensors, i) ? tensor : copy(graph, tensor)))
   return graph.op('pack', inputs, {
     offsets: arena.tensors.map(({ offset }) => offset),
     length: arena.length,
   })
 }
 
-/** Whether a gradient can be written straight into the arena: a node computes it, and for this place only. */
-function ownsMemory(graph: Graph, gradients: readonly Tensor[], index: number): boolean {
-  const tensor = gradients[index]!
+/** Whether a tensor can be computed where it is wanted: a node writes it, into memory of its own, for this place only. */
+function ownsMemory(graph: Graph, tensors: readonly Tensor[], index: number): boolean {
+  const tensor = tensors[index]!
   const origin = graph.origin(tensor)
-  if (origin.kind !== 'node' || gradients.indexOf(tensor) < index) return false
+  if (origin.kind !== 'node' || tensors.indexOf(tensor) < index) return false
   const op = getOp(graph.nodes[origin.node]!.op)
   return op.alias === undefined && op.inPlace === undefined
 }
