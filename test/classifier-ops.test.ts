@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { compile } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
-import { nearestIndices, type Resampling } from '../src/kernels/movement/resize.ts'
+import { positions, type Resampling } from '../src/kernels/movement/resize.ts'
 import { type Pool2dAttrs, pool2d } from '../src/kernels/pool/pool2d.ts'
 import { useGpu } from './device.ts'
 
@@ -66,7 +66,7 @@ describe('windows of a pool', () => {
 
 describe('nearest neighbours as ONNX chooses them', () => {
   const indices = (from: number, to: number, how: Partial<Resampling>) => [
-    ...nearestIndices({
+    ...positions('nearest', {
       coordinates: 'half_pixel',
       rounding: 'round_prefer_floor',
       from,

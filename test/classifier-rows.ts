@@ -1,4 +1,5 @@
 import type { AttrsOf } from '../src/kernels/index.ts'
+import { pool2d } from '../src/kernels/pool/pool2d.ts'
 import { type Case, type CaseTable, elementwise, images, of, type Rows, type Shape4, table } from './rows.ts'
 
 // numpy's broadcasting: by channel, scalars, to both sides, axes that are missing, in vec4s and not, five axes
@@ -222,6 +223,17 @@ const poolRows = [
   })),
 ] as unknown as Rows<PoolAttrs>
 
+/** Whole numbers, so that many elements equal a maximum, and some windows have several of them. */
+const poolGradRows = poolRows.map(({ inputs: [image], attrs }) => {
+  const shape = image as Shape4
+  const y = pool2d.infer([{ shape }], attrs)[0]!.shape
+  const isMax = attrs.kind === 'max'
+  return { inputs: isMax ? [y, of('index', ...shape), of('index', ...y)] : [y], attrs: { ...attrs, shape } }
+}) as unknown as Rows<AttrsOf<'pool2dGrad'>>
+
+const nearest = { mode: 'nearest' } as const
+const linear = { mode: 'linear' } as const
+
 /** The operators that imported classifiers are made of. */
 export const classifierRows = {
   binary: [
@@ -253,11 +265,16 @@ export const classifierRows = {
     { inputs: [of('huge', 3, 200)], attrs: {}, note: 'no other element does for the largest' },
     { inputs: [[65540, 1]], attrs: {}, note: 'more workgroups than fit in one direction' },
   ],
+  softmaxGrad: table([[1], [5], [4, 1], [3, 2, 7], [2, 64], [3, 65], [2, 1000], [65540, 1]], (y) => ({
+    inputs: [y, of('unit', ...y)],
+    attrs: {},
+  })),
   reduce: [
     ...table(meant, ([x, axes], i) => ({
       inputs: [x],
       attrs: { kind: (['mean', 'sum', 'max'] as const)[i % 3]!, axes, keepDims: i % 2 === 0 },
     })),
+    { inputs: [[2, 3, 4, 5]], attrs: { kind: 'max', axes: [3, 1], keepDims: false } },
     {
       inputs: [[65540, 2]],
       attrs: { kind: 'sum', axes: [1], keepDims: false },
@@ -267,10 +284,33 @@ export const classifierRows = {
     { inputs: [[1, 112, 112, 3]], attrs: { kind: 'max', axes: [1, 2], keepDims: true } },
   ],
   pool2d: poolRows,
-  resize: table(images, (x, i) => ({
-    inputs: [x, of('index', 1 + 2 * i), of('index', 9 - i)],
-    attrs: {},
-  })),
+  pool2dGrad: poolGradRows,
+  // positions in no order, outside the image, between its pixels
+  resize: [
+    ...table(images, (x, i) => ({
+      inputs: [x, of('index', 1 + 2 * i), of('index', 9 - i)],
+      attrs: nearest,
+    })),
+    ...table(images, (x, i) => ({
+      inputs: [x, of(i % 2 ? 'positive' : 'normal', 9 - i), of(i % 2 ? 'wide' : 'positive', 1 + 2 * i)],
+      attrs: linear,
+    })),
+  ],
+  resizeGrad: [
+    ...table(images, ([N, H, W, C], i) => ({
+      inputs: [[N, 1 + 2 * i, 9 - i, C], of('index', 1 + 2 * i), of('index', 9 - i)],
+      attrs: { ...nearest, size: [H, W] as const },
+    })),
+    ...table(images, ([N, H, W, C], i) => ({
+      inputs: [
+        [N, 9 - i, 1 + 2 * i, C],
+        of(i % 2 ? 'positive' : 'normal', 9 - i),
+        of(i % 2 ? 'wide' : 'positive', 1 + 2 * i),
+      ],
+      attrs: { ...linear, size: [H, W] as const },
+    })),
+    { inputs: [[1, 3, 2, 4], of('index', 3), of('index', 2)], attrs: { ...nearest, size: [67, 9] } },
+  ],
   concat: [
     { inputs: [[5]], attrs: { axis: 0 } },
     { inputs: [[1], [1], [2]], attrs: { axis: 0 } },

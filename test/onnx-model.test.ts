@@ -209,9 +209,9 @@ describe('what there is not', () => {
       /output 1/,
     ],
     [
-      'linear resizing',
-      { nodes: [node('Resize', ['x', '', 's'], ['y'], { mode: 'linear' })], initializers: [float('s', [4])] },
-      /mode is "linear"/,
+      'cubic resizing',
+      { nodes: [node('Resize', ['x', '', 's'], ['y'], { mode: 'cubic' })], initializers: [float('s', [4])] },
+      /mode is "cubic"/,
     ],
     ['sparse weights', { nodes: [relu], change: (m) => (m.graph!.sparseInitializer = [{}]) }, /sparse/],
   ])('%s', async (_, parts, sentence) => expect(await failure(parts)).toMatch(sentence))

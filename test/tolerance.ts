@@ -83,7 +83,12 @@ const LENGTHS: Partial<Record<OpName, Length>> = {
   conv2dGradWeight: ([, dy]) => rows(dy),
   matmul: ([, b]) => dim(b, -2),
   softmax: ([x]) => dim(x, -1),
+  softmaxGrad: ([y]) => dim(y, -1),
+  resize: (_inputs, { mode }: { mode: string }) => (mode === 'linear' ? 4 : 1),
+  resizeGrad: ([, rows, columns]) => elems(rows!) * elems(columns!),
   reduce: ([x], { axes }: { axes: readonly number[] }) => axes.reduce((n, axis) => n * dim(x, axis), 1),
+  // a pixel lies in as many windows as a window has taps
+  pool2dGrad: (_inputs, { kernel: [R, S] }: { kernel: readonly [number, number] }) => R * S,
   pool2d: (_inputs, { kernel: [R, S] }: { kernel: readonly [number, number] }) => R * S,
   sumRows: ([x], { keepBatch }: { keepBatch: boolean }) => rows(x) / (keepBatch ? dim(x, 0) : 1),
   upsampleGrad: (_inputs, { factor }: { factor: number }) => factor ** 2,

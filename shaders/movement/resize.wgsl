@@ -1,8 +1,10 @@
-// y[n,oh,ow,c] = x[n, rows[oh], columns[ow], c], both indices cut to whole numbers inside the image
+// y[n,oh,ow,c] = x[n,h,v,c] for position h = rows[oh] and v = columns[ow], cut to whole numbers inside the image; with LINEAR
+// interpolated between the four pixels around the position
 // x [N,H,W,C] as vec4   rows [OH]   columns [OW]   y [N,OH,OW,C] as vec4
 // VECTOR: C is a multiple of 4 and counted in vec4s, as all indices; else they count elements.
 // One invocation: one vec4 of y.
 // use lib/grid.wgsl
+// use lib/resize.wgsl
 
 override VECTOR = 1u;
 
@@ -16,16 +18,23 @@ alias Y = vec4f;
 @group(0) @binding(3) var<storage, read> columns: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<Y>;
 
-fn source(at: u32) -> u32 {
-  let row = at / params.C / params.OW;
-  let h = min(u32(max(rows[row % params.OH], 0.0)), params.H - 1u);
-  let v = min(u32(max(columns[at / params.C % params.OW], 0.0)), params.W - 1u);
-  return ((row / params.OH * params.H + h) * params.W + v) * params.C + at % params.C;
+fn load(at: u32) -> vec4f {
+  if (VECTOR == 1u) { return vec4f(x[at]); }
+  return vec4f(f32(x[at / 4u][at % 4u]));
 }
 
-fn element(at: u32) -> f32 {
-  let origin = source(at);
-  return f32(x[origin / 4u][origin % 4u]);
+fn resized(at: u32) -> vec4f {
+  let c = at % params.C;
+  let row = at / params.C / params.OW;
+  let h = place(rows[row % params.OH], params.H);
+  let v = place(columns[at / params.C % params.OW], params.W);
+  let image = row / params.OH * params.H;
+  let upper = (image + h.low) * params.W;
+  if (LINEAR == 0u) { return load((upper + v.low) * params.C + c); }
+  let lower = (image + h.high) * params.W;
+  let above = mix(load((upper + v.low) * params.C + c), load((upper + v.high) * params.C + c), v.share);
+  let below = mix(load((lower + v.low) * params.C + c), load((lower + v.high) * params.C + c), v.share);
+  return mix(above, below, h.share);
 }
 
 @compute @workgroup_size(64)
@@ -37,9 +46,9 @@ fn main(
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
   if (VECTOR == 1u) {
-    y[i] = Y(x[source(i)]);
+    y[i] = Y(resized(i));
   } else {
     let at = 4u * i;
-    y[i] = Y(vec4f(element(at), element(at + 1u), element(at + 2u), element(at + 3u)));
+    y[i] = Y(vec4f(resized(at).x, resized(at + 1u).x, resized(at + 2u).x, resized(at + 3u).x));
   }
 }

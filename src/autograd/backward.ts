@@ -57,6 +57,7 @@ function gradOf(
     outputGrads: node.outputs.map((t) => grads.get(t) ?? null),
     needs: (index) => varying.has(node.inputs[index]!),
     shape: (tensor) => graph.shape(tensor),
+    constant: (data, shape) => graph.constant(data, shape),
     op: (name, inputs, attrs) => graph.op(name, inputs, attrs),
     all: (name, inputs, attrs) => graph.all(name, inputs, attrs),
   }

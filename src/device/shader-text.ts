@@ -1359,6 +1359,50 @@ fn main(
   for (var j = lane; j < params.length; j += 64u) { y[base + j] = exp(x[base + j] - largest) / sum; }
 }
 `,
+  'softmax_grad': `// dx[row,j] = y[row,j] · Σ_i y[row,i]·(dy[row,j] − dy[row,i]) = y[row,j] · ((dy[row,j] − d)·Σ_i y[row,i] − Σ_i y[row,i]·(dy[row,i] − d))
+// d is dy where the row's y is largest. Any d would give the same, but this one keeps the digits of a row whose largest y
+// is almost 1: both terms are then small, instead of almost equal.
+// dy, y, dx [rows, length]
+// One workgroup: one row. One invocation: every 64th element of it.
+// use lib/grid.wgsl
+// use lib/tree.wgsl
+
+struct Params { rows: u32, length: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup_number(group, groups);
+  if (row >= params.rows) { return; }
+  let base = row * params.length;
+  var largest = y[base];
+  for (var j = lane; j < params.length; j += 64u) { largest = max(largest, y[base + j]); }
+  largest = max_lanes(largest, lane, 1u);
+  // the last index with the largest y, as a float: the tree knows no other numbers
+  var last = 0.0;
+  for (var j = lane; j < params.length; j += 64u) {
+    if (y[base + j] == largest) { last = f32(j); }
+  }
+  let d = dy[base + u32(max_lanes(last, lane, 1u))];
+  var whole = 0.0;
+  var sum = 0.0;
+  for (var j = lane; j < params.length; j += 64u) {
+    whole += y[base + j];
+    sum += y[base + j] * (dy[base + j] - d);
+  }
+  whole = sum_lanes(whole, lane, 1u);
+  sum = sum_lanes(sum, lane, 1u);
+  for (var j = lane; j < params.length; j += 64u) { dx[base + j] = y[base + j] * ((dy[base + j] - d) * whole - sum); }
+}
+`,
   'tanh': `// y = tanh(x), to float32's own rounding for every x: WGSL's tanh may be off by 1e-5, and may overflow
 // x, y: any one shape, as vec4
 // One invocation: one vec4 of y.
@@ -1891,6 +1935,24 @@ fn product(group: vec3u, index: u32, subgroup: u32, lane: u32) {
   'lib/grid': `// Undoes \`grid()\` of src/kernels/op.ts: the number of this workgroup where count workgroups were laid out in x and y.
 fn workgroup_number(id: vec3u, count: vec3u) -> u32 {
   return id.y * count.x + id.x;
+}
+`,
+  'lib/resize': `// What an output of a resize takes along one axis: element \`low\` only, or with LINEAR also \`share\` of element \`high\`.
+override LINEAR = 0u;
+
+struct Place { low: u32, high: u32, share: f32 }
+
+// The place of position \`at\` on an axis of \`size\` elements; positions outside of it are those of its border.
+fn place(at: f32, size: u32) -> Place {
+  let inside = clamp(at, 0.0, f32(size - 1u));
+  let low = u32(inside);
+  return Place(low, min(low + 1u, size - 1u), select(0.0, inside - f32(low), LINEAR == 1u));
+}
+
+// How much of element i an output at position \`at\` takes.
+fn share_of(i: u32, at: f32, size: u32) -> f32 {
+  let taken = place(at, size);
+  return select(0.0, 1.0 - taken.share, i == taken.low) + select(0.0, taken.share, i == taken.high);
 }
 `,
   'lib/rows': `// Reading [rows, C] as whole vec4s whatever C is. A super-row is as many rows as make a multiple of 4 elements: \`columns\`
@@ -2547,11 +2609,13 @@ fn main(
   y[at] = Y(select(params.value, f32(x[select(0, origin, inside)]), inside));
 }
 `,
-  'resize': `// y[n,oh,ow,c] = x[n, rows[oh], columns[ow], c], both indices cut to whole numbers inside the image
+  'resize': `// y[n,oh,ow,c] = x[n,h,v,c] for position h = rows[oh] and v = columns[ow], cut to whole numbers inside the image; with LINEAR
+// interpolated between the four pixels around the position
 // x [N,H,W,C] as vec4   rows [OH]   columns [OW]   y [N,OH,OW,C] as vec4
 // VECTOR: C is a multiple of 4 and counted in vec4s, as all indices; else they count elements.
 // One invocation: one vec4 of y.
 // use lib/grid.wgsl
+// use lib/resize.wgsl
 
 override VECTOR = 1u;
 
@@ -2565,16 +2629,23 @@ alias Y = vec4f;
 @group(0) @binding(3) var<storage, read> columns: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<Y>;
 
-fn source(at: u32) -> u32 {
-  let row = at / params.C / params.OW;
-  let h = min(u32(max(rows[row % params.OH], 0.0)), params.H - 1u);
-  let v = min(u32(max(columns[at / params.C % params.OW], 0.0)), params.W - 1u);
-  return ((row / params.OH * params.H + h) * params.W + v) * params.C + at % params.C;
+fn load(at: u32) -> vec4f {
+  if (VECTOR == 1u) { return vec4f(x[at]); }
+  return vec4f(f32(x[at / 4u][at % 4u]));
 }
 
-fn element(at: u32) -> f32 {
-  let origin = source(at);
-  return f32(x[origin / 4u][origin % 4u]);
+fn resized(at: u32) -> vec4f {
+  let c = at % params.C;
+  let row = at / params.C / params.OW;
+  let h = place(rows[row % params.OH], params.H);
+  let v = place(columns[at / params.C % params.OW], params.W);
+  let image = row / params.OH * params.H;
+  let upper = (image + h.low) * params.W;
+  if (LINEAR == 0u) { return load((upper + v.low) * params.C + c); }
+  let lower = (image + h.high) * params.W;
+  let above = mix(load((upper + v.low) * params.C + c), load((upper + v.high) * params.C + c), v.share);
+  let below = mix(load((lower + v.low) * params.C + c), load((lower + v.high) * params.C + c), v.share);
+  return mix(above, below, h.share);
 }
 
 @compute @workgroup_size(64)
@@ -2586,11 +2657,107 @@ fn main(
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
   if (VECTOR == 1u) {
-    y[i] = Y(x[source(i)]);
+    y[i] = Y(resized(i));
   } else {
     let at = 4u * i;
-    y[i] = Y(vec4f(element(at), element(at + 1u), element(at + 2u), element(at + 3u)));
+    y[i] = Y(vec4f(resized(at).x, resized(at + 1u).x, resized(at + 2u).x, resized(at + 3u).x));
   }
+}
+`,
+  'resize_grad': `// dx[n,h,v,c] = Σ dy[n,oh,ow,c] · (what output row oh takes of row h) · (what output column ow takes of column v)
+// dy [N,OH,OW,C] as vec4   rows [OH]   columns [OW]   ranges [H + W], see resize_ranges   dx [N,H,W,C] as vec4
+// VECTOR: C is a multiple of 4 and counted in vec4s, as all indices; else they count elements.
+// One invocation: one vec4 of dx.
+// use lib/grid.wgsl
+// use lib/resize.wgsl
+
+override VECTOR = 1u;
+
+struct Params { vectors: u32, H: u32, W: u32, C: u32, OH: u32, OW: u32 }
+
+alias Y = vec4f;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(2) var<storage, read> rows: array<f32>;
+@group(0) @binding(3) var<storage, read> columns: array<f32>;
+@group(0) @binding(4) var<storage, read> ranges: array<vec2u>;
+@group(0) @binding(5) var<storage, read_write> dx: array<Y>;
+
+fn load(at: u32) -> vec4f {
+  if (VECTOR == 1u) { return vec4f(dy[at]); }
+  return vec4f(f32(dy[at / 4u][at % 4u]));
+}
+
+fn gathered(at: u32) -> vec4f {
+  let c = at % params.C;
+  let v = at / params.C % params.W;
+  let row = at / params.C / params.W;
+  let h = row % params.H;
+  let image = row / params.H * params.OH;
+  let down = ranges[h];
+  let across = ranges[params.H + v];
+  var sum = vec4f(0.0);
+  for (var oh = down.x; oh < down.y; oh++) {
+    let share = share_of(h, rows[oh], params.H);
+    if (share == 0.0) { continue; }
+    for (var ow = across.x; ow < across.y; ow++) {
+      let both = share * share_of(v, columns[ow], params.W);
+      sum += both * load(((image + oh) * params.OW + ow) * params.C + c);
+    }
+  }
+  return sum;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = workgroup_number(group, groups) * 64u + lane;
+  if (i >= params.vectors) { return; }
+  if (VECTOR == 1u) {
+    dx[i] = Y(gathered(i));
+  } else {
+    let at = 4u * i;
+    dx[i] = Y(vec4f(gathered(at).x, gathered(at + 1u).x, gathered(at + 2u).x, gathered(at + 3u).x));
+  }
+}
+`,
+  'resize_ranges': `// ranges[i] = [first, end) of the outputs of a resize that take a part of element i: of row i of the image for i < H, of
+// column i − H for the others. Outputs between them may take none, which costs time only.
+// rows [OH]   columns [OW]   ranges [H + W]
+// One invocation: one range.
+// use lib/grid.wgsl
+// use lib/resize.wgsl
+
+struct Params { H: u32, W: u32, OH: u32, OW: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<f32>;
+@group(0) @binding(2) var<storage, read> columns: array<f32>;
+@group(0) @binding(3) var<storage, read_write> ranges: array<vec2u>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = workgroup_number(group, groups) * 64u + lane;
+  if (i >= params.H + params.W) { return; }
+  var first = 0u;
+  var end = 0u;
+  let outputs = select(params.OW, params.OH, i < params.H);
+  for (var o = 0u; o < outputs; o++) {
+    var share: f32;
+    if (i < params.H) { share = share_of(i, rows[o], params.H); } else { share = share_of(i - params.H, columns[o], params.W); }
+    if (share == 0.0) { continue; }
+    if (end == 0u) { first = o; }
+    end = o + 1u;
+  }
+  ranges[i] = vec2u(first, end);
 }
 `,
   'slice': `// y = x cut along one axis to [start, start + size). What lies before the axis is \`outer\`, the rest is one run:
@@ -3369,6 +3536,125 @@ fn main(
   } else {
     let at = 4u * i;
     y[i] = Y(vec4f(pooled(at).x, pooled(at + 1u).x, pooled(at + 2u).x, pooled(at + 3u).x));
+  }
+}
+`,
+  'pool2d_grad': `// dx[n,h,v,c] = Σ over the windows (oh,ow) that see pixel (h,v), of
+//   dy[n,oh,ow,c] if the pixel is the window's first, row by row, with x[n,h,v,c] = y[n,oh,ow,c], else 0;
+//   with AVERAGE dy[n,oh,ow,c] ÷ the taps that the window's mean counts, with COUNT_PAD those on the padding too.
+// Tap (r,s) of a window sees h = oh·strideH + r·dilationH − padTop and v = ow·strideW + s·dilationW − padLeft.
+// dy, y [N,OH,OW,C]   x, dx [N,H,W,C]   as vec4; with AVERAGE x and y are not looked at
+// VECTOR: C is a multiple of 4 and counted in vec4s, as all indices; else they count elements.
+// One invocation: one vec4 of dx.
+// use lib/grid.wgsl
+
+override VECTOR = 1u;
+override AVERAGE = 0u;
+override COUNT_PAD = 0u;
+
+struct Params {
+  vectors: u32,
+  H: u32, W: u32, C: u32, OH: u32, OW: u32, R: u32, S: u32,
+  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
+  paddedH: u32, paddedW: u32, // with the padding on both sides
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(2) var<storage, read> x: array<vec4f>;
+@group(0) @binding(3) var<storage, read> y: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> dx: array<vec4f>;
+
+fn load_dy(at: u32) -> vec4f {
+  if (VECTOR == 1u) { return dy[at]; }
+  return vec4f(dy[at / 4u][at % 4u]);
+}
+
+fn load_x(at: u32) -> vec4f {
+  if (VECTOR == 1u) { return x[at]; }
+  return vec4f(x[at / 4u][at % 4u]);
+}
+
+fn load_y(at: u32) -> vec4f {
+  if (VECTOR == 1u) { return y[at]; }
+  return vec4f(y[at / 4u][at % 4u]);
+}
+
+// First and end of the windows that may see the padded coordinate \`at\`; those whose taps step over it are among them.
+fn windows(at: u32, kernel: u32, stride: u32, dilation: u32, count: u32) -> vec2u {
+  let reach = (kernel - 1u) * dilation;
+  return vec2u((max(at, reach) - reach + stride - 1u) / stride, min(at / stride + 1u, count));
+}
+
+// Taps of a window starting at the padded coordinate \`start\` that lie in [low, high); some do.
+fn taps(start: u32, kernel: u32, dilation: u32, low: u32, high: u32) -> u32 {
+  return min((high - start + dilation - 1u) / dilation, kernel) - (max(low, start) - start + dilation - 1u) / dilation;
+}
+
+fn divisor(down: u32, across: u32) -> f32 {
+  let low = select(vec2u(params.padTop, params.padLeft), vec2u(0u), COUNT_PAD == 1u);
+  let image = vec2u(params.padTop + params.H, params.padLeft + params.W);
+  let high = select(image, vec2u(params.paddedH, params.paddedW), COUNT_PAD == 1u);
+  return f32(taps(down, params.R, params.dilationH, low.x, high.x) * taps(across, params.S, params.dilationW, low.y, high.y));
+}
+
+// Where one of the first \`count\` taps of the window at (down, across) sees the value.
+fn earlier(value: vec4f, count: u32, down: u32, across: u32, image: u32, c: u32) -> vec4<bool> {
+  var found = vec4<bool>(false);
+  for (var tap = 0u; tap < count; tap++) {
+    // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
+    let h = down + tap / params.S * params.dilationH - params.padTop;
+    let v = across + tap % params.S * params.dilationW - params.padLeft;
+    if (h >= params.H || v >= params.W) { continue; }
+    found |= load_x(((image + h) * params.W + v) * params.C + c) == value;
+  }
+  return found;
+}
+
+fn gathered(at: u32) -> vec4f {
+  let c = at % params.C;
+  let row = at / params.C / params.W;
+  let image = row / params.H;
+  let h = row % params.H + params.padTop;
+  let v = at / params.C % params.W + params.padLeft;
+  let vertical = windows(h, params.R, params.strideH, params.dilationH, params.OH);
+  let horizontal = windows(v, params.S, params.strideW, params.dilationW, params.OW);
+  var sum = vec4f(0.0);
+  for (var oh = vertical.x; oh < vertical.y; oh++) {
+    let down = oh * params.strideH;
+    if ((h - down) % params.dilationH != 0u) { continue; }
+    for (var ow = horizontal.x; ow < horizontal.y; ow++) {
+      let across = ow * params.strideW;
+      if ((v - across) % params.dilationW != 0u) { continue; }
+      let window = ((image * params.OH + oh) * params.OW + ow) * params.C + c;
+      if (AVERAGE == 1u) {
+        sum += load_dy(window) / divisor(down, across);
+        continue;
+      }
+      let value = load_x(at);
+      let largest = value == load_y(window);
+      if (!any(largest)) { continue; }
+      let tap = (h - down) / params.dilationH * params.S + (v - across) / params.dilationW;
+      let first = largest & !earlier(value, tap, down, across, image * params.H, c);
+      sum += select(vec4f(0.0), load_dy(window), first);
+    }
+  }
+  return sum;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = workgroup_number(group, groups) * 64u + lane;
+  if (i >= params.vectors) { return; }
+  if (VECTOR == 1u) {
+    dx[i] = gathered(i);
+  } else {
+    let at = 4u * i;
+    dx[i] = vec4f(gathered(at).x, gathered(at + 1u).x, gathered(at + 2u).x, gathered(at + 3u).x);
   }
 }
 `,

@@ -9,7 +9,7 @@ import { leakyRelu } from './elementwise/leakyRelu.ts'
 import { relu, reluGrad } from './elementwise/relu.ts'
 import { scale } from './elementwise/scale.ts'
 import { sigmoid } from './elementwise/sigmoid.ts'
-import { softmax } from './elementwise/softmax.ts'
+import { softmax, softmaxGrad } from './elementwise/softmax.ts'
 import { tanh, tanhGrad } from './elementwise/tanh.ts'
 import { crossEntropy, crossEntropyGrad } from './loss/crossEntropy.ts'
 import { encodeBins } from './loss/encodeBins.ts'
@@ -18,7 +18,7 @@ import { matmul } from './matrix/matmul.ts'
 import { concat } from './movement/concat.ts'
 import { pack } from './movement/pack.ts'
 import { pad } from './movement/pad.ts'
-import { resize } from './movement/resize.ts'
+import { resize, resizeGrad } from './movement/resize.ts'
 import { embed, slice } from './movement/slice.ts'
 import { tileConcat } from './movement/tileConcat.ts'
 import { transpose } from './movement/transpose.ts'
@@ -32,6 +32,7 @@ import { adam } from './optim/adam.ts'
 import { lerp } from './optim/lerp.ts'
 import { lossScaling } from './optim/lossScaling.ts'
 import { pool2d } from './pool/pool2d.ts'
+import { pool2dGrad } from './pool/pool2dGrad.ts'
 import { reduce } from './pool/reduce.ts'
 
 /** Every operator there is. `test/cases.ts` must have rows for each, or it does not compile. */
@@ -49,8 +50,10 @@ export const ops = {
   tanh,
   tanhGrad,
   softmax,
+  softmaxGrad,
   reduce,
   pool2d,
+  pool2dGrad,
   upsample,
   upsampleGrad,
   phaseWeight,
@@ -58,6 +61,7 @@ export const ops = {
   interleave,
   deinterleave,
   resize,
+  resizeGrad,
   tileConcat,
   slice,
   embed,

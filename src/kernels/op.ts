@@ -65,6 +65,7 @@ export interface GradBuilder {
   /** Whether the gradient of input `index` is asked for; others may be returned as null to save the work. */
   needs(index: number): boolean
   shape(tensor: Tensor): readonly number[]
+  constant(data: Float32Array, shape: readonly number[]): Tensor
   /** Adds a node and returns its first output (`all` for every output). */
   op<N extends OpName>(name: N, inputs: readonly Tensor[], attrs: AttrsOf<N>): Tensor
   all<N extends OpName>(name: N, inputs: readonly Tensor[], attrs: AttrsOf<N>): Tensor[]

@@ -1,22 +1,20 @@
+import { arenaElems, type Arena as TensorArena } from '../autograd/arena.ts'
+import { ARENA_ALIGNMENT_ELEMS } from '../kernels/movement/view.ts'
+import type { Spec } from '../kernels/op.ts'
+
 /**
  * Parameters and statistics lie in one flat array each, so that Adam and the running statistics are one dispatch and
  * a checkpoint is a few reads. On the GPU a convolution weight is [R,S,C,K]; files hold it as [K,C,R,S], as PyTorch
  * and ONNX do.
  */
-export interface ArenaTensor {
+export interface ArenaTensor extends Spec {
   readonly name: string
-  /** Shape in the arena. */
-  readonly shape: readonly number[]
   /** Shape in files. */
   readonly fileShape: readonly number[]
-  /** First element in the arena, a multiple of `ALIGNMENT_ELEMS`. */
   readonly offset: number
 }
 
-export interface Arena {
-  readonly tensors: readonly ArenaTensor[]
-  readonly length: number
-}
+export type Arena = TensorArena<ArenaTensor>
 
 export interface Layout {
   /** Trained: convolution weights and biases, gamma and beta. */
@@ -25,15 +23,13 @@ export interface Layout {
   readonly statistics: Arena
 }
 
-/** WebGPU's guaranteed `minStorageBufferOffsetAlignment`, 256 bytes, in float32. */
-const ALIGNMENT_ELEMS = 64
-
-/** How many elements of each block of `ALIGNMENT_ELEMS` belong to a tensor: the rest lies between two. */
+/** How many elements of each block of `ARENA_ALIGNMENT_ELEMS` belong to a tensor: the rest lies between two. */
 export function usedInBlocks({ tensors, length }: Arena): Float32Array {
-  const used = new Float32Array(length / ALIGNMENT_ELEMS).fill(ALIGNMENT_ELEMS)
+  const used = new Float32Array(length / ARENA_ALIGNMENT_ELEMS).fill(ARENA_ALIGNMENT_ELEMS)
   for (const { shape, offset } of tensors) {
     const end = offset + shape.reduce((a, b) => a * b, 1)
-    if (end % ALIGNMENT_ELEMS) used[Math.floor(end / ALIGNMENT_ELEMS)] = end % ALIGNMENT_ELEMS
+    if (end % ARENA_ALIGNMENT_ELEMS)
+      used[Math.floor(end / ARENA_ALIGNMENT_ELEMS)] = end % ARENA_ALIGNMENT_ELEMS
   }
   return used
 }
@@ -44,8 +40,7 @@ export class ArenaBuilder implements Arena {
 
   add(name: string, shape: readonly number[], fileShape = shape): void {
     this.tensors.push({ name, shape, fileShape, offset: this.length })
-    const size = shape.reduce((a, b) => a * b, 1)
-    this.length += Math.ceil(size / ALIGNMENT_ELEMS) * ALIGNMENT_ELEMS
+    this.length += arenaElems({ shape })
   }
 }
 

@@ -1,4 +1,5 @@
 import { adamStep } from '../autograd/adam.ts'
+import { packTensors } from '../autograd/arena.ts'
 import { backward } from '../autograd/backward.ts'
 import { lossScale, scalingStep } from '../autograd/scaling.ts'
 import { Graph } from '../graph/graph.ts'
@@ -98,8 +99,7 @@ function gradientsOf(
 /** Lets the tensors be computed straight into one flat array, laid out like `arena`. */
 function packed(graph: Graph, label: string, arena: Arena, tensors: ReadonlyMap<string, Tensor>): Tensor {
   const inputs = arena.tensors.map(({ name }) => tensors.get(name)!)
-  const attrs = { offsets: arena.tensors.map(({ offset }) => offset), length: arena.length }
-  return graph.scope(label, () => graph.op('pack', inputs, attrs))
+  return graph.scope(label, () => packTensors(graph, arena, inputs))
 }
 
 function updateStatistics(

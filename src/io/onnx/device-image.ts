@@ -1,6 +1,6 @@
 /** The operators that know what an image is: convolution, pooling, normalisation, resizing. */
-import type { Resampling } from '../../kernels/movement/resize.ts'
-import { nearestIndices } from '../../kernels/movement/resize.ts'
+import type { Resampling, ResizeAttrs } from '../../kernels/movement/resize.ts'
+import { positions } from '../../kernels/movement/resize.ts'
 import { type Attributes, axesOf, BadNode, integers, Unsupported } from './node.ts'
 import {
   type Builder,
@@ -177,11 +177,13 @@ const COORDINATES = [
   ...['align_corners', 'asymmetric'],
 ] as [Resampling['coordinates'], ...Resampling['coordinates'][]]
 
-/** Nearest neighbour only. Up to opset 10 it is what Upsample was. */
+const MODES = ['nearest', 'linear'] as [Target['mode'], ...Target['mode'][]]
+
+/** Nearest neighbours or linear. Up to opset 10 it is what Upsample was. */
 export function resize(inputs: Inputs, c: DeviceContext): DeviceTensor {
   const { attributes, opset } = c
   if (opset < 11) return upsample(inputs, c)
-  attributes.choice('mode', ['nearest'])
+  const mode = attributes.choice('mode', MODES)
   attributes.ignore('cubic_coeff_a', 'exclude_outside', 'extrapolation_value')
   if (attributes.int('antialias', 0) !== 0) throw new Unsupported('smooths (antialias)')
   attributes.choice('keep_aspect_ratio_policy', ['stretch'])
@@ -195,8 +197,8 @@ export function resize(inputs: Inputs, c: DeviceContext): DeviceTensor {
   const rank = first(inputs).shape.length
   const axes = axesOf(attributes.get('ints', 'axes') ?? first(inputs).shape.map((_, axis) => axis), rank)
   const [scales, sizes] = [known(inputs, 2), known(inputs, 3)]
-  return nearest(inputs, c, axes, {
-    ...{ coordinates, rounding },
+  return resample(inputs, c, axes, {
+    ...{ mode, coordinates, rounding },
     scales: scales?.data.length ? Array.from(scales.data, Number) : null,
     sizes: sizes?.data.length ? integers(sizes) : null,
   })
@@ -204,12 +206,13 @@ export function resize(inputs: Inputs, c: DeviceContext): DeviceTensor {
 
 export function upsample(inputs: Inputs, c: DeviceContext): DeviceTensor {
   const { attributes, opset } = c
-  attributes.choice('mode', ['nearest'])
+  const mode = attributes.choice('mode', MODES)
   const listed = known(inputs, 1)
   const scales =
     opset < 9 ? attributes.get('floats', 'scales') : listed ? Array.from(listed.data, Number) : null
   const axes = first(inputs).shape.map((_, axis) => axis)
-  return nearest(inputs, c, axes, {
+  return resample(inputs, c, axes, {
+    mode,
     coordinates: 'asymmetric',
     rounding: null,
     scales: scales ?? null,
@@ -218,6 +221,7 @@ export function upsample(inputs: Inputs, c: DeviceContext): DeviceTensor {
 }
 
 interface Target {
+  readonly mode: ResizeAttrs['mode']
   readonly coordinates: Resampling['coordinates']
   /** Null up to opset 10, which rounded down to enlarge and up to shrink. */
   readonly rounding: Resampling['rounding'] | null
@@ -225,7 +229,7 @@ interface Target {
   readonly sizes: readonly number[] | null
 }
 
-function nearest(
+function resample(
   inputs: Inputs,
   { builder }: DeviceContext,
   axes: readonly number[],
@@ -252,7 +256,7 @@ function nearest(
   const tables = [rows, all.at(-1)!].map((how) => {
     if (how.to < 1) throw new BadNode(`leaves nothing of ${how.from} elements`)
     builder.memory.make('float32', [how.to]) // the table's own memory, counted
-    return builder.graph.constant(nearestIndices(how), [how.to])
+    return builder.graph.constant(positions(target.mode, how), [how.to])
   })
-  return like(line, builder.graph.op('resize', [builder.nhwc(x), ...tables], {}), builder)
+  return like(line, builder.graph.op('resize', [builder.nhwc(x), ...tables], { mode: target.mode }), builder)
 }

@@ -4,7 +4,7 @@ import type { Tensor } from '../../kernels/op.ts'
 import { batchNormalization, conv, globalPool, pad, pool, resize, upsample } from './device-image.ts'
 import { expectInference, permOf, shapeOf, sliceRanges, squeezeAxes, unsqueezeAxes } from './host.ts'
 import { axesOf, axisOf, BadNode, integers, NotKnown } from './node.ts'
-import { broadcast, flattened, reshaped, squeezed, transposeHost, unsqueezed } from './shapes.ts'
+import { broadcast, flattened, reshaped, squeezed, unsqueezed } from './shapes.ts'
 import {
   type Builder,
   type DeviceContext,
@@ -148,14 +148,12 @@ function softmax(inputs: Inputs, { attributes, opset, builder }: DeviceContext):
 
 /** y = alpha · A′ · B′ + beta · C */
 function gemm(inputs: Inputs, { attributes, builder }: DeviceContext): DeviceTensor {
-  const { graph, memory } = builder
+  const { graph } = builder
   const matrix = (index: number, turned: boolean): Tensor => {
     const x = present(inputs, index)
     if (x.shape.length !== 2) throw new BadNode(`input ${index} is [${x.shape.join('×')}], not a matrix`)
     if (!turned) return builder.rows(x)
-    return isHost(x)
-      ? builder.rows(transposeHost(x, [1, 0], memory))
-      : builder.permute(builder.rows(x), [1, 0])
+    return isHost(x) ? builder.constant(x, [1, 0]) : builder.permute(builder.rows(x), [1, 0])
   }
   const [a, b] = [matrix(0, attributes.int('transA', 0) !== 0), matrix(1, attributes.int('transB', 0) !== 0)]
   const [alpha, beta] = [attributes.float('alpha', 1), attributes.float('beta', 1)]

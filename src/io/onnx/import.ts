@@ -1,13 +1,13 @@
 /** An ONNX model → our graph. What each operator becomes stands in `device.ts` and `host.ts`. */
 import { EXIT, UserError } from '../../errors.ts'
 import { Graph, GraphError } from '../../graph/graph.ts'
-import { formatShape, ShapeError } from '../../kernels/op.ts'
+import { formatShape, ShapeError, type Tensor } from '../../kernels/op.ts'
 import { DEVICE_OPS } from './device.ts'
 import { HOST_OPS } from './host.ts'
 import type { OnnxModel, OnnxNode, ValueInfo } from './model.ts'
 import { Attributes, BadNode, Memory, NotKnown, Unsupported } from './node.ts'
 import { elemsOf, type HostTensor, quote, UnreadableType } from './tensors.ts'
-import { Builder, isHost, type Layout, storedShape, type Value } from './values.ts'
+import { Builder, isHost, type Layout, storedShape, type Value, type Weight } from './values.ts'
 
 export interface ImportOptions {
   /** For a first axis of symbolic size; 1 when it is left out. */
@@ -37,6 +37,8 @@ export interface Imported {
   readonly graph: Graph
   readonly inputs: readonly Input[]
   readonly outputs: readonly Output[]
+  /** The constants of the graph that are values of the model, by its names; see `includeTrainable`. */
+  readonly weights: ReadonlyMap<Tensor, Weight>
   /** Empty unless a `survey` was asked for. */
   readonly problems: readonly ImportError[]
 }
@@ -91,12 +93,18 @@ class Importer {
 
   run(): Imported {
     const { model } = this
-    for (const [name, tensor] of model.initializers) this.#values.set(name, tensor)
+    for (const [name, tensor] of model.initializers) this.#set(name, tensor)
     const symbols = new Map<string, number>()
     const inputs = model.inputs.flatMap((info) => this.#surveyInput(info, symbols))
     for (const node of model.nodes) this.#survey(node)
     const outputs = model.outputs.flatMap(({ name }) => this.#output(name))
-    return { graph: this.#graph, inputs, outputs, problems: this.#problems }
+    const { weights } = this.#builder
+    return { graph: this.#graph, inputs, outputs, weights, problems: this.#problems }
+  }
+
+  #set(name: string, value: Value): void {
+    this.#values.set(name, value)
+    if (isHost(value)) this.#builder.name(value, name)
   }
 
   #surveyInput(info: ValueInfo, symbols: Map<string, number>): Input[] {
@@ -178,7 +186,7 @@ class Importer {
     const unused = attributes.unused()
     if (unused.length) throw new Unsupported(`has the attribute ${unused.map(quote).join(', ')}`)
     node.outputs.forEach((name, i) => {
-      if (name !== '') this.#values.set(name, outputs[i]!)
+      if (name !== '') this.#set(name, outputs[i]!)
     })
   }
 

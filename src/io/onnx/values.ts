@@ -55,10 +55,20 @@ export function relayout(
   return result
 }
 
+/** What a constant of the graph is in the model. */
+export interface Weight {
+  readonly name: string
+  /** Axis i of the constant is axis perm[i] of the model's value. */
+  readonly perm: readonly number[]
+}
+
 /** Adds nodes to the graph, and moves values between layouts where an operator needs another one. */
 export class Builder {
+  /** Constants of the graph that hold a value of the model that has a name. */
+  readonly weights = new Map<Tensor, Weight>()
   /** Constants that the graph has already, by their data and by order of axes and shape. */
   readonly #constants = new Map<object, Map<string, Tensor>>()
+  readonly #names = new Map<object, string>()
 
   constructor(
     readonly graph: Graph,
@@ -69,6 +79,11 @@ export class Builder {
   device(tensor: Tensor, shape: readonly number[], layout: Layout): DeviceTensor {
     if (elemsOf(shape) === null) throw new BadNode(`its result [${shape.join('×')}] is too large`)
     return { tensor, shape, layout }
+  }
+
+  /** Notes what the model calls a value that is known at import; the same data in other shapes keeps its first name. */
+  name(host: HostTensor, name: string): void {
+    if (!this.#names.has(host.data)) this.#names.set(host.data, name)
   }
 
   /** The value in row-major order. */
@@ -90,20 +105,22 @@ export class Builder {
     return layout === 'nhwc' ? this.nhwc(value) : this.rows(value)
   }
 
-  /** A host value in the graph, its axes in the order of `perm` and then seen as `shape`. */
-  constant(host: HostTensor, perm?: readonly number[], shape?: readonly number[]): Tensor {
+  /** A host value in the graph, its axes in the order of `perm`. */
+  constant(host: HostTensor, perm?: readonly number[]): Tensor {
     if (host.dtype !== 'float32' && host.dtype !== 'float16') {
       throw new Unsupported(`cannot compute with ${host.dtype} on the GPU, which has float32 only`)
     }
-    const key = `${host.shape} ${perm} ${shape}`
+    const key = `${host.shape} ${perm}`
     const known = this.#constants.get(host.data) ?? new Map<string, Tensor>()
     this.#constants.set(host.data, known)
     let tensor = known.get(key)
     if (tensor === undefined) {
       const turned = perm && !isFree(host.shape, perm) ? transposeHost(host, perm, this.memory) : host
-      const as = shape ?? perm?.map((axis) => host.shape[axis]!) ?? host.shape
-      tensor = this.graph.constant(turned.data as Float32Array, as)
+      const shape = perm?.map((axis) => host.shape[axis]!) ?? host.shape
+      tensor = this.graph.constant(turned.data as Float32Array, shape)
       known.set(key, tensor)
+      const name = this.#names.get(host.data)
+      if (name !== undefined) this.weights.set(tensor, { name, perm: perm ?? shape.map((_, axis) => axis) })
     }
     return tensor
   }

@@ -39,9 +39,13 @@ export const mse: Op<object> = {
   },
 
   reference([prediction, target]) {
-    let sum = 0
+    // compensated (Kahan 1965): differences of the loss shall resolve what float64 can
+    let [sum, excess] = [0, 0]
     prediction!.forEach((value, i) => {
-      sum += (value - target![i]!) ** 2
+      const term = (value - target![i]!) ** 2 - excess
+      const next = sum + term
+      excess = next - sum - term
+      sum = next
     })
     return [Float64Array.of(sum / prediction!.length)]
   },

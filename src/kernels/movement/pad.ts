@@ -1,4 +1,16 @@
-import { ceilDiv, elems, expectRanks, grid, input, type Op, output, ShapeError, type Spec } from '../op.ts'
+import {
+  ceilDiv,
+  elems,
+  expectRanks,
+  type GradBuilder,
+  grid,
+  input,
+  type Op,
+  output,
+  ShapeError,
+  type Spec,
+  type Tensor,
+} from '../op.ts'
 import { MAX_AXES } from './strided.ts'
 
 const MODES = ['constant', 'edge', 'reflect', 'wrap'] as const
@@ -12,7 +24,7 @@ export interface PadAttrs {
   readonly value: number
 }
 
-/** y = x made longer, or shorter, at both ends of each axis; at most 6 axes. Not differentiable. */
+/** y = x made longer, or shorter, at both ends of each axis; at most 6 axes. */
 export const pad: Op<PadAttrs> = {
   name: 'pad',
   half: 'all',
@@ -51,6 +63,13 @@ export const pad: Op<PadAttrs> = {
     return [{ shader: 'pad', constants, params, bindings, workgroups: grid(ceilDiv(elems(y!), 64)) }]
   },
 
+  grad(b, { pads, mode }) {
+    const dy = b.outputGrads[0]!
+    if (mode === 'constant') return [b.op('pad', [dy], { pads: pads.map((n) => -n), mode, value: 0 })]
+    const shape = b.shape(b.inputs[0]!)
+    return [shape.reduce<Tensor>((grad, size, axis) => foldAxis(b, grad, axis, size, pads[axis]!, mode), dy)]
+  },
+
   reference([x], [spec], attrs) {
     let y = x!
     let shape = spec!.shape
@@ -60,6 +79,32 @@ export const pad: Op<PadAttrs> = {
     }
     return [y]
   },
+}
+
+/**
+ * The gradient along one axis, whose padding repeats elements of x: their gradients add up. Along one axis a pad is a resize
+ * by nearest neighbours of images [size, 1].
+ */
+function foldAxis(
+  b: GradBuilder,
+  dy: Tensor,
+  axis: number,
+  size: number,
+  before: number,
+  mode: PadAttrs['mode'],
+): Tensor {
+  const shape = b.shape(dy)
+  const length = shape[axis]!
+  if (length === size && before === 0) return dy
+  const image = [elems({ shape: shape.slice(0, axis) }), length, 1, elems({ shape: shape.slice(axis + 1) })]
+  const rows = Float32Array.from({ length }, (_, i) => sourceIndex(i - before, size, mode)!)
+  const operands = [
+    b.op('view', [dy], { offset: 0, shape: image }),
+    b.constant(rows, [length]),
+    b.constant(new Float32Array(1), [1]),
+  ]
+  const folded = b.op('resizeGrad', operands, { mode: 'nearest', size: [size, 1] })
+  return b.op('view', [folded], { offset: 0, shape: shape.with(axis, size) })
 }
 
 /** One axis made longer, row by row: what the modes mean, step by step. */
@@ -82,6 +127,7 @@ function padAxis(
   return Float64Array.from(y)
 }
 
+/** The index of the element of x that stands at index i of an axis of `size`; null where there is none. */
 function sourceIndex(i: number, size: number, mode: PadAttrs['mode']): number | null {
   if (mode === 'constant') return i >= 0 && i < size ? i : null
   if (mode === 'edge') return Math.min(Math.max(i, 0), size - 1)

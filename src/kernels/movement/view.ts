@@ -9,7 +9,7 @@ export interface ViewAttrs {
   readonly shape: readonly number[]
 }
 
-/** y = the elements of x from `offset` on, as `shape`: the planner lets y share x's memory. Not differentiable. */
+/** y = the elements of x from `offset` on, as `shape`: the planner lets y share x's memory. */
 export const view: Op<ViewAttrs> = {
   name: 'view',
   alias: 'view',
@@ -26,6 +26,15 @@ export const view: Op<ViewAttrs> = {
   },
 
   kernels: () => [],
+
+  grad(b, { offset }) {
+    const x = b.shape(b.inputs[0]!)
+    const [size, length] = [elems({ shape: x }), elems({ shape: b.shape(b.outputs[0]!) })]
+    const dy = b.op('view', [b.outputGrads[0]!], { offset: 0, shape: [length] })
+    // what the view does not show has no influence
+    const whole = length === size ? dy : b.op('embed', [dy], { axis: 0, start: offset, size })
+    return [b.op('view', [whole], { offset: 0, shape: x })]
+  },
 
   reference([x], _specs, { offset, shape }) {
     let length = 1

@@ -4,6 +4,7 @@ import {
   elems,
   expectRanks,
   expectSame,
+  type GradBuilder,
   grid,
   input,
   type Op,
@@ -12,6 +13,7 @@ import {
   ShapeError,
   type Spec,
   scratch,
+  type Tensor,
 } from '../op.ts'
 import { chunkRows, foldRows, partialElems, reduceChunks, walkRows } from './chunks.ts'
 
@@ -56,7 +58,7 @@ export const batchNormTrain: Op<BatchNormAttrs> = {
   },
 }
 
-/** [x, gamma, beta, mean, var] → y with given statistics, for inference. Not differentiable. */
+/** [x, gamma, beta, mean, var] → y with given statistics, which do not depend on x here. */
 export const batchNorm: Op<BatchNormAttrs> = {
   name: 'batchNorm',
   half: [0],
@@ -71,6 +73,8 @@ export const batchNorm: Op<BatchNormAttrs> = {
     const bindings = [input(0), input(1), input(2), input(3), input(4), output(0)]
     return [walkRows('batch_norm', rows, C, bindings, { epsilon })]
   },
+
+  grad: (b, attrs) => fixedStatisticsGrad(b, attrs),
 
   reference: ([x, gamma, beta, mean, variance], _specs, { epsilon }) => [
     normalise(x!, gamma!, beta!, mean!, variance!, epsilon),
@@ -122,6 +126,34 @@ export const batchNormGrad: Op<BatchNormAttrs> = {
     })
     return [dx, dgamma, dbeta]
   },
+}
+
+/**
+ * dx = gamma ⁄ √(var + epsilon) · dy, which is a batchNorm itself; dgamma and dbeta are those of training. The statistics are
+ * inputs like any other: dmean = −Σ dx, dvar = −gamma · dgamma ⁄ (2 (var + epsilon)).
+ */
+function fixedStatisticsGrad(b: GradBuilder, attrs: BatchNormAttrs): (Tensor | null)[] {
+  const [x, gamma, , mean, variance] = b.inputs as [Tensor, Tensor, Tensor, Tensor, Tensor]
+  const dy = b.outputGrads[0]!
+  const vector = (value: number) =>
+    b.constant(new Float32Array(b.shape(gamma)[0]!).fill(value), b.shape(gamma))
+  const needsSums = [1, 2, 4].some((index) => b.needs(index))
+  const sums = needsSums ? b.all('batchNormGrad', [dy, x, gamma, mean, variance], attrs) : []
+  const dx = () => b.op('batchNorm', [dy, gamma, vector(0), vector(0), variance], attrs)
+  const moved = b.needs(0) || b.needs(3) ? dx() : null
+  const dmean = () => b.op('scale', [b.op('sumRows', [moved!], { keepBatch: false })], { factor: -1 })
+  const dvariance = () => {
+    const product = b.op('binary', [gamma, sums[1]!], { kind: 'mul' })
+    const shifted = b.op('binary', [variance, vector(attrs.epsilon)], { kind: 'add' })
+    return b.op('scale', [b.op('binary', [product, shifted], { kind: 'div' })], { factor: -0.5 })
+  }
+  return [
+    moved,
+    sums[1] ?? null,
+    sums[2] ?? null,
+    b.needs(3) ? dmean() : null,
+    b.needs(4) ? dvariance() : null,
+  ]
 }
 
 /** Mean and variance into outputs 1 and 2, by chunks whose statistics are then merged. */

@@ -18,7 +18,7 @@ export interface Pool2dAttrs {
 
 /**
  * Maximum or average of windows of an image: x [N,H,W,C] → y [N,OH,OW,C], sizes and divisors as ONNX defines them (MaxPool
- * and AveragePool of opset 19, ONNX Runtime 1.21). Not differentiable.
+ * and AveragePool of opset 19, ONNX Runtime 1.21).
  */
 export const pool2d: Op<Pool2dAttrs> = {
   name: 'pool2d',
@@ -50,6 +50,12 @@ export const pool2d: Op<Pool2dAttrs> = {
   writesSlice: (_inputs, { shape }, _attrs, slice) =>
     [shape[3]!, slice.channels, slice.offset].every((count) => count % 4 === 0),
 
+  grad(b, attrs) {
+    const [x, y, dy] = [b.inputs[0]!, b.outputs[0]!, b.outputGrads[0]!]
+    const operands = attrs.kind === 'max' ? [dy, x, y] : [dy]
+    return [b.op('pool2dGrad', operands, { ...attrs, shape: b.shape(x) })]
+  },
+
   reference([x], [spec], attrs) {
     const [N, H, W, C] = spec!.shape as [number, number, number, number]
     const { OH, OW } = geometry(spec!, attrs)
@@ -78,8 +84,8 @@ const LARGEST = 2 ** 128 - 2 ** 104
 
 const sum = (values: number[]) => values.reduce((a, b) => a + b, 0)
 
-/** Coordinates of a window's taps along one axis that lie on the image or its padding. */
-function taps(
+/** For references: coordinates of a window's taps along one axis that lie on the image or its padding. */
+export function taps(
   { kernel, stride, dilation, padding }: Pool2dAttrs,
   axis: 0 | 1,
   out: number,
@@ -92,7 +98,7 @@ function taps(
   return all.filter((at) => at < size + padding[axis + 2]!)
 }
 
-function geometry({ shape: [, H, W] }: Spec, attrs: Pool2dAttrs) {
+export function geometry({ shape: [, H, W] }: Spec, attrs: Pool2dAttrs) {
   const { kernel, stride, dilation, padding } = attrs
   const paddedH = H! + padding[0] + padding[2]
   const paddedW = W! + padding[1] + padding[3]

@@ -3,6 +3,7 @@ import {
   type Dispatch,
   elems,
   expectRanks,
+  type GradBuilder,
   grid,
   input,
   type Op,
@@ -10,6 +11,7 @@ import {
   type Ref,
   ShapeError,
   scratch,
+  type Tensor,
 } from '../op.ts'
 
 export interface ReduceAttrs {
@@ -27,7 +29,6 @@ const MOST_LANES = 16
 
 /**
  * Mean, sum or maximum over some axes, always in the same order; a global pool is that over the axes of height and width.
- * Not differentiable.
  */
 export const reduce: Op<ReduceAttrs> = {
   name: 'reduce',
@@ -54,28 +55,71 @@ export const reduce: Op<ReduceAttrs> = {
     })
   },
 
+  grad(b, attrs) {
+    const x = b.shape(b.inputs[0]!)
+    const kept = x.map((size, axis) => (attrs.axes.includes(axis) ? 1 : size))
+    if (attrs.kind === 'max') return [maxGrad(b, attrs.axes)]
+    const dy = b.op('view', [b.outputGrads[0]!], { offset: 0, shape: kept })
+    // repeats dy along the axes that are gone
+    const repeated = x.map((size, axis) => size / kept[axis]!)
+    const count = elems({ shape: repeated })
+    const factors = new Float32Array(count).fill(attrs.kind === 'mean' ? 1 / count : 1)
+    return [b.op('binary', [dy, b.constant(factors, repeated)], { kind: 'mul' })]
+  },
+
   reference([x], [spec], { kind, axes }) {
     const { shape } = spec!
-    const y = new Map<string, number[]>()
-    x!.forEach((value, at) => {
-      let rest = at
-      const place = shape.map(() => 0)
+    const strides = shape.map(() => 0) // of y along the axes of x
+    let count = 1
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      if (axes.includes(axis)) continue
+      strides[axis] = count
+      count *= shape[axis]!
+    }
+    const y = new Float64Array(count).fill(kind === 'max' ? Number.NEGATIVE_INFINITY : 0)
+    for (let i = 0; i < x!.length; i++) {
+      let [rest, at] = [i, 0]
       for (let axis = shape.length - 1; axis >= 0; axis--) {
-        if (!axes.includes(axis)) place[axis] = rest % shape[axis]!
+        at += (rest % shape[axis]!) * strides[axis]!
         rest = Math.floor(rest / shape[axis]!)
       }
-      const seen = y.get(place.join())
-      if (seen) seen.push(value)
-      else y.set(place.join(), [value])
-    })
-    const sum = (values: number[]) => values.reduce((a, b) => a + b)
-    return [
-      Float64Array.from(y.values(), (values) => {
-        if (kind === 'max') return values.reduce((a, b) => Math.max(a, b))
-        return kind === 'mean' ? sum(values) / values.length : sum(values)
-      }),
-    ]
+      y[at] = kind === 'max' ? Math.max(y[at]!, x![i]!) : y[at]! + x![i]!
+    }
+    return [kind === 'mean' ? y.map((sum) => (sum * count) / x!.length) : y]
   },
+}
+
+/**
+ * A maximum gives its gradient to the first element that has it, as that of a pool whose only window is [rows, 1] large: x as
+ * images [rows, 1, inner], after the axes that are gone have been brought together if they are no neighbours.
+ */
+function maxGrad(b: GradBuilder, axes: readonly number[]): Tensor {
+  const [x, y, dy] = [b.inputs[0]!, b.outputs[0]!, b.outputGrads[0]!]
+  const shape = b.shape(x)
+  const gone = axes.toSorted((p, q) => p - q)
+  const first = gone[0] ?? 0
+  const areNeighbours = gone.every((axis, i) => axis === first + i)
+  const others = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis))
+  const perm = [...others, ...gone]
+  const sizeOf = (list: readonly number[]) => elems({ shape: list.map((axis) => shape[axis]!) })
+  const inner = areNeighbours ? sizeOf(others.filter((axis) => axis > first)) : 1
+  const [rows, outer] = [sizeOf(gone), sizeOf(others) / inner]
+  const view = (tensor: Tensor, as: readonly number[]) => b.op('view', [tensor], { offset: 0, shape: as })
+  const seen = areNeighbours ? x : b.op('transpose', [x], { perm })
+  const [image, result] = [
+    [outer, rows, 1, inner],
+    [outer, 1, 1, inner],
+  ] as const
+  const operands = [view(dy, result), view(seen, image), view(y, result)]
+  const window = { stride: [1, 1], dilation: [1, 1], padding: [0, 0, 0, 0], kernel: [rows, 1] } as const
+  const plain = { kind: 'max', ceilMode: false, countIncludePad: false } as const
+  const dx = b.op('pool2dGrad', operands, { ...window, ...plain, shape: image })
+  if (areNeighbours) return view(dx, shape)
+  const turned = view(
+    dx,
+    perm.map((axis) => shape[axis]!),
+  )
+  return b.op('transpose', [turned], { perm: perm.map((_, axis) => perm.indexOf(axis)) })
 }
 
 /** x [outer, rows, inner] → [outer, splits, inner] */
