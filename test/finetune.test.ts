@@ -12,7 +12,7 @@ import type { HostTensor } from '../src/io/onnx/tensors.ts'
 import { type Included, includeTrainable, readBehind, weightsIn } from '../src/io/onnx/trainable.ts'
 import { readModel } from '../src/node/onnx-file.ts'
 import { readSafetensors } from '../src/node/safetensors.ts'
-import { useGpu } from './harness.ts'
+import { useGpu } from './device.ts'
 
 /*
  * The last block of MobileNet v1, behind a frozen rest, is trained for some steps on four photographs. What must come out was
