@@ -38,7 +38,7 @@ export { backward } from './autograd/backward.ts'
 export { BindingLimitError, compile, type Plan } from './graph/compile.ts'
 export { Executor, Variables } from './graph/execute.ts'
 export { Graph, GraphError } from './graph/graph.ts'
-export { type AttrsOf, getOp, type OpName, ops } from './kernels/index.ts'
+export { getOp, ops } from './kernels/index.ts'
 export type { Candidate, Dispatch, GradBuilder, Op, Spec, Tensor } from './kernels/op.ts'
 
 // Networks and their weights
@@ -77,7 +77,6 @@ export { ssim } from './color/metrics/ssim.ts'
 
 // Training on photographs or records, and the proof of it: golden files of the PyTorch reference
 
-export type { Terminal } from './cli/terminal.ts'
 export { openPhotos, openRecords, type SourceOptions } from './node/data/dataset.ts'
 export { type PrepareOptions, prepareRecords } from './node/data/prepare.ts'
 export type { Manifest } from './node/data/record-set.ts'

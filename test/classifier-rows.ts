@@ -1,4 +1,4 @@
-import type { AttrsOf } from '../src/kernels/index.ts'
+import type { AttrsOf } from '../src/kernels/op.ts'
 import { pool2d } from '../src/kernels/pool/pool2d.ts'
 import { type Case, type CaseTable, elementwise, images, of, type Rows, type Shape4, table } from './rows.ts'
 

@@ -1,5 +1,5 @@
 import { conv2d, conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
-import type { AttrsOf } from '../src/kernels/index.ts'
+import type { AttrsOf } from '../src/kernels/op.ts'
 import { type Case, type Rows, type Shape4, shapeOf } from './rows.ts'
 
 type Conv2dRow = Case<AttrsOf<'conv2d'>>

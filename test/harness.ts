@@ -5,7 +5,8 @@ import { loadShader } from '../src/device/shader.ts'
 import { PORTABLE, type SubgroupMatrices, type Traits } from '../src/device/traits.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
-import { getOp, type OpName, ops } from '../src/kernels/index.ts'
+import { getOp, ops } from '../src/kernels/index.ts'
+import type { OpName } from '../src/kernels/op.ts'
 import {
   type AnyOp,
   type Dispatch,

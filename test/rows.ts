@@ -1,5 +1,4 @@
-import type { AttrsOf, OpName } from '../src/kernels/index.ts'
-import type { Slice } from '../src/kernels/op.ts'
+import type { AttrsOf, OpName, Slice } from '../src/kernels/op.ts'
 
 /**
  * normal: mean 0, variance 1. positive: uniform in 0.5…2. unit: uniform in 0…1. awayFromZero: uniform in ±(0.1…1), so

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { conv2d, conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
-import { getOp, type OpName } from '../src/kernels/index.ts'
+import { getOp } from '../src/kernels/index.ts'
+import type { OpName } from '../src/kernels/op.ts'
 import { elems, formatShape, ShapeError, type Spec } from '../src/kernels/op.ts'
 import { float64, opNames, outputSpecs, rowsOf } from './harness.ts'
 

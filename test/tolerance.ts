@@ -1,5 +1,5 @@
 import { HALF_OVERFLOW } from '../src/device/float16.ts'
-import type { OpName } from '../src/kernels/index.ts'
+import type { OpName } from '../src/kernels/op.ts'
 import { elems, type Spec } from '../src/kernels/op.ts'
 
 /**

@@ -1,6 +1,7 @@
 import { PORTABLE, type Traits } from '../device/traits.ts'
-import { getOp, type OpName } from '../kernels/index.ts'
+import { getOp } from '../kernels/index.ts'
 import { matricesOf } from '../kernels/matrix/gemm.ts'
+import type { OpName } from '../kernels/op.ts'
 import {
   choiceKey,
   type Dispatch,

@@ -1,4 +1,5 @@
-import { type AttrsOf, getOp, type OpName } from '../kernels/index.ts'
+import { getOp } from '../kernels/index.ts'
+import type { AttrsOf, OpName } from '../kernels/op.ts'
 import { formatShape, type Spec, type Tensor } from '../kernels/op.ts'
 
 /** Where a tensor's value comes from. */

@@ -1,6 +1,7 @@
 import type { Conv2dAttrs } from '../kernels/conv/conv2d.ts'
-import { type AttrsOf, getOp, type OpName } from '../kernels/index.ts'
+import { getOp } from '../kernels/index.ts'
 import type { ViewAttrs } from '../kernels/movement/view.ts'
+import type { AttrsOf, OpName } from '../kernels/op.ts'
 import { elems, type Tensor } from '../kernels/op.ts'
 import { Graph, type Node } from './graph.ts'
 

@@ -27,7 +27,7 @@ import { view } from './movement/view.ts'
 import { addRows } from './norm/addRows.ts'
 import { batchNorm, batchNormGrad, batchNormTrain } from './norm/batchNorm.ts'
 import { sumRows } from './norm/sumRows.ts'
-import type { AnyOp, Op } from './op.ts'
+import type { AnyOp, OpName } from './op.ts'
 import { adam } from './optim/adam.ts'
 import { lerp } from './optim/lerp.ts'
 import { lossScaling } from './optim/lossScaling.ts'
@@ -87,8 +87,10 @@ export const ops = {
   adam,
 } as const
 
-export type OpName = keyof typeof ops
-export type AttrsOf<N extends OpName> = (typeof ops)[N] extends Op<infer A> ? A : never
+type Ops = typeof ops
+declare module './op.ts' {
+  interface OpTable extends Ops {}
+}
 
 /** The operator of a node, with its attribute type erased. */
 export const getOp = (name: OpName): AnyOp => ops[name]

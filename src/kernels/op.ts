@@ -7,7 +7,6 @@
 
 import type { Params } from '../device/shader.ts'
 import type { Traits } from '../device/traits.ts'
-import type { AttrsOf, OpName } from './index.ts'
 
 /** The static type of a tensor. On the GPU it is float32, or float16 where the planner decides so; in the reference float64. */
 export interface Spec {
@@ -55,6 +54,15 @@ export interface Candidate {
   readonly name: string
   readonly dispatches: Dispatch[]
 }
+
+/**
+ * The operators by name. `index.ts`, which holds the table, fills this in: so gradients may name any operator, and no operator
+ * imports the table that it stands in.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: filled in by index.ts
+export interface OpTable {}
+export type OpName = keyof OpTable
+export type AttrsOf<N extends OpName> = OpTable[N] extends Op<infer A> ? A : never
 
 /** Emits the gradient of an operator as more nodes of the same graph. */
 export interface GradBuilder {

@@ -2,7 +2,8 @@ import type { Traits } from '../device/traits.ts'
 import { liveNodes } from '../graph/compile.ts'
 import type { Graph } from '../graph/graph.ts'
 import { type ConvAttrs, type ConvGeometry, convGeometry } from '../kernels/conv/convGeometry.ts'
-import { getOp, type OpName } from '../kernels/index.ts'
+import { getOp } from '../kernels/index.ts'
+import type { OpName } from '../kernels/op.ts'
 import { type Candidate, choiceKey, elems, type Spec } from '../kernels/op.ts'
 
 /** Equal convolutions of a graph, or equal gradients of them to input or weight: the work that has candidates. */

@@ -1,6 +1,5 @@
 /** ONNX's operators as nodes of our graph. Images, tensors of 4 axes, stay NHWC wherever an operator allows it. */
-import type { AttrsOf, OpName } from '../../kernels/index.ts'
-import type { Tensor } from '../../kernels/op.ts'
+import type { AttrsOf, OpName, Tensor } from '../../kernels/op.ts'
 import { batchNormalization, conv, globalPool, pad, pool, resize, upsample } from './device-image.ts'
 import { expectInference, permOf, shapeOf, sliceRanges, squeezeAxes, unsqueezeAxes } from './host.ts'
 import { axesOf, axisOf, BadNode, integers, NotKnown } from './node.ts'
