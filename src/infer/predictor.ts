@@ -111,7 +111,7 @@ export function predictorOf(
     return new Predictor({ ...options, halved })
   }
   variables.set('parameters', parameters)
-  variables.set('statistics', statistics)
+  if (statistics.length) variables.set('statistics', statistics)
   return new Predictor(options)
 }
 

@@ -1,5 +1,6 @@
 import { EXIT, UserError } from '../../errors.ts'
 import { expectTrained, networkMetadata, weightTensors } from '../../io/weights.ts'
+import type { Networks } from '../../model/registry.ts'
 import { writeSafetensors } from '../safetensors.ts'
 import { readWeights } from '../weights.ts'
 
@@ -13,6 +14,8 @@ export interface ExportOptions {
   readonly classSmoothing?: number | undefined
   /** Shorter side in pixels at which pictures are shown to the network; that of its training unless told otherwise. */
   readonly size?: number | undefined
+  /** The networks that the weights may be of; this package's by default. */
+  readonly networks?: Networks | undefined
 }
 
 /**
@@ -23,8 +26,8 @@ export interface ExportOptions {
  *   `to` cannot be written
  */
 export async function exportWeights(from: string, to: string, options: ExportOptions = {}): Promise<number> {
-  const { size, classStrength: strength = 1, classSmoothing: smoothing = 0 } = options
-  const weights = await readWeights(from)
+  const { size, classStrength: strength = 1, classSmoothing: smoothing = 0, networks } = options
+  const weights = await readWeights(from, networks)
   const { network } = weights
   expectTrained(from, weights)
   const tensors = weightTensors(weights)
