@@ -1,3 +1,4 @@
+import * as v from 'valibot'
 import type { Gpu } from '../device/gpu.ts'
 import { type Repeatable, repeatsFor, Timer } from '../device/timer.ts'
 import type { Choices } from '../device/traits.ts'
@@ -19,13 +20,14 @@ const HOPELESS = 3
 const MINOR = 0.01
 
 /** What measuring the candidates of one convolution gave. */
-export interface Measured {
+export const measuredSchema = v.object({
   /** The candidate to take, and the one that is taken without measuring. */
-  readonly best: string
-  readonly usual: string
+  best: v.string(),
+  usual: v.string(),
   /** Median of each candidate that was measured. */
-  readonly milliseconds: Readonly<Record<string, number>>
-}
+  milliseconds: v.record(v.string(), v.number()),
+})
+export type Measured = Readonly<v.InferOutput<typeof measuredSchema>>
 
 export interface TuneOptions {
   /** About how long it may take. */

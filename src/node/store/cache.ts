@@ -3,27 +3,41 @@ import { readFileSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import * as v from 'valibot'
 import { EXIT, UserError } from '../../errors.ts'
 import { mendOf, packagePath } from '../package.ts'
 import { saveFile } from '../save.ts'
 import { codeOf, fileTrouble, reason } from '../trouble.ts'
 import { sha256File } from './fetch.ts'
 
-/** A file of `weights/manifest.json`, or one that the user has imported. Several files may have one name. */
-export interface KnownFile {
-  readonly name: string
-  readonly kind: string
-  readonly file: string
-  /** In the package's own folder; otherwise in the cache. */
-  readonly shipped: boolean
-  readonly bytes: number
+/** Of an entry in any of the lists. */
+const listed = {
+  name: v.string(),
+  kind: v.string(),
+  file: v.string(),
+  bytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   /** Hexadecimal. */
-  readonly sha256: string
-  readonly licence: string
-  readonly what: string
-  /** URLs; none when it can only be imported from a file. */
-  readonly locations: readonly string[]
+  sha256: v.pipe(v.string(), v.hexadecimal()),
 }
+
+const knownFile = v.object({
+  ...listed,
+  /** In the package's own folder; otherwise in the cache. */
+  shipped: v.boolean(),
+  licence: v.string(),
+  what: v.string(),
+  /** URLs; none when it can only be imported from a file. */
+  locations: v.array(v.string()),
+})
+
+/** A file of `weights/manifest.json`, or one that the user has imported. Several files may have one name. */
+export type KnownFile = Readonly<v.InferOutput<typeof knownFile>>
+
+const manifestSchema = v.object({ files: v.array(knownFile) })
+
+// a file name from outside must not lead out of the folder
+const isPlainName = v.check<string, string>((name) => !/[\\/]/.test(name), 'a name of a file without folders')
+const importedSchema = v.array(v.object({ ...listed, file: v.pipe(v.string(), isPlainName) }))
 
 export interface Inspection {
   readonly path: string
@@ -48,9 +62,7 @@ const weightsFolder = () => join(cacheFolder(), 'weights')
 /** What the package knows by itself. Throws a `UserError` (exit code 4) when `path` is missing or damaged. */
 export function readManifest(path = join(SHIPPED, 'manifest.json')): KnownFile[] {
   try {
-    const { files } = JSON.parse(readFileSync(path, 'utf8'))
-    if (!Array.isArray(files)) throw new Error('it lists no files')
-    return files
+    return v.parse(manifestSchema, JSON.parse(readFileSync(path, 'utf8'))).files
   } catch (error) {
     const why = codeOf(error) ? reason(error) : 'it is damaged'
     throw new UserError(`cannot read ${path}: ${why}; ${mendOf(path)}`, EXIT.badWeightsOrRecords, {
@@ -72,7 +84,7 @@ export function pathOf({ file, shipped }: KnownFile): string {
 function readImported(): KnownFile[] {
   const path = join(weightsFolder(), IMPORTED)
   try {
-    return JSON.parse(readFileSync(path, 'utf8')).map(checkOwn)
+    return v.parse(importedSchema, JSON.parse(readFileSync(path, 'utf8'))).map(ownFile)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return []
     const why = `cannot read ${path}: ${codeOf(error) ? reason(error) : 'it is damaged; remove it and import again'}`
@@ -80,20 +92,14 @@ function readImported(): KnownFile[] {
   }
 }
 
-function checkOwn({ name, kind, file, bytes, sha256 }: Record<string, unknown>): KnownFile {
-  const texts = [name, kind, file, sha256]
-  // a file name from outside must not lead out of the folder
-  if (
-    !texts.every((text) => typeof text === 'string' && !/[\\/]/.test(text)) ||
-    !Number.isSafeInteger(bytes)
-  ) {
-    throw new Error('not an imported file')
-  }
-  return ownFile(name as string, kind as string, file as string, bytes as number, sha256 as string)
-}
-
 /** A file of the user's own. */
-export function ownFile(name: string, kind: string, file: string, bytes: number, sha256: string): KnownFile {
+export function ownFile({
+  name,
+  kind,
+  file,
+  bytes,
+  sha256,
+}: Pick<KnownFile, keyof typeof listed>): KnownFile {
   const what = 'imported by you'
   return { name, kind, file, shipped: false, bytes, sha256, licence: 'unknown', what, locations: [] }
 }

@@ -45,7 +45,7 @@ async function importOwn(path: string, name: string, bytes: number): Promise<Kno
   if (!kind)
     throw new UserError(`cannot import ${path}: its name must end in .onnx or .safetensors`, EXIT.usage)
   return throughPart(path, async (part, sha256) => {
-    const own = ownFile(name, kind, `own-${name}${extension}`, bytes, sha256)
+    const own = ownFile({ name, kind, file: `own-${name}${extension}`, bytes, sha256 })
     await settle(part, own)
     await remember(own)
     return own

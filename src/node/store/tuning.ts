@@ -4,28 +4,30 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import * as v from 'valibot'
 import { adapterName, isSoftware } from '../../device/adapter.ts'
 import type { Gpu } from '../../device/gpu.ts'
 import { SHADER_TEXT } from '../../device/shader-text.ts'
 import type { Choices } from '../../device/traits.ts'
 import type { Precision } from '../../graph/half.ts'
-import type { Measured } from '../../tune/tune.ts'
+import { type Measured, measuredSchema } from '../../tune/tune.ts'
 import { backend, type OpenOptions, openGpu } from '../dawn.ts'
 import { makeFolder, saveFile } from '../save.ts'
 import { codeOf, reason } from '../trouble.ts'
 import { cacheFolder } from './cache.ts'
 
-export interface Tuning {
+const tuningSchema = v.object({
   /** Adapter and driver. */
-  readonly adapter: string
+  adapter: v.string(),
   /** The kernels that were measured: `kernelVersion()`. */
-  readonly kernels: string
-  readonly date: string
+  kernels: v.string(),
+  date: v.string(),
   /** By `choiceKey`. */
-  readonly shapes: Readonly<Record<string, Measured>>
+  shapes: v.record(v.string(), measuredSchema),
   /** How colourings store their values; missing until both were measured. */
-  readonly precision?: Measured
-}
+  precision: v.optional(measuredSchema),
+})
+export type Tuning = Readonly<v.InferOutput<typeof tuningSchema>>
 
 /** The tuning for an adapter and these kernels, or why there is none. */
 export interface FoundTuning {
@@ -76,8 +78,9 @@ export function readTuning(gpu: Pick<Gpu, 'adapter'>): FoundTuning {
     problem: `${path} ${what}: the usual kernels are taken; colorizer tune writes it anew`,
   })
   try {
-    const tuning = JSON.parse(readFileSync(path, 'utf8'))
-    if (!isTuning(tuning)) return useless('is no tuning of this program')
+    const parsed = v.safeParse(tuningSchema, JSON.parse(readFileSync(path, 'utf8')))
+    if (!parsed.success) return useless('is no tuning of this program')
+    const tuning = parsed.output
     if (tuning.adapter !== identityOf(gpu)) return useless('was measured on another adapter')
     if (tuning.kernels !== kernelVersion()) return useless('was measured with other kernels')
     return { path, tuning, problem: null }
@@ -131,20 +134,3 @@ function identityOf({ adapter: { info } }: Pick<Gpu, 'adapter'>): string {
   const parts = [adapterName(info), description, vendor, architecture, backend(), processor]
   return [...new Set(parts)].filter(Boolean).join(', ')
 }
-
-function isTuning(value: unknown): value is Tuning {
-  if (!isObject(value)) return false
-  const { adapter, kernels, date, shapes, precision } = value
-  if (![adapter, kernels, date].every((text) => typeof text === 'string')) return false
-  if (precision !== undefined && !isMeasured(precision)) return false
-  return isObject(shapes) && Object.values(shapes).every(isMeasured)
-}
-
-function isMeasured(value: unknown): boolean {
-  if (!isObject(value)) return false
-  const { best, usual, milliseconds } = value
-  return typeof best === 'string' && typeof usual === 'string' && isObject(milliseconds)
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
