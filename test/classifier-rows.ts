@@ -265,10 +265,17 @@ export const classifierRows = {
     { inputs: [of('huge', 3, 200)], attrs: {}, note: 'no other element does for the largest' },
     { inputs: [[65540, 1]], attrs: {}, note: 'more workgroups than fit in one direction' },
   ],
-  softmaxGrad: table([[1], [5], [4, 1], [3, 2, 7], [2, 64], [3, 65], [2, 1000], [65540, 1]], (y) => ({
-    inputs: [y, of('unit', ...y)],
-    attrs: {},
-  })),
+  softmaxGrad: [
+    ...table([[1], [5], [4, 1], [3, 2, 7], [2, 64], [3, 65], [2, 1000], [65540, 1]], (y) => ({
+      inputs: [y, of('unit', ...y)],
+      attrs: {},
+    })),
+    ...table([[7], [67], [3, 130]], (y) => ({
+      inputs: [of('offset', ...y), of('softmax', ...y)],
+      attrs: {},
+      note: 'almost all of y in one element',
+    })),
+  ],
   reduce: [
     ...table(meant, ([x, axes], i) => ({
       inputs: [x],

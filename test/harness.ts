@@ -193,8 +193,11 @@ export function draw(count: number, dist: Distribution, random: () => number): F
     positive: () => 0.5 + 1.5 * random(),
     unit: random,
     awayFromZero: () => (random() < 0.5 ? -1 : 1) * (0.1 + 0.9 * random()),
+    softmax: () => Math.exp(20 * normal()),
   }
-  return Float32Array.from({ length: count }, sample[dist])
+  const drawn = Float64Array.from({ length: count }, sample[dist])
+  const whole = dist === 'softmax' ? drawn.reduce((a, b) => a + b) : 1
+  return Float32Array.from(drawn, (value) => value / whole)
 }
 
 /** The graph of a row: a scalar loss over its outputs, and the gradient with respect to its inputs. */

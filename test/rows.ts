@@ -3,7 +3,8 @@ import type { AttrsOf, OpName, Slice } from '../src/kernels/op.ts'
 /**
  * normal: mean 0, variance 1. positive: uniform in 0.5…2. unit: uniform in 0…1. awayFromZero: uniform in ±(0.1…1), so
  * that finite differences do not straddle the kink of a ReLU. wide: variance 400. huge: variance 10⁴. offset: mean 100, variance 1.
- * rectified: the positive part of a normal one, and zeros. index: whole numbers from −2 to 9.
+ * rectified: the positive part of a normal one, and zeros. index: whole numbers from −2 to 9. softmax: that of wide numbers, the
+ * whole tensor being one row: almost all of it in one element.
  */
 export type Distribution =
   | 'normal'
@@ -15,6 +16,7 @@ export type Distribution =
   | 'offset'
   | 'rectified'
   | 'index'
+  | 'softmax'
 
 /** A shape alone means normal. */
 export type CaseInput = readonly number[] | { readonly shape: readonly number[]; readonly dist: Distribution }

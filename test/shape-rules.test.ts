@@ -20,6 +20,7 @@ const ANY_RANK: readonly OpName[] = [
   'tanh',
   'tanhGrad',
   'softmax',
+  'softmaxGrad',
   'reduce',
   'concat',
   'matmul',
