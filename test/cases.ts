@@ -107,6 +107,9 @@ const normed = (x: Shape4, vectors: readonly Distribution[]): CaseInput[] => [
 
 const adamAttrs = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
 
+/** Logits whose exponentials are beyond float32, in any bin; target and weight. */
+const FAR_LOGITS = [of('huge', 1, 5, 8, 3), of('unit', 1, 5, 8, 3), of('positive', 1, 5, 8, 1)]
+
 export const cases: CaseTable = {
   ...classifierRows,
   view: [
@@ -196,14 +199,20 @@ export const cases: CaseTable = {
     inputs: [of('wide', x[0], x[1], x[2], 2), of('wide', Q, 2)],
     attrs: { step: 16 },
   })),
-  crossEntropy: table(binned, ([[N, H, W], Q]) => ({
-    inputs: [of('wide', N, H, W, Q), of('unit', N, H, W, Q), of('positive', N, H, W, 1)],
-    attrs: {},
-  })),
-  crossEntropyGrad: table(binned, ([[N, H, W], Q]) => ({
-    inputs: [[1], of('wide', N, H, W, Q), of('unit', N, H, W, Q), of('positive', N, H, W, 1)],
-    attrs: {},
-  })),
+  crossEntropy: [
+    ...table(binned, ([[N, H, W], Q]) => ({
+      inputs: [of('wide', N, H, W, Q), of('unit', N, H, W, Q), of('positive', N, H, W, 1)],
+      attrs: {},
+    })),
+    { inputs: FAR_LOGITS, attrs: {}, note: 'exponentials overflow' },
+  ],
+  crossEntropyGrad: [
+    ...table(binned, ([[N, H, W], Q]) => ({
+      inputs: [[1], of('wide', N, H, W, Q), of('unit', N, H, W, Q), of('positive', N, H, W, 1)],
+      attrs: {},
+    })),
+    { inputs: [[1], ...FAR_LOGITS], attrs: {}, note: 'exponentials overflow' },
+  ],
   lerp: elementwise({}, (shape) => [shape, shape, of('positive', 1)]),
   // state, gradients, used
   lossScaling: [

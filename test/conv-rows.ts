@@ -79,6 +79,7 @@ export const convRows: Rows<AttrsOf<'conv2d'>> = [
   // depthwise in vec4s: one pixel more than an invocation takes, strides, dilation, unlike padding
   conv([2, 5, 9, 4], [3, 3, 1, 4], { groups: 4, bias }),
   conv([1, 8, 7, 12], [3, 3, 1, 12], { groups: 12, stride: [2, 2], ...relu }),
+  conv([1, 6, 9, 8], [3, 3, 1, 8], { groups: 8, stride: [1, 2] }),
   conv([2, 4, 11, 8], [2, 5, 1, 8], { groups: 8, dilation: [2, 1], padding: [2, 0, 1, 3] }),
   withResidual(conv([2, 3, 5, 8], [3, 3, 1, 8], { groups: 8, bias, residualScale: 0.3 })),
   // few output channels: more than one column of taps, strides, dilation, unlike padding, a kernel of one row
