@@ -87,25 +87,18 @@ describe.runIf(hasScript)('on a terminal (which script(1) plays)', () => {
 })
 
 describe('relative paths', () => {
-  const MODEL = 'weights/mobilenet_v1.onnx' // of this package
-  /** Exit code of `onnx info FILE`, started in the package's folder as npm does it while the person stands in `folder`. */
-  async function codeOf(file: string, script: string, name: string): Promise<unknown> {
-    const npm = { npm_lifecycle_event: script, npm_package_name: name, INIT_CWD: folder }
-    const ended = await run(['onnx', 'info', file], { cwd: ROOT, env: { ...process.env, ...npm } })
-    return ended.code
-  }
-
+  /** npm starts scripts in its package's folder; here the person always stands in `folder`. */
   it.each([
-    ["a script of this package: the person's folder", 'onnx', 'webgpu-colorizer', 'here.onnx', MODEL],
-    ["npm start: this package's folder", 'start', 'webgpu-colorizer', MODEL, 'here.onnx'],
-    ['npx: the folder it is started in', 'npx', 'webgpu-colorizer', MODEL, 'here.onnx'],
-    ['a script of another package: the folder it is started in', 'colour', 'theirs', MODEL, 'here.onnx'],
-  ])('of %s', async (_what, script, name, found, missing) => {
-    expect(await codeOf(found, script, name)).toBe(0)
-    expect(await codeOf(missing, script, name)).not.toBe(0)
+    ["npm start belong to this package's folder", 'start', 'webgpu-colorizer'],
+    ['npx belong to the folder it is started in', 'npx', 'webgpu-colorizer'],
+    ['a script of another package belong to the folder it is started in', 'colour', 'theirs'],
+  ])('of %s', async (_what, script, name) => {
+    const npm = { npm_lifecycle_event: script, npm_package_name: name, INIT_CWD: folder }
+    const env = { ...process.env, ...npm }
+    expect((await run(['onnx', 'info', 'weights/mobilenet_v1.onnx'], { cwd: ROOT, env })).code).toBe(0)
   })
 
-  it('npm run from another folder', () => {
+  it('of npm run belong to the folder that the person stands in', () => {
     const npm = ['--prefix', ROOT, 'run', '--silent', 'onnx', '--', 'info', 'here.onnx']
     const { status, stdout } = spawnSync('npm', npm, {
       cwd: folder,
