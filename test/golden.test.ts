@@ -40,7 +40,7 @@ async function edited(edit: (tensors: Map<string, Tensor>) => unknown): Promise<
   return changed
 }
 
-const replay = async (file: string, traits = gpu.traits) =>
+const replay = async (file: string, traits: Traits = gpu.traits) =>
   replayGolden(gpu, file, (await readSafetensors(file)).tensors, traits)
 
 /** Kernels that the sizes of the other files are too small for, by what chooses them. */

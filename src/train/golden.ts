@@ -49,7 +49,7 @@ export async function replayGolden(
   gpu: Gpu,
   file: string,
   tensors: ReadonlyMap<string, NamedTensor>,
-  traits = gpu.traits,
+  traits: Traits = gpu.traits,
 ): Promise<GoldenReport> {
   const ours = await replay(gpu, file, tensors, traits)
   for (const key of ours.keys()) required(file, tensors, key)
