@@ -72,15 +72,18 @@ describe.each(['llvmpipe', 'GPUs'] as const)(
       expect(shaders).toEqual(expect.arrayContaining(KERNELS[adapter]))
     })
 
-    it.for([KEPT, ...MADE])('$options is reproduced', async ({ file }, { skip }) => {
-      skip(!existsSync(file), 'it is not there: npm run golden:make makes it')
-      skip(
-        adapter === 'llvmpipe' && gpu.traits.subgroupLanes !== 8,
-        'the adapter has no subgroups of 8 lanes',
-      )
-      const { passed, worst } = await replay(file, traits)
-      expect(worst, JSON.stringify(worst)).toSatisfy(() => passed)
-    })
+    it.for([KEPT, ...MADE].map(({ options, file }) => [options, file] as const))(
+      '%s is reproduced',
+      async ([, file], { skip }) => {
+        skip(!existsSync(file), 'it is not there: npm run golden:make makes it')
+        skip(
+          adapter === 'llvmpipe' && gpu.traits.subgroupLanes !== 8,
+          'the adapter has no subgroups of 8 lanes',
+        )
+        const { passed, worst } = await replay(file, traits)
+        expect(worst, JSON.stringify(worst)).toSatisfy(() => passed)
+      },
+    )
   },
 )
 
