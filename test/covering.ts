@@ -21,10 +21,12 @@ export interface Entry {
   readonly covers: readonly string[]
   /** What takes time the first time only: names of pipelines. */
   readonly compiles: readonly string[]
+  /** Elements that go in. */
+  readonly size: number
 }
 
-/** Time of an entry whose pipelines are all there, in units of the compilation of one. */
-const RUN_COST = 0.05
+/** Time of an entry whose pipelines are all there, in units of the compilation of one, and how many elements take as long again. */
+const [RUN_COST, RUN_ELEMS] = [0.05, 10_000]
 
 /** The entries of this run's part of the table, in their order. */
 export function partOf<T>(table: readonly T[], entryOf: (entry: T) => Entry): T[] {
@@ -42,9 +44,10 @@ export function covering(entries: readonly Entry[]): Set<number> {
   const left = new Set(entries.flatMap(({ covers }) => covers))
   const compiled = new Set<string>()
   const taken = new Set<number>()
-  const worth = ({ covers, compiles }: Entry) => {
+  const worth = ({ covers, compiles, size }: Entry) => {
     const gain = new Set(covers.filter((pair) => left.has(pair))).size
-    return gain / (RUN_COST + new Set(compiles.filter((name) => !compiled.has(name))).size)
+    const cost = RUN_COST * (1 + size / RUN_ELEMS)
+    return gain / (cost + new Set(compiles.filter((name) => !compiled.has(name))).size)
   }
   while (left.size) {
     let [best, most] = [-1, 0]
@@ -59,6 +62,8 @@ export function covering(entries: readonly Entry[]): Set<number> {
   return taken
 }
 
+export const sizeOf = ({ inputs }: Row) => inputs.reduce((sum, { length }) => sum + length, 0)
+
 /** What a row covers: itself by any kernel, and each of its kernels with each constant and each kind of number. */
 export function entryOf(row: Row): Entry {
   const kernels = dispatchesOf(row).map((dispatch) => ({ ...dispatch, half: halfBindings(row, dispatch) }))
@@ -68,7 +73,7 @@ export function entryOf(row: Row): Entry {
     ...(isNetworks(constants) ? [`${shader} as in the network`] : []),
   ])
   const compiles = kernels.map(({ shader, constants, half }) => pipelineKey(shader, constants ?? {}, half))
-  return { covers: [`${row.name} ${row.number}`, ...covers], compiles }
+  return { covers: [`${row.name} ${row.number}`, ...covers], compiles, size: sizeOf(row) }
 }
 
 /**
@@ -76,10 +81,10 @@ export function entryOf(row: Row): Entry {
  * differ from float32, in which all else is covered.
  */
 export function entryInHalf(row: Row): Entry {
-  const { covers, compiles } = entryOf(row)
+  const entry = entryOf(row)
   const isAll = row.half!.inputs && row.half!.output
-  const kernels = covers.filter((pair) => / (half|HAS_RESIDUAL)=/.test(pair))
-  return { covers: isAll ? kernels : [`${row.name} ${JSON.stringify(row.half)}`], compiles }
+  const kernels = entry.covers.filter((pair) => / (half|HAS_RESIDUAL)=/.test(pair))
+  return { ...entry, covers: isAll ? kernels : [`${row.name} ${JSON.stringify(row.half)}`] }
 }
 
 /** A convolution of the report's network ends in a bias and a ReLU. */

@@ -234,14 +234,19 @@ describe('openPhotos', () => {
 
   it('decodes no more than `ahead` batches ahead', async () => {
     let asked = 0
+    let reached = () => {}
+    const allAhead = new Promise<void>((resolve) => {
+      reached = resolve
+    })
     const of = async () => {
-      asked++
+      if (++asked === 2 * DEFAULTS.batch) reached()
       return null
     }
     const source = await openPhotos(paths, { ...DEFAULTS, ahead: 2, classVectors: [{ of }] })
     const batches = source.batches(START)
     await batches.next()
-    await sleep(300)
+    await allAhead
+    await sleep(100) // a batch more would be asked for now
     expect(asked).toBe(2 * DEFAULTS.batch)
     await source.close()
   })
@@ -250,13 +255,12 @@ describe('openPhotos', () => {
     const abort = new AbortController()
     const signals = [undefined, abort.signal]
     for (const signal of signals) {
-      const source = await openPhotos(paths, { ...DEFAULTS, ...(signal && { signal }) })
+      const classVectors = [{ of: () => new Promise<null>(() => {}) }] // no batch is ever whole
+      const source = await openPhotos(paths, { ...DEFAULTS, classVectors, ...(signal && { signal }) })
       const waiting = source.batches(START).next()
-      const before = performance.now()
       if (signal) abort.abort()
       else await source.close()
       expect(await waiting).toEqual({ done: true, value: undefined })
-      expect(performance.now() - before).toBeLessThan(2000)
       await source.close()
     }
     const late = await openPhotos(paths, { ...DEFAULTS, signal: abort.signal })

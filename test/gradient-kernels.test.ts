@@ -3,9 +3,17 @@ import { pipelineKey } from '../src/device/shader.ts'
 import { PORTABLE } from '../src/device/traits.ts'
 import { compile } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
-import { type Entry, partOf } from './covering.ts'
+import { type Entry, partOf, sizeOf } from './covering.ts'
 import { useGpu } from './device.ts'
-import { gradientGraph, NOT_DIFFERENTIABLE, opNames, type Row, referenceValues, rowsOf } from './harness.ts'
+import {
+  gradientGraph,
+  NOT_DIFFERENTIABLE,
+  named,
+  opNames,
+  type Row,
+  referenceValues,
+  rowsOf,
+} from './harness.ts'
 import { Shares } from './shares.ts'
 import { compare, reductionLength } from './tolerance.ts'
 
@@ -19,6 +27,7 @@ function entryOf(row: Row): Entry {
   const kernels = steps.map(({ dispatch }) => dispatch)
   return {
     covers: [row.name, ...kernels.map(({ shader }) => `${row.name} ${shader}`)],
+    size: sizeOf(row),
     compiles: kernels.map(({ shader, constants }) => pipelineKey(shader, constants ?? {})),
   }
 }
@@ -26,9 +35,9 @@ function entryOf(row: Row): Entry {
 const rows = opNames.filter((name) => !NOT_DIFFERENTIABLE.includes(name)).flatMap(rowsOf)
 
 describe('on the GPU', () => {
-  it.for(partOf(rows, entryOf))(
-    'the gradient of $name equals the graph of references: $title',
-    async (row) => {
+  it.for(partOf(rows, entryOf).map(named))(
+    'the gradient of %s equals the graph of references',
+    async ([, row]) => {
       const { graph, values } = gradientGraph(row)
       const want = referenceValues(graph, values)
       const { device, traits } = gpu()

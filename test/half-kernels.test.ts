@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { entryInHalf, partOf } from './covering.ts'
 import { useGpu } from './device.ts'
-import { inHalf, opNames, rowsOf, runsOn, variantsOf } from './harness.ts'
+import { inHalf, named, opNames, rowsOf, runsOn, variantsOf } from './harness.ts'
 import { verify } from './launch.ts'
 
 const gpu = useGpu()
@@ -20,7 +20,7 @@ const variants = opNames
 const rows = STORAGE.flatMap((half) => variants.map((row) => inHalf(row, half)))
 
 describe('with float16 in memory', () => {
-  it.for(partOf(rows, entryInHalf))('$name equals its reference: $title', async (row, { skip }) => {
+  it.for(partOf(rows, entryInHalf).map(named))('%s equals its reference', async ([, row], { skip }) => {
     skip(!gpu().has('shader-f16'), 'the adapter has no 16-bit floats')
     skip(!runsOn(gpu(), row), 'the adapter has no subgroups of 8 lanes')
     expect((await verify(gpu(), row)).problems).toEqual([])

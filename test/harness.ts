@@ -72,6 +72,9 @@ export interface Row {
   readonly inputs: readonly Float32Array[]
 }
 
+/** The row behind its name, for titles of tests. */
+export const named = (row: Row) => [`${row.name} ${row.title}`, row] as const
+
 export function rowsOf(name: OpName): Row[] {
   return cases[name].map((row: Case<object>, i) => {
     const specs = row.inputs.map((input) => ({ shape: 'shape' in input ? input.shape : input }))

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { readSafetensors } from '../src/node/safetensors.ts'
 import { bestPath, checkpointPath } from '../src/node/store/run-folder.ts'
 import { uniform4 } from '../src/random.ts'
-import { appears, type Ended, run, start } from './program.ts'
+import { type Ended, run, type Started, start } from './program.ts'
 
 const TRIES = 5
 
@@ -27,29 +27,32 @@ export interface Killed {
 
 /**
  * @param reference folder of a training with the same `options`, never stopped
- * @param span milliseconds between that one's first checkpoint and its last: the kill falls at a random moment within
+ * @param pace how often that one saved, and for how long it ran behind its first checkpoint: the kill falls at a random moment
+ *   behind one of the checkpoints that have others to come
  * @param moment seed of that moment
  */
 export async function killAndResume(
   folder: string,
   options: readonly string[],
   reference: string,
-  span: number,
+  { saves, span }: Pace,
   moment: number,
   log = console.log,
 ): Promise<Killed> {
   const steps = await stepOf(reference)
   for (let n = 0; n < TRIES; n++) {
     const out = join(folder, `killed-${n}`)
-    const delay = span * uniform4(moment, 0, n)[0]
+    const [which, when] = uniform4(moment, 0, n)
+    const saved = 1 + Math.floor(which * Math.max(1, saves - 2))
+    const delay = (when * span) / saves
     const training = start(['train', ...options, '--out', out])
-    await appears(checkpointPath(out), training)
+    await countSaves(checkpointPath(out), training, saved)
     await sleep(delay)
     training.child.kill('SIGKILL')
     const { code } = await training.ended
     const step = await stepOf(out)
     log(
-      `moment ${moment}.${n}: ${code} ${delay.toFixed(0)} ms after the first checkpoint; the last has step ${step}`,
+      `moment ${moment}.${n}: ${code} ${delay.toFixed(0)} ms after checkpoint ${saved}; the last has step ${step}`,
     )
     if (code !== 'SIGKILL' || step === steps) continue // this one was faster than the reference
     succeeded(await run(['train', ...options, '--out', out, '--resume']))
@@ -64,17 +67,38 @@ export async function killAndResume(
   throw new Error(`each of ${TRIES} trainings ended before it was killed`)
 }
 
-/** Trains without a stop into `out`. `span` is the milliseconds between its first checkpoint and the last one. */
-export async function trainThrough(
-  out: string,
-  options: readonly string[],
-): Promise<Ended & { span: number }> {
+export interface Pace {
+  /** How many checkpoints were saved. */
+  readonly saves: number
+  /** Milliseconds between the first one and the last one. */
+  readonly span: number
+}
+
+/** Trains without a stop into `out`. */
+export async function trainThrough(out: string, options: readonly string[]): Promise<Ended & Pace> {
   const training = start(['train', ...options, '--out', out])
-  await appears(checkpointPath(out), training)
+  await countSaves(checkpointPath(out), training, 1)
   const first = Date.now()
+  const later = await countSaves(checkpointPath(out), training)
   const ended = await training.ended
   succeeded(ended)
-  return { ...ended, span: statSync(checkpointPath(out)).mtimeMs - first }
+  return { ...ended, saves: Math.max(1, later), span: statSync(checkpointPath(out)).mtimeMs - first }
+}
+
+/** Waits until the file was put in its place `most` times, or the program has ended. Returns how often it was seen to be. */
+async function countSaves(
+  path: string,
+  { child }: Started,
+  most = Number.POSITIVE_INFINITY,
+): Promise<number> {
+  let [count, last] = [0, 0]
+  while (count < most && child.exitCode === null && child.signalCode === null) {
+    const time = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? last
+    if (time !== last) count++
+    last = time
+    await sleep(2)
+  }
+  return count
 }
 
 export async function stepOf(out: string): Promise<number> {
@@ -92,11 +116,11 @@ async function main(args: string[]): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'colorizer-kill-'))
   try {
     const reference = join(folder, 'whole')
-    const { span } = await trainThrough(reference, options)
+    const pace = await trainThrough(reference, options)
     console.log(
-      `never stopped: ${await stepOf(reference)} steps, ${span.toFixed(0)} ms from the first checkpoint to the last`,
+      `never stopped: ${await stepOf(reference)} steps, ${pace.saves} checkpoints in ${pace.span.toFixed(0)} ms`,
     )
-    const { step, sameBytes } = await killAndResume(folder, options, reference, span, Number(seed))
+    const { step, sameBytes } = await killAndResume(folder, options, reference, pace, Number(seed))
     console.log(`killed, resumed from step ${step}: ${sameBytes ? 'the same bytes' : 'OTHER BYTES'}`)
     return sameBytes ? 0 : 1
   } finally {

@@ -1,23 +1,29 @@
 /**
  * Proves that the tests see a broken shader: changes one thing at a time in a shader's text (in memory), runs the rows
- * of `cases.ts` that use it, and lists the changes that no row noticed. Not part of `npm test`; run by hand:
+ * of `cases.ts` that use it, and lists the changes that no row noticed. Not part of `npm test`:
  *
- *     npx tsx test/mutate.ts [--all] [SHADER…]       without --all, up to 12 changes of each shader
+ *     npm run mutate -- [--all] [SHADER…]               of each shader 12 changes, or all
+ *     npm run mutate -- --seconds 240 [--seed WORD]     changes of any shader for so long, other ones with each seed; today's date unless given
  *
- * A survivor is either a missing row or a change that alters nothing (say which before believing it). Each change runs
- * in a worker process, since a broken loop may never end.
+ * A survivor is either a missing row or a change that alters nothing. `test/survivors.json` lists those of which that is known, with
+ * the reason; exit code 1 when there is another one. Each change runs in a worker process, since a broken loop may never end.
  */
 
 import { type ChildProcess, fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { loadShader } from '../src/device/shader.ts'
 import { SHADER_TEXT } from '../src/device/shader-text.ts'
 import { elems } from '../src/kernels/op.ts'
 import { openGpu } from '../src/node/dawn.ts'
+import { covering, entryOf } from './covering.ts'
 import { dispatchesOf, opNames, type Row, rowsOf, seeded, variantsOf } from './harness.ts'
 import { verify } from './launch.ts'
 
 const SAMPLE = 12
+/** Of each shader where time is short. */
+const FEW = 4
 /** A change that makes the rows take this many times as long, and at least so long, is taken for an endless loop. */
 const SLOWDOWN = 5
 const LEAST_TIMEOUT_MS = 15_000
@@ -53,6 +59,9 @@ const MUTATIONS: readonly (readonly [RegExp, string])[] = [
   [/workgroupBarrier\(\);/g, ''],
 ]
 
+/** Stands for the line of a shader that is as it should be. */
+const UNTOUCHED = 0
+
 interface Mutant {
   readonly shader: string
   readonly text: string
@@ -79,8 +88,8 @@ function mutantsOf(shader: string): Mutant[] {
   )
 }
 
-/** The rows whose kernels use the shader or helper file, cheapest first. */
-function rowsUsing(shader: string): Row[] {
+/** The rows whose kernels use the shader or helper file, cheapest first: few that cover its constants, then all others. */
+function rowsUsing(shader: string): [Row[], Row[]] {
   const uses = (name: string): boolean => {
     const helpers = [...loadShader(name).matchAll(/^\/\/ use (lib\/\w+)\.wgsl$/gm)].map((match) => match[1]!)
     return name === shader || helpers.some(uses)
@@ -93,17 +102,21 @@ function rowsUsing(shader: string): Row[] {
       return dispatchesOf(row).some((dispatch) => using.has(dispatch.shader))
     })
   const size = (row: Row) => row.specs.reduce((sum, spec) => sum + elems(spec), 0)
-  return rows.sort((a, b) => size(a) - size(b))
+  rows.sort((a, b) => size(a) - size(b))
+  const first = covering(rows.map(entryOf))
+  const isFirst = (_: Row, i: number) => first.has(i)
+  return [rows.filter(isFirst), rows.filter((row, i) => !isFirst(row, i))]
 }
 
 /** All shaders and, as "lib/NAME", all helper files. */
 const shaderFiles = () => Object.keys(SHADER_TEXT)
 
-async function tryMutant({ shader, text }: Mutant): Promise<Outcome> {
+async function tryMutant({ shader, text, line }: Mutant): Promise<Outcome> {
+  const [few, others] = rowsUsing(shader)
   const load = (name: string) => (name === shader ? text : loadShader(name))
   const gpu = await openGpu({ loadShader: load })
   try {
-    for (const row of rowsUsing(shader)) {
+    for (const row of line === UNTOUCHED ? few : [...few, ...others]) {
       const { problems } = await verify(gpu, row)
       if (problems.length) return `killed: ${row.name} ${row.title}: ${problems[0]}`
     }
@@ -147,46 +160,80 @@ function startWorker() {
   return { attempt, stop: () => child?.disconnect() }
 }
 
-function shuffled(mutants: Mutant[], seed: string): Mutant[] {
-  const random = seeded(seed)
-  return mutants
-    .map((mutant) => ({ mutant, order: random() }))
-    .sort((a, b) => a.order - b.order)
-    .map(({ mutant }) => mutant)
-}
+/** In the order of one number for each. */
+const sortedBy = <T>(items: readonly T[], order: () => number): T[] =>
+  items
+    .map((item) => ({ item, at: order() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item)
+
+const shuffled = (mutants: readonly Mutant[], seed: string) => sortedBy(mutants, seeded(seed))
 
 type Worker = ReturnType<typeof startWorker>
 
-/** Tries the changes of one shader and prints what was not noticed. Returns how many were not. */
-async function tryShader(worker: Worker, shader: string, limit: number): Promise<number> {
+/** Reasons why changes alter nothing that rows could see, by shader and change. */
+const known: Readonly<Record<string, Readonly<Record<string, string>>>> = JSON.parse(
+  readFileSync(new URL('survivors.json', import.meta.url), 'utf8'),
+)
+
+/** Milliseconds after which a change of the shader counts as endless. Throws when the shader fails as it is. */
+async function patienceFor(worker: Worker, shader: string): Promise<number> {
   const start = performance.now()
-  const untouched = { shader, text: loadShader(shader), line: 0, change: '' }
-  const outcome = await worker.attempt(untouched, 600_000)
+  const outcome = await worker.attempt(
+    { shader, text: loadShader(shader), line: UNTOUCHED, change: '' },
+    600_000,
+  )
   if (outcome !== 'survived') throw new Error(`${shader} fails as it is: ${outcome}`)
-  const timeoutMs = Math.max(LEAST_TIMEOUT_MS, (performance.now() - start) * SLOWDOWN)
+  return Math.max(LEAST_TIMEOUT_MS, (performance.now() - start) * SLOWDOWN)
+}
+
+/** Tries up to `limit` changes of one shader, until `deadline`, and prints what was not noticed. Returns how many of them are new. */
+async function tryShader(
+  worker: Worker,
+  shader: string,
+  { limit, seed, deadline }: { limit: number; seed: string; deadline: number },
+): Promise<{ tried: number; fresh: number }> {
+  const timeoutMs = await patienceFor(worker, shader)
   let tried = 0
-  const survivors: string[] = []
-  for (const mutant of shuffled(mutantsOf(shader), shader)) {
-    if (tried >= limit) break
+  const survivors: Mutant[] = []
+  for (const mutant of shuffled(mutantsOf(shader), `${seed} ${shader}`)) {
+    if (tried >= limit || performance.now() > deadline) break
     const outcome = await worker.attempt(mutant, timeoutMs)
     if (process.env.VERBOSE) console.log(`${shader}:${mutant.line}  ${mutant.change}\n    ${outcome}`)
     if (outcome === 'invalid') continue
     tried++
-    if (outcome === 'survived') survivors.push(`  line ${mutant.line}: ${mutant.change}`)
+    if (outcome === 'survived') survivors.push(mutant)
   }
-  console.log([`${shader}: ${tried - survivors.length} of ${tried} changes noticed`, ...survivors].join('\n'))
-  return survivors.length
+  const lines = survivors.map(
+    ({ line, change }) => `  line ${line}: ${change}   (${known[shader]?.[change] ?? 'NEW'})`,
+  )
+  console.log([`${shader}: ${tried - survivors.length} of ${tried} changes noticed`, ...lines].join('\n'))
+  return { tried, fresh: survivors.filter(({ change }) => !known[shader]?.[change]).length }
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const named = args.filter((arg) => !arg.startsWith('--'))
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { all: { type: 'boolean' }, seconds: { type: 'string' }, seed: { type: 'string' } },
+  })
+  const seed = values.seed ?? new Date().toISOString().slice(0, 10)
+  const random = seeded(seed)
+  const shaders = positionals.length ? positionals : shaderFiles().sort()
+  const order = values.seconds ? sortedBy(shaders, () => random()) : shaders
+  const deadline = performance.now() + 1000 * Number(values.seconds ?? Number.POSITIVE_INFINITY)
+  const limit = values.all ? Number.POSITIVE_INFINITY : values.seconds ? FEW : SAMPLE
+  console.log(`seed ${seed}: npm run mutate -- --seed ${seed} makes the same changes`)
   const worker = startWorker()
-  let survivors = 0
-  for (const shader of named.length ? named : shaderFiles().sort()) {
-    survivors += await tryShader(worker, shader, args.includes('--all') ? Number.POSITIVE_INFINITY : SAMPLE)
+  const total = { tried: 0, fresh: 0 }
+  for (const shader of order) {
+    if (performance.now() > deadline) break
+    const { tried, fresh } = await tryShader(worker, shader, { limit, seed, deadline })
+    total.tried += tried
+    total.fresh += fresh
   }
   worker.stop()
-  console.log(survivors ? `${survivors} survived` : 'every change was noticed')
+  console.log(`${total.tried} changes tried, ${total.fresh} new ones not noticed`)
+  return total.fresh || !total.tried ? 1 : 0
 }
 
 if (process.argv.includes('--worker')) {
@@ -195,5 +242,5 @@ if (process.argv.includes('--worker')) {
     (mutant) => void tryMutant(mutant as Mutant).then((outcome) => process.send!(outcome)),
   )
 } else {
-  await main(process.argv.slice(2))
+  process.exitCode = await main()
 }

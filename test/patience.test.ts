@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { patiently } from '../src/node/patience.ts'
 
 /** Keeps the event loop turning without a pause, as Dawn's bindings do. */
@@ -29,8 +29,13 @@ describe('patiently', () => {
       for (let n = 0; n < count; n++) await new Promise(setImmediate)
     }
     for (let n = 0; n < 200; n++) await patiently(Promise.resolve())
-    const begun = performance.now()
-    await patiently(turns(20)) // at 1/16 of what has passed, 20 turns sleep for a few times the first one
-    expect(performance.now() - begun).toBeLessThan(100)
+    const sleeping = vi.spyOn(Atomics, 'wait')
+    await Promise.all([1, 2, 3].map(() => patiently(turns(20))))
+    const longest = Math.max(...sleeping.mock.calls.map(([, , , ms]) => ms ?? Number.POSITIVE_INFINITY))
+    const times = sleeping.mock.calls.length
+    sleeping.mockRestore()
+    expect(times).toBeGreaterThan(10)
+    expect(times).toBeLessThanOrEqual(21)
+    expect(longest).toBeLessThanOrEqual(2)
   })
 })

@@ -20,7 +20,7 @@ import { weightsOf } from '../src/node/store/runs.ts'
 import type { Validation } from '../src/train/checkpoint.ts'
 import { readEvents } from './events.ts'
 import { onFullDisk } from './full-disk.ts'
-import { killAndResume, stepOf, succeeded, trainThrough } from './kill.ts'
+import { killAndResume, type Pace, stepOf, succeeded, trainThrough } from './kill.ts'
 import { appears, type Ended, run, start } from './program.ts'
 import { refused } from './refused.ts'
 
@@ -35,7 +35,7 @@ const folder = mkdtempSync(join(tmpdir(), 'colorizer-train-'))
 const inFolder = (...names: string[]) => join(folder, ...names)
 const reference = inFolder('reference')
 const weights = join(reference, 'checkpoint.safetensors')
-let trained: Ended & { span: number }
+let trained: Ended & Pace
 beforeAll(async () => {
   trained = await trainThrough(reference, [...TO_THE_END, '--json'])
 })
@@ -115,7 +115,7 @@ describe('train', () => {
   })
 
   it('ends in the same bytes when it is killed at a random moment and resumed', async () => {
-    const killed = await killAndResume(folder, TO_THE_END, reference, trained.span, Date.now() % 1e6)
+    const killed = await killAndResume(folder, TO_THE_END, reference, trained, Date.now() % 1e6)
     expect(killed.step).toBeLessThan(STEPS)
     expect(killed.sameBytes).toBe(true)
     expect(logIn(killed.out)).toEqual(logIn(reference))

@@ -15,6 +15,11 @@ export function installPeers() {
   install(join(PACKAGE_ROOT, 'bench', 'peers'), 'the peers (400 MB)', '--ignore-scripts')
 }
 
+/** The second WebGPU that the tests run on. */
+export function installWgpu() {
+  install(join(PACKAGE_ROOT, 'test', 'wgpu'), 'Deno (100 MB)', '--ignore-scripts')
+}
+
 /**
  * Runs `npm ci` in a folder whose node_modules is missing, half-installed or older than its lock file.
  * @param {string} folder

@@ -1,5 +1,6 @@
 import { adamHyper } from '../autograd/adam.ts'
 import type { Gpu } from '../device/gpu.ts'
+import type { Traits } from '../device/traits.ts'
 import { EXIT, UserError } from '../errors.ts'
 import { compile } from '../graph/compile.ts'
 import { Executor, Variables } from '../graph/execute.ts'
@@ -42,13 +43,15 @@ export interface GoldenReport {
 /**
  * Replays a golden file of the PyTorch reference: evaluation forward, training forward, gradients, the losses of some
  * Adam steps and all tensors behind them. `file` is its name. Throws a `UserError` (exit code 4) when the file is not one.
+ * @param traits of the adapter for which kernels are chosen
  */
 export async function replayGolden(
   gpu: Gpu,
   file: string,
   tensors: ReadonlyMap<string, NamedTensor>,
+  traits: Traits = gpu.traits,
 ): Promise<GoldenReport> {
-  const ours = await replay(gpu, file, tensors)
+  const ours = await replay(gpu, file, tensors, traits)
   for (const key of ours.keys()) required(file, tensors, key)
   const worst = Object.fromEntries(
     Object.entries(GROUPS).map(([group, { prefix, floor }]) => [
@@ -59,7 +62,12 @@ export async function replayGolden(
   return { file, worst, passed: Object.values(worst).every(({ share }) => share <= 1) }
 }
 
-async function replay(gpu: Gpu, file: string, golden: Tensors): Promise<Map<string, Float32Array>> {
+async function replay(
+  gpu: Gpu,
+  file: string,
+  golden: Tensors,
+  traits: Traits,
+): Promise<Map<string, Float32Array>> {
   const weights = weightsFrom(file, withPrefix(golden, 'init/'))
   const { network } = weights
   const { layout } = network
@@ -77,8 +85,12 @@ async function replay(gpu: Gpu, file: string, golden: Tensors): Promise<Map<stri
   variables.set('statistics', weights.statistics)
   variables.set('adam.m', new Float32Array(layout.parameters.length))
   variables.set('adam.v', new Float32Array(layout.parameters.length))
-  const evaluated = await infer(gpu, variables, inferenceGraph(network, size), inputs)
-  const training = await executorOf(gpu, variables, trainingGraph(network, size, { inspect: true }))
+  const executorOf = (graph: Graph) => {
+    const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, traits)
+    return Executor.create(gpu, plan, variables)
+  }
+  const evaluated = await infer(await executorOf(inferenceGraph(network, size)), inputs)
+  const training = await executorOf(trainingGraph(network, size, { inspect: true }))
   const steps = required(file, golden, 'adam/losses').data.length
   const trained = await train(training, inputs, steps)
   const ours = new Map([
@@ -96,18 +108,7 @@ async function replay(gpu: Gpu, file: string, golden: Tensors): Promise<Map<stri
 
 type Inputs = { readonly L: Float32Array; readonly features: Float32Array; readonly ab: Float32Array }
 
-async function executorOf(gpu: Gpu, variables: Variables, graph: Graph): Promise<Executor> {
-  const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
-  return Executor.create(gpu, plan, variables)
-}
-
-async function infer(
-  gpu: Gpu,
-  variables: Variables,
-  graph: Graph,
-  { L, features }: Inputs,
-): Promise<Float32Array> {
-  const executor = await executorOf(gpu, variables, graph)
+async function infer(executor: Executor, { L, features }: Inputs): Promise<Float32Array> {
   executor.upload('L', L)
   executor.upload('features', features)
   const [ab] = await executor.run(['ab'])

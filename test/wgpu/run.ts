@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 /** Names of tests that may be skipped, as regular expressions, each with the reason. */
 import skips from './skips.json' with { type: 'json' }
 
@@ -22,6 +23,8 @@ export class Run {
 
   /** Prints the counts; the exit code is 1 when anything failed, or nothing ran. */
   end(): void {
+    const counts = process.env.COLORIZER_TEST_COUNTS
+    if (counts) writeFileSync(counts, JSON.stringify({ passed: this.#passed, failed: this.#failed }))
     console.log(`${this.#passed} passed, ${this.#failed} failed`)
     process.exit(this.#failed || !this.#passed ? 1 : 0)
   }
