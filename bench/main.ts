@@ -1,11 +1,11 @@
 /** `npm run bench`: every kernel at the network's own shapes, held against what the adapter can do. */
 
 import { type Flags, wrong } from '../src/cli/commands/command.ts'
+import { EXIT } from '../src/cli/exit.ts'
 import type { Terminal } from '../src/cli/terminal.ts'
 import type { Gpu } from '../src/device/gpu.ts'
 import { medianRun, Timer } from '../src/device/timer.ts'
 import { PORTABLE, type Traits } from '../src/device/traits.ts'
-import { EXIT } from '../src/errors.ts'
 import type { Plan } from '../src/graph/compile.ts'
 import { saveFile } from '../src/node/save.ts'
 import { openTunedGpu } from '../src/node/store/tuning.ts'

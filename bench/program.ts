@@ -6,9 +6,10 @@ import {
   parse,
   type Result,
 } from '../src/cli/commands/command.ts'
+import { EXIT, type ExitCode, exitCodeOf } from '../src/cli/exit.ts'
 import { openTerminal, type Screen, stderr } from '../src/cli/terminal.ts'
 import { GpuError } from '../src/device/gpu.ts'
-import { EXIT, type ExitCode, UserError } from '../src/errors.ts'
+import { UserError } from '../src/errors.ts'
 
 /** A benchmark as it is called on the command line. */
 export interface Program {
@@ -51,5 +52,5 @@ function print(text: string): ExitCode {
 function report(name: string, error: unknown): ExitCode {
   const isExpected = (error instanceof UserError || error instanceof GpuError) && process.env.DEBUG !== '1'
   stderr.write(`${name}: ${isExpected ? error.message : ((error as Error).stack ?? error)}\n`)
-  return error instanceof UserError ? error.code : EXIT.someInputFailed
+  return exitCodeOf(error)
 }

@@ -1,26 +1,24 @@
-/** Exit codes of the command line; `docs` and `--help` list the same. */
-export const EXIT = {
-  ok: 0,
-  someInputFailed: 1,
-  usage: 2,
-  noAdapter: 3,
-  badWeightsOrRecords: 4,
-  interrupted: 130,
-} as const
-
-export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+/**
+ * What kind of trouble it was: with what was given (a picture that cannot be read), with how it was asked for, with the
+ * adapter, with weights or records; or somebody stopped it.
+ */
+export type Trouble = 'input' | 'usage' | 'adapter' | 'weights' | 'interrupted'
 
 /**
- * An error whose message is meant for the person at the terminal: one sentence that says what was wrong, with
- * which file, layer and shapes, and what to do. The command line prints it without a stack and exits with `code`.
+ * An error whose message is meant for a person: one sentence that says what was wrong, with which file, layer and shapes,
+ * and what to do. The command line prints it without a stack, and has an exit code for each kind of trouble.
  */
 export class UserError extends Error {
+  /** Names of the settings that would mend it: whoever took them from a person knows what that person calls them. */
+  readonly mend: readonly string[]
+
   constructor(
     message: string,
-    readonly code: ExitCode = EXIT.someInputFailed,
-    options?: ErrorOptions,
+    readonly trouble: Trouble = 'input',
+    options: ErrorOptions & { readonly mend?: readonly string[] } = {},
   ) {
     super(message, options)
     this.name = 'UserError'
+    this.mend = options.mend ?? []
   }
 }

@@ -15,7 +15,7 @@
  * own types come with TypeScript's `dom` library, or else with the package `@webgpu/types`.
  */
 
-export { EXIT, type ExitCode, UserError } from './errors.ts'
+export { type Trouble, UserError } from './errors.ts'
 
 // The device: Dawn in Node, or in a browser `Gpu.open(navigator.gpu, path => text of shaders/path)`
 

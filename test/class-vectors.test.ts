@@ -136,7 +136,7 @@ describe('commands with a classifier', () => {
     const { flags } = parse(['--records', records, '--classifier', mine], TRAIN_OPTIONS)
     const data = await findData([], flags)
     await expect(findClassVectors(flags, data, undefined)).rejects.toMatchObject({
-      code: 4,
+      trouble: 'weights',
       message: `the records in ${records} have no class vectors where class vectors of mine.onnx (stretch) are asked for: prepare them again with --classifier ${mine}, or train without --classifier`,
     })
   })

@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { grayOf } from '../src/color/paint.ts'
 import type { Photo } from '../src/color/photo.ts'
 import { resize } from '../src/color/resample.ts'
-import { EXIT, UserError } from '../src/errors.ts'
+import { UserError } from '../src/errors.ts'
 import type { Classifier } from '../src/infer/classifier.ts'
 import { inputOf } from '../src/infer/classifier-input.ts'
 import { CLASSES, CLASSIFIERS, placement, preprocess, topClasses } from '../src/model/classifier.ts'
@@ -126,11 +126,11 @@ it('has a name for every class', () => {
 
 describe('findClassifier', () => {
   const shipped = readManifest()
-  const refused = async (choice: string, code: number, sentence: RegExp, known?: KnownFile[]) => {
+  const refused = async (choice: string, trouble: string, sentence: RegExp, known?: KnownFile[]) => {
     const error = await findClassifier(choice, known).catch((reason) => reason)
     expect(error).toBeInstanceOf(UserError)
     expect(error.message).toMatch(sentence)
-    expect(error.code).toBe(code)
+    expect(error.trouble).toBe(trouble)
   }
 
   it('knows the names of the manifest', () => {
@@ -155,7 +155,7 @@ describe('findClassifier', () => {
 
     writeFileSync(join(cache, 'weights', 'here.onnx'), 'damaged')
     const sentence = /here\.onnx is damaged: it has 7 bytes, not 4329030; fetch or import inception-v3 again/
-    await refused('auto', 4, sentence, shipped.map(here(['inception-v3'])))
+    await refused('auto', 'weights', sentence, shipped.map(here(['inception-v3'])))
   })
 
   it('knows a file by its content', async () => {
@@ -168,27 +168,32 @@ describe('findClassifier', () => {
   it('says what there is, and how to bring what is not', async () => {
     await refused(
       'resnet',
-      EXIT.usage,
+      'usage',
       /there is no classifier "resnet": choose auto, none, mobilenet-v1, inception-v3,/,
     )
-    await refused('classes', EXIT.usage, /there is no classifier "classes"/)
+    await refused('classes', 'usage', /there is no classifier "classes"/)
     await refused(
       'inception-resnet-v2',
-      4,
+      'weights',
       /is not here: colorizer weights fetch inception-resnet-v2 brings it$/,
     )
-    await refused('inception-v3', 4, /is not here: colorizer weights import FILE brings it$/)
+    await refused('inception-v3', 'weights', /is not here: colorizer weights import FILE brings it$/)
     const changed = (change: Partial<KnownFile>) =>
       shipped.map((row) => (row.name === 'mobilenet-v1' ? { ...row, ...change } : row))
     const mend = 'run: git -C .* checkout -- .*$'
     await refused(
       'auto',
-      4,
+      'weights',
       RegExp(`mobilenet-v1 is missing from the package; ${mend}`),
       changed({ file: 'gone' }),
     )
-    await refused('auto', 4, RegExp(`is damaged: it has .* bytes, not 7; ${mend}`), changed({ bytes: 7 }))
-    await refused('none.onnx', 4, /cannot read none\.onnx: no such file/)
+    await refused(
+      'auto',
+      'weights',
+      RegExp(`is damaged: it has .* bytes, not 7; ${mend}`),
+      changed({ bytes: 7 }),
+    )
+    await refused('none.onnx', 'weights', /cannot read none\.onnx: no such file/)
   })
 })
 
@@ -432,7 +437,7 @@ describe("a file of one's own", () => {
     const error = await open(parts).catch((reason) => reason)
     expect(error).toBeInstanceOf(UserError)
     expect(error.message).toMatch(sentence)
-    expect(error.code).toBe(EXIT.badWeightsOrRecords)
+    expect(error.trouble).toBe('weights')
   })
 })
 

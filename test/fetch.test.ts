@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { EXIT, UserError } from '../src/errors.ts'
+import { UserError } from '../src/errors.ts'
 import { type Download, download, sha256File } from '../src/node/store/fetch.ts'
 import { CUT_BYTES, type FileServer, serve } from './file-server.ts'
 
@@ -47,7 +47,7 @@ async function fails(
   expect(error).toBeInstanceOf(UserError)
   expect(error.message).toMatch(sentence)
   expect(error.message).not.toMatch(/\n/)
-  expect(error.code).toBe(EXIT.badWeightsOrRecords)
+  expect(error.trouble).toBe('weights')
   expect(existsSync(part) ? readFileSync(part).length : null).toBe(keptBytes)
   if (keptBytes) expect(readFileSync(part).equals(file.subarray(0, keptBytes))).toBe(true)
 }
@@ -180,7 +180,7 @@ describe('download', () => {
       onProgress: (done) => done === CUT_BYTES && interrupt(),
     }).catch((reason) => reason)
     expect(error).toMatchObject({
-      code: EXIT.interrupted,
+      trouble: 'interrupted',
       message: 'thing: interrupted; run it again to continue',
     })
     expect(readFileSync(part).equals(file.subarray(0, CUT_BYTES))).toBe(true)

@@ -6,7 +6,6 @@ import { resize } from '../src/color/resample.ts'
 import { halfBits, halfToFloat, toHalf } from '../src/device/float16.ts'
 import type { Gpu } from '../src/device/gpu.ts'
 import { PORTABLE } from '../src/device/traits.ts'
-import { EXIT } from '../src/errors.ts'
 import { compile, type Plan } from '../src/graph/compile.ts'
 import { Executor, Variables } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
@@ -159,7 +158,7 @@ describe('colouring with float16', () => {
     skip(!gpu().has('shader-f16'), 'the adapter has no 16-bit floats')
     const predictor = predictorOf(gpu(), network(3e4), { resize, precision: 'f16' })
     await expect(predictor.predict(await sample('koala'))).rejects.toThrow(
-      'the colours cannot be computed: some value is too large for float16; take --precision f32',
+      'the colours cannot be computed: some value is too large for float16; take float32',
     )
     predictor.destroy()
   })
@@ -168,7 +167,7 @@ describe('colouring with float16', () => {
     const without = { adapterName: 'a', has: () => false } as unknown as Gpu
     const refused = () => precisionOn(without, 'f16')
     expect(refused).toThrow('the adapter a has no 16-bit floats (shader-f16): leave out --precision f16')
-    expect(refused).toThrow(expect.objectContaining({ code: EXIT.noAdapter }))
+    expect(refused).toThrow(expect.objectContaining({ trouble: 'adapter' }))
     expect(precisionOn(without, 'f32')).toBe('f32')
   })
 

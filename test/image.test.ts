@@ -142,7 +142,7 @@ describe('what cannot be read is one clear sentence', () => {
       writeFileSync(path, whole.subarray(0, whole.length * part))
       await expect(readPhoto(path)).rejects.toMatchObject({
         name: 'UserError',
-        code: 1,
+        trouble: 'input',
         message: expect.stringMatching(/broken (is truncated or damaged|cannot be decoded) \(/),
       })
     }
@@ -208,7 +208,7 @@ describe('writeImage', () => {
   })
 
   it('other endings, sizes the format has not, and places that cannot be written', async () => {
-    await expect(writeImage(join(folder, 'a.bmp'), quarters())).rejects.toMatchObject({ code: 2 })
+    await expect(writeImage(join(folder, 'a.bmp'), quarters())).rejects.toMatchObject({ trouble: 'usage' })
     await expect(writeImage(join(folder, 'none', 'a.png'), quarters())).rejects.toThrow(
       /cannot write .*: no such/,
     )

@@ -171,7 +171,7 @@ describe('prepareRecords', () => {
       ...paths,
       ...paths,
     ])
-    await expect(stopped).rejects.toMatchObject({ name: 'UserError', code: 130 })
+    await expect(stopped).rejects.toMatchObject({ name: 'UserError', trouble: 'interrupted' })
     expect(readdirSync(out).sort()).toEqual([...old, 'unfinished'].sort())
     expect(await labels()).toHaveLength(5)
     await prepare({ shardSize: 4 })
@@ -221,7 +221,7 @@ describe('prepareRecords', () => {
     const stop = (done: number) => done === 8 && abort.abort()
     const set = [...paths, broken, broken, broken, broken]
     await expect(prepare({ signal: abort.signal, onProgress: stop }, set)).rejects.toMatchObject({
-      code: 130,
+      trouble: 'interrupted',
     })
     truncateSync(join(out, 'unfinished', 'photos-00001-of-00005.tfrecord'), 1000)
     await expect(prepare({}, set)).rejects.toThrow(
@@ -234,7 +234,7 @@ describe('prepareRecords', () => {
       const abort = new AbortController()
       const set = [...paths, ...paths]
       const stopped = prepare({ signal: abort.signal, onProgress: () => abort.abort() }, set)
-      await expect(stopped).rejects.toMatchObject({ code: 130 })
+      await expect(stopped).rejects.toMatchObject({ trouble: 'interrupted' })
       let first = 0
       await prepare(
         { ...change, onProgress: (done) => (first ||= done) },
@@ -253,7 +253,7 @@ describe('prepareRecords', () => {
       ...paths,
       ...paths,
     ])
-    await expect(stopped).rejects.toMatchObject({ code: 130 })
+    await expect(stopped).rejects.toMatchObject({ trouble: 'interrupted' })
     rmSync(unfinished, { recursive: true })
     // killed behind the second shard
     const identity = await journalOf()
@@ -310,7 +310,7 @@ describe('originsOfRecords', () => {
     await prepareRecords(paths, { out })
     expect(await originsOfRecords(out)).toEqual([])
     rmSync(out, { recursive: true })
-    await expect(originsOfRecords(out)).rejects.toMatchObject({ code: 4 })
+    await expect(originsOfRecords(out)).rejects.toMatchObject({ trouble: 'weights' })
   })
 })
 
@@ -375,7 +375,7 @@ describe('openRecords', () => {
     spoil()
     const error = expect.objectContaining({
       name: 'UserError',
-      code: 4,
+      trouble: 'weights',
       message: expect.stringMatching(message),
     })
     await expect(batches(5)).rejects.toEqual(error)
@@ -411,7 +411,7 @@ describe('openRecords', () => {
     await prepare({ shardSize: 2 })
     for (const n of [0, 1, 2]) truncateSync(shard(n), 1000)
     await expect(batches(1, { onUndecodable: () => {} })).rejects.toMatchObject({
-      code: 4,
+      trouble: 'weights',
       message: /no records/,
     })
     expect(await originsOfRecords(out)).toEqual([])
@@ -420,7 +420,7 @@ describe('openRecords', () => {
   it('a network of another number of classes is refused', async () => {
     await prepare()
     await expect(batches(1, { classes: 10 })).rejects.toMatchObject({
-      code: 4,
+      trouble: 'weights',
       message: 'a class vector has 1000 classes where the network takes 10',
     })
   })

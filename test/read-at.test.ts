@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { EXIT } from '../src/errors.ts'
 import { readAtOf } from '../src/io/read-at.ts'
 import { openFile, withFile } from '../src/node/read-at.ts'
 
@@ -42,27 +41,30 @@ describe('bytes read in parts', () => {
 
   it('a file that becomes shorter, and one that is asked for more than memory can hold', async () => {
     writeFileSync(path, bytes)
-    await withFile(path, EXIT.badWeightsOrRecords, async (file) => {
+    await withFile(path, 'weights', async (file) => {
       truncateSync(path, 50)
-      const shorter = { code: 4, message: `cannot read ${path}: it became shorter while it was read` }
+      const shorter = {
+        trouble: 'weights',
+        message: `cannot read ${path}: it became shorter while it was read`,
+      }
       await expect(file.read(40, 20)).rejects.toMatchObject(shorter)
       await expect(file.read(0, constants.MAX_LENGTH + 1)).rejects.toThrow(/too large for this machine/)
     })
   })
 
   it('a missing file and a folder, with the exit code asked for', async () => {
-    await expect(openFile(join(folder, 'none'))).rejects.toMatchObject({ code: 4 })
-    const read = withFile(folder, EXIT.someInputFailed, (file) => file.read(0, 1))
+    await expect(openFile(join(folder, 'none'))).rejects.toMatchObject({ trouble: 'weights' })
+    const read = withFile(folder, 'input', (file) => file.read(0, 1))
     await expect(read).rejects.toMatchObject({
-      code: 1,
+      trouble: 'input',
       message: `cannot read ${folder}: it is a folder`,
     })
   })
 
   it('a file is closed behind its user, whatever happens', async () => {
-    const kept = await withFile(path, EXIT.badWeightsOrRecords, async (file) => file)
+    const kept = await withFile(path, 'weights', async (file) => file)
     await expect(kept.read(0, 1)).rejects.toThrow(/cannot read .*: /)
-    const failing = withFile(path, EXIT.badWeightsOrRecords, async () => {
+    const failing = withFile(path, 'weights', async () => {
       throw new Error('of the user')
     })
     await expect(failing).rejects.toThrow('of the user')

@@ -28,7 +28,7 @@ async function failure(): Promise<string> {
     () => null,
     (e: Error) => e,
   )
-  expect(error).toMatchObject({ name: 'UserError', code: 4 })
+  expect(error).toMatchObject({ name: 'UserError', trouble: 'weights' })
   expect(error!.message).toContain(path)
   return error!.message
 }
@@ -150,7 +150,7 @@ describe('a file that is wrong says how', () => {
   it('missing, a folder', async () => {
     rmSync(path)
     expect(await failure()).toMatch(/no such file/)
-    await expect(readSafetensors(folder)).rejects.toMatchObject({ code: 4 })
+    await expect(readSafetensors(folder)).rejects.toMatchObject({ trouble: 'weights' })
   })
 })
 

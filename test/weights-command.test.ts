@@ -16,7 +16,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { COMMON_OPTIONS, parse, type Result } from '../src/cli/commands/command.ts'
 import { weightsCommandOf } from '../src/cli/commands/weights.ts'
-import { EXIT, UserError } from '../src/errors.ts'
+import { EXIT, type ExitCode, exitCodeOf } from '../src/cli/exit.ts'
+import { UserError } from '../src/errors.ts'
 import {
   cacheFolder,
   claimPart,
@@ -70,14 +71,14 @@ const drawn: string[] = []
 
 async function refused(
   line: string,
-  code: number,
+  code: ExitCode,
   sentence: RegExp,
   paths?: readonly string[],
 ): Promise<void> {
   const error = await weights(line, paths).catch((reason) => reason)
   expect(error).toBeInstanceOf(UserError)
   expect(error.message).toMatch(sentence)
-  expect(error.code).toBe(code)
+  expect(exitCodeOf(error)).toBe(code)
 }
 
 const stateOf = async (file: string) => {
@@ -282,7 +283,7 @@ describe('weights import', () => {
     ],
     [`import ${own} --name ../mine`, 2, /--name \.\.\/mine: a name is made of small letters/],
     [`import ${own} --name auto`, 2, /--name auto: a name is made of/],
-  ])('refuses %s', (line, code, sentence) => refused(line, code, sentence))
+  ])('refuses %s', (line, code, sentence) => refused(line, code as ExitCode, sentence))
 
   it('tells a damaged list of imports', async () => {
     mkdirSync(inCache(), { recursive: true })

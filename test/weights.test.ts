@@ -52,7 +52,7 @@ async function refusal(reading: Promise<unknown>, message: RegExp): Promise<void
     () => null,
     (cause) => cause,
   )
-  expect(error).toMatchObject({ name: 'UserError', code: 4 })
+  expect(error).toMatchObject({ name: 'UserError', trouble: 'weights' })
   expect(error.message).toMatch(message)
   expect(error.message).toContain(path)
   expect(error.message).not.toContain('\n')
@@ -141,7 +141,7 @@ describe('weight files', () => {
 
   it('a missing file and a folder are refused', async () => {
     await refusal(readWeights(path), /no such file/)
-    const error = { code: 4, message: expect.stringMatching(/it is a folder/) }
+    const error = { trouble: 'weights', message: expect.stringMatching(/it is a folder/) }
     await expect(readWeights(folder)).rejects.toMatchObject(error)
   })
 

@@ -2,10 +2,10 @@
 
 import { join } from 'node:path'
 import { type Flags, wrong } from '../../src/cli/commands/command.ts'
+import { EXIT } from '../../src/cli/exit.ts'
 import type { Terminal } from '../../src/cli/terminal.ts'
 import type { Gpu } from '../../src/device/gpu.ts'
 import { Timer } from '../../src/device/timer.ts'
-import { EXIT } from '../../src/errors.ts'
 import { adapterSummary, openGpu } from '../../src/node/dawn.ts'
 import { makeFolder, saveFile } from '../../src/node/save.ts'
 import { convolutionsOf } from '../../src/tune/convolutions.ts'

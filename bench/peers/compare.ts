@@ -1,8 +1,9 @@
 /** `npm run compare:onnx`: ONNX models on our kernels and in ONNX Runtime, on the same inputs. */
 
 import { type Flags, wrong } from '../../src/cli/commands/command.ts'
+import { EXIT } from '../../src/cli/exit.ts'
 import type { Gpu } from '../../src/device/gpu.ts'
-import { EXIT, UserError } from '../../src/errors.ts'
+import { UserError } from '../../src/errors.ts'
 import { inputOf } from '../../src/infer/classifier-input.ts'
 import type { Input } from '../../src/io/onnx/import.ts'
 import { relayout } from '../../src/io/onnx/values.ts'
@@ -56,7 +57,7 @@ function optionsOf(flags: Flags, photos: readonly string[]): Options {
 async function compareModel(gpu: Gpu, path: string, options: Options): Promise<Row> {
   const model = await Model.open(gpu, path, options.batch)
   if (model.outputs.every(({ constant }) => constant)) {
-    throw new UserError(`${path} computes nothing that could be compared`, EXIT.badWeightsOrRecords)
+    throw new UserError(`${path} computes nothing that could be compared`, 'weights')
   }
   const session = await Session.open(path, model.inputs, 'cpu')
   const tally = new Tally()
@@ -128,7 +129,7 @@ async function* inputsOf(path: string, inputs: readonly Input[], options: Option
   }
   const [batch, channels, size, width] = input?.shape ?? []
   if (inputs.length !== 1 || channels !== 3 || size !== width || !batch || !size) {
-    throw new UserError(`${path} takes no photographs: its input is not one of [N×3×S×S]`, EXIT.usage)
+    throw new UserError(`${path} takes no photographs: its input is not one of [N×3×S×S]`, 'usage')
   }
   const each = 3 * size * size
   for (let at = 0; at < photos.length; at += batch) {

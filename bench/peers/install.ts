@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { EXIT, UserError } from '../../src/errors.ts'
+import { UserError } from '../../src/errors.ts'
 
 /**
  * Installs what is compared with into this folder, unless it is there already. Throws a `UserError` (exit code 1) when
@@ -14,5 +14,5 @@ export function installPeers(): void {
   if (status === 0) return
   const sentence =
     'the peers to compare with are not installed: run this again where npm reaches its registry'
-  throw new UserError(sentence, EXIT.someInputFailed)
+  throw new UserError(sentence, 'input')
 }

@@ -1,8 +1,9 @@
 /** `npm run bench:peers`: the same work here and in what people would use instead, in one run. */
 
 import { type Flags, wrong } from '../../src/cli/commands/command.ts'
+import { EXIT } from '../../src/cli/exit.ts'
 import type { Terminal } from '../../src/cli/terminal.ts'
-import { EXIT, UserError } from '../../src/errors.ts'
+import { UserError } from '../../src/errors.ts'
 import { adapterSummary, openGpu } from '../../src/node/dawn.ts'
 import { median } from '../../src/numbers.ts'
 import { withRandomModel } from '../inception-resnet-v2.ts'

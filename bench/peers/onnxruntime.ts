@@ -1,5 +1,5 @@
 import type { InferenceSession } from 'onnxruntime-node'
-import { EXIT, UserError } from '../../src/errors.ts'
+import { UserError } from '../../src/errors.ts'
 import { importOnnx } from '../../src/io/onnx/import.ts'
 import { readModel } from '../../src/node/onnx-file.ts'
 import type { Values } from '../model.ts'
@@ -26,11 +26,9 @@ export class Session {
     const ort = await loadOnnxRuntime()
     const options = { executionProviders: [provider], logSeverityLevel: ERRORS_ONLY }
     const session = await ort.InferenceSession.create(path, options).catch((cause: Error) => {
-      throw new UserError(
-        `ONNX Runtime refuses ${path}: ${cause.message.split('\n')[0]}`,
-        EXIT.badWeightsOrRecords,
-        { cause },
-      )
+      throw new UserError(`ONNX Runtime refuses ${path}: ${cause.message.split('\n')[0]}`, 'weights', {
+        cause,
+      })
     })
     return new Session(ort, session, inputs)
   }

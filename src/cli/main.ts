@@ -1,7 +1,8 @@
 import { GpuError } from '../device/gpu.ts'
-import { EXIT, type ExitCode, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { GraphError } from '../graph/graph.ts'
 import { VERSION } from '../version.ts'
+import { advised } from './advice.ts'
 import { colorizeCommand } from './commands/colorize.ts'
 import { COMMON_OPTIONS, type Command, formatOptions, parse } from './commands/command.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -12,6 +13,7 @@ import { prepareCommand } from './commands/prepare.ts'
 import { trainCommand } from './commands/train.ts'
 import { tuneCommand } from './commands/tune.ts'
 import { weightsCommand } from './commands/weights.ts'
+import { EXIT, type ExitCode, exitCodeOf } from './exit.ts'
 import { openTerminal, stderr } from './terminal.ts'
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -36,7 +38,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name]! : null
   if (!command) {
     const known = Object.keys(COMMANDS).join(', ')
-    throw new UserError(`there is no command "${name}": choose one of ${known}`, EXIT.usage)
+    throw new UserError(`there is no command "${name}": choose one of ${known}`, 'usage')
   }
   const { flags, positionals } = parse(rest, { ...command.options, ...COMMON_OPTIONS })
   if (flags.on('help')) return print(helpOf(name, command))
@@ -101,15 +103,15 @@ function print(text: string): ExitCode {
 }
 
 function report(error: unknown): ExitCode {
-  const known = [UserError, GpuError, GraphError].some((kind) => error instanceof kind)
-  const message =
-    error instanceof Error
-      ? known || process.env.DEBUG !== '1'
-        ? error.message
-        : error.stack
-      : String(error)
-  stderr.write(`colorizer: ${message}\n`)
-  return error instanceof UserError ? error.code : EXIT.someInputFailed
+  stderr.write(`colorizer: ${sentenceOf(error)}\n`)
+  return exitCodeOf(error)
+}
+
+function sentenceOf(error: unknown): string {
+  if (error instanceof UserError) return advised(error)
+  if (!(error instanceof Error)) return String(error)
+  const isKnown = error instanceof GpuError || error instanceof GraphError
+  return (!isKnown && process.env.DEBUG === '1' && error.stack) || error.message
 }
 
 // a closed pipe (`colorizer … | head`) is no error of ours

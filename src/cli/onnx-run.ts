@@ -1,7 +1,7 @@
 /** Runs ONNX models, and says what is in them. */
 
 import type { Gpu } from '../device/gpu.ts'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { BindingLimitError, compile, liveNodes, type Plan } from '../graph/compile.ts'
 import { Executor, Variables } from '../graph/execute.ts'
 import type { Graph, Node } from '../graph/graph.ts'
@@ -26,7 +26,7 @@ export async function runModel(
   inputs: Tensors,
 ): Promise<Map<string, HostTensor>> {
   const missing = model.inputs.find(({ name }) => !inputs.has(name))
-  if (missing) throw new UserError(`${model.path}: its input ${quote(missing.name)} has no value`, EXIT.usage)
+  if (missing) throw new UserError(`${model.path}: its input ${quote(missing.name)} has no value`, 'usage')
   const isComputed = ({ dtype, data }: HostTensor) =>
     (dtype === 'float32' || dtype === 'float16') && data.length > 0
   const shapes = new Map([...inputs].map(([name, { shape }]) => [name, shape]))
@@ -38,7 +38,7 @@ function importKnowing(model: OnnxModel, options: ImportOptions, inputs: Tensors
   try {
     return importOnnx(model, options)
   } catch (error) {
-    if (!(error instanceof ImportError) || error.trouble !== 'not known at import') throw error
+    if (!(error instanceof ImportError) || error.defect !== 'not known at import') throw error
     return importOnnx(model, { values: inputs })
   }
 }
@@ -80,7 +80,7 @@ function planFor(path: string, graph: Graph, gpu: Gpu): Plan {
     return compile(rewriteForInference(graph), gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
   } catch (error) {
     if (!(error instanceof BindingLimitError)) throw error
-    throw new UserError(`${path}: ${error.message}`, EXIT.badWeightsOrRecords, { cause: error })
+    throw new UserError(`${path}: ${error.message}`, 'weights', { cause: error })
   }
 }
 

@@ -3,7 +3,7 @@ import { type Dirent, existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Gpu } from '../device/gpu.ts'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { ImportError } from '../io/onnx/import.ts'
 import type { OnnxModel } from '../io/onnx/model.ts'
 import { type HostTensor, quote, UnreadableType } from '../io/onnx/tensors.ts'
@@ -30,7 +30,7 @@ const MODEL = 'model.onnx'
 export async function testFolders(path: string): Promise<string[]> {
   const found = await foldersBelow(path)
   if (found.length) return found
-  throw new UserError(`${path}: no ${MODEL} in it or in the folders below`, EXIT.badWeightsOrRecords)
+  throw new UserError(`${path}: no ${MODEL} in it or in the folders below`, 'weights')
 }
 
 async function foldersBelow(path: string): Promise<string[]> {
@@ -46,7 +46,7 @@ async function list(path: string): Promise<Dirent[]> {
     const entries = await readdir(path, { withFileTypes: true })
     return entries.sort((a, b) => (a.name < b.name ? -1 : 1))
   } catch (error) {
-    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
+    throw fileTrouble('read', path, error, 'weights')
   }
 }
 
@@ -62,7 +62,7 @@ export async function testFolder(gpu: () => Promise<Gpu>, folder: string): Promi
   } catch (error) {
     const reason = (error as Error).message
     if (error instanceof UnreadableType) return { name, result: 'unsupported', op, reason }
-    if (error instanceof ImportError && error.trouble !== 'bad') {
+    if (error instanceof ImportError && error.defect !== 'bad') {
       return { name, result: 'unsupported', op: error.op, reason }
     }
     if (error instanceof UserError) return { name, result: 'failed', reason }
@@ -100,10 +100,7 @@ async function readNumbered(
 ): Promise<Map<string, HostTensor>> {
   const count = (await list(folder)).filter(({ name }) => new RegExp(`^${kind}_\\d+\\.pb$`).test(name)).length
   if (count > values.length) {
-    throw new UserError(
-      `${folder} has ${count} ${kind}s, the model ${values.length}`,
-      EXIT.badWeightsOrRecords,
-    )
+    throw new UserError(`${folder} has ${count} ${kind}s, the model ${values.length}`, 'weights')
   }
   const tensors = new Map<string, HostTensor>()
   for (let i = 0; i < count; i++)

@@ -67,5 +67,11 @@ function mayBeHalf(graph: Graph, tensor: Tensor): boolean {
  */
 export function expectFinite(values: Float32Array, what: string): void {
   if (values.every(Number.isFinite)) return
-  throw new UserError(`${what} cannot be computed: some value is too large for float16; take --precision f32`)
+  throw new UserError(
+    `${what} cannot be computed: some value is too large for float16; take float32`,
+    'input',
+    {
+      mend: ['precision'],
+    },
+  )
 }

@@ -2,7 +2,7 @@
 import type { Photo } from '../color/photo.ts'
 import type { Resize } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { BindingLimitError, compile } from '../graph/compile.ts'
 import { Executor, Variables } from '../graph/execute.ts'
 import type { Graph } from '../graph/graph.ts'
@@ -52,7 +52,7 @@ const OUTPUT = 'probabilities'
 
 /**
  * Loads a classifier onto the GPU.
- * @throws UserError (exit code 4): no picture goes in, or not the 1000 classes come out
+ * @throws UserError about weights: no picture goes in, or not the 1000 classes come out
  */
 export async function openClassifier(
   gpu: Gpu,
@@ -109,8 +109,7 @@ export function classifierGraph({ name, model }: Pick<ClassifierModel, 'name' | 
 function importOptions({ path, inputs }: OnnxModel, name: string, batch: number) {
   const [input, ...others] = inputs
   const shape = input?.shape
-  const bad = (what: string) =>
-    new UserError(`${path} is no classifier of pictures: ${what}`, EXIT.badWeightsOrRecords)
+  const bad = (what: string) => new UserError(`${path} is no classifier of pictures: ${what}`, 'weights')
   if (!input || others.length) throw bad(`it has ${inputs.length} inputs instead of one`)
   const told = `its input ${input.name} is ${shape ? `[${shape.join('×')}]` : 'of any shape'}`
   if (shape?.length !== 4) throw bad(`${told}, not [N×3×H×W]`)
@@ -133,7 +132,7 @@ function withProbabilities(model: OnnxModel, { graph, inputs, outputs }: Importe
   if (!output || logits === undefined || sizes.join() !== String(CLASSES)) {
     const what = output ? `its output ${output.name} is [${output.shape.join('×')}]` : 'it has no output'
     const sentence = `${model.path} is no classifier of ImageNet's ${CLASSES} classes: ${what}`
-    throw new UserError(sentence, EXIT.badWeightsOrRecords)
+    throw new UserError(sentence, 'weights')
   }
   const isSoftmax = model.nodes.some(({ op, outputs }) => op === 'Softmax' && outputs.includes(output.name))
   const rows = reshaped(graph, logits, [batch, CLASSES])
@@ -151,7 +150,7 @@ async function executorOf(gpu: Gpu, path: string, graph: Graph, precision: Preci
     return await Executor.create(gpu, plan, new Variables(gpu))
   } catch (error) {
     if (!(error instanceof BindingLimitError)) throw error
-    throw new UserError(`${path}: ${error.message}`, EXIT.badWeightsOrRecords, { cause: error })
+    throw new UserError(`${path}: ${error.message}`, 'weights', { cause: error })
   }
 }
 

@@ -1,4 +1,4 @@
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 
 /** A source of bytes that can be read in parts: a file, a Blob, bytes in memory. */
 export interface ReadAt {
@@ -21,7 +21,7 @@ export function readAtOf(bytes: Uint8Array, name: string): ReadAt {
       const end = offset + length
       if (end > bytes.length) {
         const what = `it ends at byte ${bytes.length}, before byte ${end}`
-        throw new UserError(`cannot read ${name}: ${what}`, EXIT.badWeightsOrRecords)
+        throw new UserError(`cannot read ${name}: ${what}`, 'weights')
       }
       return new Uint8Array(bytes.subarray(offset, end))
     },

@@ -20,7 +20,7 @@
 import { GRAY_LIGHTNESS, grayLevel, labToSrgb, srgbToLab } from '../color/lab.ts'
 import { contentRect, type Photo, padToSquare, type Rect } from '../color/photo.ts'
 import type { Resize } from '../color/resample.ts'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
 import { decodeExample, type Example, encodeExample, type Feature } from './example.ts'
 
@@ -145,10 +145,10 @@ function int8Of(ab: Float32Array): Uint8Array {
 /**
  * Reads a record, colours in either encoding; without content features the picture is taken to fill the square.
  * @param where names the record in errors, such as "photos-00000-of-00001.tfrecord, byte 0"
- * @throws UserError (exit code 4) naming the feature that is missing or does not fit
+ * @throws UserError about weights naming the feature that is missing or does not fit
  */
 export function decodeRecord(bytes: Uint8Array, where: string): PhotoRecord {
-  const bad = (what: string) => new UserError(`${where}: ${what}`, EXIT.badWeightsOrRecords)
+  const bad = (what: string) => new UserError(`${where}: ${what}`, 'weights')
   let example: Example
   try {
     example = decodeExample(bytes)

@@ -5,7 +5,7 @@
  * with '{', no duplicate names, offsets relative to the end of the header, neither overlapping nor leaving holes.
  */
 import { HALF_OVERFLOW, halfBits, halfToFloat } from '../device/float16.ts'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { duplicateKey } from './json.ts'
 import type { ReadAt } from './read-at.ts'
 
@@ -56,7 +56,7 @@ interface Entry {
 /**
  * Reads all tensors. Every number type comes out as float32, rounded where it has to be (64-bit integers, float64).
  * Nothing is allocated before the header has been checked against the real size.
- * @throws UserError (exit code 4) naming file and tensor: truncated or malformed in any way.
+ * @throws UserError about weights naming file and tensor: truncated or malformed in any way.
  */
 export async function parseSafetensors(file: ReadAt): Promise<Safetensors> {
   const { name: path } = file
@@ -232,5 +232,5 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function bad(path: string, what: string): UserError {
-  return new UserError(`cannot read ${path}: ${what}`, EXIT.badWeightsOrRecords)
+  return new UserError(`cannot read ${path}: ${what}`, 'weights')
 }

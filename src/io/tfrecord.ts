@@ -5,7 +5,7 @@
  *
  * little-endian. Source: TensorFlow, "TFRecord and tf.train.Example", section "TFRecords format details".
  */
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { ReadAt } from './read-at.ts'
 
 const LENGTH_BYTES = 8
@@ -53,7 +53,7 @@ export function frameOf(data: Uint8Array): { header: Uint8Array; footer: Uint8Ar
 
 /**
  * The records of a file in order, one in memory at a time.
- * @throws UserError (exit code 4): unreadable, truncated, corrupt length, corrupt data. A clean end is none of these.
+ * @throws UserError about weights: unreadable, truncated, corrupt length, corrupt data. A clean end is none of these.
  */
 export async function* readRecords(file: ReadAt): AsyncGenerator<Uint8Array, void> {
   let n = 0
@@ -120,5 +120,5 @@ function viewOf(bytes: Uint8Array): DataView {
 }
 
 function bad(file: ReadAt, what: string): UserError {
-  return new UserError(`cannot read ${file.name}: ${what}`, EXIT.badWeightsOrRecords)
+  return new UserError(`cannot read ${file.name}: ${what}`, 'weights')
 }

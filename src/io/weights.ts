@@ -1,5 +1,5 @@
 /** The weights of a network as safetensors: tensors under their names, and metadata that say of which network. */
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { type Arena, type NamedTensor, packArena, unpackArena } from '../model/arena.ts'
 import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
 import { MisfitError, misshapen, type Network } from '../model/network.ts'
@@ -48,7 +48,7 @@ export const originsIn = (value: unknown) =>
 /**
  * Reads the weights of a weight file or a checkpoint.
  * @param networks those that the file may be of
- * @throws UserError (exit code 4) naming file and tensor when one is missing, extra or misshapen, or not finite
+ * @throws UserError about weights naming file and tensor when one is missing, extra or misshapen, or not finite
  */
 export async function parseWeights(file: ReadAt, networks?: Networks): Promise<WeightFile> {
   const { tensors, metadata } = await parseSafetensors(file)
@@ -84,7 +84,7 @@ function networkOf(
     const known = [...networks.keys()].join(', ')
     throw new UserError(
       `${path} holds the weights of a network "${name}", which this program does not know (it knows ${known})`,
-      EXIT.badWeightsOrRecords,
+      'weights',
     )
   }
   try {
@@ -115,10 +115,7 @@ export const networkMetadata = ({ name, architecture }: Network) => ({
 /** Throws unless the weights can colour: an untrained network's last layer is zero, and it would paint grey. */
 export function expectTrained(path: string, { network, parameters }: Weights): void {
   if (network.isTrained(parameters)) return
-  throw new UserError(
-    `${path} holds an untrained network, which cannot colour; train it first`,
-    EXIT.badWeightsOrRecords,
-  )
+  throw new UserError(`${path} holds an untrained network, which cannot colour; train it first`, 'weights')
 }
 
 function checkTensors(
@@ -151,4 +148,4 @@ function objectIn(text: string): Record<string, unknown> {
 }
 
 const bad = (path: string, what: string) =>
-  new UserError(`${path} does not hold the weights of this network: ${what}`, EXIT.badWeightsOrRecords)
+  new UserError(`${path} does not hold the weights of this network: ${what}`, 'weights')

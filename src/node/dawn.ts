@@ -2,7 +2,7 @@
 
 import { Gpu, type GpuOptions } from '../device/gpu.ts'
 import type { ShaderLoader } from '../device/shader.ts'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { packagePath } from './package.ts'
 import { patiently } from './patience.ts'
 
@@ -47,7 +47,7 @@ const MAIN_LIMITS = [
 const NO_DRIVER = process.platform === 'linux' ? ', since no Vulkan driver works' : ''
 
 /**
- * Opens a WebGPU device in Node. Throws a `UserError` with exit code 3 and the one thing to do when Dawn does not load
+ * Opens a WebGPU device in Node. Throws a `UserError` with trouble 'adapter' and the one thing to do when Dawn does not load
  * on this machine, when there is no adapter, or none of the asked name.
  */
 export async function openGpu({
@@ -69,9 +69,9 @@ export async function openGpu({
     const sentence = known.length
       ? `no WebGPU adapter is called "${adapter}": choose one of ${known.map((name) => `"${name}"`).join(', ')}`
       : `the WebGPU adapter does not open: ${cause.message}`
-    throw new UserError(sentence, EXIT.noAdapter, { cause })
+    throw new UserError(sentence, 'adapter', { cause })
   })
-  if (!gpu) throw new UserError(`no WebGPU adapter on this machine${NO_DRIVER}: ${remedy()}`, EXIT.noAdapter)
+  if (!gpu) throw new UserError(`no WebGPU adapter on this machine${NO_DRIVER}: ${remedy()}`, 'adapter')
   return gpu
 }
 
@@ -112,7 +112,7 @@ export function backend(): AdapterSummary['backend'] {
 async function dawn(options: string[]): Promise<GPU> {
   const { create } = await import('webgpu').catch((cause: Error) => {
     const sentence = `WebGPU does not load on ${process.platform}-${process.arch}: ${cause.message.split('\n')[0]}`
-    throw new UserError(`${sentence}; ${remedy()}`, EXIT.noAdapter, { cause })
+    throw new UserError(`${sentence}; ${remedy()}`, 'adapter', { cause })
   })
   return create(options)
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
 import type { Photo, Rect } from '../color/photo.ts'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { writeFileAtomic } from './files.ts'
 import { fileTrouble } from './trouble.ts'
 import { decodeOrExplain } from './undecodable.ts'
@@ -60,13 +60,13 @@ export async function readPhotoFile(path: string): Promise<Uint8Array> {
   }
 }
 
-/** The format that a file name's ending asks for. Throws UserError (exit code 2) when it asks for none. */
+/** The format that a file name's ending asks for. Throws UserError (trouble 'usage') when it asks for none. */
 export function imageFormat(path: string): ImageFormat {
   const format = FORMATS[extname(path).toLowerCase()]
   if (format) return format
   throw new UserError(
     `cannot write ${path}: its name must end in ${Object.keys(FORMATS).join(', ')}`,
-    EXIT.usage,
+    'usage',
   )
 }
 
@@ -81,7 +81,7 @@ export async function encode(photo: Photo, format: ImageFormat): Promise<Uint8Ar
   } catch (error) {
     const size = `${photo.width}x${photo.height}`
     const why = error instanceof Error ? error.message : String(error)
-    throw new UserError(`cannot write ${size} pixels as ${format}: ${why}`, EXIT.someInputFailed, {
+    throw new UserError(`cannot write ${size} pixels as ${format}: ${why}`, 'input', {
       cause: error,
     })
   }

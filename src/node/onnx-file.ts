@@ -2,18 +2,18 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, sep } from 'node:path'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { Beside } from '../io/onnx/external.ts'
 import { expectSize, type OnnxModel, parseModel, parseTensor } from '../io/onnx/model.ts'
 import { type HostTensor, quote } from '../io/onnx/tensors.ts'
 import { fileOf, type OpenFile, withFile } from './read-at.ts'
 import { fileTrouble } from './trouble.ts'
 
-const CODE = EXIT.badWeightsOrRecords
+const CODE = 'weights'
 
 /**
  * Reads a model, with external data from its folder.
- * @throws UserError (exit code 4): it cannot be read, or as `parseModel`
+ * @throws UserError about weights: it cannot be read, or as `parseModel`
  */
 export async function readModel(path: string): Promise<OnnxModel> {
   const beside: Beside = { open: (location, where) => openBeside(dirname(path), location, where) }

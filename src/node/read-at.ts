@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer'
 import { type FileHandle, open } from 'node:fs/promises'
-import { EXIT, type ExitCode, UserError } from '../errors.ts'
+import { type Trouble, UserError } from '../errors.ts'
 import type { ReadAt } from '../io/read-at.ts'
 import { fileTrouble } from './trouble.ts'
 
@@ -11,28 +11,28 @@ export type OpenFile = ReadAt & { close(): Promise<void> }
 
 /**
  * Opens a file for reading parts of it. The caller closes it; `withFile` does so by itself.
- * @param code exit code of the errors that it and `read` throw
+ * @param trouble kind of the errors that it and `read` throw
  * @throws UserError naming the file: missing, a folder, not permitted; later, when it became shorter or cannot be read
  */
-export async function openFile(path: string, code: ExitCode = EXIT.badWeightsOrRecords): Promise<OpenFile> {
+export async function openFile(path: string, trouble: Trouble = 'weights'): Promise<OpenFile> {
   let file: FileHandle | undefined
   try {
     file = await open(path, 'r')
     const { size } = await file.stat()
-    return fileOf(file, path, size, code)
+    return fileOf(file, path, size, trouble)
   } catch (error) {
     await file?.close()
-    throw fileTrouble('read', path, error, code)
+    throw fileTrouble('read', path, error, trouble)
   }
 }
 
 /** What `use` makes of the file, which is closed afterwards in any case. Throws as `openFile` and `use` do. */
 export async function withFile<T>(
   path: string,
-  code: ExitCode,
+  trouble: Trouble,
   use: (file: ReadAt) => Promise<T>,
 ): Promise<T> {
-  const file = await openFile(path, code)
+  const file = await openFile(path, trouble)
   try {
     return await use(file)
   } finally {
@@ -41,8 +41,8 @@ export async function withFile<T>(
 }
 
 /** An open file of `size` bytes, for reading parts of it. `path` is its name in errors. */
-export function fileOf(file: FileHandle, path: string, size: number, code: ExitCode): OpenFile {
-  const bad = (what: string) => new UserError(`cannot read ${path}: ${what}`, code)
+export function fileOf(file: FileHandle, path: string, size: number, trouble: Trouble): OpenFile {
+  const bad = (what: string) => new UserError(`cannot read ${path}: ${what}`, trouble)
   return {
     name: path,
     size,
@@ -60,7 +60,7 @@ export function fileOf(file: FileHandle, path: string, size: number, code: ExitC
         }
         return bytes
       } catch (error) {
-        throw fileTrouble('read', path, error, code)
+        throw fileTrouble('read', path, error, trouble)
       }
     },
   }

@@ -1,5 +1,5 @@
 /** safetensors files on the disk. */
-import { EXIT } from '../errors.ts'
+
 import {
   encodeSafetensors,
   parseSafetensors,
@@ -12,7 +12,7 @@ import { saveFile } from './save.ts'
 
 /** Reads a whole file. Throws as `parseSafetensors`, and when the file cannot be read. */
 export const readSafetensors = (path: string): Promise<Safetensors> =>
-  withFile(path, EXIT.badWeightsOrRecords, parseSafetensors)
+  withFile(path, 'weights', parseSafetensors)
 
 /** Writes a file atomically: `path` is the old one or the whole new one. Throws a `UserError` when that fails. */
 export const writeSafetensors = async (

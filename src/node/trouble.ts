@@ -1,4 +1,4 @@
-import { EXIT, type ExitCode, UserError } from '../errors.ts'
+import { type Trouble, UserError } from '../errors.ts'
 
 const SENTENCES: Record<string, string> = {
   ENOENT: 'no such file or folder',
@@ -28,10 +28,10 @@ export function fileTrouble(
   verb: 'read' | 'write' | 'open',
   path: string,
   error: unknown,
-  code: ExitCode = EXIT.someInputFailed,
+  trouble: Trouble = 'input',
 ): UserError {
   if (error instanceof UserError) return error
-  return new UserError(`cannot ${verb} ${path}: ${reason(error)}`, code, { cause: error })
+  return new UserError(`cannot ${verb} ${path}: ${reason(error)}`, trouble, { cause: error })
 }
 
 /** The `code` of a system error (ENOENT …), undefined for any other. */

@@ -1,5 +1,5 @@
 /** What is said of an image that cannot be decoded: in one line, with libvips' own words for the reason. */
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 
 interface Format {
   /** How its files begin: in Latin-1, `.` for any byte. */
@@ -82,5 +82,5 @@ function trouble(why: string, name: string, cause: unknown): UserError {
   if (/pixel limit/i.test(why)) return new UserError(`${name} is too large: at most 268 megapixels are read`)
   const isCut = /premature|truncat|read error|unexpected end|bad seek|unable to parse|cut/i.test(why)
   const what = isCut ? 'is truncated or damaged' : 'cannot be decoded'
-  return new UserError(`${name} ${what} (${why})`, EXIT.someInputFailed, { cause })
+  return new UserError(`${name} ${what} (${why})`, 'input', { cause })
 }

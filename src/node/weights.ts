@@ -1,5 +1,5 @@
 /** Weight files and checkpoints on the disk. */
-import { EXIT } from '../errors.ts'
+
 import { parseWeights, type WeightFile } from '../io/weights.ts'
 import type { Networks } from '../model/registry.ts'
 import {
@@ -14,11 +14,11 @@ import { saveFile } from './save.ts'
 
 /** Reads the weights of a weight file or a checkpoint. Throws as `parseWeights`, and when the file cannot be read. */
 export const readWeights = (path: string, networks?: Networks): Promise<WeightFile> =>
-  withFile(path, EXIT.badWeightsOrRecords, (file) => parseWeights(file, networks))
+  withFile(path, 'weights', (file) => parseWeights(file, networks))
 
 /** Reads a checkpoint. Throws as `parseCheckpoint`, and when the file cannot be read. */
 export const readCheckpoint = (path: string, networks?: Networks): Promise<Checkpoint> =>
-  withFile(path, EXIT.badWeightsOrRecords, (file) => parseCheckpoint(file, networks))
+  withFile(path, 'weights', (file) => parseCheckpoint(file, networks))
 
 /** Writes a checkpoint atomically. Throws a `UserError` when the file system refuses; the old file then stays. */
 export const writeCheckpoint = async (path: string, checkpoint: Checkpoint): Promise<void> =>

@@ -1,5 +1,5 @@
 /** Training batches in an order set by a seed, decoded ahead of the GPU. Who decodes, and what, is handed in. */
-import { EXIT, type ExitCode, UserError } from '../errors.ts'
+import { type Trouble, UserError } from '../errors.ts'
 import { epochOrder, STREAM, uniform4 } from '../random.ts'
 import type { SampleFit } from './framing.ts'
 import type { BatchTask, DecodedBatch } from './samples.ts'
@@ -60,7 +60,7 @@ export interface BatchOptions {
 export interface SampleSet<Source> {
   readonly what: 'photographs' | 'records'
   /** Where none is left to train on. */
-  readonly exitCode: ExitCode
+  readonly trouble: Trouble
   readonly length: number
   at(index: number): Source
   /** the class vector that the sample itself does not carry, of one of the classifiers: `draw` in [0, 1) says which */
@@ -183,7 +183,7 @@ class BatchLoader<Source> {
 
   /** The first sample from the batch's place `n` of the order on that is not known to be undecodable. */
   #sampleAt({ order, position, undecodable }: Chosen, n: number): number {
-    const { length, what, exitCode } = this.set
+    const { length, what, trouble } = this.set
     for (let step = 0; step < length; step++) {
       const index = order[(position + n + step) % length]!
       const reason = this.#undecodable.get(index)
@@ -191,7 +191,7 @@ class BatchLoader<Source> {
       undecodable.set(index, reason)
     }
     const [reason] = undecodable.values()
-    throw new UserError(`none of the ${length} ${what} to train on can be decoded: ${reason}`, exitCode)
+    throw new UserError(`none of the ${length} ${what} to train on can be decoded: ${reason}`, trouble)
   }
 
   /** Samples `from` to `to` of the batch. */
@@ -246,7 +246,7 @@ function featuresOf(vectors: (Float32Array | null)[], classes: number): Float32A
     if (vector && vector.length !== classes)
       throw new UserError(
         `a class vector has ${vector.length} classes where the network takes ${classes}`,
-        EXIT.badWeightsOrRecords,
+        'weights',
       )
     if (vector) features.set(vector, n * classes)
   })

@@ -1,7 +1,7 @@
 /** A training's state as one safetensors file: everything that it needs to go on to the same bits. */
 import * as v from 'valibot'
 import { INITIAL_SCALING } from '../autograd/scaling.ts'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { ReadAt } from '../io/read-at.ts'
 import { encodeSafetensors, parseSafetensors } from '../io/safetensors.ts'
 import { LOSS_HISTORY, networkMetadata, type Weights, weightsFrom, weightTensors } from '../io/weights.ts'
@@ -84,7 +84,7 @@ export function encodeBest(path: string, { weights, step, abMse, settings }: Bes
   return encodeSafetensors(path, weightTensors(weights), { metadata })
 }
 
-/** Reads a checkpoint. Throws a `UserError` (exit code 4) when it is none, of another version, or damaged. */
+/** Reads a checkpoint. Throws a `UserError` about weights when it is none, of another version, or damaged. */
 export async function parseCheckpoint(file: ReadAt, networks?: Networks): Promise<Checkpoint> {
   const { name: path } = file
   const { tensors, metadata } = await parseSafetensors(file)
@@ -179,4 +179,4 @@ const validationsSchema = v.array(
   v.object({ step: v.pipe(v.number(), v.finite()), abMse: v.pipe(v.number(), v.finite()) }),
 )
 
-const bad = (path: string, what: string) => new UserError(`${path} ${what}`, EXIT.badWeightsOrRecords)
+const bad = (path: string, what: string) => new UserError(`${path} ${what}`, 'weights')

@@ -1,7 +1,7 @@
 import { adamHyper } from '../autograd/adam.ts'
 import type { Gpu } from '../device/gpu.ts'
 import type { Traits } from '../device/traits.ts'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { compile } from '../graph/compile.ts'
 import { Executor, Variables } from '../graph/execute.ts'
 import type { Graph } from '../graph/graph.ts'
@@ -42,7 +42,7 @@ export interface GoldenReport {
 
 /**
  * Replays a golden file of the PyTorch reference: evaluation forward, training forward, gradients, the losses of some
- * Adam steps and all tensors behind them. `file` is its name. Throws a `UserError` (exit code 4) when the file is not one.
+ * Adam steps and all tensors behind them. `file` is its name. Throws a `UserError` about weights when the file is not one.
  * @param traits of the adapter for which kernels are chosen
  */
 export async function replayGolden(
@@ -168,7 +168,7 @@ function required(file: string, tensors: Tensors, key: string, shape?: readonly 
   const tensor = tensors.get(key)
   if (tensor && (!shape || tensor.shape.join() === shape.join())) return tensor
   const what = tensor ? `its ${key} is [${tensor.shape}], not [${shape}]` : `it has no ${key}`
-  throw new UserError(`${file} is not a golden file: ${what}`, EXIT.badWeightsOrRecords)
+  throw new UserError(`${file} is not a golden file: ${what}`, 'weights')
 }
 
 /** [N,2,H,W] → [N,H,W,2]. */

@@ -1,6 +1,6 @@
 import { INITIAL_SCALING, SCALING_VARIABLE } from '../autograd/scaling.ts'
 import type { Gpu } from '../device/gpu.ts'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { NamedBuffers, Variables } from '../graph/execute.ts'
 import type { Weights } from '../io/weights.ts'
 import type { Arena } from '../model/arena.ts'
@@ -172,8 +172,8 @@ function firstWild({ tensors }: Arena, flat: Float32Array): { name: string; valu
 export const stopped = (what: string, options?: ErrorOptions) =>
   new UserError(
     `${what}: training stopped, the last good checkpoint is kept; lower the learning rate`,
-    EXIT.someInputFailed,
-    options,
+    'input',
+    { ...options, mend: ['learningRate'] },
   )
 
 type State = Pick<

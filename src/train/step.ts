@@ -1,6 +1,6 @@
 /** The compiled training step, and what takes it. */
 import type { Gpu } from '../device/gpu.ts'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { BindingLimitError, compile, type Plan } from '../graph/compile.ts'
 import { Executor, type Variables } from '../graph/execute.ts'
 import type { Rarity } from '../model/losses.ts'
@@ -42,7 +42,9 @@ function fittingPlan(options: StepOptions): Plan {
       largest > 0
         ? `the largest batch that fits is ${largest}, and several of them can be accumulated for a step`
         : 'choose smaller pictures or a narrower network'
-    throw new UserError(`batch ${batch} at ${size} px is too large: ${error.message}; ${remedy}`, EXIT.usage)
+    throw new UserError(`batch ${batch} at ${size} px is too large: ${error.message}; ${remedy}`, 'usage', {
+      mend: largest > 0 ? ['batch', 'accumulate'] : ['size', 'width'],
+    })
   }
 }
 

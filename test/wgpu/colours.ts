@@ -1,5 +1,4 @@
 import type { Gpu } from '../../src/device/gpu.ts'
-import { EXIT } from '../../src/errors.ts'
 import { compile } from '../../src/graph/compile.ts'
 import { Executor, Variables } from '../../src/graph/execute.ts'
 import { runReference } from '../../src/graph/reference.ts'
@@ -14,7 +13,7 @@ const TOLERANCE = 0.01
 
 /** The colours that the shipped weights give a small picture, against the float64 reference. Returns what differs. */
 export async function colours(gpu: Gpu): Promise<string[]> {
-  const { network, parameters, statistics } = await withFile(FILE, EXIT.badWeightsOrRecords, parseWeights)
+  const { network, parameters, statistics } = await withFile(FILE, 'weights', parseWeights)
   const graph = inferenceGraph(network, { batch: 1, height: SIZE, width: SIZE })
   const L = Float32Array.from({ length: SIZE * SIZE }, (_, i) => Math.sin(i / 5) * Math.cos(i / (3 * SIZE)))
   const features = Float32Array.from({ length: network.classes }, (_, i) => (i === 7 ? 0.9 : 0))

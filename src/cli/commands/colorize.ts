@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { predictorOf } from '../../infer/predictor.ts'
 import { expectTrained } from '../../io/weights.ts'
 import { encode, imageFormat, readPhoto, sharpResize } from '../../node/image.ts'
@@ -20,6 +20,7 @@ import {
   type Painter,
   planOutputs,
 } from '../colorize-files.ts'
+import { EXIT } from '../exit.ts'
 import { bar } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'
 import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
@@ -108,7 +109,7 @@ export async function defaultWeights(): Promise<string> {
   if (run !== null) return weightsOf(run)
   throw new UserError(
     `${SHIPPED} is missing; ${mendOf(SHIPPED)}, or name other weights with --weights`,
-    EXIT.badWeightsOrRecords,
+    'weights',
   )
 }
 

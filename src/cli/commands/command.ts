@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
 import type * as v from 'valibot'
-import { EXIT, type ExitCode, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { choiceOf, integerOf, meant, numberOf } from '../../setting.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface Option {
@@ -99,7 +100,7 @@ export class Flags {
   }
 }
 
-export const wrong = (sentence: string) => new UserError(sentence, EXIT.usage)
+export const wrong = (sentence: string) => new UserError(sentence, 'usage')
 
 /** Splits a command line into options and positionals. Throws a `UserError` (exit code 2) on an unknown option. */
 export function parse(args: readonly string[], options: Readonly<Record<string, Option>>) {
@@ -124,7 +125,7 @@ export function parse(args: readonly string[], options: Readonly<Record<string, 
     const hint = /ambiguous/.test(what!)
       ? 'a value that begins with - is written --name=-1'
       : '--help lists the options'
-    throw new UserError(`${what}; ${hint}`, EXIT.usage, { cause })
+    throw new UserError(`${what}; ${hint}`, 'usage', { cause })
   }
 }
 

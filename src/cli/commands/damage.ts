@@ -1,4 +1,4 @@
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** What of the training data cannot be decoded: warned of and counted, or with --strict the end. */
@@ -11,7 +11,7 @@ export class Damage {
   ) {}
 
   readonly found = (reason: string): void => {
-    if (this.strict) throw new UserError(reason, EXIT.badWeightsOrRecords)
+    if (this.strict) throw new UserError(reason, 'weights')
     this.count++
     this.terminal.warn(reason)
   }

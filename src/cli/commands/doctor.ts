@@ -1,5 +1,5 @@
-import { EXIT, type ExitCode } from '../../errors.ts'
 import { type DoctorReport, doctor, formatDoctor } from '../../node/doctor.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
 import type { Command } from './command.ts'
 
 export const doctorCommand: Command = {

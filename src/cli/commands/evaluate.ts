@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Photo } from '../../color/photo.ts'
 import type { Gpu } from '../../device/gpu.ts'
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import type { Precision } from '../../graph/half.ts'
 import type { Classifier } from '../../infer/classifier.ts'
 import { predictorOf } from '../../infer/predictor.ts'
@@ -172,7 +172,7 @@ async function evaluateAll(
   const { evaluated, failures } = await evaluate(photos, colourists, judge, terminal, interrupted)
   const failed = [...missing, ...failures]
   if (evaluated.length === 0) {
-    if (interrupted.aborted) throw new UserError('interrupted before a picture was done', EXIT.interrupted)
+    if (interrupted.aborted) throw new UserError('interrupted before a picture was done', 'interrupted')
     throw nothingReadable(failed)
   }
   const files = [setup.weights, ...setup.against]

@@ -1,6 +1,6 @@
-import { EXIT } from '../../errors.ts'
 import { readSafetensors } from '../../node/safetensors.ts'
 import { type GoldenReport, replayGolden } from '../../train/golden.ts'
+import { EXIT } from '../exit.ts'
 import { openAdapter } from './adapter.ts'
 import { type Command, wrong } from './command.ts'
 

@@ -1,7 +1,7 @@
 /** The option by which commands choose how values are stored. */
 
 import type { Gpu } from '../../device/gpu.ts'
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { PRECISIONS, type Precision } from '../../graph/half.ts'
 import { precisionIn, readTuning } from '../../node/store/tuning.ts'
 import { type Flags, type Option, wrong } from './command.ts'
@@ -33,6 +33,6 @@ export function precisionOn(gpu: Gpu, asked: Precision | undefined): Precision {
   if (asked === 'f32' || gpu.has('shader-f16')) return asked
   throw new UserError(
     `the adapter ${gpu.adapterName} has no 16-bit floats (shader-f16): leave out --precision f16 (and --subgroup-matrices), or choose another with --adapter`,
-    EXIT.noAdapter,
+    'adapter',
   )
 }

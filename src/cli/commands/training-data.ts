@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { type ClassVectorOrigin, describeOrigins, type Fit, sameOrigins } from '../../model/classifier.ts'
 import { isShard, originsOfRecords, readSources } from '../../node/data/shards.ts'
 import { findTwins, findTwinsOf } from '../../node/data/twins.ts'
@@ -100,7 +100,7 @@ export async function findClassVectors(
     const again = (choices.length ? choices : ['auto']).map((choice) => `--classifier ${choice}`).join(' ')
     throw new UserError(
       `the records in ${train[0]} have ${describeOrigins(origins)} where ${describeOrigins(asked)} are asked for: prepare them again with ${again}, or train without --classifier`,
-      EXIT.badWeightsOrRecords,
+      'weights',
     )
   }
   const shown = kind !== 'records' ? origins : val.length > 0 ? origins.slice(0, 1) : []

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
 import type { Choices } from '../../device/traits.ts'
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { matricesOf } from '../../kernels/matrix/gemm.ts'
 import { CLASSES } from '../../model/classifier.ts'
 import type { Network } from '../../model/network.ts'
@@ -99,9 +99,9 @@ async function startOf(
   if (init === undefined) return { start: { kind: 'fresh' } }
   const { network, parameters, statistics } = await readWeights(init)
   const other = otherNetwork(network, asked)
-  if (other) throw new UserError(`${init} has ${other}`, EXIT.badWeightsOrRecords)
+  if (other) throw new UserError(`${init} has ${other}`, 'weights')
   if (network.classes !== 0 && network.classes !== CLASSES) {
-    throw new UserError(`${init} has ${network.classes} classes, not ${CLASSES}`, EXIT.badWeightsOrRecords)
+    throw new UserError(`${init} has ${network.classes} classes, not ${CLASSES}`, 'weights')
   }
   return { start: { kind: 'weights', parameters, statistics }, network }
 }

@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { EXIT } from '../../errors.ts'
 import {
   formatBytes,
   formatInventory,
@@ -23,6 +22,7 @@ import { exportWeights } from '../../node/store/export-weights.ts'
 import { download, sha256File } from '../../node/store/fetch.ts'
 import { importFile } from '../../node/store/import-weights.ts'
 import { identity } from '../colorize-files.ts'
+import { EXIT } from '../exit.ts'
 import { bar, duration } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'
 import { type Call, type Command, type Result, wrong } from './command.ts'

@@ -1,5 +1,5 @@
 /** Data of tensors in files beside the model's own. */
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import type { ReadAt } from '../read-at.ts'
 import type { TensorProto } from './proto.ts'
 import { type ExternalData, quote } from './tensors.ts'
@@ -10,7 +10,7 @@ export interface Beside {
    * Opens the file at `location`: a path with slashes, relative, without "..". Links must not lead out of the folder, or
    * any model could have any file of the machine read (CVE-2022-25882, 2024-27318, 2024-5187).
    * @param where names the tensor in errors
-   * @throws UserError (exit code 4): there is no such file, or it may not be read
+   * @throws UserError about weights: there is no such file, or it may not be read
    */
   open(location: string, where: string): Promise<ReadAt & { close?(): Promise<void> }>
 }
@@ -20,7 +20,7 @@ const KEYS = ['location', 'offset', 'length', 'checksum']
 
 /**
  * Reads the external data of one model, `roomBytes` of it at most.
- * @throws UserError (exit code 4): what the tensor says of its place makes no sense, is outside, or is too much
+ * @throws UserError about weights: what the tensor says of its place makes no sense, is outside, or is too much
  */
 export function externalData(beside: Beside, roomBytes: number): ExternalData {
   let room = roomBytes
@@ -65,4 +65,4 @@ function placeOf(tensor: TensorProto, where: string) {
   return { location, offset: number('offset') ?? 0, length: number('length') }
 }
 
-const bad = (where: string, what: string) => new UserError(`${where} ${what}`, EXIT.badWeightsOrRecords)
+const bad = (where: string, what: string) => new UserError(`${where} ${what}`, 'weights')

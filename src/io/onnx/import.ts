@@ -1,5 +1,5 @@
 /** An ONNX model → our graph. What each operator becomes stands in `device.ts` and `host.ts`. */
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { Graph, GraphError } from '../../graph/graph.ts'
 import { formatShape, ShapeError, type Tensor } from '../../kernels/op.ts'
 import { DEVICE_OPS } from './device.ts'
@@ -44,18 +44,18 @@ export interface Imported {
 }
 
 /** What kind of thing is wrong with a node. */
-export type Trouble = 'unsupported' | 'not known at import' | 'bad'
+export type Defect = 'unsupported' | 'not known at import' | 'bad'
 
-/** A node that cannot be imported, in one sentence with operator, node, opset and shapes. Exit code 4. */
+/** A node that cannot be imported, in one sentence with operator, node, opset and shapes. Defect 'weights'. */
 export class ImportError extends UserError {
   constructor(
     message: string,
     readonly node: string,
     readonly op: string,
-    readonly trouble: Trouble,
+    readonly defect: Defect,
     options?: ErrorOptions,
   ) {
-    super(message, EXIT.badWeightsOrRecords, options)
+    super(message, 'weights', options)
   }
 }
 
@@ -207,7 +207,7 @@ const own = <T>(table: Readonly<Record<string, T>>, name: string) =>
 const isKnownOp = (op: string) => own(HOST_OPS, op) !== undefined || own(DEVICE_OPS, op) !== undefined
 
 /** Null for an error of this program's own. */
-function troubleOf(error: unknown): Trouble | null {
+function troubleOf(error: unknown): Defect | null {
   if (error instanceof Unsupported) return 'unsupported'
   if (error instanceof NotKnown) return 'not known at import'
   return [BadNode, ShapeError, GraphError].some((kind) => error instanceof kind) ? 'bad' : null
@@ -247,4 +247,4 @@ function shapeOf(
   return shape
 }
 
-const bad = (path: string, what: string) => new UserError(`${path}: ${what}`, EXIT.badWeightsOrRecords)
+const bad = (path: string, what: string) => new UserError(`${path}: ${what}`, 'weights')

@@ -1,5 +1,5 @@
 /** An ONNX model → nodes in topological order, checked. Says nothing of what the operators mean. */
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { type Beside, externalData } from './external.ts'
 import { sortNodes } from './order.ts'
 import {
@@ -84,7 +84,7 @@ export interface OnnxModel {
  * the file's size. Weights are views of `bytes` where they happen to be aligned.
  * @param name what errors call it
  * @param beside opens the files that it keeps weights in; without it, such a model is refused
- * @throws UserError (exit code 4) naming it: damaged, of another opset, a graph that makes no sense
+ * @throws UserError about weights naming it: damaged, of another opset, a graph that makes no sense
  */
 export async function parseModel(
   bytes: Uint8Array,
@@ -181,7 +181,7 @@ async function nodeOf(
   for (const attribute of node.attribute ?? []) {
     const key = attribute.name ?? ''
     const where = `${path}: the attribute ${quote(key)} of node ${quote(name)}`
-    if (attributes.has(key)) throw new UserError(`${where} is there twice`, EXIT.badWeightsOrRecords)
+    if (attributes.has(key)) throw new UserError(`${where} is there twice`, 'weights')
     attributes.set(key, await attributeOf(attribute, where, external))
   }
   return {
@@ -249,4 +249,4 @@ function givenNames(
   return given
 }
 
-const bad = (path: string, what: string) => new UserError(`${path} ${what}`, EXIT.badWeightsOrRecords)
+const bad = (path: string, what: string) => new UserError(`${path} ${what}`, 'weights')

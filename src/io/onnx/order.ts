@@ -1,4 +1,4 @@
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { quote } from './tensors.ts'
 
 interface Node {
@@ -65,4 +65,4 @@ function cycle(stack: readonly Node[], start: Node): string {
   return (round.length > 6 ? [...round.slice(0, 3), '…', ...round.slice(-2)] : round).join(' → ')
 }
 
-const bad = (path: string, what: string) => new UserError(`${path} ${what}`, EXIT.badWeightsOrRecords)
+const bad = (path: string, what: string) => new UserError(`${path} ${what}`, 'weights')

@@ -1,6 +1,6 @@
 /** Tensors as ONNX files hold them: TensorProto and its eight number types. */
 import { halfToFloat } from '../../device/float16.ts'
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import {
   DATA_TYPE_NAMES,
   EXTERNAL,
@@ -51,16 +51,13 @@ export const DATA_TYPES = Object.keys(TYPES) as DataType[]
 const MAX_ELEMS = 2 ** 31
 const MAX_AXES = 32
 
-/** A tensor of a type that is valid ONNX, but not read here. Exit code 4. */
+/** A tensor of a type that is valid ONNX, but not read here. Trouble 'weights'. */
 export class UnreadableType extends UserError {
   constructor(
     where: string,
     readonly type: string,
   ) {
-    super(
-      `${where} has the type ${type}, which is not read (${DATA_TYPES.join(', ')} are)`,
-      EXIT.badWeightsOrRecords,
-    )
+    super(`${where} has the type ${type}, which is not read (${DATA_TYPES.join(', ')} are)`, 'weights')
   }
 }
 
@@ -91,7 +88,7 @@ export function elemsOf(shape: readonly number[]): number | null {
 /**
  * Reads one tensor. `where` names it in errors: `model.onnx: initializer "w"`. Without `external`, data in other files is
  * refused.
- * @throws UserError (exit code 4): a type that is not read, a shape that the bytes don't fill, data that may not be read
+ * @throws UserError about weights: a type that is not read, a shape that the bytes don't fill, data that may not be read
  */
 export async function readTensor(
   tensor: TensorProto,
@@ -152,7 +149,7 @@ function halves(raw: Uint8Array, elems: number): Float32Array {
   return data
 }
 
-const bad = (where: string, what: string) => new UserError(`${where} ${what}`, EXIT.badWeightsOrRecords)
+const bad = (where: string, what: string) => new UserError(`${where} ${what}`, 'weights')
 
 /** A tensor as the bytes of a TensorProto, its elements in raw_data. float16 is written as float32. */
 export function encodeTensor(name: string, { dtype, shape, data }: HostTensor): Uint8Array {

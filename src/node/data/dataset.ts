@@ -1,6 +1,6 @@
 /** Training batches from photographs or records on the disk, decoded by workers. */
 import { availableParallelism } from 'node:os'
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import {
   type BatchOptions,
   type ClassVectors,
@@ -31,7 +31,7 @@ const MAX_WORKERS = 8
 export async function openPhotos(paths: readonly string[], options: SourceOptions): Promise<TrainingSource> {
   if (!paths.length) throw new UserError('there is no photograph to train on')
   return openSource(options, {
-    ...{ what: 'photographs', exitCode: EXIT.someInputFailed },
+    ...{ what: 'photographs', trouble: 'input' },
     length: paths.length,
     at: (index) => ({ path: paths[index]! }),
     classVector: async (index, draw) => pick(options.classVectors ?? [], draw)?.of(paths[index]!) ?? null,
@@ -47,7 +47,7 @@ export async function openPhotos(paths: readonly string[], options: SourceOption
 export async function openRecords(folder: string, options: SourceOptions): Promise<TrainingSource> {
   const records = await indexShards(folder, options.onUndecodable)
   return openSource(options, {
-    ...{ what: 'records', exitCode: EXIT.badWeightsOrRecords },
+    ...{ what: 'records', trouble: 'weights' },
     length: records.length,
     at: (index) => records[index]!,
     classVector: async () => null,
@@ -56,7 +56,7 @@ export async function openRecords(folder: string, options: SourceOptions): Promi
 }
 
 function refuse(reason: string): never {
-  throw new UserError(reason, EXIT.badWeightsOrRecords)
+  throw new UserError(reason, 'weights')
 }
 
 async function openSource(options: SourceOptions, set: SampleSet<SampleSource>): Promise<TrainingSource> {

@@ -1,7 +1,7 @@
 /** Photographs → TFRecord shards, with class vectors. */
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import type { Classifier } from '../../infer/classifier.ts'
 import { type AbEncoding, type ClassVector, encodeRecord } from '../../io/records.ts'
 import { lock } from '../lock.ts'
@@ -37,7 +37,7 @@ export const CLASSIFIER_BATCH = 8
  * Writes every photograph that can be learnt from as a record; the others are counted, and their reasons kept. A run
  * that is stopped or killed is continued by the next one with the same photographs and settings.
  * @throws UserError: no photograph is left, the file system refuses (disk full …), another process is at work on the
- *   folder, interrupted (exit code 130)
+ *   folder, interrupted (trouble 'input'30)
  */
 export async function prepareRecords(paths: readonly string[], options: PrepareOptions): Promise<Manifest> {
   const { out, classifiers = [] } = options
@@ -103,10 +103,7 @@ async function fill(set: RecordSet, paths: readonly string[], options: PrepareOp
 }
 
 const interrupted = (done: number, total: number) =>
-  new UserError(
-    `interrupted after ${done} of ${total}; the same command goes on from there`,
-    EXIT.interrupted,
-  )
+  new UserError(`interrupted after ${done} of ${total}; the same command goes on from there`, 'interrupted')
 
 function* decodeAhead(
   pool: WorkerPool<PrepareTask, Outcome>,

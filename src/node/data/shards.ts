@@ -1,7 +1,7 @@
 /** The shards of a record set: photos-00000-of-00032.tfrecord … in one folder. */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { decodeRecord } from '../../io/records.ts'
 import { indexRecords, type RecordPlace, readRecordAt } from '../../io/tfrecord.ts'
 import type { ClassVectorOrigin } from '../../model/classifier.ts'
@@ -35,7 +35,7 @@ export function isShard(name: string): boolean {
 /**
  * Every record of the set in `folder`, shard by shard, without reading the records.
  * @param onDamage is told of a truncated or corrupt shard, of which the records before that are used, instead
- * @throws UserError (exit code 4): no shards, shards missing, two sets mixed, a shard truncated or corrupt, no records
+ * @throws UserError about weights: no shards, shards missing, two sets mixed, a shard truncated or corrupt, no records
  */
 export async function indexShards(
   folder: string,
@@ -72,7 +72,7 @@ export async function originsOfRecords(folder: string): Promise<readonly ClassVe
 async function placesIn(shard: string, onDamage?: (reason: string) => void): Promise<RecordPlace[]> {
   const places: RecordPlace[] = []
   try {
-    await withFile(shard, EXIT.badWeightsOrRecords, async (file) => {
+    await withFile(shard, 'weights', async (file) => {
       for await (const place of indexRecords(file)) places.push(place)
     })
   } catch (error) {
@@ -84,24 +84,24 @@ async function placesIn(shard: string, onDamage?: (reason: string) => void): Pro
 
 /**
  * The data of one record.
- * @throws UserError (exit code 4): the shard cannot be read, the record is corrupt
+ * @throws UserError about weights: the shard cannot be read, the record is corrupt
  */
 export function readShardAt(shard: string, place: RecordPlace): Promise<Uint8Array> {
-  return withFile(shard, EXIT.badWeightsOrRecords, (file) => readRecordAt(file, place))
+  return withFile(shard, 'weights', (file) => readRecordAt(file, place))
 }
 
 /** Paths of the photographs of which the records in `folder` were made, by the checksums of their files; none if it does not say. */
 export async function readSources(folder: string): Promise<Map<string, string>> {
   const text = await readFile(join(folder, SOURCES), 'utf8').catch((error) => {
     if (codeOf(error) === 'ENOENT') return ''
-    throw fileTrouble('read', join(folder, SOURCES), error, EXIT.badWeightsOrRecords)
+    throw fileTrouble('read', join(folder, SOURCES), error, 'weights')
   })
   return new Map([...text.matchAll(/^([0-9a-f]{64}) {2}(.+)$/gm)].map(([, sha256, path]) => [sha256!, path!]))
 }
 
 async function shardNames(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((error) => {
-    throw fileTrouble('read', folder, error, EXIT.badWeightsOrRecords)
+    throw fileTrouble('read', folder, error, 'weights')
   })
   await checkManifest(folder)
   const shards = names.filter(isShard).sort()
@@ -138,5 +138,5 @@ function versionIn(manifest: string): unknown {
 }
 
 function bad(folder: string, what: string): UserError {
-  return new UserError(`cannot read the records in ${folder}: ${what}`, EXIT.badWeightsOrRecords)
+  return new UserError(`cannot read the records in ${folder}: ${what}`, 'weights')
 }

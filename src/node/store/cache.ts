@@ -4,7 +4,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import * as v from 'valibot'
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { mendOf, packagePath } from '../package.ts'
 import { saveFile } from '../save.ts'
 import { codeOf, fileTrouble, reason } from '../trouble.ts'
@@ -59,19 +59,19 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
 
 const weightsFolder = () => join(cacheFolder(), 'weights')
 
-/** What the package knows by itself. Throws a `UserError` (exit code 4) when `path` is missing or damaged. */
+/** What the package knows by itself. Throws a `UserError` about weights when `path` is missing or damaged. */
 export function readManifest(path = join(SHIPPED, 'manifest.json')): KnownFile[] {
   try {
     return v.parse(manifestSchema, JSON.parse(readFileSync(path, 'utf8'))).files
   } catch (error) {
     const why = codeOf(error) ? reason(error) : 'it is damaged'
-    throw new UserError(`cannot read ${path}: ${why}; ${mendOf(path)}`, EXIT.badWeightsOrRecords, {
+    throw new UserError(`cannot read ${path}: ${why}; ${mendOf(path)}`, 'weights', {
       cause: error,
     })
   }
 }
 
-/** The same and the user's own imports. Throws a `UserError` (exit code 4) when the list of those is unreadable. */
+/** The same and the user's own imports. Throws a `UserError` about weights when the list of those is unreadable. */
 export function knownFiles(manifest: readonly KnownFile[] = readManifest()): KnownFile[] {
   return [...manifest, ...readImported()]
 }
@@ -88,7 +88,7 @@ function readImported(): KnownFile[] {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return []
     const why = `cannot read ${path}: ${codeOf(error) ? reason(error) : 'it is damaged; remove it and import again'}`
-    throw new UserError(why, EXIT.badWeightsOrRecords, { cause: error })
+    throw new UserError(why, 'weights', { cause: error })
   }
 }
 
@@ -118,7 +118,7 @@ export async function remember(own: KnownFile): Promise<void> {
 
 /**
  * The file called `name`, with its path: the first intact one of several, null when none is there.
- * @throws UserError (exit code 4) when all that are there are damaged
+ * @throws UserError about weights when all that are there are damaged
  */
 export async function locate(
   name: string,
@@ -133,7 +133,7 @@ export async function locate(
   if (!damaged) return null
   const { path, why } = damaged
   const mend = path.startsWith(SHIPPED) ? mendOf(path) : `fetch or import ${name} again`
-  throw new UserError(`${path} is damaged: ${why}; ${mend}`, EXIT.badWeightsOrRecords)
+  throw new UserError(`${path} is damaged: ${why}; ${mend}`, 'weights')
 }
 
 /** Reads the whole file and compares its checksum. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { type Classifier, type ClassifierOptions, openClassifier } from '../../infer/classifier.ts'
 import { CLASSIFIERS, type ClassVectorOrigin } from '../../model/classifier.ts'
 import { sharpResize } from '../image.ts'
@@ -24,7 +24,7 @@ export interface ClassifierFile {
 
 /**
  * Finds the classifier that `choice` means: `none` (null), `auto` (the best one that is here), a name, or an ONNX file.
- * @throws UserError: a name that nothing is known by (exit code 2), not here, damaged (exit code 4)
+ * @throws UserError: a name that nothing is known by (trouble 'usage'), not here, damaged (trouble 'weights')
  */
 export async function findClassifier(choice: string, known = knownFiles()): Promise<ClassifierFile | null> {
   if (choice === 'none') return null
@@ -39,25 +39,22 @@ export async function findClassifier(choice: string, known = knownFiles()): Prom
   if (candidates.length === 0) {
     const all = [...new Set(classifiers.map(({ name }) => name))].join(', ')
     const sentence = `there is no classifier "${choice}": choose auto, none, ${all}, or a file that ends in .onnx`
-    throw new UserError(sentence, EXIT.usage)
+    throw new UserError(sentence, 'usage')
   }
   const lost = candidates.find(({ shipped }) => shipped)
   if (lost) {
     const sentence = `the classifier ${lost.name} is missing from the package; ${mendOf(pathOf(lost))}`
-    throw new UserError(sentence, EXIT.badWeightsOrRecords)
+    throw new UserError(sentence, 'weights')
   }
   const how = candidates.some(({ locations }) => locations.length)
     ? `colorizer weights fetch ${names[0]}`
     : 'colorizer weights import FILE'
-  throw new UserError(
-    `the classifier ${names.join(', ')} is not here: ${how} brings it`,
-    EXIT.badWeightsOrRecords,
-  )
+  throw new UserError(`the classifier ${names.join(', ')} is not here: ${how} brings it`, 'weights')
 }
 
 /**
  * Finds the classifier that class vectors came from.
- * @throws UserError (exit code 4) when it is not here
+ * @throws UserError about weights when it is not here
  */
 export async function findOrigin(
   { classifier, sha256 }: ClassVectorOrigin,
@@ -69,8 +66,9 @@ export async function findOrigin(
   )
   if (found) return { name: classifier, path: found.path, sha256 }
   throw new UserError(
-    `the class vectors are those of ${classifier}, which is not here: bring it with colorizer weights, or name its file with --classifier`,
-    EXIT.badWeightsOrRecords,
+    `the class vectors are those of ${classifier}, which is not here: bring it, or name its file`,
+    'weights',
+    { mend: ['classifier'] },
   )
 }
 
@@ -81,7 +79,7 @@ async function fileOf(path: string): Promise<ClassifierFile> {
     const known = knownFiles().find((file) => file.bytes === size && file.sha256 === sha256)
     return { name: known?.name ?? basename(path), path, sha256 }
   } catch (error) {
-    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
+    throw fileTrouble('read', path, error, 'weights')
   }
 }
 

@@ -1,4 +1,4 @@
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { expectTrained, networkMetadata, weightTensors } from '../../io/weights.ts'
 import type { Networks } from '../../model/registry.ts'
 import { writeSafetensors } from '../safetensors.ts'
@@ -33,7 +33,7 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
   const tensors = weightTensors(weights)
   if (network.adjustClasses) network.adjustClasses(tensors, { strength, smoothing })
   else if (strength !== 1 || smoothing !== 0)
-    throw new UserError(`${from} holds a network without weights for a class vector`, EXIT.usage)
+    throw new UserError(`${from} holds a network without weights for a class vector`, 'usage')
   const kept = KEPT.flatMap((key) => (weights.metadata[key] ? [[key, weights.metadata[key]]] : []))
   const metadata: Record<string, string> = {
     ...{ format: 'webgpu-colorizer weights', ...networkMetadata(network), ...Object.fromEntries(kept) },

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open, rm, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { codeOf, fileTrouble } from '../trouble.ts'
 
 export interface Download {
@@ -42,8 +42,8 @@ class Trouble extends Error {
 /**
  * Fills `part` until it has the right size and checksum, and returns the checksum. A part file with a wrong checksum is
  * removed, and so is one that the disk has no room for.
- * @throws UserError (exit code 4) with one sentence that says what each location answered, how much is kept and what to
- * do; exit code 130 when `signal` was raised
+ * @throws UserError about weights with one sentence that says what each location answered, how much is kept and what to
+ * do; trouble 'input'30 when `signal` was raised
  */
 export async function download(request: Download): Promise<string> {
   const troubles = new Map<string, Trouble>()
@@ -190,7 +190,7 @@ const OFFLINE = ['ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH', 'ENETD
 const CUT = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH']
 
 function networkTrouble(error: unknown, { signal, name }: Download, stalled: AbortSignal): Error {
-  if (signal.aborted) return new UserError(`${name}: interrupted; run it again to continue`, EXIT.interrupted)
+  if (signal.aborted) return new UserError(`${name}: interrupted; run it again to continue`, 'interrupted')
   if (stalled.aborted) return new Trouble('sends nothing any more', 'cut')
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const code = codeOf(cause) ?? (cause instanceof AggregateError ? codeOf(cause.errors[0]) : undefined) ?? ''
@@ -210,7 +210,7 @@ async function failed({ name, part, bytes, advice }: Download, troubles: Readonl
   const kept = keptBytes ? `; ${keptBytes} of ${bytes} bytes are kept` : ''
   const again = isHopeless ? '' : `try again${keptBytes ? ' to continue' : ''} or `
   const what = `${[...answers].join('; ')}${isOffline ? '; this machine seems to be offline' : ''}${kept}`
-  return new UserError(`cannot fetch ${name}: ${what}: ${again}${advice}`, EXIT.badWeightsOrRecords)
+  return new UserError(`cannot fetch ${name}: ${what}: ${again}${advice}`, 'weights')
 }
 
 /** 0 when there is no such file. */

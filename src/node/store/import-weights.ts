@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { open, rm, writeFile } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { EXIT, UserError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { fileTrouble } from '../trouble.ts'
 import { claimPart, type KnownFile, ownFile, remember, settle } from './cache.ts'
 import { sha256File } from './fetch.ts'
@@ -14,8 +14,8 @@ const RESERVED = ['auto', 'none']
 
 /**
  * Copies `path` into the cache: as the file of `manifest` that has its checksum, or as one's own under `name`.
- * @throws UserError: unreadable, unknown content and no name, a known name for other content (exit code 4), no such
- * name or kind of file possible (exit code 2)
+ * @throws UserError: unreadable, unknown content and no name, a known name for other content (trouble 'weights'), no such
+ * name or kind of file possible (trouble 'usage')
  */
 export async function importFile(
   path: string,
@@ -40,10 +40,9 @@ async function importOwn(path: string, name: string, bytes: number): Promise<Kno
   const kind = KINDS[extension]
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) || RESERVED.includes(name)) {
     const rule = 'small letters, digits, dots, dashes and underscores, not auto and not none'
-    throw new UserError(`--name ${name}: a name is made of ${rule}`, EXIT.usage)
+    throw new UserError(`--name ${name}: a name is made of ${rule}`, 'usage')
   }
-  if (!kind)
-    throw new UserError(`cannot import ${path}: its name must end in .onnx or .safetensors`, EXIT.usage)
+  if (!kind) throw new UserError(`cannot import ${path}: its name must end in .onnx or .safetensors`, 'usage')
   return throughPart(path, async (part, sha256) => {
     const own = ownFile({ name, kind, file: `own-${name}${extension}`, bytes, sha256 })
     await settle(part, own)
@@ -77,9 +76,9 @@ async function sizeOf(path: string): Promise<number> {
     const info = await file.stat().finally(() => file.close())
     if (info.isFile()) return info.size
   } catch (error) {
-    throw fileTrouble('read', path, error, EXIT.badWeightsOrRecords)
+    throw fileTrouble('read', path, error, 'weights')
   }
-  throw new UserError(`cannot read ${path}: it is not a regular file`, EXIT.badWeightsOrRecords)
+  throw new UserError(`cannot read ${path}: it is not a regular file`, 'weights')
 }
 
 function unknown(path: string, name: string | undefined): UserError {
@@ -87,5 +86,5 @@ function unknown(path: string, name: string | undefined): UserError {
     name === undefined
       ? `${path} is none of the known weights: name it with --name to import it as your own`
       : `${path} is not ${name}: its size or checksum is another one; choose another --name to import it as your own`
-  return new UserError(sentence, EXIT.badWeightsOrRecords)
+  return new UserError(sentence, 'weights')
 }
