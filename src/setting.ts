@@ -58,7 +58,7 @@ export function meant<S extends v.GenericSchema>(schema: S, text: string): v.Inf
   const texts = aboutOf(schema)?.texts
   if (texts && !Object.hasOwn(texts, text))
     throw new RangeError(`choose one of ${Object.keys(texts).join(', ')}`)
-  const isNumber = schema.type === 'number'
+  const isNumber = ('wrapped' in schema ? (schema.wrapped as v.GenericSchema) : schema).type === 'number'
   const value = texts ? texts[text] : isNumber ? (text.trim() === '' ? Number.NaN : Number(text)) : text
   const { success, output, issues } = v.safeParse(schema, value)
   if (success) return output
