@@ -1,11 +1,13 @@
 // Writes the text of every file under shaders/ into src/device/shader-text.ts, so that the program, Node's or a
 // browser's, reads no file at run time. Runs before every command of a clone (setup.mjs); the module is committed.
 
+import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PACKAGE_ROOT } from './lib/shell.mjs'
 
 const FOLDER = join(PACKAGE_ROOT, 'shaders')
+const KERNELS = join(PACKAGE_ROOT, 'src', 'kernels')
 const MODULE = join(PACKAGE_ROOT, 'src', 'device', 'shader-text.ts')
 
 /** Name → path below shaders/: "conv2d_tiled" for conv/conv2d_tiled.wgsl, "lib/rows" for what shaders share. */
@@ -23,6 +25,21 @@ function shaderFiles() {
   return paths
 }
 
+/**
+ * Tells these kernels from others: a hash of the shaders and of the code that chooses among them and cuts their tiles.
+ * @param {string[]} shaders
+ */
+function kernelVersion(shaders) {
+  const hash = createHash('sha256')
+  for (const text of shaders) hash.update(text)
+  const code = readdirSync(KERNELS, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  )
+  for (const file of code.sort())
+    hash.update(readFileSync(join(KERNELS, file), 'utf8').replaceAll('\r\n', '\n'))
+  return hash.digest('hex')
+}
+
 /** The text of the module. */
 export function shaderModule() {
   const entries = [...shaderFiles()].map(([name, file]) => {
@@ -36,6 +53,9 @@ export function shaderModule() {
     'export const SHADER_TEXT: Readonly<Record<string, string>> = {',
     ...entries,
     '}',
+    '',
+    '/** Tells these kernels from others: a hash of the shaders and of src/kernels. */',
+    `export const KERNEL_VERSION = '${kernelVersion(entries)}'`,
     '',
   ].join('\n')
 }

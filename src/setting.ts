@@ -51,10 +51,10 @@ export const choiceOf = <const T extends readonly string[]>(choices: T) =>
   v.picklist(choices, `choose one of ${choices.join(', ')}`)
 
 /**
- * The value that an option's text means.
+ * What an option's text means.
  * @throws RangeError that says what is expected, such as "expected a number above 0"
  */
-export function meant<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
+export function parseSetting<S extends v.GenericSchema>(schema: S, text: string): v.InferOutput<S> {
   const texts = aboutOf(schema)?.texts
   if (texts && !Object.hasOwn(texts, text))
     throw new RangeError(`choose one of ${Object.keys(texts).join(', ')}`)

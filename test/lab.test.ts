@@ -127,7 +127,7 @@ describe('colours outside the gamut of sRGB', () => {
   })
 })
 
-// The textbook again, written independently of src/io/lab.ts: IEC 61966-2-1 and CIE 15:2004.
+// The textbook again, written independently of src/color/lab.ts: IEC 61966-2-1 and CIE 15:2004.
 const M = [
   [0.4124564, 0.3575761, 0.1804375],
   [0.2126729, 0.7151522, 0.072175],

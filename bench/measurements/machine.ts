@@ -1,7 +1,7 @@
 import { arch, availableParallelism, cpus, loadavg, platform, release } from 'node:os'
 import type { Gpu } from '../../src/device/gpu.ts'
+import { KERNEL_VERSION } from '../../src/device/shader-text.ts'
 import { type AdapterSummary, adapterSummary } from '../../src/node/dawn.ts'
-import { kernelVersion } from '../../src/node/store/tuning.ts'
 
 /** What figures were measured on. */
 export interface Machine {
@@ -28,7 +28,7 @@ export function machineOf(gpu: Gpu): Machine {
     load: loadavg()[0]!,
     system: `${platform()}-${arch()} ${release()}`,
     node: process.versions.node,
-    kernels: kernelVersion().slice(0, 12),
+    kernels: KERNEL_VERSION.slice(0, 12),
   }
 }
 

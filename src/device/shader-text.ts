@@ -3922,3 +3922,6 @@ fn main(
 }
 `,
 }
+
+/** Tells these kernels from others: a hash of the shaders and of src/kernels. */
+export const KERNEL_VERSION = '513632fcae283cf82089f03e05a5cb3697ec45a776de6c0b03055b088ea90dfe'

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import type * as v from 'valibot'
 import { UserError } from '../../errors.ts'
-import { choiceOf, integerOf, meant, numberOf } from '../../setting.ts'
+import { choiceOf, integerOf, numberOf, parseSetting } from '../../setting.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -78,7 +78,7 @@ export class Flags {
     const text = this.text(name)
     if (text === undefined) return undefined
     try {
-      return meant(schema, text)
+      return parseSetting(schema, text)
     } catch (error) {
       if (error instanceof RangeError) throw wrong(`--${name} ${text}: ${error.message}`)
       throw error

@@ -1,13 +1,12 @@
 /** Which kernels measured fastest on this adapter: `tune` writes it down, all that computes makes use of it. */
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import * as v from 'valibot'
 import { adapterName, isSoftware } from '../../device/adapter.ts'
 import type { Gpu } from '../../device/gpu.ts'
-import { SHADER_TEXT } from '../../device/shader-text.ts'
+import { KERNEL_VERSION } from '../../device/shader-text.ts'
 import type { Choices } from '../../device/traits.ts'
 import type { Precision } from '../../graph/half.ts'
 import { type Measured, measuredSchema } from '../../tune/tune.ts'
@@ -19,7 +18,7 @@ import { cacheFolder } from './cache.ts'
 const tuningSchema = v.object({
   /** Adapter and driver. */
   adapter: v.string(),
-  /** The kernels that were measured: `kernelVersion()`. */
+  /** The kernels that were measured: `KERNEL_VERSION`. */
   kernels: v.string(),
   date: v.string(),
   /** By `choiceKey`. */
@@ -82,7 +81,7 @@ export function readTuning(gpu: Pick<Gpu, 'adapter'>): FoundTuning {
     if (!parsed.success) return useless('is no tuning of this program')
     const tuning = parsed.output
     if (tuning.adapter !== identityOf(gpu)) return useless('was measured on another adapter')
-    if (tuning.kernels !== kernelVersion()) return useless('was measured with other kernels')
+    if (tuning.kernels !== KERNEL_VERSION) return useless('was measured with other kernels')
     return { path, tuning, problem: null }
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return { path, tuning: null, problem: null }
@@ -100,7 +99,7 @@ export async function saveTuning(
   const updated: Tuning = {
     ...tuning,
     adapter: identityOf(gpu),
-    kernels: kernelVersion(),
+    kernels: KERNEL_VERSION,
     date: new Date().toISOString(),
     shapes: { ...tuning?.shapes, ...shapes },
     ...(precision ? { precision } : {}),
@@ -108,18 +107,6 @@ export async function saveTuning(
   await makeFolder(folder())
   await saveFile(path, Buffer.from(`${JSON.stringify(updated, null, 2)}\n`))
   return path
-}
-
-/** A hash of all shaders and of the code that chooses among them and cuts their tiles. */
-export function kernelVersion(): string {
-  const hash = createHash('sha256')
-  for (const text of Object.values(SHADER_TEXT)) hash.update(text)
-  const folder = fileURLToPath(new URL('../../kernels/', import.meta.url))
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  for (const name of names.filter((name) => /(?<!\.d)\.[jt]s$/.test(name)).sort()) {
-    hash.update(`${name}\n`).update(readFileSync(join(folder, name)))
-  }
-  return hash.digest('hex')
 }
 
 const folder = () => join(cacheFolder(), 'tuning')
