@@ -8,29 +8,13 @@ import {
   elems,
   formatShape,
   type Ref,
-  type Slice,
   type Spec,
   type Tensor,
 } from '../kernels/op.ts'
 import { type Graph, GraphError, type Node } from './graph.ts'
 import { halfTensors, type Precision } from './half.ts'
-import { type Alias, lifetimes, resolveAliases, storageBytes } from './memory.ts'
-import { assignSlots, type Item } from './slots.ts'
-
-/** A byte range of a slot of the plan or of a variable. */
-export interface Place {
-  readonly buffer: { readonly slot: number } | { readonly variable: string }
-  readonly offsetBytes: number
-  readonly sizeBytes: number
-}
-
-export interface PlannedTensor extends Place {
-  readonly shape: readonly number[]
-  /** The tensor is a slice of each row of what lies at the place. */
-  readonly slice?: Slice
-  /** Its elements are float16. */
-  readonly half: boolean
-}
+import { type Alias, resolveAliases, storageBytes } from './memory.ts'
+import { type Place, Places, type PlannedTensor } from './places.ts'
 
 /** One dispatch with its memory. */
 export interface Step {
@@ -68,9 +52,6 @@ export class BindingLimitError extends GraphError {
   }
 }
 
-/** When inputs and constants are written, on the scale of node ids. */
-const UPLOAD = -1
-
 /** Parameter blocks stand at multiples of this in one uniform buffer (WebGPU's guaranteed offset alignment). */
 export const PARAMS_ALIGNMENT = 256
 
@@ -103,7 +84,8 @@ export function compile(
   )
   checkBindings(graph, nodes, half, maxBindingBytes)
   const prepares = everyRun ? () => false : preparationOf(graph, nodes, aliases)
-  const memory = planMemory(graph, nodes, aliases, half, dispatches, prepares)
+  const places = new Places({ graph, nodes, aliases, half, dispatches, prepares })
+  const place = (tensor: Tensor) => places.of(tensor)
   const steps = (isWanted: (node: Node, dispatch: Dispatch) => boolean): Step[] =>
     nodes.flatMap((node) =>
       dispatches
@@ -112,25 +94,21 @@ export function compile(
         .map((dispatch) => ({
           node,
           dispatch,
-          places: dispatch.bindings.map((ref) => memory.placeOf(node, ref)),
+          places: dispatch.bindings.map((ref) => places.ofBinding(node, ref)),
         })),
     )
   return {
-    slotBytes: memory.slotBytes,
-    inputs: namedTensors(graph, 'input', memory.place),
-    outputs: new Map([...graph.outputs].map(([name, t]) => [name, memory.place(t)])),
+    slotBytes: places.slotBytes,
+    inputs: namedTensors(graph, 'input', place),
+    outputs: new Map([...graph.outputs].map(([name, t]) => [name, place(t)])),
     constants: [...graph.tensors()].flatMap((t) => {
       const origin = graph.origin(t)
-      return origin.kind === 'constant' && memory.isUsed(t)
-        ? [{ place: memory.place(t), data: origin.data }]
-        : []
+      return origin.kind === 'constant' && places.isUsed(t) ? [{ place: place(t), data: origin.data }] : []
     }),
-    variables: new Map(
-      [...namedTensors(graph, 'variable', memory.place)].map(([name, t]) => [name, t.shape]),
-    ),
+    variables: new Map([...namedTensors(graph, 'variable', place)].map(([name, t]) => [name, t.shape])),
     steps: steps((node, dispatch) => !prepares(node, dispatch)),
     preparation: steps(prepares),
-    nodeOutputs: new Map(nodes.map((node) => [node.id, node.outputs.map(memory.place)])),
+    nodeOutputs: new Map(nodes.map((node) => [node.id, node.outputs.map(place)])),
   }
 }
 
@@ -210,99 +188,4 @@ function namedTensors(graph: Graph, kind: 'input' | 'variable', place: (t: Tenso
     if (origin.kind === kind) named.set(origin.name, place(tensor))
   }
   return named
-}
-
-/**
- * Gives every root tensor and every scratch area a slot. Constants and what is prepared keep theirs for good; that of an
- * input is free for others once it has been read.
- */
-function planMemory(
-  graph: Graph,
-  nodes: readonly Node[],
-  aliases: Map<Tensor, Alias>,
-  half: ReadonlySet<Tensor>,
-  dispatches: Map<number, Dispatch[]>,
-  prepares: IsPreparation,
-) {
-  const items: (Item & { readonly clashes: Set<number> })[] = []
-  const itemOf = new Map<Tensor | string, number>()
-  const add = (key: Tensor | string, { bytes, first, last }: Item) =>
-    itemOf.set(key, items.push({ bytes, first, last, clashes: new Set() }) - 1)
-
-  const preparedOutputs = new Set<Tensor>(
-    nodes.flatMap((node) => {
-      const work = dispatches.get(node.id)!
-      return work.length && work.every((dispatch) => prepares(node, dispatch)) ? node.outputs : []
-    }),
-  )
-  const lives = lifetimes(graph, nodes, aliases, half)
-  for (const tensor of graph.tensors()) {
-    const { kind } = graph.origin(tensor)
-    if (aliases.get(tensor)!.root !== tensor || kind === 'variable') continue
-    const bytes = storageBytes(elems(graph.spec(tensor)), half.has(tensor))
-    const life = lives.get(tensor)
-    if (kind === 'input') add(tensor, { bytes, first: UPLOAD, last: life?.last ?? UPLOAD })
-    else if ((kind === 'constant' || preparedOutputs.has(tensor)) && life)
-      add(tensor, { bytes, first: UPLOAD, last: Number.POSITIVE_INFINITY })
-    else if (life) add(tensor, life)
-  }
-  for (const node of nodes) {
-    const prepared = scratchOf(dispatches.get(node.id)!.filter((dispatch) => prepares(node, dispatch)))
-    const scratch = [...scratchOf(dispatches.get(node.id)!)].map(([index, elemCount]) => {
-      const key = `${node.id}:${index}`
-      const [first, last] = prepared.has(index) ? [UPLOAD, Number.POSITIVE_INFINITY] : [node.id, node.id]
-      add(key, { bytes: storageBytes(elemCount), first, last })
-      return itemOf.get(key)!
-    })
-    const bound = (tensors: readonly Tensor[]) => tensors.map((t) => itemOf.get(aliases.get(t)!.root) ?? -1)
-    keepApart(items, bound(node.inputs), [...bound(node.outputs), ...scratch])
-  }
-  const { places, slotBytes } = assignSlots(items)
-
-  const place = (tensor: Tensor): PlannedTensor => {
-    const { root, offsetElems, slice } = aliases.get(tensor)!
-    const origin = graph.origin(root)
-    const { slot, offsetBytes } = places[itemOf.get(root) ?? -1] ?? { slot: -1, offsetBytes: 0 }
-    const buffer = origin.kind === 'variable' ? { variable: origin.name } : { slot }
-    const spec = graph.spec(tensor)
-    const isHalf = half.has(tensor)
-    const sizeBytes = storageBytes(elems(slice ? graph.spec(root) : spec), isHalf)
-    return {
-      buffer,
-      offsetBytes: offsetBytes + offsetElems * (isHalf ? 2 : 4),
-      sizeBytes,
-      shape: spec.shape,
-      ...(slice ? { slice } : {}),
-      half: isHalf,
-    }
-  }
-  const placeOf = (node: Node, ref: Ref): Place => {
-    if (ref.from !== 'scratch') return place((ref.from === 'input' ? node.inputs : node.outputs)[ref.index]!)
-    const { slot, offsetBytes } = places[itemOf.get(`${node.id}:${ref.index}`)!]!
-    return { buffer: { slot }, offsetBytes, sizeBytes: storageBytes(ref.elems) }
-  }
-  return { slotBytes, place, placeOf, isUsed: (tensor: Tensor) => lives.has(tensor) }
-}
-
-/** What a node writes must lie in other buffers than all else that it touches. */
-function keepApart(
-  items: readonly { readonly clashes: Set<number> }[],
-  read: readonly number[],
-  written: readonly number[],
-): void {
-  for (const a of written) {
-    for (const b of [...read, ...written]) {
-      if (a === b) continue
-      items[a]?.clashes.add(b)
-      items[b]?.clashes.add(a)
-    }
-  }
-}
-
-function scratchOf(dispatches: readonly Dispatch[]): Map<number, number> {
-  const sizes = new Map<number, number>()
-  for (const ref of dispatches.flatMap((d) => d.bindings)) {
-    if (ref.from === 'scratch') sizes.set(ref.index, Math.max(ref.elems, sizes.get(ref.index) ?? 0))
-  }
-  return sizes
 }

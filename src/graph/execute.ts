@@ -4,9 +4,10 @@ import { type Gpu, GpuError, type Kernel } from '../device/gpu.ts'
 import { packParams } from '../device/shader.ts'
 import { type GpuSpan, PassTimes } from '../device/timestamps.ts'
 import { formatShape } from '../kernels/op.ts'
-import { PARAMS_ALIGNMENT, type Place, type Plan, type PlannedTensor, type Step } from './compile.ts'
+import { PARAMS_ALIGNMENT, type Plan, type Step } from './compile.ts'
 import { GraphError } from './graph.ts'
 import { storageBytes } from './memory.ts'
+import type { Place, PlannedTensor } from './places.ts'
 
 const STORAGE = BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_DST | BUFFER_USAGE.COPY_SRC
 

@@ -89,7 +89,7 @@ function packInto(graph: Graph, node: Node, parents: Map<Tensor, Alias>): void {
 function expectLastReader(
   graph: Graph,
   nodes: readonly Node[],
-  aliases: Map<Tensor, Alias>,
+  aliases: ReadonlyMap<Tensor, Alias>,
   writer: Node,
   written: Tensor,
 ): void {
@@ -113,7 +113,7 @@ function expectLastReader(
 export function lifetimes(
   graph: Graph,
   nodes: readonly Node[],
-  aliases: Map<Tensor, Alias>,
+  aliases: ReadonlyMap<Tensor, Alias>,
   half: ReadonlySet<Tensor> = new Set(),
 ): Map<Tensor, Item> {
   const result = new Map<Tensor, Item>()
