@@ -179,7 +179,7 @@ describe('commands with a classifier', () => {
         data[i] = value * 50
       })
     }
-    await writeSafetensors(strong, tensors, metadata)
+    await writeSafetensors(strong, tensors, { metadata })
 
     const same = await colorize('same', strong, '--classifier', mine)
     expect(same.classes).toHaveLength(5)

@@ -260,7 +260,7 @@ describe('colorize', () => {
     const untrained = inFolder('untrained.safetensors')
     const { tensors, metadata } = await readSafetensors(weights)
     tensors.get('decoder.conv5.weight')!.data.fill(0)
-    await writeSafetensors(untrained, tensors, metadata)
+    await writeSafetensors(untrained, tensors, { metadata })
     const out = inFolder('never')
     const colorize = (file: string) => run(['colorize', join(input, 'a.png'), '-o', out, '--weights', file])
     refused(await colorize(inFolder('missing.safetensors')), 4, /missing\.safetensors: no such file/)

@@ -84,7 +84,9 @@ describe('train', () => {
     expect(settings).toMatchObject({
       ...{ version, adapter, steps: STEPS, checkpointEvery: 7, validateEvery: 15 },
       data: { photos: ['samples/photos'] },
-      settings: { size: 16, batch: 2, width: 0.05, seed: 3, learningRate: 1e-3, classVectors: [] },
+      network: 'report',
+      architecture: { width: 0.05 },
+      settings: { size: 16, batch: 2, seed: 3, learningRate: 1e-3, classVectors: [] },
     })
     const mean = (to: number) => loss.slice(to - 10, to).reduce((a: number, b: number) => a + b, 0) / 10
     const [at15, at30, at40] = val.map(({ step, abMse }: Validation) => ({ step, val: abMse }))

@@ -58,8 +58,8 @@ export function encodeCheckpoint(path: string, checkpoint: Checkpoint): Iterable
     epoch: String(epoch),
     position: String(position),
     rng: JSON.stringify({ generator: 'philox4x32-10', seed: settings.seed, epoch, position }),
-    settings: JSON.stringify(settings),
-    course: JSON.stringify(course),
+    settings: textOf(trainingSchema, settings),
+    course: textOf(courseSchema, course),
     ...(scaling ? { scaling: JSON.stringify(scaling) } : {}),
     validations: JSON.stringify(validations),
   }
@@ -79,10 +79,14 @@ export function encodeBest(path: string, { weights, step, abMse, settings }: Bes
     ...networkMetadata(weights.network),
     step: String(step),
     abMse: String(abMse),
-    settings: JSON.stringify(settings),
+    settings: textOf(trainingSchema, settings),
   }
   return encodeSafetensors(path, weightTensors(weights), { metadata })
 }
+
+/** As JSON, in the schema's order whoever put it together: a resumed training is to write the same bytes. */
+const textOf = (schema: typeof trainingSchema | typeof courseSchema, value: object) =>
+  JSON.stringify(v.parse(schema, value))
 
 /** Reads a checkpoint. Throws a `UserError` about weights when it is none, of another version, or damaged. */
 export async function parseCheckpoint(file: ReadAt, networks?: Networks): Promise<Checkpoint> {
