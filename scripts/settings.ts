@@ -75,6 +75,7 @@ ${rest}`
 
 /** What a schema of valibot says of itself, as far as it matters here. */
 interface Described {
+  readonly type?: string
   readonly options?: readonly unknown[]
   readonly wrapped?: Described
   readonly pipe?: readonly Described[]
