@@ -1,10 +1,14 @@
 /** What the documents say of the code, held against it. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
 import { expect, it } from 'vitest'
 import { settingsPage } from '../scripts/settings.ts'
 import { trainingSchema } from '../src/train/settings.ts'
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+const documents = readdirSync(new URL('../docs', import.meta.url))
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => `docs/${name}`)
 
 it('has every setting on the page of settings', () => {
   const page = settingsPage()
@@ -28,4 +32,22 @@ it('names only files that are there', () => {
   )
   expect(named.length).toBeGreaterThan(20)
   for (const path of named) expect(read(path).length, path).toBeGreaterThan(0)
+})
+
+const slug = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-')
+
+it('links only to headings that are there', () => {
+  const pages = ['README.md', 'CONTRIBUTING.md', 'weights/README.md', ...documents]
+  const broken = pages.flatMap((page) =>
+    [...read(page).matchAll(/\]\(([^)#\s:]*)#([^)\s]+)\)/g)].flatMap(([link, path, anchor]) => {
+      const target = path === '' ? page : posix.join(posix.dirname(page), path!)
+      const headings = [...read(target).matchAll(/^#+ (.+)$/gm)].map((match) => slug(match[1]!))
+      return headings.includes(anchor!) ? [] : [`${page}: ${link}`]
+    }),
+  )
+  expect(broken).toEqual([])
 })
