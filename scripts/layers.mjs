@@ -159,13 +159,14 @@ const head = (height) => [
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="14">`,
   '<title>The rooms of src/ from top to bottom, and what each of them imports</title>',
   '<style>',
-  'svg { background: #fff } text { fill: #1f2328 } .small { font-size: 12px; fill: #59636e }',
-  'rect { fill: #f6f8fa; stroke: #8c959f } line { stroke: #0969da; stroke-dasharray: 6 4 }',
+  '.paper { fill: #fff; stroke: none } text { fill: #1f2328 } .small { font-size: 12px; fill: #59636e }',
+  '.room { fill: #f6f8fa; stroke: #8c959f } line { stroke: #0969da; stroke-dasharray: 6 4 }',
   '@media (prefers-color-scheme: dark) {',
-  'svg { background: #0d1117 } text { fill: #f0f6fc } .small { fill: #9198a1 }',
-  'rect { fill: #151b23; stroke: #656c76 } line { stroke: #4493f8 }',
+  '.paper { fill: #0d1117 } text { fill: #f0f6fc } .small { fill: #9198a1 }',
+  '.room { fill: #151b23; stroke: #656c76 } line { stroke: #4493f8 }',
   '}',
   '</style>',
+  `<rect width="${WIDTH}" height="${height}" class="paper"/>`,
 ]
 
 /**
@@ -206,7 +207,7 @@ function wrapped(text, most) {
 function box(room, { count, lines }, { x, y, width, height }) {
   const left = x + PADDING
   return [
-    `<rect x="${round(x)}" y="${y}" width="${round(width)}" height="${height}" rx="6"/>`,
+    `<rect x="${round(x)}" y="${y}" width="${round(width)}" height="${height}" rx="6" class="room"/>`,
     `<text x="${round(left)}" y="${y + LINE + 4}" font-weight="bold">${room.name}</text>`,
     `<text x="${round(x + width - PADDING)}" y="${y + LINE + 4}" text-anchor="end" class="small">${count}</text>`,
     ...lines.map(
