@@ -74,7 +74,7 @@ describe('candidates', () => {
     const count = rows.filter(
       ({ kernel, milliseconds }) => kernel !== 'subgroup' && 'subgroup' in milliseconds,
     ).length
-    expect(text).toContain(`For ${count} of ${rows.length} another one`)
+    expect(text).toContain(`For ${count} of ${rows.length} convolutions another candidate`)
   })
 })
 

@@ -355,7 +355,7 @@ describe('a tensor above the binding limit', () => {
   })
 })
 
-it('takes as much for the network as docs/design.md says', () => {
+it('takes as much for the network as docs/kernels.md says', () => {
   const [network, image] = [
     reportNetwork({ classes: 1000, width: 1 }),
     { batch: 1, height: 224, width: 224 },
@@ -370,9 +370,9 @@ it('takes as much for the network as docs/design.md says', () => {
       once: plan.preparation.length,
     }
   })
-  const text = readFileSync(new URL('../docs/design.md', import.meta.url), 'utf8').replace(/\s+/g, ' ')
+  const text = readFileSync(new URL('../docs/kernels.md', import.meta.url), 'utf8').replace(/\s+/g, ' ')
   expect(text).toContain(`a training step takes ${step!.mib} MiB in ${step!.buffers} buffers`)
-  expect(text).toContain(`a colouring ${colouring!.mib} MiB in ${colouring!.buffers}`)
-  expect(text).toContain(`colouring is ${colouring!.dispatches} dispatches behind ${colouring!.once}`)
-  expect(text).toContain(`a training step ${step!.dispatches}.`)
+  expect(text).toContain(`A colouring takes ${colouring!.mib} MiB in ${colouring!.buffers}`)
+  expect(text).toContain(`a colouring is ${colouring!.dispatches} dispatches after ${colouring!.once} that`)
+  expect(text).toContain(`a training step is ${step!.dispatches} dispatches`)
 })

@@ -23,7 +23,7 @@ it.each(documents)('%s links only to what is packed beside it', (document) => {
   const files = links.filter((link) => !/^[a-z]+:/.test(link))
   const targets = files.map((link) => posix.join(posix.dirname(document), link))
   expect(targets.filter((target) => !packed.has(target))).toEqual([])
-  if (document === 'README.md') expect(targets).toContain('docs/samples.png')
+  if (document === 'README.md') expect(targets).toContain('docs/samples.webp')
 })
 
 it('carries what the README speaks of, and neither tests nor benchmarks', () => {

@@ -53,7 +53,7 @@ function heading({ machine, date, command }: Measurements): string[] {
   return [
     '# Measurements',
     '',
-    `Written by \`${command}\`, all in one run; the repository's docs/performance.md says why it is so.`,
+    `Written by \`${command}\`, all in one run. The repository's docs/performance.md explains the figures.`,
     '',
     ...table(
       ['', ''],
@@ -90,11 +90,11 @@ function plansSection(plans: readonly PlanRow[], clock: Clock): string[] {
   })
   const remarks = [
     isCpu
-      ? 'CPU time of all threads, which others on the machine hardly change: what one core alone would take.'
-      : 'By the wall clock, from arrays on the host until the GPU is done.',
-    'Medians of turns in one process, and in brackets the least; memory is that of the plan with weights and moments.',
-    "Random weights and pictures. *Any adapter's kernels* are those without subgroups; where they are missing they are the usual ones.",
-    "float16 is as `--precision f16` stores values, *the subgroups' matrices* as `--subgroup-matrices`; adapters without have no such rows.",
+      ? 'Times are CPU time of all threads: what one core alone would take. Other programs on the machine hardly change them.'
+      : 'Times are by the wall clock, from arrays on the host until the GPU is done.',
+    'They are medians of turns in one process, with the least in brackets. Memory is that of the plan with weights and moments.',
+    "Weights and pictures are random. *Any adapter's kernels* are those without subgroups; the row is missing where they are the usual ones.",
+    "*float16* is `--precision f16`, *the subgroups' matrices* is `--subgroup-matrices`. Adapters that lack these have no such rows.",
   ]
   return [
     '## Whole plans',
@@ -112,13 +112,15 @@ function convolutionsSection(size: Size, rows: readonly CandidateRow[], clock: C
   return [
     `## Convolutions: ${formatSize(size)}`,
     '',
-    `${unit}${clock === 'cpu' ? '' : ` by ${CLOCKS[clock]}`}, counted as the direct convolution's whatever is done in its place, padding left out;`,
-    'medians of candidates taking turns, each alone as in a training. Bold is what is taken; a dash stands for a candidate',
-    'that would have taken too long, an empty cell for one that the operator does not offer for these shapes.',
+    `${unit}${clock === 'cpu' ? '' : ` by ${CLOCKS[clock]}`}, of operations that the direct convolution needs, without padding, for every candidate.`,
+    'Figures are medians of candidates taking turns, each alone as in a training. The usual candidate is bold. A dash stands for',
+    'a candidate that would have taken too long, an empty cell for one that the operator does not offer for these shapes.',
     ...(rows.some(({ milliseconds }) => 'matrix' in milliseconds)
-      ? ["*matrix* multiplies float16 in the subgroups' matrices, which nobody gets without asking for it."]
+      ? [
+          "*matrix* multiplies float16 in the subgroups' matrices, only where `--subgroup-matrices` asks for it.",
+        ]
       : []),
-    `For ${faster} of ${rows.length} another one than the one taken was faster by more than 3%, by median and by least time.`,
+    `For ${faster} of ${rows.length} convolutions another candidate was faster than the usual one by more than 3%, by median and by least time.`,
     '',
     ...Object.values(KINDS).flatMap((kind) =>
       candidateTable(
@@ -166,9 +168,9 @@ function phasesSection(phases: Measurements['phases'], clock: Clock): string[] {
   return [
     '## Phases',
     '',
-    'A convolution behind an upsampling as it is written (upsampled, then convolved) and as phases (at the low resolution, then put',
-    'together), with bias, ReLU and the transform of the weight; forward, and with the gradients to image, weight and bias of a mean',
-    'square. Medians of both taking turns, and how many times as fast phases are.',
+    'A convolution after an upsampling, first as it is written (upsampled, then convolved), then as phases (at the low resolution,',
+    'then put together). Times include bias, ReLU and the transform of the weight; those with gradients also the gradients of a mean',
+    'square to image, weight and bias. They are medians of both taking turns; the factor says how many times as fast phases are.',
     '',
     ...table(['layer', 'of', 'C·K ⁄ (C + K)', `forward, ${ms}`, '', `and gradients, ${ms}`, ''], rows),
     '',
@@ -179,10 +181,10 @@ function rooflineSection(roofline: Roofline): string[] {
   return [
     '## Roofline',
     '',
-    'The convolutions above by the kernels that are taken, against their floor: what their operations, or inputs, weights and',
-    "outputs once, take at the adapter's best rates (multiply-adds in registers, the fastest copy), the best of several",
-    "measurements in the same run. The share is floor / ms; Winograd's kernels need fewer operations than are counted here and",
-    'may be above 100%.',
+    "The convolutions above by their usual kernels, against their floor. The floor is the time that a convolution's operations, or",
+    "its inputs, weights and outputs once, take at the adapter's best rates (multiply-adds in registers, the fastest copy; the best",
+    "of several measurements in the same run). The share is floor / ms. Winograd's kernels need fewer operations than are counted",
+    'here, so their share may be above 100%.',
     '',
     `![Every convolution of the network against what the adapter can do](${ROOFLINE_FILE})`,
     '',

@@ -29,7 +29,7 @@ export function settingOptions(
 }
 
 /** How a value is written on a command line. */
-const textOf = (value: unknown, texts: Readonly<Record<string, unknown>> = {}) =>
+export const textOf = (value: unknown, texts: Readonly<Record<string, unknown>> = {}) =>
   Object.keys(texts).find((text) => texts[text] === value) ?? String(value)
 
 /** The settings that the options ask for. Throws a `UserError` (exit code 2) that names the first wrong option. */

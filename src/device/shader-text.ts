@@ -3924,4 +3924,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = '513632fcae283cf82089f03e05a5cb3697ec45a776de6c0b03055b088ea90dfe'
+export const KERNEL_VERSION = 'b7a6d88bcb40cbd7cf33a6c19740d5373a8df15fe423f80d24464e2fd1a2d762'

@@ -193,7 +193,7 @@ export class Executor {
 
   /**
    * Runs node by node and looks at every value: throws a `GraphError` that names the first node with a NaN or an
-   * infinity. Slow; for `DEBUG=1`.
+   * infinity. Slow; for `DEBUG=1`. The host does it, because WGSL leaves tests for such values indeterminate.
    * @param isWatched which nodes are looked at, by their labels
    */
   async runChecked(

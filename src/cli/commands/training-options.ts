@@ -54,7 +54,8 @@ const PRESETS: Readonly<Record<(typeof PRESET_NAMES)[number], Preset>> = {
   },
 }
 
-const USUAL_TEXTS = {
+/** What a training's settings are where nobody chooses them, in words where it depends. */
+export const USUAL_TEXTS = {
   ...USUAL,
   batch: `${SCALE.gpu.settings.batch}; ${SCALE.software.settings.batch} on a software adapter; ${SCALE.samples.settings.batch} for the sample photographs`,
   size: `${SCALE.gpu.settings.size}; ${SCALE.software.settings.size} on a software adapter; ${SCALE.samples.settings.size} for the sample photographs`,
@@ -63,7 +64,8 @@ const USUAL_TEXTS = {
   validateEvery: EVERY.validation,
 }
 
-const NETWORK_TEXTS = {
+/** The same of a network's architecture. */
+export const NETWORK_TEXTS = {
   width: '1; 0.25 on a software adapter and for the sample photographs',
   squaredClasses: true,
   head: 'ab',

@@ -91,7 +91,7 @@ export interface Tile {
 
 /**
  * A tile that keeps 8 lanes busy: wide layers put them over channels (two vec4s each), narrow ones fill the rest with
- * groups of pixels. `rows` pixels are cut with the least waste. Measured on llvmpipe; see `docs/design.md`.
+ * groups of pixels. `rows` pixels are cut with the least waste. Measured on llvmpipe; see `docs/performance.md`.
  */
 export function chooseTile(channels: number, rows: number): Tile {
   const vectors = channels / 4

@@ -1,8 +1,8 @@
 /**
  * The network as a table: 6.58 million parameters and 7.55 GMAC forward at 224 × 224 with 1000 classes.
  *
- * Source: Zhao 2019, figure 4, after Baldassarre et al. 2017 ("Deep Koalarization"), table 1; `docs/design.md` says
- * where and why this differs.
+ * Source: Zhao 2019, figure 4, after Baldassarre et al. 2017 ("Deep Koalarization"), table 1; `docs/network.md`
+ * says where and why this differs.
  */
 
 import * as v from 'valibot'
