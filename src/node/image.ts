@@ -8,7 +8,8 @@ import { writeFileAtomic } from './files.ts'
 import { fileTrouble } from './trouble.ts'
 import { decodeOrExplain } from './undecodable.ts'
 
-export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'tiff'
+export const IMAGE_FORMATS = ['jpeg', 'png', 'webp', 'tiff'] as const
+export type ImageFormat = (typeof IMAGE_FORMATS)[number]
 
 const FORMATS: Record<string, ImageFormat> = {
   '.jpg': 'jpeg',
@@ -68,6 +69,14 @@ export function imageFormat(path: string): ImageFormat {
     `cannot write ${path}: its name must end in ${Object.keys(FORMATS).join(', ')}`,
     'usage',
   )
+}
+
+/** The format that a file's first bytes tell, where it can be written, else PNG. */
+export function outputFormat(bytes: Uint8Array): ImageFormat {
+  const start = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
+  if (start.startsWith('\xff\xd8')) return 'jpeg'
+  if (start.startsWith('RIFF') && start.endsWith('WEBP')) return 'webp'
+  return start.startsWith('II*\0') || start.startsWith('MM\0*') ? 'tiff' : 'png'
 }
 
 /** The bytes of an image file. JPEG keeps the colour at full resolution (4:4:4); TIFF is lossless. */
