@@ -13,7 +13,6 @@
  * const [y] = await executor.run(['y'])
  * ```
  */
-/// <reference types="@webgpu/types" preserve="true" />
 
 export { UserError } from './errors.ts'
 

@@ -4,7 +4,6 @@
  *
  * Trouble that a person can mend is thrown as a `UserError`, whose message is one sentence for that person.
  */
-/// <reference types="@webgpu/types" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
 
 export type { Photo } from './color/photo.ts'

@@ -2,7 +2,6 @@
  * Training as a function, for Node and for browsers. Data, storage and whoever looks on are handed in; for photographs and
  * folders on a disk, `webgpu-colorizer` has them.
  */
-/// <reference types="@webgpu/types" preserve="true" />
 
 // The training
 

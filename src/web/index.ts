@@ -2,7 +2,6 @@
  * The library for browsers: the same class as that for Node, which takes and gives what browsers have. Nothing in it is
  * Node's. What it throws for people is a `UserError`.
  */
-/// <reference types="@webgpu/types" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
 
 export { UserError } from '../errors.ts'
