@@ -2,7 +2,7 @@
 import { paint } from '../color/paint.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { type Fit, topClasses } from '../model/classifier.ts'
 import type { Classifier } from './classifier.ts'
 import type { Predictor } from './predictor.ts'
@@ -100,7 +100,7 @@ export class PhotoColorizer {
    * @throws UserError after `dispose`
    */
   async colorize(open: () => Promise<Photo>, options: PaintOptions): Promise<ColouredPhoto> {
-    if (this.#disposed) throw new UserError('this Colorizer was disposed: create another one', EXIT.usage)
+    if (this.#disposed) throw new UserError('this Colorizer was disposed: create another one', 'usage')
     return this.#inTurn(async () => {
       options.signal?.throwIfAborted()
       return colorizePhoto(this.painter, await open(), options)

@@ -1,6 +1,4 @@
 import * as v from 'valibot'
-import type { Gpu } from '../device/gpu.ts'
-import { EXIT, UserError } from '../errors.ts'
 import { PRECISIONS, type Precision } from '../graph/half.ts'
 import { checkOptions, functionOption, kindOf, saturationOption, signalOption } from '../infer/arguments.ts'
 import { PhotoColorizer, SATURATION, type SeenClass, wantedClassifier } from '../infer/colorizer.ts'
@@ -10,7 +8,7 @@ import { choiceOf } from '../setting.ts'
 import { encode, IMAGE_FORMATS, type ImageFormat, outputFormat, readPhoto, readPhotoFile } from './image.ts'
 import { openPainter } from './painter.ts'
 import { chooseClassifier } from './store/classifiers.ts'
-import { openTunedGpu, precisionIn, readTuning } from './store/tuning.ts'
+import { openTunedGpu, precisionOn } from './store/tuning.ts'
 import { readWeights, SHIPPED } from './weights.ts'
 
 /** What is opened, in this order. */
@@ -155,14 +153,4 @@ async function openWeights(source: string | Uint8Array): Promise<WeightFile> {
       : ['the weights', await parseWeights(readAtOf(source, 'the weights'))]
   expectTrained(name, weights)
   return weights
-}
-
-/** As asked, else as the tuning says. */
-function precisionOn(gpu: Gpu, asked: Precision | undefined): Precision {
-  if (asked === 'f16' && !gpu.has('shader-f16'))
-    throw new UserError(
-      `the adapter ${gpu.adapterName} has no 16-bit floats (shader-f16), which the precision f16 needs`,
-      EXIT.noAdapter,
-    )
-  return asked ?? precisionIn(readTuning(gpu).tuning)
 }

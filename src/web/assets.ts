@@ -1,6 +1,6 @@
 /** Weights by fetch: what the manifest lists is held against its checksum. */
 import * as v from 'valibot'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { CLASSIFIERS } from '../model/classifier.ts'
 
 /** A file that came whole. */
@@ -44,7 +44,7 @@ export class Assets {
 
   /**
    * The listed file of a name, or of "auto": the best classifier that is there. Its bytes are expected from then on.
-   * @throws UserError (exit code 4) when there is none; as `load`, of the list itself
+   * @throws UserError when there is none; as `load`, of the list itself
    */
   async find(kind: Listed['kind'], name: string): Promise<Listed> {
     this.#files ??= this.#list()
@@ -73,7 +73,7 @@ export class Assets {
 
   /**
    * A listed file.
-   * @throws UserError (exit code 4) that names the address: it cannot be fetched, or is not what it should be; what `signal`
+   * @throws UserError that names the address: it cannot be fetched, or is not what it should be; what `signal`
    *   is raised with
    */
   async load({ file, name, sha256 }: Listed): Promise<Asset> {
@@ -127,5 +127,4 @@ async function fetched(
   }
 }
 
-const bad = (sentence: string, cause?: unknown) =>
-  new UserError(sentence, EXIT.badWeightsOrRecords, { cause })
+const bad = (sentence: string, cause?: unknown) => new UserError(sentence, 'weights', { cause })

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { resize } from '../color/resample.ts'
 import { Gpu } from '../device/gpu.ts'
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { checkOptions, functionOption, kindOf, saturationOption, signalOption } from '../infer/arguments.ts'
 import { openClassifier } from '../infer/classifier.ts'
 import {
@@ -129,12 +129,12 @@ async function openGpu(entry: GPU | undefined): Promise<Gpu> {
   if (!entry)
     throw new UserError(
       'this browser has no WebGPU here: take a newer one, and a page by https or from localhost',
-      EXIT.noAdapter,
+      'adapter',
     )
   const gpu = await Gpu.open(entry).catch((cause: Error) => {
-    throw new UserError(`WebGPU does not open: ${cause.message}`, EXIT.noAdapter, { cause })
+    throw new UserError(`WebGPU does not open: ${cause.message}`, 'adapter', { cause })
   })
-  if (!gpu) throw new UserError('this browser has WebGPU, but no GPU for it', EXIT.noAdapter)
+  if (!gpu) throw new UserError('this browser has WebGPU, but no GPU for it', 'adapter')
   return gpu
 }
 

@@ -26,7 +26,7 @@ export async function photoOf(input: ImageInput): Promise<Photo> {
   if (isA('ImageBitmap', input)) return drawn(input as ImageBitmap)
   const bitmap = await createImageBitmap(input).catch((cause: Error) => {
     const name = (input as Partial<File>).name ?? 'the input'
-    throw new UserError(`${name} is not an image that this browser can decode`, undefined, { cause })
+    throw new UserError(`${name} is not an image that this browser can decode`, 'input', { cause })
   })
   try {
     return drawn(bitmap)
@@ -54,7 +54,7 @@ function drawn(bitmap: ImageBitmap): Photo {
   } catch (cause) {
     throw new UserError(
       `this browser has no canvas for ${width}×${height} pixels: ${(cause as Error).message}`,
-      undefined,
+      'input',
       { cause },
     )
   }

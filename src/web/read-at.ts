@@ -1,10 +1,10 @@
-import { EXIT, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { ReadAt } from '../io/read-at.ts'
 
 /** A file that somebody chose or dropped, or any other Blob. `name` is what errors call it. */
 export function readAtOfBlob(blob: Blob, name: string): ReadAt {
   const bad = (what: string, cause?: unknown) =>
-    new UserError(`cannot read ${name}: ${what}`, EXIT.badWeightsOrRecords, { cause })
+    new UserError(`cannot read ${name}: ${what}`, 'weights', { cause })
   return {
     name,
     size: blob.size,

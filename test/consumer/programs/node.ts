@@ -1,4 +1,13 @@
-import { Colorizer, findPhotos, listAdapters, openGpu, openPhotos, readPhoto, storeIn, UserError } from 'webgpu-colorizer'
+import {
+  Colorizer,
+  findPhotos,
+  listAdapters,
+  openGpu,
+  openPhotos,
+  readPhoto,
+  storeIn,
+  UserError,
+} from 'webgpu-colorizer'
 import { Predictor } from 'webgpu-colorizer/train'
 
 /** What a program for Node may use: nothing of it is run. */
