@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { precisionOn } from '../src/cli/commands/precision.ts'
 import { measure } from '../src/color/metrics/measure.ts'
 import { resize } from '../src/color/resample.ts'
 import { halfBits, halfToFloat, toHalf } from '../src/device/float16.ts'
@@ -17,6 +16,7 @@ import { reportNetwork } from '../src/model/report/index.ts'
 import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
 import { readPhoto } from '../src/node/image.ts'
 import { findClassifier, loadClassifier } from '../src/node/store/classifiers.ts'
+import { precisionOn } from '../src/node/store/tuning.ts'
 import { useGpu } from './device.ts'
 import { seeded } from './harness.ts'
 
@@ -166,7 +166,7 @@ describe('colouring with float16', () => {
   it('is refused where the adapter has no 16-bit floats', () => {
     const without = { adapterName: 'a', has: () => false } as unknown as Gpu
     const refused = () => precisionOn(without, 'f16')
-    expect(refused).toThrow('the adapter a has no 16-bit floats (shader-f16): leave out --precision f16')
+    expect(refused).toThrow('the adapter a has no 16-bit floats (shader-f16), which the precision f16 needs')
     expect(refused).toThrow(expect.objectContaining({ trouble: 'adapter' }))
     expect(precisionOn(without, 'f32')).toBe('f32')
   })

@@ -1,28 +1,12 @@
 import { stat } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
-import { grayOf, paint } from '../color/paint.ts'
-import type { Photo } from '../color/photo.ts'
+import { grayOf } from '../color/paint.ts'
 import { UserError } from '../errors.ts'
-import type { Classifier } from '../infer/classifier.ts'
-import type { Predictor } from '../infer/predictor.ts'
-import { topClasses } from '../model/classifier.ts'
+import { colorizePhoto, type Painter, type SeenClass } from '../infer/colorizer.ts'
 import { PHOTO_EXTENSIONS, readPhoto, writeImage } from '../node/image.ts'
 import type { PhotoPath } from '../node/photos.ts'
 import { makeFolder, saveFile } from '../node/save.ts'
 import { contactSheet, type SheetRow } from '../node/sheet.ts'
-import { classNames } from '../node/store/classifiers.ts'
-
-/** What colours photographs: the network, and the classifier that tells it what is in them, if there is one. */
-export interface Painter {
-  readonly predictor: Predictor
-  readonly classifier: Classifier | null
-}
-
-/** A class that the classifier saw in a photograph. */
-export interface SeenClass {
-  readonly name: string
-  readonly probability: number
-}
 
 export interface ColorizeOptions {
   /** The folder for the pictures, or the file for the only one; see `isFile`. */
@@ -49,20 +33,6 @@ export type Coloured =
 /** Endings that are written as they were read; anything else becomes a PNG. */
 const WRITABLE = ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff']
 
-/** Colours a photograph, of which only the lightness is looked at. */
-export async function colorizePhoto(
-  { predictor, classifier }: Painter,
-  photo: Photo,
-  saturation: number,
-): Promise<{ coloured: Photo; classes?: SeenClass[] }> {
-  const [features] = classifier ? await classifier.classify([photo]) : []
-  const coloured = paint(photo, await predictor.predict(photo, features), saturation)
-  if (!features) return { coloured }
-  const names = classNames()
-  const classes = topClasses(features).map(({ index, probability }) => ({ name: names[index]!, probability }))
-  return { coloured, classes }
-}
-
 /** Colours one photograph into the file `output`. Trouble with it is returned, not thrown. */
 export async function colorizeFile(
   painter: Painter,
@@ -74,7 +44,7 @@ export async function colorizeFile(
   try {
     if (output instanceof UserError) throw output
     const gray = await readPhoto(photo.path)
-    const { coloured, ...seen } = await colorizePhoto(painter, gray, saturation)
+    const { photo: coloured, classes } = await colorizePhoto(painter, gray, { saturation })
     await makeFolder(dirname(output))
     await writeImage(output, coloured)
     const row = { gray: grayOf(gray), ours: coloured }
@@ -82,7 +52,7 @@ export async function colorizeFile(
     await onColoured?.({ ...row, caption: photo.relative })
     const { width, height } = coloured
     const milliseconds = Math.round(performance.now() - started)
-    return { input: photo.path, output, width, height, milliseconds, ...seen }
+    return { input: photo.path, output, width, height, milliseconds, ...(classes.length ? { classes } : {}) }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     return { input: photo.path, error: error.message }

@@ -38,5 +38,9 @@ export function grayOf(photo: Photo): Photo {
 }
 
 /** Rows `first` to `last` of the network's colours at the size of `photo`: [rows, width, 2]. */
-export const enlarge = ({ ab, width, height }: SmallAb, photo: Photo, first: number, last: number) =>
-  upsampleAb(ab, width, { x: 0, y: 0, width, height }, photo, [first, last])
+export const enlarge = (
+  { ab, width, height }: SmallAb,
+  photo: Photo,
+  first: number,
+  last: number,
+): Float32Array => upsampleAb(ab, width, { x: 0, y: 0, width, height }, photo, [first, last])

@@ -32,7 +32,7 @@ const ROWS: readonly (readonly [number, number])[] = [
 ]
 
 /** Centres of the bins, [BINS, 2] in ab units. */
-export const BIN_CENTRES = Float32Array.from(
+export const BIN_CENTRES: Float32Array = Float32Array.from(
   ROWS.flatMap(([first, last], row) =>
     Array.from({ length: last - first + 1 }, (_, i) => [FIRST_ROW + row, first + i]).flat(),
   ),

@@ -1,14 +1,16 @@
 /** Photographs in and out, and at other sizes, through sharp. */
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
-import sharp, { type Sharp } from 'sharp'
+import sharp from 'sharp'
 import type { Photo, Rect } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
 import { writeFileAtomic } from './files.ts'
+import { decodePhoto, editPhoto, sharpOf } from './pixels.ts'
 import { fileTrouble } from './trouble.ts'
 import { decodeOrExplain } from './undecodable.ts'
 
-export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'tiff'
+export const IMAGE_FORMATS = ['jpeg', 'png', 'webp', 'tiff'] as const
+export type ImageFormat = (typeof IMAGE_FORMATS)[number]
 
 const FORMATS: Record<string, ImageFormat> = {
   '.jpg': 'jpeg',
@@ -30,21 +32,6 @@ export const PHOTO_EXTENSIONS: readonly string[] = [...Object.keys(FORMATS), '.g
 export async function readPhoto(source: string | Uint8Array, name = nameOf(source)): Promise<Photo> {
   const bytes = typeof source === 'string' ? await readPhotoFile(source) : source
   return decodePhoto(bytes, name)
-}
-
-/** The same, of a file's bytes; `edit` may add a resize or crop, which JPEG and WebP then decode at a fraction. */
-export async function decodePhoto(
-  bytes: Uint8Array,
-  name: string,
-  edit = (image: Sharp) => image,
-): Promise<Photo> {
-  return decodeOrExplain(bytes, name, async () => {
-    const image = edit(sharp(bytes, { failOn: 'error' }).autoOrient())
-    const flat = image.flatten({ background: '#ffffff' }).toColourspace('srgb')
-    const { data, info } = await flat.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
-    if (info.channels !== 3) throw new Error(`sharp gave ${info.channels} channels instead of 3`)
-    return { width: info.width, height: info.height, rgb: viewOf(data) }
-  })
 }
 
 /** Width and height of an image as it is shown, upright, from its header alone. Throws as readPhoto. */
@@ -70,9 +57,17 @@ export function imageFormat(path: string): ImageFormat {
   )
 }
 
+/** The format that a file's first bytes tell, where it can be written, else PNG. */
+export function outputFormat(bytes: Uint8Array): ImageFormat {
+  const start = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
+  if (start.startsWith('\xff\xd8')) return 'jpeg'
+  if (start.startsWith('RIFF') && start.endsWith('WEBP')) return 'webp'
+  return start.startsWith('II*\0') || start.startsWith('MM\0*') ? 'tiff' : 'png'
+}
+
 /** The bytes of an image file. JPEG keeps the colour at full resolution (4:4:4); TIFF is lossless. */
 export async function encode(photo: Photo, format: ImageFormat): Promise<Uint8Array> {
-  const image = raw(photo)
+  const image = sharpOf(photo)
   try {
     if (format === 'jpeg') return await image.jpeg({ quality: 92, chromaSubsampling: '4:4:4' }).toBuffer()
     if (format === 'webp') return await image.webp({ quality: 92, smartSubsample: true }).toBuffer()
@@ -106,20 +101,6 @@ export async function sharpResize(photo: Photo, width: number, height: number, f
   return editPhoto(photo, (image) =>
     (isWhole ? image : image.extract(region)).resize(width, height, { fit: 'fill', kernel: 'lanczos3' }),
   )
-}
-
-/** `photo` resized or cropped by sharp's own means. */
-export async function editPhoto(photo: Photo, edit: (image: Sharp) => Sharp): Promise<Photo> {
-  const { data, info } = await edit(raw(photo)).raw().toBuffer({ resolveWithObject: true })
-  return { width: info.width, height: info.height, rgb: viewOf(data) }
-}
-
-function raw({ rgb, width, height }: Photo): Sharp {
-  return sharp(rgb, { raw: { width, height, channels: 3 }, limitInputPixels: false })
-}
-
-function viewOf(data: Buffer): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 }
 
 function nameOf(source: string | Uint8Array): string {

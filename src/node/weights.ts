@@ -9,8 +9,12 @@ import {
   encodeCheckpoint,
   parseCheckpoint,
 } from '../train/checkpoint.ts'
+import { packagePath } from './package.ts'
 import { withFile } from './read-at.ts'
 import { saveFile } from './save.ts'
+
+/** The weights that come with the package. */
+export const SHIPPED = packagePath('weights/lite.safetensors')
 
 /** Reads the weights of a weight file or a checkpoint. Throws as `parseWeights`, and when the file cannot be read. */
 export const readWeights = (path: string, networks?: Networks): Promise<WeightFile> =>

@@ -23,9 +23,9 @@ export interface BatchTask<Source> {
 
 export interface DecodedBatch {
   /** [N, size, size, 1], lightness / 50 - 1 */
-  L: Float32Array<ArrayBuffer>
+  L: Float32Array
   /** [N, size, size, 2], ab units */
-  ab: Float32Array<ArrayBuffer>
+  ab: Float32Array
   /** per sample: why it could not be decoded (its part of L and ab is then meaningless), or null */
   errors: (string | null)[]
   /** per sample: the class vectors that came with it */

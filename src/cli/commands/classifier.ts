@@ -1,14 +1,9 @@
 /** The options by which commands choose the classifier whose class vectors the network sees. */
 
+import { wantedClassifier } from '../../infer/colorizer.ts'
 import { trainedWith } from '../../io/weights.ts'
-import {
-  type ClassVectorOrigin,
-  describeOrigins,
-  FITS,
-  type Fit,
-  sameOrigin,
-} from '../../model/classifier.ts'
-import { type ClassifierFile, findClassifier } from '../../node/store/classifiers.ts'
+import { describeOrigins, FITS, type Fit, sameOrigin } from '../../model/classifier.ts'
+import { type ChosenClassifier, chooseClassifier } from '../../node/store/classifiers.ts'
 import { type Call, type Flags, type Option, wrong } from './command.ts'
 
 export const CLASSIFIER_OPTIONS: Readonly<Record<string, Option>> = {
@@ -32,11 +27,6 @@ export const CLASSIFIERS_OPTIONS: Readonly<Record<string, Option>> = {
   },
 }
 
-export interface ChosenClassifier {
-  readonly file: ClassifierFile
-  readonly origin: ClassVectorOrigin
-}
-
 /**
  * The classifiers that the options mean, none for `none`.
  * @throws UserError as `findClassifier`, and (exit code 2) when one is named twice, or `none` beside another
@@ -51,35 +41,33 @@ export async function chosenClassifiers(
     throw wrong('--classifier none stands beside other classifiers: give the one or the others')
   const chosen: ChosenClassifier[] = []
   for (const choice of choices.length ? choices : ['auto']) {
-    const file = await findClassifier(choice)
-    if (!file) continue
-    const origin = { classifier: file.name, sha256: file.sha256, fit }
-    if (chosen.some((other) => sameOrigin(other.origin, origin)))
-      throw wrong(`--classifier ${choice} means ${file.name}, which is named already`)
-    chosen.push({ file, origin })
+    const one = await chooseClassifier({ choice, fit })
+    if (!one) continue
+    if (chosen.some((other) => sameOrigin(other.origin, one.origin)))
+      throw wrong(`--classifier ${choice} means ${one.file.name}, which is named already`)
+    chosen.push(one)
   }
   return chosen
 }
 
 /**
- * The classifier that the options mean for weights from the file `path`. Class probabilities mean the same whoever
- * computed them, so the best classifier serves weights that were trained with another one; those trained without any
- * would take them for noise.
+ * The classifier that the options mean for weights from the file `path`: see `wantedClassifier`. What another one was
+ * trained with is told.
  */
 export async function classifierFor(
   path: string,
   metadata: Readonly<Record<string, string>>,
   { flags, terminal }: Call,
 ): Promise<ChosenClassifier | null> {
-  const trained = trainedWith(metadata).classVectors // undefined: the file does not say
-  const choice = flags.text('classifier') ?? 'auto'
-  if (trained?.length === 0 && choice === 'auto') return null
-  const [chosen = null] = await chosenClassifiers(flags, trained?.[0]?.fit)
+  const trained = trainedWith(metadata)
+  const options = { choice: flags.text('classifier'), fit: flags.choice('classifier-fit', FITS) }
+  const chosen = await chooseClassifier(wantedClassifier(trained, options))
+  const { classVectors: origins } = trained
   const isAsTrained = chosen
-    ? trained?.some((origin) => sameOrigin(origin, chosen.origin))
-    : trained?.length === 0
-  if (trained === undefined || isAsTrained) return chosen
+    ? origins?.some((origin) => sameOrigin(origin, chosen.origin))
+    : origins?.length === 0
+  if (origins === undefined || isAsTrained) return chosen
   const used = describeOrigins(chosen ? [chosen.origin] : [])
-  terminal.say(`${path} was trained with ${describeOrigins(trained)} and is used with ${used}`)
+  terminal.say(`${path} was trained with ${describeOrigins(origins)} and is used with ${used}`)
   return chosen
 }

@@ -2,36 +2,26 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { UserError } from '../../errors.ts'
-import { predictorOf } from '../../infer/predictor.ts'
+import { colorizePhoto, type Painter, SATURATION } from '../../infer/colorizer.ts'
 import { expectTrained } from '../../io/weights.ts'
-import { encode, imageFormat, readPhoto, sharpResize } from '../../node/image.ts'
-import { mendOf, packagePath } from '../../node/package.ts'
+import { encode, imageFormat, outputFormat, readPhoto } from '../../node/image.ts'
+import { mendOf } from '../../node/package.ts'
+import { openPainter } from '../../node/painter.ts'
 import { findEach } from '../../node/photos.ts'
 import { saveFile } from '../../node/save.ts'
 import { Sheet, type SheetRow } from '../../node/sheet.ts'
-import { loadClassifier } from '../../node/store/classifiers.ts'
 import { newestRun, weightsOf } from '../../node/store/runs.ts'
-import { readWeights } from '../../node/weights.ts'
-import {
-  type Coloured,
-  colorizeFile,
-  colorizePhoto,
-  isFile,
-  type Painter,
-  planOutputs,
-} from '../colorize-files.ts'
+import { precisionOn } from '../../node/store/tuning.ts'
+import { readWeights, SHIPPED } from '../../node/weights.ts'
+import { type Coloured, colorizeFile, isFile, planOutputs } from '../colorize-files.ts'
 import { EXIT } from '../exit.ts'
 import { bar } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'
 import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
 import { checkPicture } from './picture.ts'
-import { askedPrecision, PRECISION_OPTIONS, precisionOn } from './precision.ts'
+import { askedPrecision, PRECISION_OPTIONS } from './precision.ts'
 
-/** The weights that come with the package. */
-export const SHIPPED = packagePath('weights/lite.safetensors')
-/** The report multiplies a and b by this, since squared error paints too pale. */
-const SATURATION = 1.2
 const STDIO = '-'
 const SHEET_ROWS = 100
 
@@ -91,13 +81,7 @@ async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>
   const chosen = await classifierFor(path, weights.metadata, call)
   const gpu = await openAdapter(call)
   try {
-    const precision = precisionOn(gpu, asked)
-    const classifier =
-      chosen && (await loadClassifier(gpu, chosen.file, { fit: chosen.origin.fit, precision }))
-    return await work({
-      predictor: predictorOf(gpu, weights, { resize: sharpResize, precision }),
-      classifier,
-    })
+    return await work(await openPainter(gpu, weights, chosen, precisionOn(gpu, asked)))
   } finally {
     gpu.destroy()
   }
@@ -169,15 +153,7 @@ async function colorizeFiles(
 async function colorizePipe(painter: Painter, saturation: number) {
   const bytes = await buffer(process.stdin)
   const photo = await readPhoto(bytes, 'stdin')
-  const { coloured } = await colorizePhoto(painter, photo, saturation)
-  process.stdout.write(await encode(coloured, formatOf(bytes)))
+  const { photo: coloured } = await colorizePhoto(painter, photo, { saturation })
+  process.stdout.write(await encode(coloured, outputFormat(bytes)))
   return { json: null, code: EXIT.ok }
-}
-
-/** By the file's first bytes. */
-function formatOf(bytes: Uint8Array): 'jpeg' | 'png' | 'webp' | 'tiff' {
-  const start = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
-  if (start.startsWith('\xff\xd8')) return 'jpeg'
-  if (start.startsWith('RIFF') && start.endsWith('WEBP')) return 'webp'
-  return start.startsWith('II*\0') || start.startsWith('MM\0*') ? 'tiff' : 'png'
 }

@@ -1,9 +1,6 @@
 /** The option by which commands choose how values are stored. */
 
-import type { Gpu } from '../../device/gpu.ts'
-import { UserError } from '../../errors.ts'
 import { PRECISIONS, type Precision } from '../../graph/half.ts'
-import { precisionIn, readTuning } from '../../node/store/tuning.ts'
 import { type Flags, type Option, wrong } from './command.ts'
 
 export const PRECISION_OPTIONS: Readonly<Record<string, Option>> = {
@@ -25,14 +22,4 @@ export function askedPrecision(flags: Flags): Precision | undefined {
       "--subgroup-matrices is for float16: the subgroups' matrices hold nothing wider; leave out --precision f32",
     )
   return 'f16'
-}
-
-/** As asked, else as the tuning says. Throws a `UserError` (exit code 3) when the adapter cannot store values so. */
-export function precisionOn(gpu: Gpu, asked: Precision | undefined): Precision {
-  if (asked === undefined) return precisionIn(readTuning(gpu).tuning)
-  if (asked === 'f32' || gpu.has('shader-f16')) return asked
-  throw new UserError(
-    `the adapter ${gpu.adapterName} has no 16-bit floats (shader-f16): leave out --precision f16 (and --subgroup-matrices), or choose another with --adapter`,
-    'adapter',
-  )
 }

@@ -11,7 +11,7 @@ import {
 } from './proto.ts'
 
 /** Number types that are read; float16 is held as float32, which has all its values. */
-export type DataType = keyof typeof TYPES
+export type DataType = 'float32' | 'uint8' | 'int8' | 'int32' | 'int64' | 'bool' | 'float16' | 'float64'
 export type Data = Float32Array | Float64Array | Int8Array | Uint8Array | Int32Array | BigInt64Array
 
 /** A tensor in the host's memory. bool is held as 0 and 1. */
@@ -34,7 +34,7 @@ interface TypeInfo {
   readonly field: 'floatData' | 'doubleData' | 'int32Data' | 'int64Data'
 }
 
-const TYPES = {
+const TYPES: Readonly<Record<DataType, TypeInfo>> = {
   float32: { code: 1, bytes: 4, make: (n) => new Float32Array(n), field: 'floatData' },
   uint8: { code: 2, bytes: 1, make: (n) => new Uint8Array(n), field: 'int32Data' },
   int8: { code: 3, bytes: 1, make: (n) => new Int8Array(n), field: 'int32Data' },
@@ -43,7 +43,7 @@ const TYPES = {
   bool: { code: 9, bytes: 1, make: (n) => new Uint8Array(n), field: 'int32Data' },
   float16: { code: 10, bytes: 2, make: (n) => new Float32Array(n), field: 'int32Data' },
   float64: { code: 11, bytes: 8, make: (n) => new Float64Array(n), field: 'doubleData' },
-} as const satisfies Record<string, TypeInfo>
+}
 
 export const DATA_TYPES = Object.keys(TYPES) as DataType[]
 

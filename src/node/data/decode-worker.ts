@@ -10,5 +10,5 @@ sharp.cache(false)
 
 parentPort?.on('message', async (task: BatchTask<SampleSource>) => {
   const batch = await decodeBatch(task, openSample)
-  parentPort?.postMessage(batch, [batch.L.buffer, batch.ab.buffer])
+  parentPort?.postMessage(batch, [batch.L.buffer, batch.ab.buffer] as ArrayBuffer[])
 })

@@ -4,7 +4,8 @@ import type { Sharp } from 'sharp'
 import type { Rect } from '../../color/photo.ts'
 import { decodeRecord, photoOf } from '../../io/records.ts'
 import type { OpenedSample } from '../../train/samples.ts'
-import { decodePhoto, editPhoto, photoSize, readPhotoFile } from '../image.ts'
+import { photoSize, readPhotoFile } from '../image.ts'
+import { decodePhoto, editPhoto } from '../pixels.ts'
 import { type RecordSource, readShardAt } from './shards.ts'
 
 /** A photograph's file, or a record in its shard. */

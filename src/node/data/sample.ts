@@ -4,7 +4,8 @@ import { UserError } from '../../errors.ts'
 import { inputOf } from '../../infer/classifier-input.ts'
 import { type Picture, pictureOf } from '../../io/records.ts'
 import type { Fit } from '../../model/classifier.ts'
-import { decodePhoto, readPhotoFile, sharpResize } from '../image.ts'
+import { readPhotoFile, sharpResize } from '../image.ts'
+import { decodePhoto } from '../pixels.ts'
 
 export interface PrepareTask {
   readonly path: string

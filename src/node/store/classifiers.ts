@@ -5,6 +5,7 @@ import { basename } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
 import { UserError } from '../../errors.ts'
 import { type Classifier, type ClassifierOptions, openClassifier } from '../../infer/classifier.ts'
+import { parseClassNames, type WantedClassifier } from '../../infer/colorizer.ts'
 import { CLASSIFIERS, type ClassVectorOrigin } from '../../model/classifier.ts'
 import { sharpResize } from '../image.ts'
 import { readModel } from '../onnx-file.ts'
@@ -52,6 +53,18 @@ export async function findClassifier(choice: string, known = knownFiles()): Prom
   throw new UserError(`the classifier ${names.join(', ')} is not here: ${how} brings it`, 'weights')
 }
 
+/** A classifier's file, and where the class vectors that it gives come from. */
+export interface ChosenClassifier {
+  readonly file: ClassifierFile
+  readonly origin: ClassVectorOrigin
+}
+
+/** The classifier that is wanted; null for none. Throws as `findClassifier`. */
+export async function chooseClassifier({ choice, fit }: WantedClassifier): Promise<ChosenClassifier | null> {
+  const file = await findClassifier(choice)
+  return file && { file, origin: { classifier: file.name, sha256: file.sha256, fit } }
+}
+
 /**
  * Finds the classifier that class vectors came from.
  * @throws UserError about weights when it is not here
@@ -97,11 +110,8 @@ export async function loadClassifier(
 
 let names: readonly string[] | undefined
 
-/** Names of the classes in order, each the first of its synonyms; read from the disk once. */
+/** Names of the classes in order; read from the disk once. */
 export function classNames(): readonly string[] {
-  if (names) return names
-  const path = packagePath('weights/classes.txt')
-  const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
-  names = lines.map((line) => line.split(',')[0]!)
+  names ??= parseClassNames(readFileSync(packagePath('weights/classes.txt'), 'utf8'))
   return names
 }

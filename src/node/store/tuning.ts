@@ -8,6 +8,7 @@ import { adapterName, isSoftware } from '../../device/adapter.ts'
 import type { Gpu } from '../../device/gpu.ts'
 import { KERNEL_VERSION } from '../../device/shader-text.ts'
 import type { Choices } from '../../device/traits.ts'
+import { UserError } from '../../errors.ts'
 import type { Precision } from '../../graph/half.ts'
 import { type Measured, measuredSchema } from '../../tune/tune.ts'
 import { backend, type OpenOptions, openGpu } from '../dawn.ts'
@@ -62,6 +63,17 @@ export function choicesOf({ shapes }: Pick<Tuning, 'shapes'>): Choices {
 /** How values are to be stored where nobody asks for anything else: float16 where colouring measured faster with it. */
 export const precisionIn = (tuning: Tuning | null): Precision =>
   tuning?.precision?.best === 'f16' ? 'f16' : 'f32'
+
+/** As asked, else as the tuning says. Throws a `UserError` (adapter) when the adapter cannot store values so. */
+export function precisionOn(gpu: Gpu, asked: Precision | undefined): Precision {
+  if (asked === undefined) return precisionIn(readTuning(gpu).tuning)
+  if (asked === 'f32' || gpu.has('shader-f16')) return asked
+  throw new UserError(
+    `the adapter ${gpu.adapterName} has no 16-bit floats (shader-f16), which the precision f16 needs`,
+    'adapter',
+    { mend: ['precision', 'adapter'] },
+  )
+}
 
 /** "f32 (f32 12.3 ms, f16 14.5 ms)" */
 export function formatPrecision({ best, milliseconds }: Measured): string {

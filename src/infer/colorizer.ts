@@ -1,0 +1,125 @@
+/** Grey photographs in, coloured ones out: the same for the command line, for Node and for browsers. */
+import { paint } from '../color/paint.ts'
+import type { Photo } from '../color/photo.ts'
+import type { Gpu } from '../device/gpu.ts'
+import { UserError } from '../errors.ts'
+import { type Fit, topClasses } from '../model/classifier.ts'
+import type { Classifier } from './classifier.ts'
+import type { Predictor } from './predictor.ts'
+
+/** The report multiplies a* and b* by this, since squared error paints too pale. */
+export const SATURATION = 1.2
+
+/** What colours photographs: the network, and the classifier that tells it what is in them, if there is one. */
+export interface Painter {
+  readonly predictor: Predictor
+  readonly classifier: Classifier | null
+  /** Names of the classes, in their order; of no use without a classifier. */
+  readonly classNames: readonly string[]
+}
+
+/** A class that the classifier saw in a photograph. */
+export interface SeenClass {
+  readonly name: string
+  readonly probability: number
+}
+
+export interface ColouredPhoto {
+  readonly photo: Photo
+  /** What the classifier saw, the likeliest five, the likeliest first; empty without a classifier. */
+  readonly classes: SeenClass[]
+}
+
+export interface PaintOptions {
+  /** What a* and b* are multiplied by. */
+  readonly saturation: number
+  /** When it is raised, the work ends after the stage in hand and its reason is thrown. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Colours a photograph, of which only the lightness is looked at. Throws as `Predictor.predict`. */
+export async function colorizePhoto(
+  { predictor, classifier, classNames }: Painter,
+  photo: Photo,
+  { saturation, signal }: PaintOptions,
+): Promise<ColouredPhoto> {
+  signal?.throwIfAborted()
+  const [features] = classifier ? await classifier.classify([photo]) : []
+  signal?.throwIfAborted()
+  const colours = await predictor.predict(photo, features)
+  signal?.throwIfAborted()
+  const seen = features ? topClasses(features) : []
+  const classes = seen.map(({ index, probability }) => ({ name: classNames[index]!, probability }))
+  return { photo: paint(photo, colours, saturation), classes }
+}
+
+/** Which classifier is to be used, where `choice` is "auto", "none", a name or a place. */
+export interface WantedClassifier {
+  readonly choice: string
+  readonly fit: Fit
+}
+
+/**
+ * Which classifier to use with weights. Class probabilities mean the same whoever computed them, so the best classifier
+ * serves weights that were trained with another one; those trained without any would take them for noise.
+ * @param trained what the weights' file says of its training: see `trainedWith`
+ */
+export function wantedClassifier(
+  { classVectors }: { readonly classVectors?: readonly { readonly fit: Fit }[] },
+  { choice = 'auto', fit }: { readonly choice?: string | undefined; readonly fit?: Fit | undefined },
+): WantedClassifier {
+  const wasTrainedWithout = classVectors?.length === 0
+  return {
+    choice: choice === 'auto' && wasTrainedWithout ? 'none' : choice,
+    fit: fit ?? classVectors?.[0]?.fit ?? 'stretch',
+  }
+}
+
+/** Names of the classes in order, from the text of `weights/classes.txt`: the first of each one's synonyms. */
+export const parseClassNames = (text: string): string[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(',')[0]!)
+
+/**
+ * Colours photographs one after another, in the order of the calls, so that calls may overlap. It owns the device, and
+ * the painter's plans on it.
+ */
+export class PhotoColorizer {
+  #last: Promise<unknown> = Promise.resolve()
+  #disposed: Promise<void> | null = null
+
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly painter: Painter,
+  ) {}
+
+  /**
+   * @param open called when it is the photograph's turn, so that those that wait take no memory
+   * @throws UserError after `dispose`
+   */
+  async colorize(open: () => Promise<Photo>, options: PaintOptions): Promise<ColouredPhoto> {
+    if (this.#disposed) throw new UserError('this Colorizer was disposed: create another one', 'usage')
+    return this.#inTurn(async () => {
+      options.signal?.throwIfAborted()
+      return colorizePhoto(this.painter, await open(), options)
+    })
+  }
+
+  /** Frees the device, once the photographs asked for until now are coloured. */
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#inTurn(async () => {
+      this.painter.predictor.destroy()
+      this.painter.classifier?.destroy()
+      this.gpu.destroy()
+    })
+    return this.#disposed
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work)
+    this.#last = result.catch(() => {}) // told to whoever asked for it, and of no concern to the next
+    return result
+  }
+}

@@ -1,0 +1,156 @@
+import * as v from 'valibot'
+import { PRECISIONS, type Precision } from '../graph/half.ts'
+import { checkOptions, functionOption, kindOf, saturationOption, signalOption } from '../infer/arguments.ts'
+import { PhotoColorizer, SATURATION, type SeenClass, wantedClassifier } from '../infer/colorizer.ts'
+import { readAtOf } from '../io/read-at.ts'
+import { expectTrained, parseWeights, trainedWith, type WeightFile } from '../io/weights.ts'
+import { choiceOf } from '../setting.ts'
+import { encode, IMAGE_FORMATS, type ImageFormat, outputFormat, readPhoto, readPhotoFile } from './image.ts'
+import { openPainter } from './painter.ts'
+import { chooseClassifier } from './store/classifiers.ts'
+import { openTunedGpu, precisionOn } from './store/tuning.ts'
+import { readWeights, SHIPPED } from './weights.ts'
+
+/** What is opened, in this order. */
+export type OpeningStage = 'weights' | 'classifier' | 'adapter' | 'network'
+
+export interface ColorizerOptions {
+  /** A part of the adapter's name, of those that `listAdapters` gives; Dawn's first choice by default. */
+  readonly adapter?: string | undefined
+  /** A weight file or checkpoint, by its path or as bytes; the package's own weights by default. */
+  readonly weights?: string | Uint8Array | undefined
+  /** "auto" (default: the best one that is here, unless the weights were trained without), "none", a name or an ONNX file. */
+  readonly classifier?: string | undefined
+  /** How values are stored; by default what `colorizer tune` found faster on this adapter, else float32. */
+  readonly precision?: Precision | undefined
+  /** What a* and b* are multiplied by where a call does not say; 1.2 by default, and 0 is grey. */
+  readonly saturation?: number | undefined
+  /** Ends the opening after the stage in hand; its reason is thrown. */
+  readonly signal?: AbortSignal | undefined
+  /** Called at the beginning of each stage. */
+  readonly onProgress?: ((stage: OpeningStage) => void) | undefined
+}
+
+export interface ColorizeOptions {
+  readonly saturation?: number | undefined
+  /** Of the result; by default that of the input where it can be written, else PNG. */
+  readonly format?: ImageFormat | undefined
+  /** Ends the work after the stage in hand; its reason is thrown. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ColouredImage {
+  /** An image file. */
+  readonly image: Uint8Array
+  readonly width: number
+  readonly height: number
+  /** What the classifier saw, the likeliest five, the likeliest first; empty without a classifier. */
+  readonly classes: SeenClass[]
+}
+
+const isText = (value: unknown) => typeof value === 'string' && value !== ''
+
+const openingSchema = v.strictObject({
+  adapter: v.optional(kindOf<string>("a part of an adapter's name", isText)),
+  weights: v.optional(
+    kindOf<string | Uint8Array>(
+      'the path or the bytes of a weight file',
+      (value) => isText(value) || value instanceof Uint8Array,
+    ),
+  ),
+  classifier: v.optional(kindOf<string>('auto, none, a name or the path of an ONNX file', isText)),
+  precision: v.optional(choiceOf(PRECISIONS)),
+  saturation: saturationOption,
+  signal: signalOption,
+  onProgress: functionOption<(stage: OpeningStage) => void>(),
+})
+
+const colorizingSchema = v.strictObject({
+  saturation: saturationOption,
+  format: v.optional(choiceOf(IMAGE_FORMATS)),
+  signal: signalOption,
+})
+
+/** Colours photographs, as the command line does. Calls may overlap: they are computed one after another. */
+export class Colorizer {
+  private constructor(
+    private readonly colorizer: PhotoColorizer,
+    private readonly saturation: number,
+  ) {}
+
+  /**
+   * Opens weights, classifier and adapter. The caller disposes of it.
+   * @throws TypeError for options of the wrong kind; UserError when a file is missing or damaged, or no adapter opens
+   */
+  static async create(options: ColorizerOptions = {}): Promise<Colorizer> {
+    const {
+      adapter,
+      saturation = SATURATION,
+      signal,
+      ...asked
+    } = checkOptions('Colorizer.create', openingSchema, options)
+    const begin = (stage: OpeningStage) => {
+      signal?.throwIfAborted()
+      asked.onProgress?.(stage)
+    }
+    begin('weights')
+    const weights = await openWeights(asked.weights ?? SHIPPED)
+    begin('classifier')
+    const wanted = wantedClassifier(trainedWith(weights.metadata), { choice: asked.classifier })
+    const chosen = await chooseClassifier(wanted)
+    begin('adapter')
+    const gpu = await openTunedGpu({ adapter }, (line) => process.emitWarning(line))
+    try {
+      begin('network')
+      const painter = await openPainter(gpu, weights, chosen, precisionOn(gpu, asked.precision))
+      signal?.throwIfAborted()
+      return new Colorizer(new PhotoColorizer(gpu, painter), saturation)
+    } catch (error) {
+      gpu.destroy()
+      throw error
+    }
+  }
+
+  /**
+   * Colours a photograph in any format that `readPhoto` reads; only its lightness is looked at.
+   * @param input the path or the bytes of an image file
+   * @throws TypeError for arguments of the wrong kind; UserError when it is no image, or after `dispose`
+   */
+  async colorize(input: string | Uint8Array, options: ColorizeOptions = {}): Promise<ColouredImage> {
+    const {
+      saturation = this.saturation,
+      format,
+      signal,
+    } = checkOptions('colorize', colorizingSchema, options)
+    if (!isText(input) && !(input instanceof Uint8Array))
+      throw new TypeError('colorize takes the path or the bytes of an image file')
+    const name = typeof input === 'string' ? input : 'the input'
+    let itsFormat: ImageFormat = 'png'
+    const open = async () => {
+      const bytes = typeof input === 'string' ? await readPhotoFile(input) : input
+      itsFormat = outputFormat(bytes)
+      return readPhoto(bytes, name)
+    }
+    const { photo, classes } = await this.colorizer.colorize(open, { saturation, signal })
+    const { width, height } = photo
+    return { image: await encode(photo, format ?? itsFormat), width, height, classes }
+  }
+
+  /** Frees the adapter's memory, once the photographs asked for until now are coloured. */
+  dispose(): Promise<void> {
+    return this.colorizer.dispose()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose()
+  }
+}
+
+async function openWeights(source: string | Uint8Array): Promise<WeightFile> {
+  const [name, weights] =
+    typeof source === 'string'
+      ? [source, await readWeights(source)]
+      : ['the weights', await parseWeights(readAtOf(source, 'the weights'))]
+  expectTrained(name, weights)
+  return weights
+}

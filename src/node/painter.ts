@@ -1,0 +1,21 @@
+import type { Gpu } from '../device/gpu.ts'
+import type { Precision } from '../graph/half.ts'
+import type { Painter } from '../infer/colorizer.ts'
+import { predictorOf } from '../infer/predictor.ts'
+import type { WeightFile } from '../io/weights.ts'
+import { sharpResize } from './image.ts'
+import { type ChosenClassifier, classNames, loadClassifier } from './store/classifiers.ts'
+
+/** What colours photographs in Node. Throws as `loadClassifier`. */
+export async function openPainter(
+  gpu: Gpu,
+  weights: WeightFile,
+  chosen: ChosenClassifier | null,
+  precision: Precision,
+): Promise<Painter> {
+  return {
+    classifier: chosen && (await loadClassifier(gpu, chosen.file, { fit: chosen.origin.fit, precision })),
+    predictor: predictorOf(gpu, weights, { resize: sharpResize, precision }),
+    classNames: chosen ? classNames() : [],
+  }
+}

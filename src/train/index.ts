@@ -1,0 +1,65 @@
+/**
+ * Training as a function, for Node and for browsers. Data, storage and whoever looks on are handed in; for photographs and
+ * folders on a disk, `webgpu-colorizer` has them.
+ */
+
+// The training
+
+export type { Batch, Place, TrainingSource } from './batches.ts'
+export {
+  type LoggedStep,
+  type Training,
+  type TrainingObserver,
+  type TrainingProgress,
+  type TrainOptions,
+  train,
+} from './loop.ts'
+export type { Start, TrainingStore, Validate } from './run.ts'
+export { type Score, type ShownPhoto, validate } from './validate.ts'
+
+// Its settings, as valibot schemas and with what is usual
+
+export {
+  type Course,
+  courseSchema,
+  stepBatch,
+  type TrainingSettings,
+  trainingSchema,
+  USUAL,
+} from './settings.ts'
+
+// Batches from pictures in memory
+
+export {
+  type BatchOptions,
+  type Decoder,
+  type SampleSet,
+  trainingSource,
+} from './batches.ts'
+export { type BatchTask, type DecodedBatch, decodeBatch, type OpenedSample, type Sample } from './samples.ts'
+
+// What a training leaves
+
+export { parseWeights, type WeightFile, type Weights, weightTensors } from '../io/weights.ts'
+export {
+  type Best,
+  type Checkpoint,
+  encodeBest,
+  encodeCheckpoint,
+  parseCheckpoint,
+  type Validation,
+} from './checkpoint.ts'
+
+// Networks
+
+export type { Arena, Layout } from '../model/arena.ts'
+export type { ImageSize, Network, NetworkKind, Painting } from '../model/network.ts'
+export { NETWORKS, type Networks } from '../model/registry.ts'
+export { inferenceGraph, trainingGraph } from '../model/training.ts'
+
+// Colouring with it
+
+export { paint, type SmallAb } from '../color/paint.ts'
+export type { Photo } from '../color/photo.ts'
+export { type Resize, resize } from '../color/resample.ts'
+export { Predictor, type PredictorOptions, predictorOf } from '../infer/predictor.ts'

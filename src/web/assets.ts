@@ -1,0 +1,130 @@
+/** Weights by fetch: what the manifest lists is held against its checksum. */
+import * as v from 'valibot'
+import { UserError } from '../errors.ts'
+import { CLASSIFIERS } from '../model/classifier.ts'
+
+/** A file that came whole. */
+export interface Asset {
+  /** What errors call it. */
+  readonly name: string
+  readonly bytes: Uint8Array
+  /** Hexadecimal. */
+  readonly sha256: string
+}
+
+/** Is told how many bytes have come, of how many as far as that is known. */
+export type OnBytes = (loaded: number, total: number) => void
+
+const manifestSchema = v.object({
+  files: v.array(
+    v.object({
+      name: v.string(),
+      kind: v.string(),
+      file: v.string(),
+      shipped: v.boolean(),
+      bytes: v.number(),
+      sha256: v.string(),
+    }),
+  ),
+})
+
+type Listed = v.InferOutput<typeof manifestSchema>['files'][number]
+
+/** The folder that the package's weights are served from. */
+export class Assets {
+  #files: Promise<readonly Listed[]> | undefined
+  #loaded = 0
+  #total = 0
+
+  constructor(
+    private readonly folder: URL,
+    private readonly signal: AbortSignal | undefined,
+    private readonly onBytes: OnBytes,
+  ) {}
+
+  /**
+   * The listed file of a name, or of "auto": the best classifier that is there. Its bytes are expected from then on.
+   * @throws UserError when there is none; as `load`, of the list itself
+   */
+  async find(kind: Listed['kind'], name: string): Promise<Listed> {
+    this.#files ??= this.#list()
+    const ofKind = (await this.#files).filter((file) => file.kind === kind)
+    const names = name === 'auto' ? CLASSIFIERS.map((spec) => spec.name) : [name]
+    const [found] = names.flatMap((wanted) => ofKind.filter((file) => file.name === wanted))
+    if (!found) {
+      const known = ofKind.map((file) => file.name).join(', ') || 'none'
+      throw bad(`${this.folder} has no ${kind} "${name}": it has ${known}`)
+    }
+    this.#total += found.bytes
+    return found
+  }
+
+  /** What comes with the package; other files are known, but not here. */
+  async #list(): Promise<readonly Listed[]> {
+    const url = new URL('manifest.json', this.folder)
+    const bytes = await fetched(url, this.signal, () => {})
+    try {
+      const { files } = v.parse(manifestSchema, JSON.parse(new TextDecoder().decode(bytes)))
+      return files.filter((file) => file.shipped)
+    } catch (error) {
+      throw bad(`${url} is not the list of this package's weights`, error)
+    }
+  }
+
+  /**
+   * A listed file.
+   * @throws UserError that names the address: it cannot be fetched, or is not what it should be; what `signal`
+   *   is raised with
+   */
+  async load({ file, name, sha256 }: Listed): Promise<Asset> {
+    const url = new URL(file, this.folder)
+    const bytes = await this.#fetch(url)
+    const actual = await sha256Of(bytes)
+    if (actual === sha256) return { name, bytes, sha256 }
+    throw bad(`${url} is damaged: its checksum is ${actual.slice(0, 12)}…, not ${sha256.slice(0, 12)}…`)
+  }
+
+  /** A file that no list knows. Throws as `load`. */
+  async loadFrom(url: URL): Promise<Asset> {
+    const bytes = await this.#fetch(url)
+    return { name: url.pathname.split('/').at(-1) || url.href, bytes, sha256: await sha256Of(bytes) }
+  }
+
+  #fetch(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+    return fetched(url, this.signal, (bytes) => {
+      this.#loaded += bytes
+      this.onBytes(this.#loaded, Math.max(this.#loaded, this.#total))
+    })
+  }
+}
+
+/** In hexadecimal. */
+async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** The whole answer. Throws as `Assets.load`. */
+async function fetched(
+  url: URL,
+  signal: AbortSignal | undefined,
+  onBytes: (bytes: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    const response = await fetch(url, signal ? { signal } : {})
+    if (!response.ok) throw bad(`${url} cannot be fetched: the server answers ${response.status}`)
+    const pieces: Uint8Array<ArrayBuffer>[] = []
+    const reader = response.body!.getReader()
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      pieces.push(read.value)
+      onBytes(read.value.length)
+    }
+    return new Uint8Array(await new Blob(pieces).arrayBuffer())
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (error instanceof UserError) throw error
+    throw bad(`${url} cannot be fetched: ${(error as Error).message}`, error)
+  }
+}
+
+const bad = (sentence: string, cause?: unknown) => new UserError(sentence, 'weights', { cause })

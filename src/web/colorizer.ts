@@ -1,0 +1,182 @@
+import * as v from 'valibot'
+import { resize } from '../color/resample.ts'
+import { Gpu } from '../device/gpu.ts'
+import { UserError } from '../errors.ts'
+import { checkOptions, functionOption, kindOf, saturationOption, signalOption } from '../infer/arguments.ts'
+import { openClassifier } from '../infer/classifier.ts'
+import {
+  type Painter,
+  PhotoColorizer,
+  parseClassNames,
+  SATURATION,
+  type SeenClass,
+  wantedClassifier,
+} from '../infer/colorizer.ts'
+import { predictorOf } from '../infer/predictor.ts'
+import { parseModel } from '../io/onnx/model.ts'
+import { type ReadAt, readAtOf } from '../io/read-at.ts'
+import { expectTrained, parseWeights, trainedWith, type WeightFile } from '../io/weights.ts'
+import { type Asset, Assets, type OnBytes } from './assets.ts'
+import { expectImage, type ImageInput, imageDataOf, photoOf } from './images.ts'
+import { readAtOfBlob } from './read-at.ts'
+
+export interface ColorizerOptions {
+  /** The browser's own, `navigator.gpu`, by default. */
+  readonly gpu?: GPU | undefined
+  /** The folder that the package's `weights/` are served from, with a slash at its end; by default where it lies beside this module. */
+  readonly assets?: string | URL | undefined
+  /** A weight file or checkpoint; the package's own weights by default. */
+  readonly weights?: URL | Blob | Uint8Array | undefined
+  /** "auto" (default: the best one in `assets`, unless the weights were trained without), "none", a name, or where an ONNX file is. */
+  readonly classifier?: string | URL | undefined
+  /** What a* and b* are multiplied by where a call does not say; 1.2 by default, and 0 is grey. */
+  readonly saturation?: number | undefined
+  /** Ends the loading; its reason is thrown. */
+  readonly signal?: AbortSignal | undefined
+  /** Called as weights arrive. */
+  readonly onProgress?: OnBytes | undefined
+}
+
+export interface ColorizeOptions {
+  readonly saturation?: number | undefined
+  /** Ends the work after the stage in hand; its reason is thrown. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ColouredImage {
+  readonly image: ImageData
+  /** What the classifier saw, the likeliest five, the likeliest first; empty without a classifier. */
+  readonly classes: SeenClass[]
+}
+
+/** What the list of the package's weights calls its own. */
+const SHIPPED = 'lite'
+
+const isText = (value: unknown) => typeof value === 'string' && value !== ''
+const isUrl = (value: unknown) => value instanceof URL
+
+const openingSchema = v.strictObject({
+  gpu: v.optional(
+    kindOf<GPU>('a GPU such as navigator.gpu', (gpu) => typeof gpu === 'object' && gpu !== null),
+  ),
+  assets: v.optional(
+    kindOf<string | URL>('the address of a folder', (value) => isText(value) || isUrl(value)),
+  ),
+  weights: v.optional(
+    kindOf<URL | Blob | Uint8Array>(
+      'a URL, a Blob or the bytes of a weight file',
+      (value) => isUrl(value) || value instanceof Blob || value instanceof Uint8Array,
+    ),
+  ),
+  classifier: v.optional(
+    kindOf<string | URL>('auto, none, a name or a URL', (value) => isText(value) || isUrl(value)),
+  ),
+  saturation: saturationOption,
+  signal: signalOption,
+  onProgress: functionOption<OnBytes>(),
+})
+
+const colorizingSchema = v.strictObject({ saturation: saturationOption, signal: signalOption })
+
+/** Colours photographs in a browser, as the command line does. Calls may overlap: they are computed one after another. */
+export class Colorizer {
+  private constructor(
+    private readonly colorizer: PhotoColorizer,
+    private readonly saturation: number,
+  ) {}
+
+  /**
+   * Loads weights and classifier and opens the adapter. The caller disposes of it.
+   * @throws TypeError for options of the wrong kind; UserError where WebGPU is missing, or a file cannot be had
+   */
+  static async create(options: ColorizerOptions = {}): Promise<Colorizer> {
+    const asked = checkOptions('Colorizer.create', openingSchema, options)
+    const { gpu: entry = globalThis.navigator?.gpu, saturation = SATURATION, signal } = asked
+    const gpu = await openGpu(entry)
+    try {
+      const painter = await openPainter(gpu, asked)
+      signal?.throwIfAborted()
+      return new Colorizer(new PhotoColorizer(gpu, painter), saturation)
+    } catch (error) {
+      gpu.destroy()
+      throw error
+    }
+  }
+
+  /**
+   * Colours a photograph, of which only the lightness is looked at.
+   * @param input a file that the browser can decode, a bitmap, or pixels
+   * @throws TypeError for arguments of the wrong kind; UserError when it is no image, or after `dispose`
+   */
+  async colorize(input: ImageInput, options: ColorizeOptions = {}): Promise<ColouredImage> {
+    const { saturation = this.saturation, signal } = checkOptions('colorize', colorizingSchema, options)
+    expectImage(input)
+    const { photo, classes } = await this.colorizer.colorize(() => photoOf(input), { saturation, signal })
+    return { image: imageDataOf(photo), classes }
+  }
+
+  /** Frees the adapter's memory, once the photographs asked for until now are coloured. */
+  dispose(): Promise<void> {
+    return this.colorizer.dispose()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose()
+  }
+}
+
+async function openGpu(entry: GPU | undefined): Promise<Gpu> {
+  if (!entry)
+    throw new UserError(
+      'this browser has no WebGPU here: take a newer one, and a page by https or from localhost',
+      'adapter',
+    )
+  const gpu = await Gpu.open(entry).catch((cause: Error) => {
+    throw new UserError(`WebGPU does not open: ${cause.message}`, 'adapter', { cause })
+  })
+  if (!gpu) throw new UserError('this browser has WebGPU, but no GPU for it', 'adapter')
+  return gpu
+}
+
+type Loading = Pick<ColorizerOptions, 'assets' | 'weights' | 'classifier' | 'signal' | 'onProgress'>
+
+async function openPainter(
+  gpu: Gpu,
+  { assets: at, weights: source, classifier: choice = 'auto', signal, onProgress = () => {} }: Loading,
+): Promise<Painter> {
+  const assets = new Assets(folderOf(at), signal, onProgress)
+  const isNone = choice === 'none'
+  const ownWeights = source ? null : await assets.find('colouriser', SHIPPED)
+  const listed = isNone || choice instanceof URL ? null : await assets.find('classifier', choice)
+  const names = isNone ? null : await assets.find('class names', 'classes')
+  const weights = await weightsFrom(source ?? (await assets.load(ownWeights!)), assets)
+  const wanted = wantedClassifier(trainedWith(weights.metadata), { choice: String(choice) })
+  const predictor = predictorOf(gpu, weights, { resize })
+  if (wanted.choice === 'none') return { predictor, classifier: null, classNames: [] }
+  const file = listed ? await assets.load(listed) : await assets.loadFrom(choice as URL)
+  const { bytes } = await assets.load(names!)
+  signal?.throwIfAborted()
+  const model = await parseModel(file.bytes, { name: file.name })
+  const classifier = await openClassifier(gpu, { ...file, model }, { resize, fit: wanted.fit })
+  return { predictor, classifier, classNames: parseClassNames(new TextDecoder().decode(bytes)) }
+}
+
+/** The package's own lie beside its code. */
+function folderOf(assets: string | URL | undefined): URL {
+  if (assets === undefined) return new URL('../../weights/', import.meta.url)
+  const { href } = new URL(assets, globalThis.location?.href)
+  return new URL(href.endsWith('/') ? href : `${href}/`)
+}
+
+async function weightsFrom(source: Asset | URL | Blob | Uint8Array, assets: Assets): Promise<WeightFile> {
+  const file = source instanceof URL ? await assets.loadFrom(source) : source
+  const reader = readAt(file)
+  const weights = await parseWeights(reader)
+  expectTrained(reader.name, weights)
+  return weights
+}
+
+function readAt(file: Asset | Blob | Uint8Array): ReadAt {
+  if (file instanceof Blob) return readAtOfBlob(file, (file as Partial<File>).name ?? 'the weights')
+  return file instanceof Uint8Array ? readAtOf(file, 'the weights') : readAtOf(file.bytes, file.name)
+}

@@ -1,0 +1,71 @@
+/** Photographs in and out, by what browsers have for it. */
+import type { Photo } from '../color/photo.ts'
+import { UserError } from '../errors.ts'
+
+export type ImageInput = Blob | ImageBitmap | ImageData
+
+/** Whether a class of browsers is here and `value` is one of its objects: not every surrounding has each of them. */
+const isA = (name: 'Blob' | 'ImageBitmap' | 'ImageData', value: unknown): boolean =>
+  typeof globalThis[name] === 'function' && value instanceof globalThis[name]
+
+/** Throws a TypeError unless `value` is an image that `photoOf` reads. */
+export function expectImage(value: unknown): asserts value is ImageInput {
+  if (isA('Blob', value) || isA('ImageBitmap', value)) return
+  if (!isA('ImageData', value)) throw new TypeError('colorize takes a Blob, an ImageBitmap or ImageData')
+  const { colorSpace, data } = value as ImageData
+  if (colorSpace !== 'srgb' || !(data instanceof Uint8ClampedArray))
+    throw new TypeError('colorize takes ImageData of 8 bits in sRGB')
+}
+
+/**
+ * The photograph in a file, a bitmap or pixels: upright, transparency put on white.
+ * @throws UserError when the browser cannot decode the file, or has no memory for its pixels
+ */
+export async function photoOf(input: ImageInput): Promise<Photo> {
+  if (isA('ImageData', input)) return onWhite(input as ImageData)
+  if (isA('ImageBitmap', input)) return drawn(input as ImageBitmap)
+  const bitmap = await createImageBitmap(input).catch((cause: Error) => {
+    const name = (input as Partial<File>).name ?? 'the input'
+    throw new UserError(`${name} is not an image that this browser can decode`, 'input', { cause })
+  })
+  try {
+    return drawn(bitmap)
+  } finally {
+    bitmap.close()
+  }
+}
+
+export function imageDataOf({ rgb, width, height }: Photo): ImageData {
+  const rgba = new Uint8ClampedArray(width * height * 4).fill(255)
+  for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
+    rgba[to] = rgb[from]!
+    rgba[to + 1] = rgb[from + 1]!
+    rgba[to + 2] = rgb[from + 2]!
+  }
+  return new ImageData(rgba, width, height)
+}
+
+function drawn(bitmap: ImageBitmap): Photo {
+  const { width, height } = bitmap
+  try {
+    const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!
+    context.drawImage(bitmap, 0, 0)
+    return onWhite(context.getImageData(0, 0, width, height))
+  } catch (cause) {
+    throw new UserError(
+      `this browser has no canvas for ${width}×${height} pixels: ${(cause as Error).message}`,
+      'input',
+      { cause },
+    )
+  }
+}
+
+/** What is seen of the pixels in front of white. */
+function onWhite({ data, width, height }: ImageData): Photo {
+  const rgb = new Uint8Array(width * height * 3)
+  for (let from = 0, to = 0; to < rgb.length; from += 4, to += 3) {
+    const alpha = data[from + 3]! / 255
+    for (let c = 0; c < 3; c++) rgb[to + c] = Math.round(255 + alpha * (data[from + c]! - 255))
+  }
+  return { width, height, rgb }
+}
