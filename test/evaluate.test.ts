@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bestMedianWorst, evaluationJson, evaluationText, reportSheet } from '../src/cli/evaluation-report.ts'
 import {
   BASELINES,
   type Colourist,
@@ -11,8 +12,7 @@ import {
   evaluate,
   type Scores,
   summarise,
-} from '../src/cli/evaluate.ts'
-import { bestMedianWorst, evaluationJson, evaluationText, reportSheet } from '../src/cli/evaluation.ts'
+} from '../src/cli/measure-photos.ts'
 import { abError } from '../src/color/metrics/abError.ts'
 import { measure } from '../src/color/metrics/measure.ts'
 import { GRAY, oneColour } from '../src/color/paint.ts'

@@ -19,7 +19,7 @@ describe('the order of the rooms', () => {
   })
 
   it.each([
-    ["import { train } from '../train/loop.ts'", 'train/loop.ts', 'train'],
+    ["import { train } from '../train/train.ts'", 'train/train.ts', 'train'],
     ["import type { Plan } from '../graph/compile.ts'", 'graph/compile.ts', 'graph'],
     ["import {\n  add,\n} from '../autograd/adam.ts'", 'autograd/adam.ts', 'autograd'],
     ["export type { A } from '../model/network.ts'", 'model/network.ts', 'model'],
@@ -36,7 +36,7 @@ describe('the order of the rooms', () => {
     const importing = (file: string, path: string) =>
       forbiddenImports(filesOf({ [file]: `import { x } from '${path}'` }))
     expect(importing('train/validate.ts', '../infer/predictor.ts')).toEqual([])
-    expect(importing('infer/predictor.ts', '../train/loop.ts')).toHaveLength(1)
+    expect(importing('infer/predictor.ts', '../train/train.ts')).toHaveLength(1)
     expect(importing('web/colorizer.ts', '../node/image.ts')).toHaveLength(1)
     expect(importing('cli/main.ts', '../web/colorizer.ts')).toHaveLength(1)
   })

@@ -14,8 +14,8 @@ import { bestPath, checkpointPath } from '../src/node/store/run-folder.ts'
 import { readCheckpoint, readWeights } from '../src/node/weights.ts'
 import type { TrainingSource } from '../src/train/batches.ts'
 import type { Checkpoint } from '../src/train/checkpoint.ts'
-import type { Validate } from '../src/train/run.ts'
 import type { TrainingSettings } from '../src/train/settings.ts'
+import type { Validate } from '../src/train/state.ts'
 import { type TrainingInFolder, trainIn } from './training.ts'
 
 const ARCHITECTURE = { width: 0.1, classes: 5, squaredClasses: true }

@@ -3,9 +3,9 @@ import { mkdir } from 'node:fs/promises'
 import type { Gpu } from '../src/device/gpu.ts'
 import { storeIn } from '../src/node/store/runs.ts'
 import type { TrainingSource } from '../src/train/batches.ts'
-import { type TrainOptions, train } from '../src/train/loop.ts'
-import type { Validate } from '../src/train/run.ts'
 import type { Course } from '../src/train/settings.ts'
+import type { Validate } from '../src/train/state.ts'
+import { type TrainOptions, train } from '../src/train/train.ts'
 
 type Given = Pick<TrainOptions, 'network' | 'settings'> &
   Partial<Pick<TrainOptions, 'start' | 'checkpointEvery' | 'checked'>> &

@@ -7,8 +7,8 @@ import { Executor, type NamedBuffers, uploadNeeded, Variables } from '../graph/e
 import { expectFinite, type Precision } from '../graph/half.ts'
 import { type FixedVariables, rewriteForInference } from '../graph/rewrite.ts'
 import { trainedWith, type WeightFile } from '../io/weights.ts'
+import { inferenceGraph } from '../model/graphs.ts'
 import type { Network } from '../model/network.ts'
-import { inferenceGraph } from '../model/training.ts'
 
 /** The size of a picture's shorter side for weight files that don't say at which size they were trained. */
 const DEFAULT_SIZE = 224

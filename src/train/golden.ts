@@ -7,7 +7,7 @@ import { Executor, Variables } from '../graph/execute.ts'
 import type { Graph } from '../graph/graph.ts'
 import { weightsFrom } from '../io/weights.ts'
 import { type Arena, type NamedTensor, unpackArena } from '../model/arena.ts'
-import { inferenceGraph, trainingGraph } from '../model/training.ts'
+import { inferenceGraph, trainingGraph } from '../model/graphs.ts'
 
 type Tensors = ReadonlyMap<string, NamedTensor>
 

@@ -6,6 +6,7 @@
 // The training
 
 export type { Batch, Place, TrainingSource } from './batches.ts'
+export type { Start, TrainingStore, Validate } from './state.ts'
 export {
   type LoggedStep,
   type Training,
@@ -13,8 +14,7 @@ export {
   type TrainingProgress,
   type TrainOptions,
   train,
-} from './loop.ts'
-export type { Start, TrainingStore, Validate } from './run.ts'
+} from './train.ts'
 export { type Score, type ShownPhoto, validate } from './validate.ts'
 
 // Its settings, as valibot schemas and with what is usual
@@ -53,9 +53,9 @@ export {
 // Networks
 
 export type { Arena, Layout } from '../model/arena.ts'
+export { inferenceGraph, trainingGraph } from '../model/graphs.ts'
 export type { ImageSize, Network, NetworkKind, Painting } from '../model/network.ts'
 export { NETWORKS, type Networks } from '../model/registry.ts'
-export { inferenceGraph, trainingGraph } from '../model/training.ts'
 
 // Colouring with it
 

@@ -3,7 +3,7 @@ import { compile } from '../../src/graph/compile.ts'
 import { Executor, Variables } from '../../src/graph/execute.ts'
 import { runReference } from '../../src/graph/reference.ts'
 import { parseWeights } from '../../src/io/weights.ts'
-import { inferenceGraph } from '../../src/model/training.ts'
+import { inferenceGraph } from '../../src/model/graphs.ts'
 import { withFile } from '../../src/node/read-at.ts'
 
 const FILE = 'weights/lite.safetensors'

@@ -20,16 +20,16 @@ import { storeIn } from '../../node/store/runs.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
 import type { ClassVectors, TrainingSource } from '../../train/batches.ts'
 import { PhotoClassVectors } from '../../train/class-vectors.ts'
+import { Profiler } from '../../train/profile.ts'
+import { stepBatch, type TrainingSettings } from '../../train/settings.ts'
+import type { Validate } from '../../train/state.ts'
 import {
   stepsOf,
   type Training,
   type TrainingObserver,
   type TrainingProgress,
   train,
-} from '../../train/loop.ts'
-import { Profiler } from '../../train/profile.ts'
-import type { Validate } from '../../train/run.ts'
-import { stepBatch, type TrainingSettings } from '../../train/settings.ts'
+} from '../../train/train.ts'
 import { type Score, validate } from '../../train/validate.ts'
 import { VERSION } from '../../version.ts'
 import { bar, duration, type Terminal } from '../terminal.ts'

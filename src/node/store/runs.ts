@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { TrainingStore } from '../../train/run.ts'
+import type { TrainingStore } from '../../train/state.ts'
 import { writeBest, writeCheckpoint } from '../weights.ts'
 import { bestPath, checkpointPath } from './run-folder.ts'
 

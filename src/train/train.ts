@@ -10,9 +10,9 @@ import type { Checkpoint, Validation } from './checkpoint.ts'
 import { Meter } from './meter.ts'
 import type { Profiler } from './profile.ts'
 import { countRarity } from './rarity.ts'
-import { Run, type Start, stopped, type TrainingStore, type Validate } from './run.ts'
 import { averagingRate, rateAt } from './schedule.ts'
 import { type Course, stepBatch, type TrainingSettings } from './settings.ts'
+import { type Start, stopped, TrainingState, type TrainingStore, type Validate } from './state.ts'
 import { openStepper } from './step.ts'
 
 /** Steps that may be on the GPU while the host prepares the next. */
@@ -95,16 +95,16 @@ export async function train(options: TrainOptions): Promise<Training> {
   const variables = new Variables(gpu)
   const loop = new Loop(options, variables)
   try {
-    loop.run.load()
+    loop.state.load()
     const isWeighted = settings.loss === 'rarity' || network.bins !== null
     const rarity = isWeighted ? await countRarity(gpu, options.source, settings) : undefined
     const executor = await openStepper({ gpu, network, settings, rarity }, variables)
     try {
       await loop.takeSteps(executor)
-      const { imagesPerSecond, grayLoss } = loop.meter.read(loop.run.step)
+      const { imagesPerSecond, grayLoss } = loop.meter.read(loop.state.step)
       const interrupted = signal?.aborted ?? false
-      if (!interrupted) await loop.run.validate()
-      const checkpoint = await loop.run.save()
+      if (!interrupted) await loop.state.validate()
+      const checkpoint = await loop.state.save()
       return { checkpoint, interrupted: signal?.aborted ?? false, imagesPerSecond, grayLoss }
     } finally {
       executor.destroy()
@@ -123,7 +123,7 @@ interface Submitted {
 
 /** Keeps the GPU busy: a step's loss is waited for only when the next step is already submitted. */
 class Loop {
-  readonly run: Run
+  readonly state: TrainingState
   readonly meter: Meter
   readonly #total: number
   readonly #inFlight: Submitted[] = []
@@ -137,15 +137,21 @@ class Loop {
     this.#total = stepsOf(source, course)
     const onValidation: Required<TrainingObserver>['onValidation'] = (validation) =>
       observer?.onValidation?.(validation)
-    this.run = new Run(gpu, variables, { ...options, start, checkpointEvery, validate, onValidation })
-    this.meter = new Meter(this.run.step, stepBatch(options.settings))
+    this.state = new TrainingState(gpu, variables, {
+      ...options,
+      start,
+      checkpointEvery,
+      validate,
+      onValidation,
+    })
+    this.meter = new Meter(this.state.step, stepBatch(options.settings))
   }
 
   async takeSteps(executor: Stepper): Promise<void> {
-    const { run, meter } = this
-    if (run.isDone) return
+    const { state, meter } = this
+    if (state.isDone) return
     try {
-      if (run.isValidationDue) await meter.pause(() => run.validate()) // an interruption came before it
+      if (state.isValidationDue) await meter.pause(() => state.validate()) // an interruption came before it
       await this.#takeSteps(executor)
     } finally {
       await Promise.allSettled(this.#inFlight.map(({ loss }) => loss))
@@ -153,42 +159,42 @@ class Loop {
   }
 
   async #takeSteps(executor: Stepper): Promise<void> {
-    const { run, meter } = this
+    const { state, meter } = this
     const { source, profiler, signal, checked = false } = this.options
     const ahead = checked ? 0 : STEPS_IN_FLIGHT - 1
     let idleSince = performance.now()
-    for await (const batch of source.batches({ epoch: run.epoch, position: run.position })) {
+    for await (const batch of source.batches({ epoch: state.epoch, position: state.position })) {
       profiler?.waited('wait for the batch', idleSince)
       meter.add(batch)
       this.#inFlight.push(this.#submit(executor, batch))
       const submitted = performance.now()
       await this.#settle(ahead)
       profiler?.waited('wait for the GPU', submitted)
-      const isEnding = signal?.aborted || run.isDone
-      if (isEnding || run.isValidationDue || run.isCheckpointDue) await this.#settle(0)
+      const isEnding = signal?.aborted || state.isDone
+      if (isEnding || state.isValidationDue || state.isCheckpointDue) await this.#settle(0)
       if (isEnding) return
-      if (run.isValidationDue) await meter.pause(() => run.validate())
+      if (state.isValidationDue) await meter.pause(() => state.validate())
       if (signal?.aborted) return
-      if (run.isCheckpointDue) await meter.pause(() => run.save())
+      if (state.isCheckpointDue) await meter.pause(() => state.save())
       idleSince = performance.now()
     }
   }
 
   /** Uploads the batch, submits the step and returns without waiting for it. */
   #submit(executor: Stepper, batch: Batch): Submitted {
-    const { run } = this
+    const { state } = this
     const { settings, profiler } = this.options
     const { epoch, L, ab, features } = batch
-    const learningRate = rateAt(settings, { step: run.step, epoch, total: this.#total })
+    const learningRate = rateAt(settings, { step: state.step, epoch, total: this.#total })
     const inputs = {
-      ...{ L, ab, features, 'adam.hyper': adamHyper(learningRate, run.step + 1) },
-      'average.rate': Float32Array.of(averagingRate(settings.averaging, run.step)),
+      ...{ L, ab, features, 'adam.hyper': adamHyper(learningRate, state.step + 1) },
+      'average.rate': Float32Array.of(averagingRate(settings.averaging, state.step)),
     }
     const upload = () => uploadNeeded(executor, inputs)
     if (profiler) profiler.host('upload', upload)
     else upload()
-    run.advance(batch)
-    const { step } = run
+    state.advance(batch)
+    const { step } = state
     const loss = this.#lossOf(executor, step)
     loss.catch(() => {}) // reported when it is settled
     return { step, epoch, learningRate, loss }
@@ -210,24 +216,24 @@ class Loop {
 
   /** Waits for all steps in flight but the last `left`, and tells of them. */
   async #settle(left: number): Promise<void> {
-    const { run, meter } = this
+    const { state, meter } = this
     const { observer } = this.options
     while (this.#inFlight.length > left) {
       const { step, epoch, learningRate, loss } = this.#inFlight.shift()!
-      run.record(step, await loss)
+      state.record(step, await loss)
       observer?.onStep?.(this.#progress())
       if (step % LOG_EVERY !== 0 || !observer?.onLog) continue
-      const recent = mean(run.losses.slice(-LOG_EVERY))
+      const recent = mean(state.losses.slice(-LOG_EVERY))
       observer.onLog({ step, epoch: epoch + 1, loss: recent, learningRate, imagesPerSecond: meter.lap(step) })
     }
   }
 
   #progress(): TrainingProgress {
-    const { run, meter } = this
-    const { step } = run
+    const { state, meter } = this
+    const { step } = state
     const { imagesPerSecond, grayLoss } = meter.read(step)
     const left = (this.#total - step) * stepBatch(this.options.settings)
-    const loss = mean(run.losses.slice(-SHOWN_STEPS))
+    const loss = mean(state.losses.slice(-SHOWN_STEPS))
     return { step, total: this.#total, loss, grayLoss, imagesPerSecond, secondsLeft: left / imagesPerSecond }
   }
 }

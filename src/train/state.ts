@@ -40,7 +40,7 @@ export interface RunOptions {
 }
 
 /** The training so far: where it stands in the data, its history, and its weights on the GPU. */
-export class Run {
+export class TrainingState {
   step: number
   epoch: number
   position: number

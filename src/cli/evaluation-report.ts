@@ -16,7 +16,7 @@ import {
   type Scores,
   type Summary,
   summarise,
-} from './evaluate.ts'
+} from './measure-photos.ts'
 
 export interface Evaluation {
   readonly evaluated: readonly Evaluated[]
