@@ -117,7 +117,7 @@ describe('a Colorizer in a browser', () => {
   })
 
   it('refuses calls after it was disposed of', async () => {
-    await using own = await Colorizer.create({ gpu, assets: url.concat('/weights/'), classifier: 'none' })
+    await using own = await Colorizer.create({ gpu, assets: `${url}/weights/`, classifier: 'none' })
     await own.dispose()
     const late = own.colorize(new ImageData(new Uint8ClampedArray(4), 1, 1))
     await expect(late).rejects.toThrow('this Colorizer was disposed')
@@ -158,7 +158,7 @@ describe('opening one', () => {
     ],
     [
       'an unknown classifier',
-      () => ({ gpu, assets: url, classifier: 'resnet' }),
+      () => ({ gpu, assets: `${url}/weights/`, classifier: 'resnet' }),
       'has no classifier "resnet"',
     ],
     ['a truncated file', () => ({ gpu, weights: weights.slice(0, 5000), classifier: 'none' }), 'the weights'],
@@ -190,9 +190,4 @@ it('reads parts of a Blob', async () => {
   await expect(file.read(99, 2)).rejects.toThrow(
     'cannot read dropped.bin: it ends at byte 100, before byte 101',
   )
-  expect(
-    createHash('sha256')
-      .update(await file.read(0, 100))
-      .digest('hex'),
-  ).toHaveLength(64)
 })
