@@ -20,6 +20,11 @@ export function installWgpu() {
   install(join(PACKAGE_ROOT, 'test', 'wgpu'), 'Deno (100 MB)', '--ignore-scripts')
 }
 
+/** What compiles and bundles programs that use the package, for the tests of it. */
+export function installConsumer() {
+  install(join(PACKAGE_ROOT, 'test', 'consumer'), 'the compilers of consumers (60 MB)', '--ignore-scripts')
+}
+
 /**
  * Runs `npm ci` in a folder whose node_modules is missing, half-installed or older than its lock file.
  * @param {string} folder
