@@ -29,10 +29,11 @@ export default class SkipReporter implements Reporter {
     if (this.#vitest?.config.testNamePattern) return // then most are skipped because nobody asked for them
     const tests = modules.flatMap((module) => [...module.children.allTests()])
     const inState = (state: string) => tests.filter((test) => test.result().state === state)
-    const unlisted = inState('skipped').filter((test) => !tellSkip(test))
+    // a hook that fails skips all tests behind it: then the file counts, once
     const broken = modules.filter(
       (module) => module.state() === 'failed' && ![...module.children.allTests('failed')].length,
     )
+    const unlisted = inState('skipped').filter((test) => !broken.includes(test.module) && !tellSkip(test))
     const counts: Counts = {
       passed: inState('passed').length,
       failed: inState('failed').length + broken.length + errors.length + unlisted.length,
