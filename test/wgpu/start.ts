@@ -8,7 +8,7 @@ const deno = createRequire(import.meta.url).resolve('deno/bin.cjs')
 const flags = [
   '--allow-all',
   '--no-check',
-  '--no-config',
+  '--node-modules-dir=manual',
   '--no-lock',
   '--unstable-webgpu',
   '--unstable-sloppy-imports',
