@@ -219,7 +219,7 @@ describe('train', () => {
     tensors.get('raw/decoder.conv4.bias')!.data.fill(3e38)
     const last = tensors.get('raw/decoder.conv5.weight')!.data
     for (let i = 0; i < last.length; i++) last[i] = i % 2 ? 10 : -10 // ∞ − ∞
-    await writeSafetensors(join(out, 'checkpoint.safetensors'), tensors, metadata)
+    await writeSafetensors(join(out, 'checkpoint.safetensors'), tensors, { metadata })
     const before = checkpointIn(out)
     const resume = ['train', ...TRAIN, '--steps', '50', '--quiet', '--out', out, '--resume']
     // where max(NaN, 0) is 0 it does not reach the loss; then the weights tell, before they are saved
