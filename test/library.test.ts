@@ -3,9 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { GRAY } from '../src/color/paint.ts'
 import {
   Colorizer,
   type ColorizerOptions,
+  type Gpu,
   type OpeningStage,
   openGpu,
   readPhoto,
@@ -13,6 +15,7 @@ import {
   UserError,
 } from '../src/index.ts'
 import { PhotoColorizer } from '../src/infer/colorizer.ts'
+import type { Predictor } from '../src/infer/predictor.ts'
 import { openPainter } from '../src/node/painter.ts'
 import { SHIPPED } from '../src/node/weights.ts'
 import { run } from './program.ts'
@@ -166,6 +169,31 @@ it('makes nothing new on the GPU for a second photograph of the same shape', asy
   expect((await colour()).photo.rgb).toEqual(first.photo.rgb)
   expect([gpu.objectsCreated, gpu.pool.created]).toEqual(made)
   await photos.dispose()
+})
+
+it('opens a photograph when the one before it is coloured, and frees the device behind the last', async () => {
+  const events: string[] = []
+  const photo = { width: 1, height: 1, rgb: new Uint8Array(3) }
+  const predict = async () => {
+    await new Promise((resolve) => setImmediate(resolve))
+    events.push('coloured')
+    return GRAY
+  }
+  const destroy = () => void events.push('freed')
+  const painter = {
+    predictor: { predict, destroy } as unknown as Predictor,
+    classifier: null,
+    classNames: [],
+  }
+  const photos = new PhotoColorizer({ destroy: () => {} } as Gpu, painter)
+  const open = async () => {
+    events.push('opened')
+    return photo
+  }
+  const calls = [0, 1].map(() => photos.colorize(open, { saturation: 1 }))
+  await photos.dispose()
+  await Promise.all(calls)
+  expect(events).toEqual(['opened', 'coloured', 'opened', 'coloured', 'freed'])
 })
 
 it('disposes once what was asked for before is done, and refuses what is asked for later', async () => {

@@ -15,5 +15,6 @@ export function compileErrors(place: Place, compiler: string, { files, types }: 
   }
   place.write('tsconfig.json', JSON.stringify({ compilerOptions, files }))
   const { stdout, problems } = place.run(process.execPath, [place.tool(compiler, 'bin/tsc'), '-p', '.'])
-  return [...stdout.split('\n').filter((line) => /error TS/.test(line)), ...problems]
+  const errors = stdout.split('\n').filter((line) => /error TS/.test(line))
+  return errors.length ? errors : [...problems]
 }

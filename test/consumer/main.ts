@@ -49,7 +49,10 @@ try {
       ...(/it shows: \w/.test(stdout) ? [] : [stdout]),
     ]
   })
-  await run.test('the bundle for browsers colours', async () => place.node('in-browser.ts').problems)
+  await run.test(
+    'the bundle for browsers colours, and the engine computes',
+    async () => place.node('in-browser.ts').problems,
+  )
   await run.test('npx colorizer colours', async () => {
     place.copySample('photo.jpg')
     const { problems } = place.npx(['colorizer', 'colorize', 'photo.jpg', '-o', 'out/photo.png'])

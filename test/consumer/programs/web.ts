@@ -12,7 +12,7 @@ export async function all(blob: Blob, bitmap: ImageBitmap, data: ImageData): Pro
       console.log(classes.map(({ name, probability }) => `${name} ${probability}`))
     }
   } catch (error) {
-    if (error instanceof UserError) console.log(error.code)
+    if (error instanceof UserError) console.log(error.trouble)
   }
   await colorizer.dispose()
   return images
