@@ -125,11 +125,11 @@ describe('the shader loader', () => {
   })
 
   describe('of structures in the struct', () => {
-    // offsets by hand, from WGSL's rules: n 0, inner.a 16, inner.b 20, inner.c 24, rest 32, last.z 48; 64 bytes in all
+    // offsets by hand, from WGSL's rules: n 0, inner.a 16, inner.b 20, inner.c 24 (8 bytes long), rest 32, last.z 48; 64 bytes in all
     const shader = specialize(
       () =>
-        'struct Inner {\n  @align(16) a: u32, // first: b\n  b: f32, c: i32,\n}\nstruct Last { @align(16) z: u32 }\n' +
-        'struct Params { n: u32, inner: Inner, rest: u32, last: Last }\n',
+        'struct Inner {\n  @align(16) a: u32, // first: b\n  b: f32, @size(8) c: i32,\n}\nstruct Last { z: u32 }\n' +
+        'struct Params { n: u32, inner: Inner, rest: u32, @align(16) last: Last }\n',
       'nested',
       {},
     )

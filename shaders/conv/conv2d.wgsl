@@ -9,7 +9,7 @@
 // use lib/conv_params.wgsl
 // use lib/epilogue.wgsl
 
-struct Params { conv: Conv, outputsPerGroup: u32, epilogue: Epilogue }
+struct Params { conv: Conv, outputsPerGroup: u32, @align(16) epilogue: Epilogue }
 
 alias Value = f32;
 alias Y = f32;

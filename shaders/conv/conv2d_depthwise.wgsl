@@ -10,7 +10,7 @@
 
 const PIXELS = 4u;
 
-struct Params { conv: Conv, epilogue: Epilogue }
+struct Params { conv: Conv, @align(16) epilogue: Epilogue }
 
 alias Value = vec4f;
 alias Y = vec4f;

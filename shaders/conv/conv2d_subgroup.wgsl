@@ -20,7 +20,7 @@ const LX = 8u;
 const LY = 1u;
 const LOADS = PIXELS / LX;
 
-struct Params { conv: Conv, pixels: u32, epilogue: Epilogue }
+struct Params { conv: Conv, pixels: u32, @align(16) epilogue: Epilogue }
 
 alias Value = vec4f;
 alias Y = vec4f;

@@ -14,7 +14,7 @@ const VEC = 2u;
 override LX = 8u;
 override LY = 1u;
 
-struct Params { conv: Conv, epilogue: Epilogue }
+struct Params { conv: Conv, @align(16) epilogue: Epilogue }
 
 alias Value = vec4f;
 alias Y = vec4f;

@@ -8,7 +8,7 @@
 // use lib/conv_params.wgsl
 // use lib/epilogue.wgsl
 
-struct Params { conv: Conv, termsPerSplit: u32, epilogue: Epilogue }
+struct Params { conv: Conv, termsPerSplit: u32, @align(16) epilogue: Epilogue }
 
 alias Value = vec4f;
 alias Y = vec4f;

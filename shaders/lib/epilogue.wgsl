@@ -2,7 +2,7 @@
 //   y[pixel, yStart + k] = act(residual[pixel, k] + residualScale · (bias[k] + sum))
 // bias [K]   residual [pixels, K]   y [pixels, yChannels]
 // Without HAS_BIAS or HAS_RESIDUAL there is no bias, or no residual and no scale, and any buffer is bound in its place.
-// The file that uses this declares the three bindings, has `epilogue: Epilogue` in its Params, and says what it takes
+// The file that uses this declares the three bindings, has `@align(16) epilogue: Epilogue` in its Params, and says what it takes
 // channels in, one at a time or four:
 //   alias Value = f32;   const VALUE_CHANNELS = 1u;     or     alias Value = vec4f;   const VALUE_CHANNELS = 4u;
 //   alias Y, a Value as y stores it
@@ -11,7 +11,8 @@
 override HAS_BIAS = 1u;
 override HAS_RESIDUAL = 0u;
 
-struct Epilogue { @align(16) yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32 }
+// The last member fills it up to 32 bytes: what follows a structure in a uniform block begins at a multiple of 16.
+struct Epilogue { yStart: u32, yChannels: u32, residualScale: f32, low: f32, @size(16) high: f32 }
 
 // `k` counts Values, of which a pixel has `count`.
 fn finish(sum: Value, pixel: u32, k: u32, count: u32) {

@@ -6,7 +6,7 @@
 // use lib/grid.wgsl
 // use lib/epilogue.wgsl
 
-struct Params { rows: u32, K: u32, splits: u32, epilogue: Epilogue }
+struct Params { rows: u32, K: u32, splits: u32, @align(16) epilogue: Epilogue }
 
 alias Value = vec4f;
 alias Y = vec4f;

@@ -8,7 +8,7 @@
 
 struct Params {
   first: u32, tiles: u32, TH: u32, TW: u32, OH: u32, OW: u32, K: u32,
-  epilogue: Epilogue,
+  @align(16) epilogue: Epilogue,
 }
 
 alias Value = f32;

@@ -13,7 +13,7 @@ export const SHADER_TEXT: Readonly<Record<string, string>> = {
 // use lib/conv_params.wgsl
 // use lib/epilogue.wgsl
 
-struct Params { conv: Conv, outputsPerGroup: u32, epilogue: Epilogue }
+struct Params { conv: Conv, outputsPerGroup: u32, @align(16) epilogue: Epilogue }
 
 alias Value = f32;
 alias Y = f32;
@@ -80,7 +80,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
 
 const PIXELS = 4u;
 
-struct Params { conv: Conv, epilogue: Epilogue }
+struct Params { conv: Conv, @align(16) epilogue: Epilogue }
 
 alias Value = vec4f;
 alias Y = vec4f;
@@ -651,7 +651,7 @@ const LX = 8u;
 const LY = 1u;
 const LOADS = PIXELS / LX;
 
-struct Params { conv: Conv, pixels: u32, epilogue: Epilogue }
+struct Params { conv: Conv, pixels: u32, @align(16) epilogue: Epilogue }
 
 alias Value = vec4f;
 alias Y = vec4f;
@@ -742,7 +742,7 @@ const VEC = 2u;
 override LX = 8u;
 override LY = 1u;
 
-struct Params { conv: Conv, epilogue: Epilogue }
+struct Params { conv: Conv, @align(16) epilogue: Epilogue }
 
 alias Value = vec4f;
 alias Y = vec4f;
@@ -1021,7 +1021,7 @@ fn main(
 // use lib/conv_params.wgsl
 // use lib/epilogue.wgsl
 
-struct Params { conv: Conv, taps: u32, columns: u32, epilogue: Epilogue }
+struct Params { conv: Conv, taps: u32, columns: u32, @align(16) epilogue: Epilogue }
 
 alias Value = f32;
 alias Y = f32;
@@ -1495,7 +1495,7 @@ fn block_offset(a: u32, b: u32, W: u32, channels: u32, factor: u32) -> u32 {
 // use lib/conv_params.wgsl
 // use lib/epilogue.wgsl
 
-struct Params { conv: Conv, termsPerSplit: u32, epilogue: Epilogue }
+struct Params { conv: Conv, termsPerSplit: u32, @align(16) epilogue: Epilogue }
 
 alias Value = vec4f;
 alias Y = vec4f;
@@ -1706,9 +1706,9 @@ fn put(m: u32, k4: u32, sum: vec4f) { dw[(first_dw + m) * (params.conv.K / 4u) +
   'lib/conv_params': `// The sizes of a convolution of x [N,H,W,C] with w [R,S,channelsPerGroup,K] to y [N,OH,OW,K]: \`ConvGeometry\` of
 // src/kernels/conv/convGeometry.ts. Tap (r,s) of output (oh,ow) lies at pixel (h,v) of x, with
 //   h = oh·strideH + r·dilationH − padTop   and   v = ow·strideW + s·dilationW − padLeft
-// A structure inside a uniform block begins at a multiple of 16 bytes.
+// A structure inside a uniform block begins at a multiple of 16 bytes, and so does what follows it: these are 64 bytes.
 struct Conv {
-  @align(16) N: u32, H: u32, W: u32, C: u32,
+  N: u32, H: u32, W: u32, C: u32,
   OH: u32, OW: u32, K: u32,
   R: u32, S: u32,
   strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
@@ -1719,7 +1719,7 @@ struct Conv {
 //   y[pixel, yStart + k] = act(residual[pixel, k] + residualScale · (bias[k] + sum))
 // bias [K]   residual [pixels, K]   y [pixels, yChannels]
 // Without HAS_BIAS or HAS_RESIDUAL there is no bias, or no residual and no scale, and any buffer is bound in its place.
-// The file that uses this declares the three bindings, has \`epilogue: Epilogue\` in its Params, and says what it takes
+// The file that uses this declares the three bindings, has \`@align(16) epilogue: Epilogue\` in its Params, and says what it takes
 // channels in, one at a time or four:
 //   alias Value = f32;   const VALUE_CHANNELS = 1u;     or     alias Value = vec4f;   const VALUE_CHANNELS = 4u;
 //   alias Y, a Value as y stores it
@@ -1728,7 +1728,8 @@ struct Conv {
 override HAS_BIAS = 1u;
 override HAS_RESIDUAL = 0u;
 
-struct Epilogue { @align(16) yStart: u32, yChannels: u32, residualScale: f32, low: f32, high: f32 }
+// The last member fills it up to 32 bytes: what follows a structure in a uniform block begins at a multiple of 16.
+struct Epilogue { yStart: u32, yChannels: u32, residualScale: f32, low: f32, @size(16) high: f32 }
 
 // \`k\` counts Values, of which a pixel has \`count\`.
 fn finish(sum: Value, pixel: u32, k: u32, count: u32) {
@@ -2429,7 +2430,7 @@ fn main(
 // use lib/grid.wgsl
 // use lib/epilogue.wgsl
 
-struct Params { rows: u32, K: u32, splits: u32, epilogue: Epilogue }
+struct Params { rows: u32, K: u32, splits: u32, @align(16) epilogue: Epilogue }
 
 alias Value = vec4f;
 alias Y = vec4f;
@@ -3757,7 +3758,7 @@ fn main(
 
 struct Params {
   first: u32, tiles: u32, TH: u32, TW: u32, OH: u32, OW: u32, K: u32,
-  epilogue: Epilogue,
+  @align(16) epilogue: Epilogue,
 }
 
 alias Value = f32;
@@ -3924,4 +3925,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = 'b7a6d88bcb40cbd7cf33a6c19740d5373a8df15fe423f80d24464e2fd1a2d762'
+export const KERNEL_VERSION = '438424af7fba9914cab9b737279e717035f22de7de5b111f29281a42bc13cc21'

@@ -107,24 +107,26 @@ const NO_PARAMS: StructLayout = { fields: [], alignBytes: 1, bytes: 0 }
 
 /**
  * Where the numbers of a structure lie, by WGSL's rules (section "Alignment and Size"): a member begins at the next multiple
- * of its alignment, which is that of its widest member or what `@align` says. Throws on members of any other type.
+ * of its alignment, which is that of its widest member or what `@align` says, and is as long as its type or as `@size`
+ * says. Throws on members of any other type.
  */
 function structLayout(code: string, struct: string): StructLayout {
   const body = new RegExp(`^struct ${struct} \\{([^}]*)\\}`, 'm').exec(code)?.[1]
   if (body === undefined) throw new Error(`struct Params: ${struct} is no number and no structure of numbers`)
-  const members = body.replace(/\/\/.*$/gm, '').matchAll(/(?:@align\((\d+)\)\s*)?(\w+)\s*:\s*(\w+)/g)
+  const members = body.replace(/\/\/.*$/gm, '').matchAll(/(?:@(align|size)\((\d+)\)\s*)?(\w+)\s*:\s*(\w+)/g)
   const fields: ParamField[] = []
   let [alignBytes, end] = [1, 0]
-  for (const [, asked, name, type] of members) {
+  for (const [, attribute, number, name, type] of members) {
     const member = isScalar(type!) ? scalarLayout(type) : structLayout(code, type!)
-    const align = asked === undefined ? member.alignBytes : Number(asked)
+    const align = attribute === 'align' ? Number(number) : member.alignBytes
+    const bytes = attribute === 'size' ? Number(number) : member.bytes
     const start = roundUp(end, align)
     for (const field of member.fields) {
       const path = field.name ? `${name}.${field.name}` : name!
       fields.push({ ...field, name: path, offsetBytes: start + field.offsetBytes })
     }
     alignBytes = Math.max(alignBytes, align)
-    end = start + member.bytes
+    end = start + bytes
   }
   return { fields, alignBytes, bytes: roundUp(end, alignBytes) }
 }
