@@ -3924,4 +3924,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = 'b7a6d88bcb40cbd7cf33a6c19740d5373a8df15fe423f80d24464e2fd1a2d762'
+export const KERNEL_VERSION = '3696549657a8bfbfb006a9b9226745c345a1ee15a2713ec3828fe2b3fddf98cd'
