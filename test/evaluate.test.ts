@@ -188,14 +188,17 @@ describe('an evaluation', () => {
         return Float32Array.of(0.5, inColor && redness > 0 ? 1 : 0)
       }),
   } as Classifier
-  const silent = { say() {}, warn() {}, progress() {} }
+  const call = (interrupted = new AbortController().signal) => ({
+    terminal: { say() {}, warn() {}, progress() {} },
+    interrupted,
+  })
   const photos = PICTURES.map((name) => ({ path: inFolder('in', `${name}.png`), relative: name }))
   const colourist = (a: number, b: number): Colourist => ({
     ...{ saturation: 1, judged: true },
     colours: () => oneColour(a, b),
   })
   const colourists = { ...BASELINES, result: colourist(20, 20), shipped: colourist(15, 20) }
-  const all = (signal = new AbortController().signal) => evaluate(photos, colourists, judge, silent, signal)
+  const all = (interrupted?: AbortSignal) => evaluate(photos, colourists, judge, call(interrupted))
   const setting = {
     weights: 'w',
     against: [],
@@ -236,13 +239,7 @@ describe('an evaluation', () => {
   it('is held against other weights, in figures and side by side', async () => {
     const against = [colourist(0, 0), colourist(-40, 10)]
     const compared = { ...BASELINES, result: colourist(20, 20), against }
-    const { evaluated, failures } = await evaluate(
-      photos,
-      compared,
-      judge,
-      silent,
-      new AbortController().signal,
-    )
+    const { evaluated, failures } = await evaluate(photos, compared, judge, call())
     const files = ['runs/mine/best.safetensors', 'runs/gray/best.safetensors', 'green.safetensors']
     const evaluation = {
       ...setting,

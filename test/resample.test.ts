@@ -87,7 +87,8 @@ describe('upsampleAb', () => {
     })
 
   it('aligns pixel centres: a linear ramp stays the same ramp', () => {
-    const up = upsampleAb(ramp(8), 8, { x: 0, y: 0, width: 8, height: 8 }, { width: 20, height: 12 })
+    const content = { x: 0, y: 0, width: 8, height: 8 }
+    const up = upsampleAb({ ab: ramp(8), stride: 8, content }, { width: 20, height: 12 })
     for (let y = 0; y < 12; y++)
       for (let x = 0; x < 20; x++) {
         const clamp = (v: number) => Math.min(7, Math.max(0, v))
@@ -102,16 +103,17 @@ describe('upsampleAb', () => {
       const [x, y] = [(i >> 1) % 8, i >> 4]
       return x >= 2 && x < 6 && y >= 3 && y < 5 ? v : Number.NaN
     })
-    expect([...upsampleAb(ab, 8, content, content)]).toEqual(
+    const padded = { ab, stride: 8, content }
+    expect([...upsampleAb(padded, content)]).toEqual(
       [3, 4].flatMap((y) => [2, 3, 4, 5].flatMap((x) => [x, 10 * y])),
     )
-    const whole = upsampleAb(ab, 8, content, { width: 13, height: 9 })
+    const whole = upsampleAb(padded, { width: 13, height: 9 })
     expect(whole.some(Number.isNaN)).toBe(false)
     const bands = [
       [0, 4],
       [4, 5],
       [5, 9],
-    ].map((rows) => upsampleAb(ab, 8, content, { width: 13, height: 9 }, rows as [number, number]))
+    ].map((rows) => upsampleAb(padded, { width: 13, height: 9 }, rows as [number, number]))
     expect(bands.flatMap((band) => [...band])).toEqual([...whole])
   })
 })

@@ -7,7 +7,8 @@ import type { Classifier } from '../infer/classifier.ts'
 import { topClasses } from '../model/classifier.ts'
 import { type PhotoPath, readAhead } from '../node/photos.ts'
 import { mean } from '../numbers.ts'
-import { bar, type Terminal } from './terminal.ts'
+import type { Call } from './commands/command.ts'
+import { bar } from './terminal.ts'
 
 /** Something that gives photographs colours, and is measured by them. */
 export interface Colourist {
@@ -51,21 +52,20 @@ export interface Failure {
 
 /**
  * Makes every photograph grey, lets each colourist colour it, and compares that with the photograph's own colours. One
- * that cannot be read is warned of and left out. Ends early when `signal` is raised.
+ * that cannot be read is warned of and left out. Ends early when it is interrupted.
  * @param judge looks at originals and results in colour
  */
 export async function evaluate(
   photos: readonly PhotoPath[],
   colourists: Each<Colourist>,
   judge: Classifier,
-  terminal: Terminal,
-  signal: AbortSignal,
+  { terminal, interrupted }: Pick<Call, 'terminal' | 'interrupted'>,
 ): Promise<{ evaluated: Evaluated[]; failures: Failure[] }> {
   const evaluated: Evaluated[] = []
   const failures: Failure[] = []
   let at = 0
   for (const reading of readAhead(photos.map(({ path }) => path))) {
-    if (signal.aborted) break
+    if (interrupted.aborted) break
     const { path: input, relative } = photos[at]!
     terminal.progress(`${bar(at / photos.length)} ${++at} of ${photos.length} · ${relative}`)
     try {

@@ -44,8 +44,8 @@ function importKnowing(model: OnnxModel, options: ImportOptions, inputs: Tensors
 }
 
 async function execute(open: () => Promise<Gpu>, model: OnnxModel, imported: Imported, inputs: Tensors) {
-  const computed = imported.outputs.filter(({ constant }) => !constant).map(({ name }) => name)
-  const results = computed.length ? await onGpu(await open(), model.path, imported, inputs, computed) : []
+  const computed = computedBy(imported)
+  const results = computed.length ? await onGpu(await open(), model.path, imported, inputs) : []
   return new Map(
     imported.outputs.map(({ name, shape, layout, constant }) => {
       const data = () => relayout(results[computed.indexOf(name)]!, shape, layout, true)
@@ -54,20 +54,18 @@ async function execute(open: () => Promise<Gpu>, model: OnnxModel, imported: Imp
   )
 }
 
-async function onGpu(
-  gpu: Gpu,
-  path: string,
-  { graph, inputs }: Imported,
-  values: Tensors,
-  outputs: string[],
-) {
-  const plan = planFor(path, graph, gpu)
+/** The names of the outputs that are not known at import. */
+const computedBy = ({ outputs }: Imported) =>
+  outputs.filter(({ constant }) => !constant).map(({ name }) => name)
+
+async function onGpu(gpu: Gpu, path: string, imported: Imported, values: Tensors) {
+  const plan = planFor(path, imported.graph, gpu)
   const executor = await Executor.create(gpu, plan, new Variables(gpu))
   try {
-    for (const { name, shape, layout } of inputs) {
+    for (const { name, shape, layout } of imported.inputs) {
       executor.upload(name, relayout(values.get(name)!.data as Float32Array, shape, layout))
     }
-    return await executor.run(outputs)
+    return await executor.run(computedBy(imported))
   } finally {
     executor.destroy()
     gpu.pool.trim()

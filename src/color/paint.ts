@@ -43,4 +43,5 @@ export const enlarge = (
   photo: Photo,
   first: number,
   last: number,
-): Float32Array => upsampleAb(ab, width, { x: 0, y: 0, width, height }, photo, [first, last])
+): Float32Array =>
+  upsampleAb({ ab, stride: width, content: { x: 0, y: 0, width, height } }, photo, [first, last])

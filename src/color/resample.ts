@@ -152,16 +152,23 @@ function kernelTaps(wanted: Float64Array, reach: number, kernel: (distance: numb
   return { first, weights, each, rounding: 0.5 }
 }
 
+/** Colours that the network gave, with the padding around them. */
+interface Padded {
+  /** [*, stride, 2] */
+  readonly ab: Float32Array
+  readonly stride: number
+  /** Where the picture is. */
+  readonly content: Rect
+}
+
 /**
- * Bilinear upsampling of the network's colours to a picture's size, pixel centres aligned.
- * @param ab [*, stride, 2], of which `content` is the picture; what lies outside (padding) does not bleed in
+ * Bilinear upsampling of the network's colours to a picture's size, pixel centres aligned. What lies outside the
+ * content does not bleed in.
  * @param rows which rows of the picture are wanted, so that a large one can be done in bands
  * @returns [rows, width, 2]
  */
 export function upsampleAb(
-  ab: Float32Array,
-  stride: number,
-  content: Rect,
+  { ab, stride, content }: Padded,
   { width, height }: { width: number; height: number },
   rows: [number, number] = [0, height],
 ): Float32Array {

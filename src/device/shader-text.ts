@@ -3925,4 +3925,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = '438424af7fba9914cab9b737279e717035f22de7de5b111f29281a42bc13cc21'
+export const KERNEL_VERSION = 'b93d7b28ae6f30ee83ca9c7a2afe802fbe423b292714f0c4e3ae80deffc6b31b'

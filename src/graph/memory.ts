@@ -44,9 +44,9 @@ export function resolveAliases(graph: Graph, nodes: readonly Node[]): Map<Tensor
     return { root, offsetElems: offsetElems + parent.offsetElems, ...slice }
   }
   const aliases = new Map([...graph.tensors()].map((t) => [t, resolve(t)]))
-  for (const node of nodes) {
-    node.outputs.forEach((tensor, i) => {
-      if (getOp(node.op).inPlace?.[i] != null) expectLastReader(graph, nodes, aliases, node, tensor)
+  for (const { op, outputs } of nodes) {
+    outputs.forEach((tensor, i) => {
+      if (getOp(op).inPlace?.[i] != null) expectLastReader(graph, nodes, aliases, tensor)
     })
   }
   return aliases
@@ -85,14 +85,14 @@ function packInto(graph: Graph, node: Node, parents: Map<Tensor, Alias>): void {
   })
 }
 
-/** Older tensors in the range that `writer` overwrites, views and packs too, must not be read after it. */
+/** Older tensors in the range that `written` overwrites, views and packs too, must not be read after that. */
 function expectLastReader(
   graph: Graph,
   nodes: readonly Node[],
   aliases: ReadonlyMap<Tensor, Alias>,
-  writer: Node,
   written: Tensor,
 ): void {
+  const writer = nodes.find(({ outputs }) => outputs.includes(written))!
   const range = (tensor: Tensor) => {
     const { root, offsetElems } = aliases.get(tensor)!
     return { root, start: offsetElems, end: offsetElems + elems(graph.spec(tensor)) }

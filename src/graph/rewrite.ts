@@ -49,7 +49,7 @@ const foldScaleAndShift: Rule = (context, node, inputs) => {
     const bias = conv?.inputs[2] === undefined ? null : constantOf(target, conv.inputs[2])
     if (!conv || !weight || (conv.inputs.length > 2 && !bias) || !isLinear(conv)) continue
     const K = target.shape(conv.inputs[1]!)[3]!
-    const affine = affineOf(target, node, inputs, i, K)
+    const affine = affineOf(target, node, inputs, i)
     if (!affine) continue
     const [scale, shift] = affine
     const folded = weight.map((w, at) => w * scale[at % K]!)
@@ -185,8 +185,8 @@ function affineOf(
   node: Node,
   inputs: readonly Tensor[],
   at: number,
-  K: number,
 ): [Float32Array, Float32Array] | null {
+  const K = graph.shape(inputs[at]!)[3]!
   if (node.op === 'batchNorm' && at === 0) return normalization(graph, node, inputs, K)
   if (node.op === 'scale')
     return [new Float32Array(K).fill((node.attrs as { factor: number }).factor), new Float32Array(K)]

@@ -148,9 +148,8 @@ export function grid(count: number): [number, number, number] {
 export function elementwise(
   shader: string,
   count: number,
-  bindings: Ref[],
-  params = {},
-  constants = {},
+  bindings: readonly Ref[],
+  { params = {}, constants = {} }: Partial<Pick<Dispatch, 'params' | 'constants'>> = {},
 ): Dispatch {
   const vectors = ceilDiv(count, 4)
   return {

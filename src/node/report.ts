@@ -17,13 +17,18 @@ const MAX_ROWS = 8
 /** Steps over which the loss curve is smoothed, as a share of all. */
 const SMOOTHING = 1 / 50
 
+/** What colours the samples. */
+export interface Sampler {
+  readonly predictor: Predictor
+  readonly saturation: number
+  readonly vectors: ClassVectors | undefined
+}
+
 /** Writes `samples.png`: held-out photographs grey | ours | original (the report's figure 6). Returns a small one for the log. */
 export async function writeSamples(
   out: string,
-  predictor: Predictor,
   paths: readonly string[],
-  saturation: number,
-  vectors?: ClassVectors,
+  { predictor, saturation, vectors }: Sampler,
 ): Promise<EncodedPicture> {
   const rows: SheetRow[] = []
   for (const path of spread(paths, MAX_ROWS)) {

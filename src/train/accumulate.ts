@@ -9,6 +9,15 @@ export type Stepper = Pick<Executor, 'upload' | 'run' | 'runChecked' | 'runTimed
   readonly plan: Pick<Plan, 'steps' | 'inputs'>
 }
 
+/** The plans of a step over a batch in equal parts. */
+export interface AccumulatingPlan {
+  readonly parts: number
+  /** Of `trainingGraph` with `accumulate`. */
+  readonly part: Plan
+  /** Of `updateGraph`. */
+  readonly update: Plan
+}
+
 /**
  * Takes steps over batches in equal parts, each small enough for the adapter: stands in for the executor of a step over the
  * whole batch. One submission a part, and one for the update behind them.
@@ -29,11 +38,7 @@ export class AccumulatingExecutor implements Stepper {
     }
   }
 
-  /**
-   * @param part plan of `trainingGraph` with `accumulate`
-   * @param update plan of `updateGraph`
-   */
-  static async create(gpu: Gpu, parts: number, part: Plan, update: Plan, variables: Variables) {
+  static async create(gpu: Gpu, { parts, part, update }: AccumulatingPlan, variables: Variables) {
     const [length] = update.variables.get('gradients')!
     variables.set('gradients', new Float32Array(length!)) // the first part overwrites it
     const executor = await Executor.create(gpu, part, variables)

@@ -28,7 +28,7 @@ export async function openStepper(options: StepOptions, variables: Variables): P
   const limit = gpu.device.limits.maxStorageBufferBindingSize
   const graph = updateGraph(network, { average: true, scaled: settings.precision === 'f16' })
   const update = compile(graph, limit, gpu.traits)
-  return AccumulatingExecutor.create(gpu, settings.accumulate, plan, update, variables)
+  return AccumulatingExecutor.create(gpu, { parts: settings.accumulate, part: plan, update }, variables)
 }
 
 function fittingPlan(options: StepOptions): Plan {

@@ -60,20 +60,18 @@ function imageAndWeight(op: OpName, inputs: readonly Spec[], attrs: object): [Sp
  * A convolution and its two gradients all have the same products.
  */
 export function convolutionFlops(g: ConvGeometry): number {
-  const rows = taps(g.H, g.OH, g.R, g.strideH, g.dilationH, g.padTop)
-  const columns = taps(g.W, g.OW, g.S, g.strideW, g.dilationW, g.padLeft)
+  const vertical = { stride: g.strideH, dilation: g.dilationH, pad: g.padTop }
+  const horizontal = { stride: g.strideW, dilation: g.dilationW, pad: g.padLeft }
+  const rows = taps({ size: g.H, outputs: g.OH, kernel: g.R, ...vertical })
+  const columns = taps({ size: g.W, outputs: g.OW, kernel: g.S, ...horizontal })
   return 2 * g.N * rows * columns * g.channelsPerGroup * g.K
 }
 
+/** A convolution along one axis. */
+type Axis = Readonly<Record<'size' | 'outputs' | 'kernel' | 'stride' | 'dilation' | 'pad', number>>
+
 /** Pairs of an output and a tap that meet a real pixel, along one axis. */
-function taps(
-  size: number,
-  outputs: number,
-  kernel: number,
-  stride: number,
-  dilation: number,
-  pad: number,
-): number {
+function taps({ size, outputs, kernel, stride, dilation, pad }: Axis): number {
   let count = 0
   for (let o = 0; o < outputs; o++) {
     for (let k = 0; k < kernel; k++) {

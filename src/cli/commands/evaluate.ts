@@ -165,12 +165,13 @@ function classVectorsBy(classifier: Classifier) {
 }
 
 async function evaluateAll(
-  { flags, terminal, interrupted }: Call,
+  call: Call,
   photos: readonly PhotoPath[],
   missing: readonly Failure[],
   { colourists, judge, ...setup }: Setup,
 ): Promise<Result> {
-  const { evaluated, failures } = await evaluate(photos, colourists, judge, terminal, interrupted)
+  const { flags, terminal, interrupted } = call
+  const { evaluated, failures } = await evaluate(photos, colourists, judge, call)
   const failed = [...missing, ...failures]
   if (evaluated.length === 0) {
     if (interrupted.aborted) throw new UserError('interrupted before a picture was done', 'interrupted')

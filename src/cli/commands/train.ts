@@ -7,7 +7,6 @@ import type { EncodedPicture } from '../../io/events.ts'
 import { matricesOf } from '../../kernels/matrix/gemm.ts'
 import { describeOrigins } from '../../model/classifier.ts'
 import { isSquaredError } from '../../model/losses.ts'
-import type { Network } from '../../model/network.ts'
 import { openPhotos, openRecords } from '../../node/data/dataset.ts'
 import { adapterSummary } from '../../node/dawn.ts'
 import { readPhoto, sharpResize } from '../../node/image.ts'
@@ -37,8 +36,8 @@ import { openAdapter } from './adapter.ts'
 import { type Call, type Command, exitCode, wrong } from './command.ts'
 import { Damage } from './damage.ts'
 import { findData, refuseTwins, type TrainingData } from './training-data.ts'
-import { type Asked, askedOf, TRAIN_OPTIONS } from './training-options.ts'
-import { type Beginning, beginningOf, choicesAt, optionsOf, type StartOptions } from './training-start.ts'
+import { askedOf, TRAIN_OPTIONS } from './training-options.ts'
+import { beginningOf, choicesAt, type Found, optionsOf, type StartOptions } from './training-start.ts'
 
 const SATURATION = 1.2
 
@@ -60,30 +59,32 @@ export const trainCommand: Command = {
     const choose = (tuned: Choices) => choicesAt(beginning, tuned, call.terminal.say)
     const gpu = await openAdapter(call, { preciseTimestamps }, choose)
     try {
-      return await trainOn(gpu, call, asked, data, beginning)
+      return await trainOn(gpu, call, { asked, data, beginning })
     } finally {
       gpu.destroy()
     }
   },
 }
 
-async function trainOn(gpu: Gpu, call: Call, asked: Asked, data: TrainingData, beginning: Beginning) {
+async function trainOn(gpu: Gpu, call: Call, found: Found) {
   const { flags, terminal } = call
+  const { data } = found
   if (flags.text('val') !== undefined) await refuseTwins(data)
-  const options = await optionsOf(flags, asked, data, beginning, gpu)
-  const { settings, out, network } = options
+  const options = await optionsOf(flags, found, gpu)
+  const { settings, out } = options
   precisionOn(gpu, settings.precision) // throws where the adapter lacks it
   expectMatrices(gpu, settings, out)
   const vectors = await openClassVectors(gpu, options.classifiers, settings)
   const damage = new Damage(flags.on('strict'), terminal)
-  const source = await open(data, network, settings, vectors, damage.found)
+  const source = await open(data, options, vectors, damage.found)
   try {
-    const { training, score } = await trainInFolder({ gpu, call, options, data, source, vectors })
+    const trained = await trainInFolder({ gpu, call, options, data, source, vectors })
+    const { training } = trained
     const pictures = [await writeLossCurve(out, training.checkpoint, training.grayLoss)]
     if (existsSync(samplesPath(out))) pictures.push(samplesPath(out))
     return {
       json: { ...summary(training, gpu.adapterName, out, pictures), skipped: damage.count },
-      text: describe(training, score, out, pictures, damage.count),
+      text: describe(trained, out, pictures, damage.count),
       code: exitCode(training.interrupted, damage.count),
     }
   } finally {
@@ -100,8 +101,14 @@ interface Work {
   readonly vectors: readonly ClassVectors[]
 }
 
+interface Trained {
+  readonly training: Training
+  /** Of the last validation. */
+  readonly score: Score | null
+}
+
 /** The training itself, in its folder, which is this process's as long as it takes. */
-async function trainInFolder(work: Work): Promise<{ training: Training; score: Score | null }> {
+async function trainInFolder(work: Work): Promise<Trained> {
   const { gpu, call, options, data, source } = work
   const { out, start, settings } = options
   const { flags, terminal, interrupted: signal } = call
@@ -158,7 +165,11 @@ class Judge {
     const found = await validate(this.#predictor, showPhotos(data.val, vectors[0]), call.interrupted)
     if (!found) return null
     this.score = found
-    this.samples = await writeSamples(out, this.#predictor, data.val, SATURATION, vectors[0])
+    this.samples = await writeSamples(out, data.val, {
+      predictor: this.#predictor,
+      saturation: SATURATION,
+      vectors: vectors[0],
+    })
     return found.abMse
   }
 
@@ -249,8 +260,7 @@ function describeSettings({ network, settings }: StartOptions): string {
 
 function open(
   data: TrainingData,
-  network: Network,
-  settings: TrainingSettings,
+  { network, settings }: StartOptions,
   vectors: readonly ClassVectors[],
   onUndecodable: (reason: string) => void,
 ): Promise<TrainingSource> {
@@ -295,13 +305,7 @@ function summary(
 /** The weights that did best on the validation pictures; null where there were none. */
 const bestIn = (out: string) => (existsSync(bestPath(out)) ? bestPath(out) : null)
 
-function describe(
-  training: Training,
-  score: Score | null,
-  out: string,
-  pictures: string[],
-  skipped: number,
-): string {
+function describe({ training, score }: Trained, out: string, pictures: string[], skipped: number): string {
   const { checkpoint, imagesPerSecond, grayLoss, interrupted } = training
   const { step, losses } = checkpoint
   const last = losses.slice(-Math.min(20, losses.length))

@@ -26,6 +26,13 @@ export interface Beginning {
   readonly network?: Network
 }
 
+/** What a training is asked for, and what was found to begin it with. */
+export interface Found {
+  readonly asked: Asked
+  readonly data: TrainingData
+  readonly beginning: Beginning
+}
+
 /**
  * Reads what the training starts from.
  * @throws UserError: what is asked for and what is there do not go together
@@ -53,9 +60,7 @@ export function choicesAt({ start }: Beginning, tuned: Choices, say: (line: stri
  */
 export async function optionsOf(
   flags: Flags,
-  asked: Asked,
-  data: TrainingData,
-  { out, start, network }: Beginning,
+  { asked, data, beginning: { out, start, network } }: Found,
   { traits }: Pick<Gpu, 'traits'>,
 ) {
   const { choices, isSoftware } = traits

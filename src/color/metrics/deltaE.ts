@@ -1,6 +1,9 @@
 import { srgbToLab } from '../lab.ts'
 import { bands, type Photo } from '../photo.ts'
 
+/** One colour in L*a*b*. */
+type Lab = readonly [L: number, a: number, b: number]
+
 const RADIANS = Math.PI / 180
 const POW_25_7 = 25 ** 7
 
@@ -10,7 +13,7 @@ const POW_25_7 = 25 ** 7
  * Source: Sharma, Wu and Dalal, "The CIEDE2000 color-difference formula: implementation notes, supplementary test data,
  * and mathematical observations", Color Research & Application 30(1), 2005; their equation numbers stand at the lines.
  */
-export function deltaE2000(L1: number, a1: number, b1: number, L2: number, a2: number, b2: number): number {
+export function deltaE2000([L1, a1, b1]: Lab, [L2, a2, b2]: Lab): number {
   const meanChroma = (Math.sqrt(a1 * a1 + b1 * b1) + Math.sqrt(a2 * a2 + b2 * b2)) / 2 // (2), (3)
   const stretch = 1.5 - 0.5 * shareOf25(meanChroma) // 1 + G (4)
   const [x1, x2] = [stretch * a1, stretch * a2] // (5)
@@ -65,7 +68,7 @@ export function deltaE(original: Photo, result: Photo): number {
     const truth = srgbToLab(original.rgb.subarray(from, to))
     const { L, ab } = srgbToLab(result.rgb.subarray(from, to))
     for (let i = 0, j = 0; i < L.length; i++, j += 2) {
-      sum += deltaE2000(truth.L[i]!, truth.ab[j]!, truth.ab[j + 1]!, L[i]!, ab[j]!, ab[j + 1]!)
+      sum += deltaE2000([truth.L[i]!, truth.ab[j]!, truth.ab[j + 1]!], [L[i]!, ab[j]!, ab[j + 1]!])
     }
   }
   return sum / (original.width * original.height)

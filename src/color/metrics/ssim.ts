@@ -24,7 +24,8 @@ export function ssim(original: Photo, result: Photo): number {
   let sum = 0
   for (let y = 0; y < height; y++) {
     const row = rows.shift()!
-    smooth(original, result, 3 * y * width, across, row)
+    const pixels = [3 * y * width, 3 * (y + 1) * width] as const
+    smooth(original.rgb.subarray(...pixels), result.rgb.subarray(...pixels), across, row)
     rows.push(row)
     if (y >= down.length - 1) sum += similarity(rows, down)
   }
@@ -41,17 +42,16 @@ function gaussian(length: number): Float64Array {
 }
 
 /**
- * Smooths the row of pixels that begins at `start` across.
+ * Smooths a row of pixels of both pictures across.
  * @param into [windows, channels, 4]: weighted means of x, y, x² + y² and x·y
  */
-function smooth(original: Photo, result: Photo, start: number, weights: Float64Array, into: Float64Array) {
-  const [xs, ys] = [original.rgb, result.rgb]
+function smooth(xs: Uint8Array, ys: Uint8Array, weights: Float64Array, into: Float64Array): void {
   for (let i = 0; i < into.length / 4; i++) {
     let meanX = 0
     let meanY = 0
     let squares = 0
     let products = 0
-    for (let k = 0, at = start + i; k < weights.length; k++, at += 3) {
+    for (let k = 0, at = i; k < weights.length; k++, at += 3) {
       const x = xs[at]!
       const y = ys[at]!
       const weight = weights[k]!

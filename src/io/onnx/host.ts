@@ -79,7 +79,7 @@ function two(inputs: HostInputs): [HostTensor, HostTensor] {
 /** The same elements in another shape. */
 const alike = (x: HostTensor, shape: readonly number[]): HostTensor => ({ ...x, shape })
 const repeat = (x: HostTensor, shape: readonly number[], memory: Memory) =>
-  strided(x, shape, repeatedStrides(x.shape, shape), memory)
+  strided(x, { shape, strides: repeatedStrides(x.shape, shape) }, memory)
 
 /** Outside of training, Dropout keeps everything. */
 function dropout(inputs: HostInputs, { attributes, memory, outputs }: Context): HostTensor[] {
@@ -169,7 +169,7 @@ export function sliceRanges(shape: readonly number[], inputs: HostInputs, { attr
       : inputs.slice(1).map((input) => (input ? integers(input) : undefined))
   if (!starts || !ends) throw new BadNode('has no starts or ends')
   const found = axesOf(axes ?? starts.map((_, i) => i), shape.length)
-  return ranges(shape, starts, ends, found, steps ?? starts.map(() => 1))
+  return ranges(shape, { starts, ends, axes: found, steps: steps ?? starts.map(() => 1) })
 }
 
 function slice(inputs: HostInputs, c: Context): HostTensor {
@@ -181,7 +181,7 @@ function slice(inputs: HostInputs, c: Context): HostTensor {
     strides[axis]! *= step
     shape[axis] = size
   }
-  return strided(x, shape, strides, c.memory, offset)
+  return strided(x, { shape, strides, offset }, c.memory)
 }
 
 function cast(x: HostTensor, { attributes, memory }: Context): HostTensor {
@@ -264,12 +264,8 @@ function tile([x, repeats]: [HostTensor, HostTensor], memory: Memory): HostTenso
   const times = integers(repeats)
   if (times.length !== x.shape.length) throw new BadNode(`${times.length} repeats for ${x.shape.length} axes`)
   const dense = denseStrides(x.shape)
-  const split = strided(
-    x,
-    x.shape.flatMap((size, i) => [times[i]!, size]),
-    x.shape.flatMap((_, i) => [0, dense[i]!]),
-    memory,
-  )
+  const shape = x.shape.flatMap((size, i) => [times[i]!, size])
+  const split = strided(x, { shape, strides: x.shape.flatMap((_, i) => [0, dense[i]!]) }, memory)
   return alike(
     split,
     x.shape.map((size, i) => size * times[i]!),

@@ -46,16 +46,21 @@ export interface Imported {
 /** What kind of thing is wrong with a node. */
 export type Defect = 'unsupported' | 'not known at import' | 'bad'
 
-/** A node that cannot be imported, in one sentence with operator, node, opset and shapes. Defect 'weights'. */
+/** A node that cannot be imported, in one sentence with operator, node, opset and shapes. Trouble 'weights'. */
 export class ImportError extends UserError {
+  readonly node: string
+  readonly op: string
+  readonly defect: Defect
+
   constructor(
     message: string,
-    readonly node: string,
-    readonly op: string,
-    readonly defect: Defect,
+    { node, op, defect }: Pick<ImportError, 'node' | 'op' | 'defect'>,
     options?: ErrorOptions,
   ) {
     super(message, 'weights', options)
+    this.node = node
+    this.op = op
+    this.defect = defect
   }
 }
 
@@ -112,7 +117,8 @@ class Importer {
       return this.#input(info, symbols)
     } catch (error) {
       if (!this.options.survey || !(error instanceof UserError)) throw error
-      this.#problems.push(new ImportError(error.message, info.name, 'input', 'unsupported', { cause: error }))
+      const problem = { node: info.name, op: 'input', defect: 'unsupported' } as const
+      this.#problems.push(new ImportError(error.message, problem, { cause: error }))
       return []
     }
   }
@@ -121,8 +127,7 @@ class Importer {
     const { path } = this.model
     const { name } = info
     const value = this.options.values?.get(name)
-    const given = value?.shape ?? this.options.shapes?.get(name)
-    const shape = shapeOf(path, info, symbols, given, this.options.batch, value !== undefined)
+    const shape = this.#shapeOf(info, symbols, value)
     if (!info.dtype) throw new UnreadableType(`${path}: its input ${quote(name)}`, info.typeName)
     if (value) {
       if (value.dtype !== info.dtype) {
@@ -140,6 +145,34 @@ class Importer {
     const tensor = this.#graph.input(name, storedShape(shape, layout))
     this.#values.set(name, { tensor, shape, layout })
     return [{ name, shape, layout }]
+  }
+
+  /** The sizes of an input: the model's own, those asked for, or the batch for a first axis that has none. */
+  #shapeOf(info: ValueInfo, symbols: Map<string, number>, value: HostTensor | undefined): number[] {
+    const { name, shape: declared } = info
+    const { batch, shapes } = this.options
+    const given = value?.shape ?? shapes?.get(name)
+    const model = declared ? `[${declared.join('×')}]` : 'of any shape'
+    const wrong = (what: string) => bad(this.model.path, `its input ${quote(name)} is ${model}: ${what}`)
+    if (given && declared && given.length !== declared.length)
+      throw wrong(`${formatShape(given)} does not fit`)
+    if (!declared && !given) throw wrong('its shape has to be given')
+    const shape = (declared ?? given!).map((size, axis) => {
+      if (typeof size === 'number') {
+        const asked = given?.[axis] ?? (axis === 0 ? batch : undefined) ?? size
+        if (asked !== size) throw wrong(`its axis ${axis} cannot be ${asked}`)
+        return size
+      }
+      const found = given?.[axis] ?? symbols.get(size) ?? (axis === 0 ? (batch ?? 1) : undefined)
+      if (found === undefined) throw wrong(`its size ${quote(size)} has to be given`)
+      if (size !== '?') symbols.set(size, found)
+      return found
+    })
+    const empty = shape.includes(0) && value === undefined
+    if (empty || elemsOf(shape) === null) {
+      throw wrong('no graph can have that')
+    }
+    return shape
   }
 
   #output(name: string): Output[] {
@@ -194,11 +227,11 @@ class Importer {
     const shapes = node.inputs.map((name) => (name === '' ? '–' : describe(this.#values.get(name))))
     const on = shapes.length ? ` on ${shapes.slice(0, 6).join(', ')}${shapes.length > 6 ? ', …' : ''}` : ''
     const where = `${this.model.path}: node ${quote(node.name)} (${node.op}, opset ${this.model.opset})${on}`
-    const trouble = troubleOf(error)
-    if (trouble === null) throw error
+    const defect = defectOf(error)
+    if (defect === null) throw error
     const all = (error as Error).message.replace(`layer ${node.name}: `, '')
     const text = all.length > MAX_TEXT ? `${all.slice(0, MAX_TEXT)}…` : all
-    return new ImportError(`${where}: ${text}`, node.name, node.op, trouble, { cause: error })
+    return new ImportError(`${where}: ${text}`, { node: node.name, op: node.op, defect }, { cause: error })
   }
 }
 
@@ -207,7 +240,7 @@ const own = <T>(table: Readonly<Record<string, T>>, name: string) =>
 const isKnownOp = (op: string) => own(HOST_OPS, op) !== undefined || own(DEVICE_OPS, op) !== undefined
 
 /** Null for an error of this program's own. */
-function troubleOf(error: unknown): Defect | null {
+function defectOf(error: unknown): Defect | null {
   if (error instanceof Unsupported) return 'unsupported'
   if (error instanceof NotKnown) return 'not known at import'
   return [BadNode, ShapeError, GraphError].some((kind) => error instanceof kind) ? 'bad' : null
@@ -215,36 +248,5 @@ function troubleOf(error: unknown): Defect | null {
 
 const describe = (value: Value | undefined) =>
   value ? (isHost(value) ? `${value.dtype} ` : '') + formatShape(value.shape) : '?'
-
-/** The sizes of an input: the model's own, those asked for, or the batch for a first axis that has none. */
-function shapeOf(
-  path: string,
-  { name, shape: declared }: ValueInfo,
-  symbols: Map<string, number>,
-  given: readonly number[] | undefined,
-  batch: number | undefined,
-  isValue: boolean,
-): number[] {
-  const model = declared ? `[${declared.join('×')}]` : 'of any shape'
-  const wrong = (what: string) => bad(path, `its input ${quote(name)} is ${model}: ${what}`)
-  if (given && declared && given.length !== declared.length) throw wrong(`${formatShape(given)} does not fit`)
-  if (!declared && !given) throw wrong('its shape has to be given')
-  const shape = (declared ?? given!).map((size, axis) => {
-    if (typeof size === 'number') {
-      const asked = given?.[axis] ?? (axis === 0 ? batch : undefined) ?? size
-      if (asked !== size) throw wrong(`its axis ${axis} cannot be ${asked}`)
-      return size
-    }
-    const found = given?.[axis] ?? symbols.get(size) ?? (axis === 0 ? (batch ?? 1) : undefined)
-    if (found === undefined) throw wrong(`its size ${quote(size)} has to be given`)
-    if (size !== '?') symbols.set(size, found)
-    return found
-  })
-  const empty = shape.includes(0) && !isValue
-  if (empty || elemsOf(shape) === null) {
-    throw wrong('no graph can have that')
-  }
-  return shape
-}
 
 const bad = (path: string, what: string) => new UserError(`${path}: ${what}`, 'weights')

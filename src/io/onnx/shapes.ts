@@ -23,14 +23,15 @@ export function walk(
   }
 }
 
+/** A way through a tensor's elements: those at offset + Σ i·strides, for i in `shape`. */
+interface Path {
+  readonly shape: readonly number[]
+  readonly strides: readonly number[]
+  readonly offset?: number
+}
+
 /** y[i] = x[offset + Σ i·strides], as `shape`. */
-export function strided(
-  x: HostTensor,
-  shape: readonly number[],
-  strides: readonly number[],
-  memory: Memory,
-  offset = 0,
-): HostTensor {
+export function strided(x: HostTensor, { shape, strides, offset = 0 }: Path, memory: Memory): HostTensor {
   const y = memory.make(x.dtype, shape)
   // one type for all kinds of data: what is read is written, and never calculated with
   const [from, to] = [x.data as Float32Array, y.data as Float32Array]
@@ -42,12 +43,8 @@ export function strided(
 
 export function transposeHost(x: HostTensor, perm: readonly number[], memory: Memory): HostTensor {
   const dense = denseStrides(x.shape)
-  return strided(
-    x,
-    perm.map((axis) => x.shape[axis]!),
-    perm.map((axis) => dense[axis]!),
-    memory,
-  )
+  const shape = perm.map((axis) => x.shape[axis]!)
+  return strided(x, { shape, strides: perm.map((axis) => dense[axis]!) }, memory)
 }
 
 /** The shape that shapes broadcast to (numpy's rule). */
@@ -110,10 +107,7 @@ export interface Range {
 /** Slice's ranges with all its conventions: negative positions count from the end, all are clamped to the axis. */
 export function ranges(
   shape: readonly number[],
-  starts: readonly number[],
-  ends: readonly number[],
-  axes: readonly number[],
-  steps: readonly number[],
+  { starts, ends, axes, steps }: Readonly<Record<'starts' | 'ends' | 'axes' | 'steps', readonly number[]>>,
 ): Range[] {
   if (ends.length !== starts.length || axes.length !== starts.length || steps.length !== starts.length) {
     throw new BadNode(

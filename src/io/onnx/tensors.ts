@@ -107,13 +107,23 @@ export async function readTensor(
     if (!external) throw bad(where, 'has its data in another file, which is not read here')
     raw = await external(tensor, where, elems * TYPES[dtype].bytes)
   }
-  const data = raw ? fromRaw(dtype, shape, elems, raw, where) : fromField(tensor, dtype, shape, elems, where)
+  const wanted = { where, dtype, shape, elems }
+  const data = raw ? fromRaw(wanted, raw) : fromField(wanted, tensor)
   return { dtype, shape, data }
 }
 
-function fromRaw(dtype: DataType, shape: number[], elems: number, raw: Uint8Array, where: string): Data {
+/** What a tensor says of itself, which its data has to fit. */
+interface Wanted {
+  readonly where: string
+  readonly dtype: DataType
+  readonly shape: readonly number[]
+  readonly elems: number
+}
+
+function fromRaw(wanted: Wanted, raw: Uint8Array): Data {
+  const { dtype, elems } = wanted
   const needBytes = elems * TYPES[dtype].bytes
-  if (raw.length !== needBytes) throw misfit(where, dtype, shape, `${needBytes} bytes`, raw.length)
+  if (raw.length !== needBytes) throw misfit(wanted, `${needBytes} bytes`, raw.length)
   if (dtype === 'float16') return halves(raw, elems)
   // elements start anywhere in the file, but typed arrays only at multiples of their size: a view where it happens to fit
   const empty = makeData(dtype, 0)
@@ -122,16 +132,11 @@ function fromRaw(dtype: DataType, shape: number[], elems: number, raw: Uint8Arra
   return new View(aligned.buffer, aligned.byteOffset, elems)
 }
 
-function fromField(
-  tensor: TensorProto,
-  dtype: DataType,
-  shape: number[],
-  elems: number,
-  where: string,
-): Data {
+function fromField(wanted: Wanted, tensor: TensorProto): Data {
+  const { dtype, elems } = wanted
   const { field } = TYPES[dtype]
   const values: readonly unknown[] = tensor[field] ?? []
-  if (values.length !== elems) throw misfit(where, dtype, shape, `${elems} values`, values.length)
+  if (values.length !== elems) throw misfit(wanted, `${elems} values`, values.length)
   const data = makeData(dtype, elems)
   if (data instanceof BigInt64Array) for (let i = 0; i < elems; i++) data[i] = toBigInt(values[i])
   else if (dtype === 'float16') for (let i = 0; i < elems; i++) data[i] = halfToFloat(values[i] as number)
@@ -139,7 +144,7 @@ function fromField(
   return data
 }
 
-const misfit = (where: string, dtype: DataType, shape: readonly number[], need: string, found: number) =>
+const misfit = ({ where, dtype, shape }: Wanted, need: string, found: number) =>
   bad(where, `is ${dtype} [${shape.join('×')}] and needs ${need}, but has ${found}`)
 
 function halves(raw: Uint8Array, elems: number): Float32Array {

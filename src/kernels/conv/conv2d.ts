@@ -58,7 +58,7 @@ export const conv2d: Op<Conv2dAttrs> = {
   candidates(inputs, [y], attrs, traits) {
     const refs = inputs.map((_, i) => input(i))
     const { channels, offset } = y!.slice ?? { channels: y!.shape[3]!, offset: 0 }
-    return convolutions(inputs, refs, { ref: output(0), start: offset, channels }, attrs, traits)
+    return convolutions(inputs, { inputs: refs, result: output(0), start: offset, channels }, attrs, traits)
   },
 
   // a slice that is not aligned to vec4s would cost a convolution its vec4s: then copying is cheaper
@@ -81,12 +81,13 @@ export const conv2d: Op<Conv2dAttrs> = {
   reference([x, w, bias, residual], specs, attrs) {
     const g = convGeometry('conv2d', specs[0]!, specs[1]!, attrs)
     const y = new Float64Array(g.N * g.OH * g.OW * g.K)
+    const sumOfTaps = referenceTaps(g, x!, w!)
     let at = 0
     for (let n = 0; n < g.N; n++) {
       for (let oh = 0; oh < g.OH; oh++) {
         for (let ow = 0; ow < g.OW; ow++) {
           for (let k = 0; k < g.K; k++, at++) {
-            const sum = referenceTaps(g, attrs.groups, x!, w!, n, oh, ow, k) + (bias?.[k] ?? 0)
+            const sum = sumOfTaps(n, oh, ow, k) + (bias?.[k] ?? 0)
             y[at] = activate(residual ? residual[at]! + (attrs.residualScale ?? 1) * sum : sum, attrs)
           }
         }
@@ -96,33 +97,27 @@ export const conv2d: Op<Conv2dAttrs> = {
   },
 }
 
-/** One output of the convolution before bias and activation, straight from the definition. */
-function referenceTaps(
-  g: ConvGeometry,
-  groups: number,
-  x: Float64Array,
-  w: Float64Array,
-  n: number,
-  oh: number,
-  ow: number,
-  k: number,
-): number {
-  const perGroup = g.C / groups
-  const firstChannel = Math.floor(k / (g.K / groups)) * perGroup
-  let sum = 0
-  for (let r = 0; r < g.R; r++) {
-    for (let s = 0; s < g.S; s++) {
-      const h = oh * g.strideH - g.padTop + r * g.dilationH
-      const v = ow * g.strideW - g.padLeft + s * g.dilationW
-      if (h < 0 || h >= g.H || v < 0 || v >= g.W) continue
-      for (let c = 0; c < perGroup; c++) {
-        sum +=
-          x[((n * g.H + h) * g.W + v) * g.C + firstChannel + c]! *
-          w[((r * g.S + s) * perGroup + c) * g.K + k]!
+/** Computes one output of the convolution before bias and activation, straight from the definition. */
+function referenceTaps(g: ConvGeometry, x: Float64Array, w: Float64Array) {
+  const perGroup = g.channelsPerGroup
+  const outputsPerGroup = (g.K * perGroup) / g.C
+  return (n: number, oh: number, ow: number, k: number): number => {
+    const firstChannel = Math.floor(k / outputsPerGroup) * perGroup
+    let sum = 0
+    for (let r = 0; r < g.R; r++) {
+      for (let s = 0; s < g.S; s++) {
+        const h = oh * g.strideH - g.padTop + r * g.dilationH
+        const v = ow * g.strideW - g.padLeft + s * g.dilationW
+        if (h < 0 || h >= g.H || v < 0 || v >= g.W) continue
+        for (let c = 0; c < perGroup; c++) {
+          sum +=
+            x[((n * g.H + h) * g.W + v) * g.C + firstChannel + c]! *
+            w[((r * g.S + s) * perGroup + c) * g.K + k]!
+        }
       }
     }
+    return sum
   }
-  return sum
 }
 
 /** The shape of x ∗ w for inputs [x, w, maybe a bias, maybe a residual]; throws a `ShapeError` when they don't fit. */
@@ -140,18 +135,19 @@ export function convShape(op: string, inputs: readonly Spec[], attrs: ConvAttrs)
   return shape
 }
 
-/** Where a convolution's channels go: to `start` and behind it, of `channels` in each pixel. */
-export interface Target {
-  readonly ref: Ref
+/** What a convolution's kernels read and write. */
+export interface Bound {
+  readonly inputs: readonly Ref[]
+  readonly result: Ref
+  /** Where in the result its channels go: to `start` and behind it, of `channels` in each pixel. */
   readonly start: number
   readonly channels: number
 }
 
-/** The ways to convolve inputs [x, w, maybe a bias, maybe a residual], bound as `refs`; the fastest first. */
+/** The ways to convolve inputs [x, w, maybe a bias, maybe a residual]; the fastest first. */
 export function convolutions(
   inputs: readonly Spec[],
-  refs: readonly Ref[],
-  { ref, start, channels }: Target,
+  { inputs: refs, result, start, channels }: Bound,
   attrs: Conv2dAttrs,
   traits: Traits,
 ): Candidate[] {
@@ -161,7 +157,7 @@ export function convolutions(
   const [x, w, bias = w, residual = w] = refs as [Ref, Ref, Ref?, Ref?]
   const flags = { HAS_BIAS: Number(refs.length > 2), HAS_RESIDUAL: Number(refs.length > 3) }
   const work: Epilogue = {
-    bindings: [x, w, bias, residual, ref],
+    bindings: [x, w, bias, residual, result],
     constants: { ...flags, ...activation.constants },
     params: {
       yStart: start,
@@ -189,10 +185,7 @@ export function convolutions(
   }
   const direct = directWays(ways)
   const winograd = () => winogradConvolution(g, work, traits)
-  return [
-    ...matrixWays(sizes, traits, products),
-    ...withWinograd('conv2d', g, attrs.groups, direct, winograd),
-  ]
+  return [...matrixWays(sizes, traits, products), ...withWinograd('conv2d', g, direct, winograd)]
 }
 
 function generalKernel(g: ConvGeometry, groups: number, { constants, params, bindings }: Epilogue): Dispatch {
@@ -239,7 +232,7 @@ function thinKernels(g: ConvGeometry, work: Epilogue, traits: Traits): Dispatch[
   const [x, w, bias, residual, y] = work.bindings as [Ref, Ref, Ref, Ref, Ref]
   const [wide, z] = [scratch(0, C * columns), scratch(1, N * H * W * columns)]
   const pointwise = [{ shape: [N, H, W, C] }, { shape: [1, 1, C, columns] }]
-  const target = { ref: z, start: 0, channels: columns }
+  const bound = { inputs: [x, wide], result: z, start: 0, channels: columns }
   return [
     {
       shader: 'thin_weight',
@@ -248,7 +241,7 @@ function thinKernels(g: ConvGeometry, work: Epilogue, traits: Traits): Dispatch[
       workgroups: grid(ceilDiv(C * columns, 64)),
       isPreparation: true,
     },
-    ...convolutions(pointwise, [x, wide], target, conv2dDefaults, traits)[0]!.dispatches,
+    ...convolutions(pointwise, bound, conv2dDefaults, traits)[0]!.dispatches,
     {
       shader: 'thin_sum',
       constants: work.constants,
@@ -298,5 +291,6 @@ function productKernels(
   })
   if (splits === 1) return [kernel(work, [x, w, bias, residual, y])]
   const sums = scratch(0, splits * sizes.M * g.K)
-  return [kernel(plainSums(g.K), [x, w, w, w, sums]), sumSplits(sizes.M, g.K, splits, sums, work)]
+  const sum = sumSplits(sums, { splits, rows: sizes.M, channels: g.K }, work)
+  return [kernel(plainSums(g.K), [x, w, w, w, sums]), sum]
 }

@@ -64,22 +64,18 @@ export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
     const direct = directWays(ways)
     return [
       ...(hasPlainTaps(g) ? matrixWays(productOf(g), traits, products) : []),
-      ...withWinograd('conv2dGradInput', g, attrs.groups, direct, () => winogradGradInput(g, traits)),
+      ...withWinograd('conv2dGradInput', g, direct, () => winogradGradInput(g, traits)),
     ]
   },
 
   reference([dy, w], specs, attrs) {
     const g = convGeometry('conv2dGradInput', attrs, specs[1]!, attrs)
-    const perGroup = g.C / attrs.groups
     const dx = new Float64Array(g.N * g.H * g.W * g.C)
+    const scatter = scatterInto(dx, g, dy!, w!)
     for (let n = 0; n < g.N; n++) {
       for (let oh = 0; oh < g.OH; oh++) {
         for (let ow = 0; ow < g.OW; ow++) {
-          for (let k = 0; k < g.K; k++) {
-            const grad = dy![((n * g.OH + oh) * g.OW + ow) * g.K + k]!
-            const firstChannel = Math.floor(k / (g.K / attrs.groups)) * perGroup
-            scatter(g, dx, w!, grad, n, oh, ow, k, firstChannel, perGroup)
-          }
+          for (let k = 0; k < g.K; k++) scatter(n, oh, ow, k)
         }
       }
     }
@@ -88,26 +84,21 @@ export const conv2dGradInput: Op<Conv2dGradInputAttrs> = {
 }
 
 /** Adds what one output's gradient gives to every input that the output saw. */
-function scatter(
-  g: ConvGeometry,
-  dx: Float64Array,
-  w: Float64Array,
-  grad: number,
-  n: number,
-  oh: number,
-  ow: number,
-  k: number,
-  firstChannel: number,
-  perGroup: number,
-): void {
-  for (let r = 0; r < g.R; r++) {
-    for (let s = 0; s < g.S; s++) {
-      const h = oh * g.strideH - g.padTop + r * g.dilationH
-      const v = ow * g.strideW - g.padLeft + s * g.dilationW
-      if (h < 0 || h >= g.H || v < 0 || v >= g.W) continue
-      for (let c = 0; c < perGroup; c++) {
-        const tap = ((r * g.S + s) * perGroup + c) * g.K + k
-        dx[((n * g.H + h) * g.W + v) * g.C + firstChannel + c]! += grad * w[tap]!
+function scatterInto(dx: Float64Array, g: ConvGeometry, dy: Float64Array, w: Float64Array) {
+  const perGroup = g.channelsPerGroup
+  const outputsPerGroup = (g.K * perGroup) / g.C
+  return (n: number, oh: number, ow: number, k: number): void => {
+    const grad = dy[((n * g.OH + oh) * g.OW + ow) * g.K + k]!
+    const firstChannel = Math.floor(k / outputsPerGroup) * perGroup
+    for (let r = 0; r < g.R; r++) {
+      for (let s = 0; s < g.S; s++) {
+        const h = oh * g.strideH - g.padTop + r * g.dilationH
+        const v = ow * g.strideW - g.padLeft + s * g.dilationW
+        if (h < 0 || h >= g.H || v < 0 || v >= g.W) continue
+        for (let c = 0; c < perGroup; c++) {
+          const tap = ((r * g.S + s) * perGroup + c) * g.K + k
+          dx[((n * g.H + h) * g.W + v) * g.C + firstChannel + c]! += grad * w[tap]!
+        }
       }
     }
   }
@@ -126,7 +117,7 @@ function generalKernel(g: ConvGeometry, groups: number): Dispatch {
 function onTransposed(g: ConvGeometry, dispatch: Omit<Dispatch, 'bindings'>): Dispatch[] {
   const transposed = scratch(0, g.R * g.S * g.C * g.K)
   return [
-    transposeTaps(g.R * g.S, g.C, g.K, input(1), transposed),
+    transposeTaps(g, input(1), transposed),
     { ...dispatch, bindings: [input(0), transposed, output(0)] },
   ]
 }
@@ -174,11 +165,11 @@ function productKernels(g: ConvGeometry, { by, constants, blocks, splits }: Prod
     bindings: [input(0), transposed, target],
     workgroups: [...blocks, g.strideH * g.strideW * splits],
   })
-  const first = transposeTaps(g.R * g.S, g.C, g.K, input(1), transposed)
+  const first = transposeTaps(g, input(1), transposed)
   if (splits === 1) return [first, kernel(output(0))]
   const pixels = g.N * g.H * g.W
   const sums = scratch(1, splits * pixels * g.C)
   // bias and residual are not looked at
   const epilogue = { ...plainSums(g.C), bindings: [sums, sums, sums, sums, output(0)] }
-  return [first, kernel(sums), sumSplits(pixels, g.C, splits, sums, epilogue)]
+  return [first, kernel(sums), sumSplits(sums, { splits, rows: pixels, channels: g.C }, epilogue)]
 }

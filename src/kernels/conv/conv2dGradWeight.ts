@@ -66,7 +66,7 @@ export const conv2dGradWeight: Op<Conv2dGradWeightAttrs> = {
     const direct = directWays(ways)
     return [
       ...matrixWays(productOf(g), traits, products),
-      ...withWinograd('conv2dGradWeight', g, attrs.groups, direct, () => winogradGradWeight(g, traits)),
+      ...withWinograd('conv2dGradWeight', g, direct, () => winogradGradWeight(g, traits)),
     ]
   },
 
@@ -74,12 +74,13 @@ export const conv2dGradWeight: Op<Conv2dGradWeightAttrs> = {
     const g = convGeometry('conv2dGradWeight', specs[0]!, attrs, attrs)
     const perGroup = g.C / attrs.groups
     const dw = new Float64Array(g.R * g.S * perGroup * g.K)
+    const correlate = correlation(g, x!, dy!)
     for (let r = 0; r < g.R; r++) {
       for (let s = 0; s < g.S; s++) {
         for (let c = 0; c < perGroup; c++) {
           for (let k = 0; k < g.K; k++) {
             const channel = Math.floor(k / (g.K / attrs.groups)) * perGroup + c
-            dw[((r * g.S + s) * perGroup + c) * g.K + k] = correlate(g, x!, dy!, r, s, channel, k)
+            dw[((r * g.S + s) * perGroup + c) * g.K + k] = correlate(r, s, channel, k)
           }
         }
       }
@@ -89,38 +90,32 @@ export const conv2dGradWeight: Op<Conv2dGradWeightAttrs> = {
 }
 
 /** Σ over all pixels of the input that tap (r,s) saw, times the gradient of the output it went to. */
-function correlate(
-  g: ConvGeometry,
-  x: Float64Array,
-  dy: Float64Array,
-  r: number,
-  s: number,
-  channel: number,
-  k: number,
-): number {
-  let sum = 0
-  for (let n = 0; n < g.N; n++) {
-    for (let oh = 0; oh < g.OH; oh++) {
-      for (let ow = 0; ow < g.OW; ow++) {
-        const h = oh * g.strideH - g.padTop + r * g.dilationH
-        const v = ow * g.strideW - g.padLeft + s * g.dilationW
-        if (h < 0 || h >= g.H || v < 0 || v >= g.W) continue
-        sum += x[((n * g.H + h) * g.W + v) * g.C + channel]! * dy[((n * g.OH + oh) * g.OW + ow) * g.K + k]!
+function correlation(g: ConvGeometry, x: Float64Array, dy: Float64Array) {
+  return (r: number, s: number, channel: number, k: number): number => {
+    let sum = 0
+    for (let n = 0; n < g.N; n++) {
+      for (let oh = 0; oh < g.OH; oh++) {
+        for (let ow = 0; ow < g.OW; ow++) {
+          const h = oh * g.strideH - g.padTop + r * g.dilationH
+          const v = ow * g.strideW - g.padLeft + s * g.dilationW
+          if (h < 0 || h >= g.H || v < 0 || v >= g.W) continue
+          sum += x[((n * g.H + h) * g.W + v) * g.C + channel]! * dy[((n * g.OH + oh) * g.OW + ow) * g.K + k]!
+        }
       }
     }
+    return sum
   }
-  return sum
 }
 
 function generalKernel(g: ConvGeometry, groups: number): Dispatch[] {
-  const length = g.R * g.S * g.channelsPerGroup * g.K
-  const [x, y, z] = grid(ceilDiv(length, 64))
-  return splitRows(g.N * g.OH, x * y * z, length, (target, splits, rowsPerSplit) => ({
+  const [x, y, z] = grid(ceilDiv(weightElems(g), 64))
+  const dispatch: SplitKernel = (target, splits, rowsPerSplit) => ({
     shader: 'conv2d_grad_weight',
     params: { conv: g, outputsPerGroup: g.K / groups, rowsPerSplit },
     bindings: [input(0), input(1), target],
     workgroups: [x, y, splits],
-  }))
+  })
+  return splitRows(g, dispatch, { workgroups: x * y * z, enough: ENOUGH_WORKGROUPS, dw: output(0) })
 }
 
 interface Operands {
@@ -162,7 +157,7 @@ function productKernels(
   })
   if (splits === 1) return [kernel(dw)]
   const sums = scratch(0, splits * M * N)
-  return [kernel(sums), elementwise('sum_partials', M * N, [sums, dw], { parts: splits })]
+  return [kernel(sums), elementwise('sum_partials', M * N, [sums, dw], { params: { parts: splits } })]
 }
 
 interface Kernel {
@@ -173,14 +168,14 @@ interface Kernel {
 
 function split(g: ConvGeometry, { x, dy, dw }: Operands, kernel: Kernel, enough: number): Dispatch[] {
   const { shader, constants, workgroups } = kernel
-  const dispatch = (target: Ref, splits: number, rowsPerSplit: number) => ({
+  const dispatch: SplitKernel = (target, splits, rowsPerSplit) => ({
     shader,
     constants,
     params: { conv: g, rowsPerSplit },
     bindings: [x, dy, target],
-    workgroups: [...workgroups, splits] as const,
+    workgroups: [...workgroups, splits],
   })
-  return splitRows(g.N * g.OH, workgroups[0] * workgroups[1], g.R * g.S * g.C * g.K, dispatch, enough, dw)
+  return splitRows(g, dispatch, { workgroups: workgroups[0] * workgroups[1], enough, dw })
 }
 
 /**
@@ -204,26 +199,32 @@ function swappedKernels(g: ConvGeometry, traits: Traits): Dispatch[] {
   const swapped = scratch(1, g.R * g.S * g.C * g.K)
   const operands = { x: input(1), dy: input(0), dw: swapped }
   const kernels = directKernels(g, operands, traits)
-  return [...kernels, transposeTaps(g.R * g.S, g.C, g.K, swapped, output(0), true)]
+  return [...kernels, transposeTaps(g, swapped, output(0), true)]
 }
 
-/** One dispatch that writes the result, or one that writes partial sums over some output rows each and their sum. */
+const weightElems = (g: ConvGeometry) => g.R * g.S * g.channelsPerGroup * g.K
+
+/** The dispatch that writes to `target` a sum for each of `splits` parts of the output rows. */
+type SplitKernel = (target: Ref, splits: number, rowsPerSplit: number) => Dispatch
+
+/**
+ * One dispatch that writes `dw`, or one that writes partial sums over some output rows each and their sum: so many that
+ * there are `enough` workgroups, of which each part has `workgroups`.
+ */
 function splitRows(
-  rows: number,
-  workgroups: number,
-  length: number,
-  dispatch: (target: Ref, splits: number, rows: number) => Dispatch,
-  enough = ENOUGH_WORKGROUPS,
-  result: Ref = output(0),
+  g: ConvGeometry,
+  dispatch: SplitKernel,
+  { workgroups, enough, dw }: { workgroups: number; enough: number; dw: Ref },
 ): Dispatch[] {
+  const [rows, length] = [g.N * g.OH, weightElems(g)]
   const stride = ceilDiv(length, 4) * 4
   const wanted = Math.min(ceilDiv(enough, workgroups), rows, Math.floor(MAX_PARTIAL_ELEMS / stride))
   const rowsPerSplit = ceilDiv(rows, Math.max(wanted, 1))
   const splits = ceilDiv(rows, rowsPerSplit)
-  if (splits === 1) return [dispatch(result, 1, rowsPerSplit)]
+  if (splits === 1) return [dispatch(dw, 1, rowsPerSplit)]
   const partial = scratch(0, splits * stride)
   return [
     dispatch(partial, splits, rowsPerSplit),
-    elementwise('sum_partials', length, [partial, result], { parts: splits }),
+    elementwise('sum_partials', length, [partial, dw], { params: { parts: splits } }),
   ]
 }

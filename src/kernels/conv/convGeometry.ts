@@ -37,8 +37,8 @@ export function convGeometry(op: string, x: Spec, w: Spec, attrs: ConvAttrs): Co
   if (K % groups !== 0) throw fail(`${K} output channels do not divide into ${groups} groups`)
   const [strideH, strideW] = attrs.stride
   const [dilationH, dilationW] = attrs.dilation
-  const [padTop, OH] = outputSize(H, R, strideH, dilationH, attrs.padding, 0)
-  const [padLeft, OW] = outputSize(W, S, strideW, dilationW, attrs.padding, 1)
+  const [padTop, OH] = outputSize(H, R, attrs, 0)
+  const [padLeft, OW] = outputSize(W, S, attrs, 1)
   if (OH < 1 || OW < 1) throw fail('the kernel is larger than the padded image')
   const taps = { R, S, strideH, strideW, dilationH, dilationW, padTop, padLeft }
   return { N, H, W, C, OH, OW, K, channelsPerGroup, ...taps }
@@ -53,15 +53,10 @@ export function expectOutputGrad(op: string, g: ConvGeometry, dy: Spec, inputs: 
 }
 
 /** [padding before, output size] along one axis (0 vertical, 1 horizontal). */
-function outputSize(
-  size: number,
-  kernel: number,
-  stride: number,
-  dilation: number,
-  padding: ConvAttrs['padding'],
-  axis: 0 | 1,
-): [number, number] {
-  const extent = (kernel - 1) * dilation + 1
+function outputSize(size: number, kernel: number, attrs: ConvAttrs, axis: 0 | 1): [number, number] {
+  const { padding } = attrs
+  const stride = attrs.stride[axis]
+  const extent = (kernel - 1) * attrs.dilation[axis] + 1
   if (padding === 'same') {
     const out = Math.ceil(size / stride)
     return [Math.floor(Math.max((out - 1) * stride + extent - size, 0) / 2), out]
@@ -132,21 +127,14 @@ function leastWaste(rows: number): number {
   return [14, 13, 12, 11, 10, 9, 8].reduce((best, height) => (waste(height) < waste(best) ? height : best))
 }
 
-/** x [taps, rows, columns] → y [taps, columns, rows], the taps in reverse if asked for. */
-export function transposeTaps(
-  taps: number,
-  rows: number,
-  columns: number,
-  x: Ref,
-  y: Ref,
-  reversed = false,
-): Dispatch {
+/** x [R·S, C, K] → y [R·S, K, C], the taps in reverse if asked for. */
+export function transposeTaps({ R, S, C, K }: ConvGeometry, x: Ref, y: Ref, reversed = false): Dispatch {
   return {
     shader: 'transpose_matrix',
     constants: { REVERSED: Number(reversed) },
-    params: { batch: taps, rows, columns },
+    params: { batch: R * S, rows: C, columns: K },
     bindings: [x, y],
-    workgroups: grid(ceilDiv(taps * rows * columns, 64)),
+    workgroups: grid(ceilDiv(R * S * C * K, 64)),
   }
 }
 

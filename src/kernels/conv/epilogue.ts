@@ -17,10 +17,8 @@ export const plainSums = (channels: number): Pick<Epilogue, 'constants' | 'param
 
 /** Adds up sums [splits, rows, channels] and does with them what the convolution does. */
 export function sumSplits(
-  rows: number,
-  channels: number,
-  splits: number,
   sums: Ref,
+  { splits, rows, channels }: { splits: number; rows: number; channels: number },
   { constants, params, bindings: [, , bias, residual, y] }: Epilogue,
 ): Dispatch {
   return {

@@ -5,13 +5,13 @@ import {
   activationKernel,
 } from '../elementwise/activation.ts'
 import {
+  type Dispatch,
   elementwise,
   elems,
   expectRanks,
   input,
   type Op,
   output,
-  type Ref,
   ShapeError,
   type Spec,
 } from '../op.ts'
@@ -40,7 +40,7 @@ export const interleave: Op<ActivationAttrs> = {
     const HAS_BIAS = inputs.length - 1
     const { constants, params } = activationKernel(attrs)
     const bindings = [input(0), input(HAS_BIAS), output(0)]
-    return [dispatch('interleave', bindings, y!, y!, { ...constants, HAS_BIAS }, params)]
+    return [dispatch('interleave', y!, y!, { bindings, params, constants: { ...constants, HAS_BIAS } })]
   },
 
   grad(b, attrs) {
@@ -73,7 +73,7 @@ export const deinterleave: Op<object> = {
     return [{ shape: [N, H / 2 + 1, W / 2 + 1, 4 * K] }]
   },
 
-  kernels: ([y], [z]) => [dispatch('deinterleave', [input(0), output(0)], y!, z!)],
+  kernels: ([y], [z]) => [dispatch('deinterleave', y!, z!, { bindings: [input(0), output(0)], params: {} })],
 
   grad: (b) => [b.op('interleave', [b.outputGrads[0]!], { activation: 'none' })],
 
@@ -112,16 +112,18 @@ function forEachElement(
 }
 
 /** One invocation for each vec4 of `written`, or for four of them where channels of the image y are whole vec4s. */
-function dispatch(shader: string, bindings: Ref[], y: Spec, written: Spec, constants = {}, params = {}) {
+function dispatch(
+  shader: string,
+  y: Spec,
+  written: Spec,
+  { bindings, params, constants }: Pick<Dispatch, 'bindings' | 'params' | 'constants'>,
+): Dispatch {
   const [, H, W, K] = y.shape as [number, number, number, number]
   const vector = K % 4 === 0
   const layout = { H, W, channels: vector ? K / 4 : K }
   const count = vector ? elems(written) / 4 : elems(written)
-  return elementwise(
-    shader,
-    count,
-    bindings,
-    { ...layout, ...params },
-    { VECTOR: Number(vector), ...constants },
-  )
+  return elementwise(shader, count, bindings, {
+    params: { ...layout, ...params },
+    constants: { VECTOR: Number(vector), ...constants },
+  })
 }

@@ -37,17 +37,17 @@ const LEAST = {
 export function withWinograd(
   op: keyof typeof LEAST,
   g: ConvGeometry,
-  groups: number,
   direct: Candidate[],
   dispatches: () => Dispatch[],
 ): Candidate[] {
-  if (!fits(g, groups)) return direct
+  if (!fits(g)) return direct
   const winograd = { name: 'winograd', dispatches: dispatches() }
   return pays(op, g) ? [winograd, ...direct] : [...direct, winograd]
 }
 
-function fits(g: ConvGeometry, groups: number): boolean {
-  const isPlain = [groups, g.strideH, g.strideW, g.dilationH, g.dilationW].every((value) => value === 1)
+function fits(g: ConvGeometry): boolean {
+  const hasSteps = [g.strideH, g.strideW, g.dilationH, g.dilationW].some((value) => value !== 1)
+  const isPlain = g.channelsPerGroup === g.C && !hasSteps
   const hasVectors = g.C % 4 === 0 && g.K % 4 === 0 && POINTS * g.C * g.K <= MAX_WEIGHT_ELEMS
   // more padding than that would be negative padding of the gradient
   return isPlain && hasVectors && g.R === 3 && g.S === 3 && g.padTop <= 2 && g.padLeft <= 2
@@ -84,7 +84,7 @@ export function winogradConvolution(
     },
     ...parts.flatMap((part) => [
       inputTransform(g, part, x, v),
-      batchedProduct({ batches: POINTS, M: part.tiles, L: g.C, N: g.K }, v, u, m, traits),
+      batchedProduct({ batches: POINTS, M: part.tiles, L: g.C, N: g.K }, { a: v, w: u, y: m }, traits),
       {
         shader: 'winograd_output',
         constants: epilogue.constants,
@@ -125,7 +125,12 @@ export function winogradGradWeight(g: ConvGeometry, traits: Traits, partElems = 
       bindings: [input(1), dm],
       workgroups: gridOver(part.tiles * g.K),
     },
-    ...batchedProductTurned({ batches: POINTS, M: g.C, L: part.tiles, N: g.K }, v, dm, du, 3, traits),
+    ...batchedProductTurned(
+      { batches: POINTS, M: g.C, L: part.tiles, N: g.K },
+      { a: v, w: dm, y: du },
+      3,
+      traits,
+    ),
     {
       shader: 'winograd_weight_grad',
       constants: { ADD: Number(i > 0) },

@@ -31,10 +31,10 @@ export const binary: Op<BinaryAttrs> = {
 
   kernels(inputs, [y], { kind }) {
     const walk = walkOf(inputs, y!.shape)
-    const { params, constants } = walkParams(walk, ['a', 'b'])
+    const { params, constants: axes } = walkParams(walk, ['a', 'b'])
     const vector = walk.sizes.length === 1 || walk.sizes.at(-1)! % 4 === 0
-    const flags = { OPERATION: OPERATIONS.indexOf(kind), VECTOR: Number(vector), ...constants }
-    return [elementwise('binary', elems(y!), [input(0), input(1), output(0)], params, flags)]
+    const constants = { OPERATION: OPERATIONS.indexOf(kind), VECTOR: Number(vector), ...axes }
+    return [elementwise('binary', elems(y!), [input(0), input(1), output(0)], { params, constants })]
   },
 
   grad(b, { kind }) {

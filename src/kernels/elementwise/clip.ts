@@ -17,7 +17,7 @@ export const clip: Op<ClipAttrs> = {
   },
 
   kernels: (inputs, _outputs, attrs) => [
-    elementwise('clip', elems(inputs[0]!), [input(0), output(0)], bounds(attrs)),
+    elementwise('clip', elems(inputs[0]!), [input(0), output(0)], { params: bounds(attrs) }),
   ],
 
   grad: (b, attrs) => [b.op('clipGrad', [b.outputGrads[0]!, b.outputs[0]!], attrs)],
@@ -36,7 +36,7 @@ export const clipGrad: Op<ClipAttrs> = {
   },
 
   kernels: (inputs, _outputs, attrs) => [
-    elementwise('clip_grad', elems(inputs[0]!), [input(0), input(1), output(0)], bounds(attrs)),
+    elementwise('clip_grad', elems(inputs[0]!), [input(0), input(1), output(0)], { params: bounds(attrs) }),
   ],
 
   reference: ([dy, y], _specs, { min, max }) => [

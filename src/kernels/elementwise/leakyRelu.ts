@@ -24,7 +24,7 @@ export const leakyRelu: Op<LeakyReluAttrs> = {
   },
 
   kernels: (inputs, _outputs, { alpha }) => [
-    elementwise('leaky_relu', elems(inputs[0]!), [input(0), output(0)], { alpha }),
+    elementwise('leaky_relu', elems(inputs[0]!), [input(0), output(0)], { params: { alpha } }),
   ],
 
   grad: (b, { alpha }) => [leakyGrad(b, b.inputs[0]!, alpha)],

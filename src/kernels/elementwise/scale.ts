@@ -15,7 +15,7 @@ export const scale: Op<ScaleAttrs> = {
   },
 
   kernels: (inputs, _outputs, { factor }) => [
-    elementwise('scale', elems(inputs[0]!), [input(0), output(0)], { factor }),
+    elementwise('scale', elems(inputs[0]!), [input(0), output(0)], { params: { factor } }),
   ],
 
   grad: (b, attrs) => [b.op('scale', [b.outputGrads[0]!], attrs)],

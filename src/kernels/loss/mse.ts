@@ -28,7 +28,7 @@ export const mse: Op<object> = {
     const partial = scratch(0, partialElems(cut))
     const params = { partials: cut.columns * cut.chunks, elems: count }
     return [
-      reduceChunks('mse_partial', cut, count, [input(0), input(1), partial]),
+      reduceChunks('mse_partial', cut, [input(0), input(1), partial], { elems: count }),
       { shader: 'mse', params, bindings: [partial, output(0)], workgroups: [1, 1, 1] },
     ]
   },
@@ -65,7 +65,7 @@ export const mseGrad: Op<object> = {
   kernels([, prediction]) {
     const count = elems(prediction!)
     const bindings = [input(0), input(1), input(2), output(0)]
-    return [elementwise('mse_grad', count, bindings, { factor: 2 / count })]
+    return [elementwise('mse_grad', count, bindings, { params: { factor: 2 / count } })]
   },
 
   reference: ([dloss, prediction, target]) => [

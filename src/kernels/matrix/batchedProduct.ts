@@ -4,37 +4,40 @@ import { plainSums } from '../conv/epilogue.ts'
 import { ceilDiv, type Dispatch, elementwise, type Ref, scratch } from '../op.ts'
 import { blockedKernel, type ProductKernel, type ProductSizes, unsplitKernel } from './gemm.ts'
 
+/** Both factors and the product. */
+interface Operands {
+  readonly a: Ref
+  readonly w: Ref
+  readonly y: Ref
+}
+
 /** y [batches,M,N] = a [batches,M,L] × w [batches,L,N]. */
-export function batchedProduct(sizes: ProductSizes, a: Ref, w: Ref, y: Ref, traits: Traits): Dispatch {
-  if (takesSubgroups(traits)) return subgroupProduct(sizes, a, w, y)
-  return blockedProduct(sizes, a, w, y, unsplitKernel(sizes, traits), 0)
+export function batchedProduct(sizes: ProductSizes, operands: Operands, traits: Traits): Dispatch {
+  if (takesSubgroups(traits)) return subgroupProduct(sizes, operands)
+  return blockedProduct(sizes, operands, unsplitKernel(sizes, traits), 0)
 }
 
 /** y [batches,M,N] = aᵀ × w for a [batches,L,M] and w [batches,L,N]; `free` is the number of a scratch that is free. */
 export function batchedProductTurned(
   sizes: ProductSizes,
-  a: Ref,
-  w: Ref,
-  y: Ref,
+  operands: Operands,
   free: number,
   traits: Traits,
 ): Dispatch[] {
-  if (takesSubgroups(traits)) return [subgroupProductTurned(sizes, a, w, y)]
+  if (takesSubgroups(traits)) return [subgroupProductTurned(sizes, operands)]
   const kernel = blockedKernel(sizes, traits)
-  if (kernel.splits === 1) return [blockedProduct(sizes, a, w, y, kernel, 1)]
+  if (kernel.splits === 1) return [blockedProduct(sizes, operands, kernel, 1)]
   const count = sizes.batches * sizes.M * sizes.N
   const sums = scratch(free, kernel.splits * count)
   return [
-    blockedProduct(sizes, a, w, sums, kernel, 1),
-    elementwise('sum_partials', count, [sums, y], { parts: kernel.splits }),
+    blockedProduct(sizes, { ...operands, y: sums }, kernel, 1),
+    elementwise('sum_partials', count, [sums, operands.y], { params: { parts: kernel.splits } }),
   ]
 }
 
 function blockedProduct(
   { batches, M, L, N }: ProductSizes,
-  a: Ref,
-  w: Ref,
-  y: Ref,
+  { a, w, y }: Operands,
   { constants, blocks, splits }: ProductKernel,
   TURNED: 0 | 1,
 ): Dispatch {
@@ -48,7 +51,7 @@ function blockedProduct(
 }
 
 /** 1×1 convolutions of images of one row, each with a weight of its own. */
-function subgroupProduct({ batches, M, L, N }: ProductSizes, a: Ref, w: Ref, y: Ref): Dispatch {
+function subgroupProduct({ batches, M, L, N }: ProductSizes, { a, w, y }: Operands): Dispatch {
   const { LX, LY, VEC, ROWS } = subgroupTile(N, M)
   const plain = plainSums(N)
   return {
@@ -61,7 +64,7 @@ function subgroupProduct({ batches, M, L, N }: ProductSizes, a: Ref, w: Ref, y: 
 }
 
 /** Gradients of those 1×1 convolutions to their weights, one in each split. */
-function subgroupProductTurned({ batches, M, L, N }: ProductSizes, a: Ref, w: Ref, y: Ref): Dispatch {
+function subgroupProductTurned({ batches, M, L, N }: ProductSizes, { a, w, y }: Operands): Dispatch {
   const { LX, LY, VEC, ROWS } = subgroupTile(N, M)
   return {
     shader: 'conv2d_grad_weight_subgroup',

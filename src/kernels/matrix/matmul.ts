@@ -33,7 +33,7 @@ export const matmul: Op<object> = {
     if (elems(inputs[1]!) !== K * N) return [batched(inputs, y!, bindings, HAS_BIAS)]
     // one right matrix for all rows of all batches
     const rows = elems(y!) / N
-    if (N % 4 === 0) return asConvolution(rows, K, N, inputs.length, traits)
+    if (N % 4 === 0) return asConvolution({ rows, K, N }, inputs.length, traits)
     return [batched([{ shape: [rows, K] }, { shape: [K, N] }], { shape: [rows, N] }, bindings, HAS_BIAS)]
   },
 
@@ -120,9 +120,13 @@ function batchWalk(inputs: readonly Spec[], axes: readonly number[]) {
 }
 
 /** Rows are the pixels of a 1×1 convolution, whose kernel is the faster one. */
-function asConvolution(rows: number, K: number, N: number, inputCount: number, traits: Traits): Dispatch[] {
+function asConvolution(
+  { rows, K, N }: { rows: number; K: number; N: number },
+  inputCount: number,
+  traits: Traits,
+): Dispatch[] {
   const inputs = [{ shape: [1, 1, rows, K] }, { shape: [1, 1, K, N] }]
   const refs = Array.from({ length: inputCount }, (_, i) => input(i))
-  const target = { ref: output(0), start: 0, channels: N }
-  return convolutions(inputs, refs, target, conv2dDefaults, traits)[0]!.dispatches
+  const bound = { inputs: refs, result: output(0), start: 0, channels: N }
+  return convolutions(inputs, bound, conv2dDefaults, traits)[0]!.dispatches
 }

@@ -1,15 +1,4 @@
-import {
-  ceilDiv,
-  type Dispatch,
-  elems,
-  grid,
-  input,
-  type Op,
-  output,
-  type Ref,
-  ShapeError,
-  type Spec,
-} from '../op.ts'
+import { ceilDiv, type Dispatch, elems, grid, input, type Op, output, ShapeError, type Spec } from '../op.ts'
 
 export interface ConcatAttrs {
   readonly axis: number
@@ -38,7 +27,9 @@ export const concat: Op<ConcatAttrs> = {
     return inputs.flatMap((x, i) => {
       start += x.shape[axis]!
       // what has a slice of its own was written there by the operator that computed it
-      return x.slice ? [] : [write(x, input(i), y!, output(0), axis, start - x.shape[axis]!)]
+      return x.slice
+        ? []
+        : [{ ...write(x, y!, axis, start - x.shape[axis]!), bindings: [input(i), output(0)] }]
     })
   },
 
@@ -68,7 +59,7 @@ export const concat: Op<ConcatAttrs> = {
 }
 
 /** Writes x into [start, start + x's length) of y along one axis. */
-function write(x: Spec, from: Ref, y: Spec, to: Ref, axis: number, start: number): Dispatch {
+function write(x: Spec, y: Spec, axis: number, start: number): Omit<Dispatch, 'bindings'> {
   const inner = elems({ shape: y.shape.slice(axis + 1) })
   const { channels, offset } = y.slice ?? { channels: y.shape[axis]!, offset: 0 }
   return {
@@ -79,7 +70,6 @@ function write(x: Spec, from: Ref, y: Spec, to: Ref, axis: number, start: number
       stride: channels * inner,
       start: (offset + start) * inner,
     },
-    bindings: [from, to],
     workgroups: grid(ceilDiv(elems(x), 64)),
   }
 }

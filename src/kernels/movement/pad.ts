@@ -63,18 +63,19 @@ export const pad: Op<PadAttrs> = {
     return [{ shader: 'pad', constants, params, bindings, workgroups: grid(ceilDiv(elems(y!), 64)) }]
   },
 
-  grad(b, { pads, mode }) {
+  grad(b, attrs) {
+    const { pads, mode } = attrs
     const dy = b.outputGrads[0]!
     if (mode === 'constant') return [b.op('pad', [dy], { pads: pads.map((n) => -n), mode, value: 0 })]
     const shape = b.shape(b.inputs[0]!)
-    return [shape.reduce<Tensor>((grad, size, axis) => foldAxis(b, grad, axis, size, pads[axis]!, mode), dy)]
+    return [shape.reduce<Tensor>((grad, _, axis) => foldAxis(b, grad, axis, attrs), dy)]
   },
 
   reference([x], [spec], attrs) {
     let y = x!
     let shape = spec!.shape
     for (const axis of shape.keys()) {
-      y = padAxis(y, { shape }, axis, attrs, shape.length)
+      y = padAxis(y, { shape }, axis, attrs)
       shape = shape.map((d, i) => (i === axis ? d + attrs.pads[i]! + attrs.pads[i + shape.length]! : d))
     }
     return [y]
@@ -85,16 +86,10 @@ export const pad: Op<PadAttrs> = {
  * The gradient along one axis, whose padding repeats elements of x: their gradients add up. Along one axis a pad is a resize
  * by nearest neighbours of images [size, 1].
  */
-function foldAxis(
-  b: GradBuilder,
-  dy: Tensor,
-  axis: number,
-  size: number,
-  before: number,
-  mode: PadAttrs['mode'],
-): Tensor {
+function foldAxis(b: GradBuilder, dy: Tensor, axis: number, { pads, mode }: PadAttrs): Tensor {
   const shape = b.shape(dy)
-  const length = shape[axis]!
+  const [length, size] = [shape[axis]!, b.shape(b.inputs[0]!)[axis]!]
+  const before = pads[axis]!
   if (length === size && before === 0) return dy
   const image = [elems({ shape: shape.slice(0, axis) }), length, 1, elems({ shape: shape.slice(axis + 1) })]
   const rows = Float32Array.from({ length }, (_, i) => sourceIndex(i - before, size, mode)!)
@@ -108,18 +103,12 @@ function foldAxis(
 }
 
 /** One axis made longer, row by row: what the modes mean, step by step. */
-function padAxis(
-  x: Float64Array,
-  { shape }: Spec,
-  axis: number,
-  attrs: PadAttrs,
-  rank: number,
-): Float64Array {
+function padAxis(x: Float64Array, { shape }: Spec, axis: number, attrs: PadAttrs): Float64Array {
   const size = shape[axis]!
   const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1)
   const y: number[] = []
   for (let outer = 0; outer < x.length; outer += size * inner) {
-    for (let i = -attrs.pads[axis]!; i < size + attrs.pads[axis + rank]!; i++) {
+    for (let i = -attrs.pads[axis]!; i < size + attrs.pads[axis + shape.length]!; i++) {
       const j = sourceIndex(i, size, attrs.mode)
       for (let k = 0; k < inner; k++) y.push(j === null ? attrs.value : x[outer + j * inner + k]!)
     }

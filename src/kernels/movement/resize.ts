@@ -37,7 +37,7 @@ export const resize: Op<ResizeAttrs> = {
   kernels([x], [y], { mode }) {
     const { params, constants } = kernelSizes(x!, y!, mode)
     const bindings = [input(0), input(1), input(2), output(0)]
-    return [elementwise('resize', elems(y!), bindings, params, constants)]
+    return [elementwise('resize', elems(y!), bindings, { params, constants })]
   },
 
   grad(b, { mode }) {
@@ -98,7 +98,7 @@ export const resizeGrad: Op<ResizeGradAttrs> = {
       isPreparation: true,
     }
     const bindings = [input(0), input(1), input(2), ranges, output(0)]
-    return [search, elementwise('resize_grad', elems(dx!), bindings, params, constants)]
+    return [search, elementwise('resize_grad', elems(dx!), bindings, { params, constants })]
   },
 
   grad: (b, { mode }) => [

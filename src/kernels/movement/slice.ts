@@ -22,7 +22,9 @@ export const slice: Op<SliceAttrs> = {
     return [{ shape }]
   },
 
-  kernels: ([x], [y], { axis, start }) => [dispatch('slice', y!, x!, y!, axis, start)],
+  kernels: ([x], [y], attrs) => [
+    elementwise('slice', elems(y!), [input(0), output(0)], place(y!, x!, attrs)),
+  ],
 
   grad(b, { axis, start }) {
     const size = b.shape(b.inputs[0]!)[axis]!
@@ -56,7 +58,9 @@ export const embed: Op<SliceAttrs> = {
     return [{ shape }]
   },
 
-  kernels: ([x], [y], { axis, start }) => [dispatch('embed', x!, y!, y!, axis, start)],
+  kernels: ([x], [y], attrs) => [
+    elementwise('embed', elems(y!), [input(0), output(0)], place(x!, y!, attrs)),
+  ],
 
   grad(b, { axis, start }) {
     const size = b.shape(b.inputs[0]!)[axis]!
@@ -77,13 +81,15 @@ export const embed: Op<SliceAttrs> = {
 }
 
 /** The kernels know a piece [outer, run] and the whole [outer, stride] that it lies in from `start` on. */
-function dispatch(shader: string, piece: Spec, whole: Spec, written: Spec, axis: number, start: number) {
+function place(piece: Spec, whole: Spec, { axis, start }: SliceAttrs) {
   const inner = elems({ shape: whole.shape.slice(axis + 1) })
   const lengths = [piece.shape[axis]! * inner, whole.shape[axis]! * inner, start * inner] as const
   const vector = lengths.every((length) => length % 4 === 0)
   const [run, stride, first] = lengths.map((length) => (vector ? length / 4 : length))
-  const params = { run: run!, stride: stride!, start: first! }
-  return elementwise(shader, elems(written), [input(0), output(0)], params, { VECTOR: Number(vector) })
+  return {
+    params: { run: run!, stride: stride!, start: first! },
+    constants: { VECTOR: Number(vector) },
+  }
 }
 
 function around({ shape }: Spec, axis: number) {

@@ -22,7 +22,9 @@ export const tileConcat: Op<object> = {
     const unit = vector ? 4 : 1
     const params = { pixels: H * W, A: A / unit, B: B / unit }
     const bindings = [input(0), input(1), output(0)]
-    return [elementwise('tile_concat', elems(y!), bindings, params, { VECTOR: Number(vector) })]
+    return [
+      elementwise('tile_concat', elems(y!), bindings, { params, constants: { VECTOR: Number(vector) } }),
+    ]
   },
 
   grad(b) {

@@ -23,10 +23,10 @@ export const transpose: Op<TransposeAttrs> = {
 
   kernels(inputs, [y], { perm }) {
     const walk = walkOf(inputs, perm)
-    const { params, constants } = walkParams(walk, ['x'])
+    const { params, constants: axes } = walkParams(walk, ['x'])
     const whole = walk.sizes.length === 1 || walk.sizes.at(-1)! % 4 === 0
-    const VECTOR = Number(whole && walk.strides[0]!.at(-1) === 1)
-    return [elementwise('transpose', elems(y!), [input(0), output(0)], params, { VECTOR, ...constants })]
+    const constants = { VECTOR: Number(whole && walk.strides[0]!.at(-1) === 1), ...axes }
+    return [elementwise('transpose', elems(y!), [input(0), output(0)], { params, constants })]
   },
 
   grad: (b, { perm }) => [

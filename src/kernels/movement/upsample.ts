@@ -80,5 +80,6 @@ function dispatch(shader: string, small: Spec, counted: Spec, factor: number) {
   const [, , W, C] = small.shape as [number, number, number, number]
   const vector = isVector(small)
   const params = { W, channels: vector ? C / 4 : C, factor }
-  return elementwise(shader, elems(counted), [input(0), output(0)], params, { VECTOR: Number(vector) })
+  const constants = { VECTOR: Number(vector) }
+  return elementwise(shader, elems(counted), [input(0), output(0)], { params, constants })
 }

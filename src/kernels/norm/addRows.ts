@@ -23,7 +23,7 @@ export const addRows: Op<AddRowsAttrs> = {
     const vector = C % 4 === 0
     const params = { pixels: H * W, channels: vector ? C / 4 : C }
     const constants = { VECTOR: Number(vector), RELU: Number(activation === 'relu') }
-    return [elementwise('add_rows', elems(x!), [input(0), input(1), output(0)], params, constants)]
+    return [elementwise('add_rows', elems(x!), [input(0), input(1), output(0)], { params, constants })]
   },
 
   grad(b, { activation }) {

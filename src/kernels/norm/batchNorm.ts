@@ -33,9 +33,8 @@ export const batchNormTrain: Op<BatchNormAttrs> = {
   },
 
   kernels([x], _outputs, { epsilon }) {
-    const { rows, C } = sizes(x!)
     const bindings = [input(0), input(1), input(2), output(1), output(2), output(0)]
-    return [...statistics(rows, C), walkRows('batch_norm', rows, C, bindings, { epsilon })]
+    return [...statistics(x!), walkRows('batch_norm', x!, bindings, { epsilon })]
   },
 
   grad(b, attrs) {
@@ -54,7 +53,7 @@ export const batchNormTrain: Op<BatchNormAttrs> = {
       x!.map((value, i) => (value - mean[i % C]!) ** 2),
       C,
     )
-    return [normalise(x!, gamma!, beta!, mean, variance, epsilon), mean, variance]
+    return [normalise([x!, gamma!, beta!, mean, variance], epsilon), mean, variance]
   },
 }
 
@@ -69,16 +68,13 @@ export const batchNorm: Op<BatchNormAttrs> = {
   },
 
   kernels([x], _outputs, { epsilon }) {
-    const { rows, C } = sizes(x!)
     const bindings = [input(0), input(1), input(2), input(3), input(4), output(0)]
-    return [walkRows('batch_norm', rows, C, bindings, { epsilon })]
+    return [walkRows('batch_norm', x!, bindings, { epsilon })]
   },
 
   grad: (b, attrs) => fixedStatisticsGrad(b, attrs),
 
-  reference: ([x, gamma, beta, mean, variance], _specs, { epsilon }) => [
-    normalise(x!, gamma!, beta!, mean!, variance!, epsilon),
-  ],
+  reference: (inputs, _specs, { epsilon }) => [normalise(inputs, epsilon)],
 }
 
 /**
@@ -98,15 +94,15 @@ export const batchNormGrad: Op<BatchNormAttrs> = {
     const { rows, C } = sizes(x!)
     const cut = chunkRows(rows, C)
     const [dgamma, dbeta] = [scratch(0, partialElems(cut)), scratch(1, partialElems(cut))]
-    const parts = cut.chunks * cut.superRow
+    const parts = { groups: 1, rows: cut.chunks * cut.superRow, channels: C }
     const dy = [input(0), input(1)]
     const sums = [...dy, input(3), input(4), dgamma, dbeta]
     const apply = [...dy, input(2), input(3), input(4), output(1), output(2), output(0)]
     return [
-      reduceChunks('batch_norm_grad_partial', cut, rows * C, sums, { channels: C, epsilon }),
-      foldRows(dgamma, output(1), 1, parts, C),
-      foldRows(dbeta, output(2), 1, parts, C),
-      walkRows('batch_norm_grad', rows, C, apply, { M: rows, epsilon }),
+      reduceChunks('batch_norm_grad_partial', cut, sums, { elems: rows * C, channels: C, epsilon }),
+      foldRows(dgamma, output(1), parts),
+      foldRows(dbeta, output(2), parts),
+      walkRows('batch_norm_grad', x!, apply, { M: rows, epsilon }),
     ]
   },
 
@@ -157,12 +153,13 @@ function fixedStatisticsGrad(b: GradBuilder, attrs: BatchNormAttrs): (Tensor | n
 }
 
 /** Mean and variance into outputs 1 and 2, by chunks whose statistics are then merged. */
-function statistics(rows: number, C: number): Dispatch[] {
+function statistics(x: Spec): Dispatch[] {
+  const { rows, C } = sizes(x)
   const cut = chunkRows(rows, C)
   const [means, deviations]: Ref[] = [scratch(0, partialElems(cut)), scratch(1, partialElems(cut))]
   const { superRow, rowsPerChunk } = cut
   return [
-    reduceChunks('batch_norm_partial', cut, rows * C, [input(0), means!, deviations!]),
+    reduceChunks('batch_norm_partial', cut, [input(0), means!, deviations!], { elems: rows * C }),
     {
       shader: 'batch_norm_statistics',
       params: { M: rows, parts: cut.chunks * superRow, channels: C, superRow, rowsPerChunk },
@@ -196,17 +193,12 @@ function meanOf(x: Float64Array, C: number): Float64Array {
   return mean
 }
 
-function normalise(
-  x: Float64Array,
-  gamma: Float64Array,
-  beta: Float64Array,
-  mean: Float64Array,
-  variance: Float64Array,
-  epsilon: number,
-): Float64Array {
-  const C = gamma.length
-  return x.map((value, i) => {
+/** [x, gamma, beta, mean, var] → y */
+function normalise(inputs: readonly Float64Array[], epsilon: number): Float64Array {
+  const [x, gamma, beta, mean, variance] = inputs
+  const C = gamma!.length
+  return x!.map((value, i) => {
     const c = i % C
-    return ((value - mean[c]!) / Math.sqrt(variance[c]! + epsilon)) * gamma[c]! + beta[c]!
+    return ((value - mean![c]!) / Math.sqrt(variance![c]! + epsilon)) * gamma![c]! + beta![c]!
   })
 }

@@ -1,4 +1,4 @@
-import { ceilDiv, type Dispatch, grid, type Ref } from '../op.ts'
+import { ceilDiv, type Dispatch, elems, grid, type Ref, type Spec } from '../op.ts'
 
 /** How a reduction over the rows of [M, C] is cut up; `shaders/lib/rows.wgsl` walks it. */
 export interface Chunks {
@@ -33,34 +33,35 @@ export function chunkRows(rows: number, channels: number): Chunks {
 /** Elements of the partial results of one group. */
 export const partialElems = ({ columns, chunks }: Chunks) => columns * 4 * chunks
 
-/** The first stage of a reduction over `groups` tensors of `elems` elements each: one invocation per partial vec4. */
+/**
+ * The first stage of a reduction over `groups` tensors of `elems` elements each: one invocation per partial vec4. Further
+ * `sizes` are the shader's own parameters.
+ */
 export function reduceChunks(
   shader: string,
   { columns, rowsPerChunk, chunks }: Chunks,
-  elems: number,
   bindings: Ref[],
-  extra = {},
-  groups = 1,
+  { groups = 1, ...sizes }: { elems: number; groups?: number; [param: string]: number },
 ): Dispatch {
   const partials = columns * chunks * groups
-  const params = { partials, elems, columns, rowsPerChunk, ...extra }
+  const params = { partials, columns, rowsPerChunk, ...sizes }
   return { shader, params, bindings, workgroups: grid(ceilDiv(partials, 64)) }
 }
 
 /** The second stage of a sum: x [groups, rows, channels] → y [groups, channels]. */
-export function foldRows(x: Ref, y: Ref, groups: number, rows: number, channels: number): Dispatch {
+export function foldRows(
+  x: Ref,
+  y: Ref,
+  { groups, rows, channels }: { groups: number; rows: number; channels: number },
+): Dispatch {
   const workgroups = grid(groups * ceilDiv(channels, 8))
   return { shader: 'sum_rows', params: { groups, rows, channels }, bindings: [x, y], workgroups }
 }
 
-/** An elementwise kernel that walks down columns, so that what belongs to the channels is looked up once. */
-export function walkRows(
-  shader: string,
-  rows: number,
-  channels: number,
-  bindings: Ref[],
-  extra = {},
-): Dispatch {
+/** An elementwise kernel over x that walks down columns, so that what belongs to the channels is looked up once. */
+export function walkRows(shader: string, x: Spec, bindings: Ref[], extra = {}): Dispatch {
+  const channels = x.shape.at(-1)!
+  const rows = elems(x) / channels
   const { superRow, columns } = chunkRows(rows, channels)
   const invocations = columns * ceilDiv(ceilDiv(rows, superRow), WALK)
   const vectors = ceilDiv(rows * channels, 4)

@@ -29,14 +29,16 @@ export const sumRows: Op<SumRowsAttrs> = {
     const groups = keepBatch ? x!.shape[0]! : 1
     const rows = elems(x!) / (groups * C)
     const aligned = groups === 1 || (rows * C) % 4 === 0
-    if (rows <= ONE_STAGE_ROWS || !aligned) return [foldRows(input(0), output(0), groups, rows, C)]
+    if (rows <= ONE_STAGE_ROWS || !aligned) {
+      return [foldRows(input(0), output(0), { groups, rows, channels: C })]
+    }
 
     const cut = chunkRows(rows, C)
     const partial = scratch(0, groups * partialElems(cut))
-    const extra = { chunks: cut.chunks }
+    const { chunks, superRow } = cut
     return [
-      reduceChunks('sum_rows_partial', cut, rows * C, [input(0), partial], extra, groups),
-      foldRows(partial, output(0), groups, cut.chunks * cut.superRow, C),
+      reduceChunks('sum_rows_partial', cut, [input(0), partial], { elems: rows * C, groups, chunks }),
+      foldRows(partial, output(0), { groups, rows: chunks * superRow, channels: C }),
     ]
   },
 

@@ -29,7 +29,7 @@ export const adam: Op<AdamAttrs> = {
     // the differences from 1 are taken in float64: in float32, 1 − 0.999 has lost four of its seven digits
     const params = { beta1, oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2, epsilon }
     const constants = { SCALED: Number(factor !== undefined) }
-    return [elementwise('adam', elems(flat!), bindings, params, constants)]
+    return [elementwise('adam', elems(flat!), bindings, { params, constants })]
   },
 
   reference([params, scaled, m, v, hyper, factor], _specs, { beta1, beta2, epsilon }) {

@@ -44,7 +44,7 @@ export const pool2d: Op<Pool2dAttrs> = {
       AVERAGE: Number(attrs.kind === 'average'),
       COUNT_PAD: Number(attrs.countIncludePad),
     }
-    return [elementwise('pool2d', elems(y!), [input(0), output(0)], params, constants)]
+    return [elementwise('pool2d', elems(y!), [input(0), output(0)], { params, constants })]
   },
 
   writesSlice: (_inputs, { shape }, _attrs, slice) =>

@@ -51,7 +51,7 @@ export const reduce: Op<ReduceAttrs> = {
       const last = i === stages.length - 1
       const from = i ? scratch(i - 1, resultElems(stages[i - 1]!)) : input(0)
       const to = last ? output(0) : scratch(i, resultElems(stage))
-      return dispatch(kind, stage, last ? mean : 1, from, to)
+      return dispatch(kind, stage, last ? mean : 1, [from, to])
     })
   },
 
@@ -159,7 +159,7 @@ function inStages(run: Stage): Stage[] {
   ]
 }
 
-function dispatch(kind: ReduceAttrs['kind'], stage: Stage, factor: number, from: Ref, to: Ref): Dispatch {
+function dispatch(kind: ReduceAttrs['kind'], stage: Stage, factor: number, bindings: Ref[]): Dispatch {
   const { outer, rows, inner, splits } = stage
   const rowsPerSplit = splits > 1 ? ROWS_PER_SPLIT : rows
   const LANES = [1, 2, 4, 8].find((lanes) => lanes >= inner) ?? MOST_LANES
@@ -167,7 +167,7 @@ function dispatch(kind: ReduceAttrs['kind'], stage: Stage, factor: number, from:
     shader: 'reduce',
     constants: { LANES, MAX: Number(kind === 'max') },
     params: { outer, rows, inner, splits, rowsPerSplit, factor },
-    bindings: [from, to],
+    bindings,
     workgroups: grid(outer * splits * ceilDiv(inner, LANES)),
   }
 }

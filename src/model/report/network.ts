@@ -34,36 +34,38 @@ export function buildColorizer(
   mode: 'train' | 'infer',
 ): Painting {
   const layout = layoutOf(architecture)
-  const flat = graph.variable('parameters', [layout.parameters.length])
-  const parameters = viewsOf(graph, flat, layout.parameters)
-  const statistics =
-    mode === 'infer'
-      ? viewsOf(graph, graph.variable('statistics', [layout.statistics.length]), layout.statistics)
-      : new Map<string, Tensor>()
-  const batchStatistics = new Map<string, Tensor>()
   const layers = layersOf(architecture)
-  const behindUpsampling = layers.decoder.filter((_, i) => layers.decoder[i - 1]?.after.includes('upsample'))
+  const flat = graph.variable('parameters', [layout.parameters.length])
+  const network: Unfinished = {
+    graph,
+    parameters: viewsOf(graph, flat, layout.parameters),
+    statistics:
+      mode === 'infer'
+        ? viewsOf(graph, graph.variable('statistics', [layout.statistics.length]), layout.statistics)
+        : new Map(),
+    batchStatistics: new Map(),
+    behindUpsampling: layers.decoder.filter((_, i) => layers.decoder[i - 1]?.after.includes('upsample')),
+  }
 
   const run = (x: Tensor, layer: ConvLayer): Tensor =>
     graph.scope(layer.name, () => {
-      const y = convolve(graph, parameters, x, layer, 'relu', behindUpsampling.includes(layer))
+      const y = convolve(network, x, layer, 'relu')
       // the network normalises behind the upsampling; that repeats every value equally often, so statistics, results and
       // gradients are the same before it, for a quarter of the values
-      return layer.norm ? normalize(graph, parameters, statistics, batchStatistics, y, layer.norm) : y
+      return layer.norm ? normalize(network, y, layer.norm) : y
     })
 
   const L = graph.input('L', [batch, height, width, 1])
   const features = classVectorSeen(graph, architecture, batch)
   const encoded = layers.encoder.reduce(run, L)
-  const fused = graph.scope(layers.fusion.name, () =>
-    fuse(graph, parameters, encoded, features, layers.fusion),
-  )
+  const fused = graph.scope(layers.fusion.name, () => fuse(network, encoded, features, layers.fusion))
   const decoded = layers.decoder.slice(0, -1).reduce(run, fused)
   return graph.scope('decoder.conv5', () => {
-    const raw = convolve(graph, parameters, decoded, layers.decoder.at(-1)!, 'none')
+    const raw = convolve(network, decoded, layers.decoder.at(-1)!, 'none')
     const logits = architecture.head === 'bins' ? raw : null
     const halfSize = logits === null ? coloursOf(graph, raw) : annealedMean(graph, logits)
     const ab = graph.op('upsample', [halfSize], { factor: 2 })
+    const { parameters, batchStatistics } = network
     return { ab, logits, parameters, batchStatistics }
   })
 }
@@ -93,29 +95,30 @@ function viewsOf(graph: Graph, flat: Tensor, arena: Arena): Map<string, Tensor> 
   )
 }
 
-type Named = ReadonlyMap<string, Tensor>
+/** The network while its layers are added to the graph one by one. */
+interface Unfinished {
+  readonly graph: Graph
+  readonly parameters: ReadonlyMap<string, Tensor>
+  /** The running ones; none where batch norms use the batch's. */
+  readonly statistics: ReadonlyMap<string, Tensor>
+  readonly batchStatistics: Map<string, Tensor>
+  /** The convolutions that see an upsampled image. */
+  readonly behindUpsampling: readonly ConvLayer[]
+}
 
 function convolve(
-  graph: Graph,
-  parameters: Named,
+  { graph, parameters, behindUpsampling }: Unfinished,
   x: Tensor,
   layer: ConvLayer,
   activation: 'relu' | 'none',
-  isUpsampled = false,
 ): Tensor {
   const inputs = [x, parameters.get(`${layer.name}.weight`)!, parameters.get(`${layer.name}.bias`)!] as const
-  if (isUpsampled) return convolveUpsampled(graph, inputs, { activation })
+  if (behindUpsampling.includes(layer)) return convolveUpsampled(graph, inputs, { activation })
   return graph.op('conv2d', inputs, { ...conv2dDefaults, stride: [layer.stride, layer.stride], activation })
 }
 
-function normalize(
-  graph: Graph,
-  parameters: Named,
-  statistics: Named,
-  batchStatistics: Map<string, Tensor>,
-  x: Tensor,
-  norm: string,
-): Tensor {
+function normalize(network: Unfinished, x: Tensor, norm: string): Tensor {
+  const { graph, parameters, statistics, batchStatistics } = network
   const scaleAndShift = [parameters.get(`${norm}.gamma`)!, parameters.get(`${norm}.beta`)!]
   if (statistics.size) {
     const running = [statistics.get(`${norm}.mean`)!, statistics.get(`${norm}.var`)!]
@@ -131,7 +134,7 @@ function normalize(
  * those that meet the class vector gives the same sum without ever repeating the vector: one small convolution, plus
  * one matrix-vector product a picture. `test/model.test.ts` holds it against the plain form (`tileConcat`).
  */
-function fuse(graph: Graph, parameters: Named, x: Tensor, features: Tensor, layer: ConvLayer): Tensor {
+function fuse({ graph, parameters }: Unfinished, x: Tensor, features: Tensor, layer: ConvLayer): Tensor {
   const weight = parameters.get(`${layer.name}.weight`)!
   const channels = graph.shape(x)[3]!
   const [imageRows, classRows] = [channels, layer.inputs - channels]

@@ -77,13 +77,11 @@ async function fill(set: RecordSet, paths: readonly string[], options: PrepareOp
   if (set.done === paths.length) return
   const workers = options.workers ?? Math.min(MAX_WORKERS, availableParallelism())
   const pool = openWorkerPool<PrepareTask, Outcome>(workerUrl('prepare-worker', import.meta.url), workers)
-  const decoded = decodeAhead(
-    pool,
-    paths.slice(set.done),
-    set.settings.minSide,
-    classifiers,
-    2 * workers + CLASSIFIER_BATCH,
-  )
+  const wanted = {
+    minSide: set.settings.minSide,
+    classifiers: classifiers.map(({ size, origin }) => ({ size, fit: origin.fit })),
+  }
+  const decoded = decodeAhead(pool, paths.slice(set.done), wanted, 2 * workers + CLASSIFIER_BATCH)
   try {
     while (set.done < paths.length) {
       if (signal?.aborted) throw interrupted(set.done, paths.length)
@@ -108,14 +106,12 @@ const interrupted = (done: number, total: number) =>
 function* decodeAhead(
   pool: WorkerPool<PrepareTask, Outcome>,
   paths: readonly string[],
-  minSide: number,
-  classifiers: readonly VectorMaker[],
+  wanted: Omit<PrepareTask, 'path'>,
   ahead: number,
 ): Generator<Promise<Outcome>, void> {
-  const wanted = classifiers.map(({ size, origin }) => ({ size, fit: origin.fit }))
   const begun: Promise<Outcome>[] = []
   for (const path of paths) {
-    const outcome = pool.run({ path, minSide, classifiers: wanted })
+    const outcome = pool.run({ path, ...wanted })
     outcome.catch(() => {}) // thrown where it is awaited
     begun.push(outcome)
     if (begun.length >= ahead) yield begun.shift()!
