@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { NETWORK_TEXTS, USUAL_TEXTS } from '../src/cli/commands/training-options.ts'
+import { USUAL_TEXTS, usualArchitecture } from '../src/cli/commands/training-options.ts'
 import { type Entries, textOf } from '../src/cli/setting-options.ts'
 import { NETWORKS } from '../src/model/registry.ts'
 import { aboutOf } from '../src/setting.ts'
@@ -29,10 +29,10 @@ const SECTIONS = {
 
 /** The whole page. */
 export function settingsPage(): string {
-  const networks = [...NETWORKS.values()].flatMap(({ name, schema }) => [
-    `## The network ${name}\n`,
-    SECTIONS.network(name),
-    tableOf(schema.entries as Entries, NETWORK_TEXTS),
+  const networks = [...NETWORKS.values()].flatMap((kind) => [
+    `## The network ${kind.name}\n`,
+    SECTIONS.network(kind.name),
+    tableOf(kind.schema.entries as Entries, usualArchitecture(kind)),
   ])
   return [
     INTRODUCTION,

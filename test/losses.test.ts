@@ -7,7 +7,7 @@ import { srgbToLab } from '../src/color/lab.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
 import { initialStatistics } from '../src/model/arena.ts'
-import { BIN_CENTRES, BIN_STEP, BINS } from '../src/model/bins.ts'
+import { BIN_CENTRES, BIN_STEP, BINS, COARSE_BINS } from '../src/model/bins.ts'
 import { type Loss, lossOf } from '../src/model/losses.ts'
 import { architectureOf } from '../src/model/report/layers.ts'
 import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
@@ -112,7 +112,8 @@ describe('losses', () => {
   const shape = [2, 4, 6, 2]
   const size = 96
   const random = seeded('losses')
-  const rarity = Float32Array.from({ length: BINS }, () => 0.5 + random())
+  const weights = Float32Array.from({ length: BINS }, () => 0.5 + random())
+  const rarity = { bins: COARSE_BINS, weights }
   const target = Float64Array.from({ length: size }, () => 80 * (random() - 0.5))
   const values = (shift: number) =>
     new Map([
@@ -153,7 +154,7 @@ describe('losses', () => {
   })
 
   it('rarity: squared errors weighted by the colour of each block of 2 × 2', () => {
-    const ones = Float32Array.from(rarity).fill(1)
+    const ones = { bins: COARSE_BINS, weights: weights.slice().fill(1) }
     const given = values(3)
     const same = new Graph()
     const [ab, wanted] = [same.input('ab', shape), same.input('target', shape)]
@@ -162,7 +163,7 @@ describe('losses', () => {
     // equal weights: every pixel's bins sum up to one
     expect(runReference(same, given).get(plain)![0]).toBeCloseTo(build('squared')(given).loss, 9)
     // one colour in the middle of a cell: the mean of the roots of its four corners' weights, squared
-    const at = (a: number, b: number) => rarity[bins().indexOf(`${a},${b}`)]!
+    const at = (a: number, b: number) => weights[bins().indexOf(`${a},${b}`)]!
     const [s, t] = [BIN_STEP, 2 * BIN_STEP]
     const root = [at(0, s), at(s, s), at(0, t), at(s, t)].reduce((sum, w) => sum + Math.sqrt(w) / 4, 0)
     const one = new Map([

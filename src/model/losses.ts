@@ -2,7 +2,7 @@
 import type { Graph } from '../graph/graph.ts'
 import { conv2dDefaults } from '../kernels/conv/conv2d.ts'
 import type { Tensor } from '../kernels/op.ts'
-import { BIN_CENTRES, BIN_STEP, BINS } from './bins.ts'
+import type { Bins } from './bins.ts'
 import type { Network, Painting } from './network.ts'
 
 /**
@@ -20,8 +20,12 @@ export const isSquaredError = ({ bins }: Network, { loss }: { readonly loss: Los
 /** ab units; the mean chroma of photographs is about 17. */
 const HUBER_DELTA = 10
 
-/** Weights of the bins' colours, [BINS]; their mean over photographs is 1. */
-export type Rarity = Float32Array
+/** How much the colour of each bin counts; the mean over photographs is 1. */
+export interface Rarity {
+  readonly bins: Bins
+  /** [bins.count] */
+  readonly weights: Float32Array
+}
 
 /**
  * The loss, [1], of what the network says of pictures with the colours `target` [N,H,W,2].
@@ -39,14 +43,14 @@ export function lossOf(
 }
 
 /** Cross entropy against the colours at the size of the logits, pixels weighted by rarity. */
-function binLoss(graph: Graph, logits: Tensor, target: Tensor, rarity: Rarity): Tensor {
-  const bins = binsOf(graph, target)
-  return graph.op('crossEntropy', [logits, bins, meanOverBins(graph, bins, rarity)], {})
+function binLoss(graph: Graph, logits: Tensor, target: Tensor, { bins, weights }: Rarity): Tensor {
+  const shares = sharesOf(graph, target, bins)
+  return graph.op('crossEntropy', [logits, shares, meanOverBins(graph, shares, weights)], {})
 }
 
 /** mean of w (y − t)² as the mean square of √w y − √w t. */
-function rarityLoss(graph: Graph, ab: Tensor, target: Tensor, rarity: Rarity): Tensor {
-  const root = meanOverBins(graph, binsOf(graph, target), rarity.map(Math.sqrt))
+function rarityLoss(graph: Graph, ab: Tensor, target: Tensor, { bins, weights }: Rarity): Tensor {
+  const root = meanOverBins(graph, sharesOf(graph, target, bins), weights.map(Math.sqrt))
   const atFullSize = graph.op('upsample', [root], { factor: 2 })
   const weighted = [ab, target].map((x) => graph.op('binary', [x, atFullSize], { kind: 'mul' }))
   return graph.op('mse', weighted, {})
@@ -63,17 +67,18 @@ function huberLoss(graph: Graph, ab: Tensor, target: Tensor): Tensor {
   return graph.op('binary', [squares, excess], { kind: 'sub' })
 }
 
-/** The colours at half size as distributions over the bins, [N, H/2, W/2, BINS]. */
-export function binsOf(graph: Graph, ab: Tensor): Tensor {
+/** The colours at half size as distributions over the bins, [N, H/2, W/2, bins]. */
+export function sharesOf(graph: Graph, ab: Tensor, { centres, count, step }: Bins): Tensor {
   const halved = graph.op('pool2d', [ab], {
     ...{ kind: 'average', kernel: [2, 2], stride: [2, 2], dilation: [1, 1] },
     ...{ padding: [0, 0, 0, 0], ceilMode: false, countIncludePad: false },
   })
-  return graph.op('encodeBins', [halved, graph.constant(BIN_CENTRES, [BINS, 2])], { step: BIN_STEP })
+  return graph.op('encodeBins', [halved, graph.constant(centres, [count, 2])], { step })
 }
 
-/** Σ over the bins of their share times their value: [N,H,W,BINS] → [N,H,W,values per bin]. */
+/** Σ over the bins of their share times their value: [N,H,W,bins] → [N,H,W,values per bin]. */
 export function meanOverBins(graph: Graph, shares: Tensor, values: Float32Array): Tensor {
-  const weight = graph.constant(values, [1, 1, BINS, values.length / BINS])
+  const bins = graph.shape(shares)[3]!
+  const weight = graph.constant(values, [1, 1, bins, values.length / bins])
   return graph.op('conv2d', [shares, weight], conv2dDefaults)
 }

@@ -4,10 +4,6 @@ import type { Tensor } from '../kernels/op.ts'
 import type { Layout, NamedTensor } from './arena.ts'
 import type { Bins } from './bins.ts'
 
-/** What the last layer says of a pixel: its colour, or how likely each of some colours is. */
-export const HEADS = ['ab', 'bins'] as const
-export type Head = (typeof HEADS)[number]
-
 export interface ImageSize {
   readonly batch: number
   /** Both are multiples of the network's `multiple`. */

@@ -2,8 +2,8 @@ import type { Gpu } from '../device/gpu.ts'
 import { compile } from '../graph/compile.ts'
 import { Executor, Variables } from '../graph/execute.ts'
 import { Graph } from '../graph/graph.ts'
-import { BINS } from '../model/bins.ts'
-import { binsOf, type Rarity } from '../model/losses.ts'
+import type { Bins } from '../model/bins.ts'
+import { type Rarity, sharesOf } from '../model/losses.ts'
 import type { TrainingSource } from './batches.ts'
 import type { TrainingSettings } from './settings.ts'
 
@@ -19,14 +19,15 @@ const LAMBDA = 0.5
 export async function countRarity(
   gpu: Gpu,
   source: TrainingSource,
+  bins: Bins,
   { batch, accumulate, size }: Pick<TrainingSettings, 'batch' | 'accumulate' | 'size'>,
 ): Promise<Rarity> {
   const graph = new Graph()
-  const shares = binsOf(graph, graph.input('ab', [batch, size, size, 2]))
+  const shares = sharesOf(graph, graph.input('ab', [batch, size, size, 2]), bins)
   graph.output('counts', graph.op('sumRows', [shares], { keepBatch: false }))
   const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
   const executor = await Executor.create(gpu, plan, new Variables(gpu))
-  const counts = new Float64Array(BINS)
+  const counts = new Float64Array(bins.count)
   const partElems = 2 * batch * size * size
   try {
     let left = Math.min(Math.ceil(PICTURES / (batch * accumulate)), source.batchesPerEpoch)
@@ -43,11 +44,11 @@ export async function countRarity(
   } finally {
     executor.destroy()
   }
-  return rarityOf(counts)
+  return { bins, weights: rarityOf(counts) }
 }
 
 /** The weights of bins that hold so many pixels each. */
-export function rarityOf(counts: Float64Array): Rarity {
+export function rarityOf(counts: Float64Array): Float32Array {
   const all = counts.reduce((sum, count) => sum + count, 0)
   const shares = counts.map((count) => count / all)
   const raw = shares.map((share) => 1 / ((1 - LAMBDA) * share + LAMBDA / counts.length))

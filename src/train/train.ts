@@ -2,6 +2,7 @@ import { adamHyper } from '../autograd/adam.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { uploadNeeded, Variables } from '../graph/execute.ts'
 import { GraphError } from '../graph/graph.ts'
+import { COARSE_BINS } from '../model/bins.ts'
 import type { Network } from '../model/network.ts'
 import { mean } from '../numbers.ts'
 import type { Stepper } from './accumulate.ts'
@@ -97,7 +98,9 @@ export async function train(options: TrainOptions): Promise<Training> {
   try {
     loop.state.load()
     const isWeighted = settings.loss === 'rarity' || network.bins !== null
-    const rarity = isWeighted ? await countRarity(gpu, options.source, settings) : undefined
+    const rarity = isWeighted
+      ? await countRarity(gpu, options.source, network.bins ?? COARSE_BINS, settings)
+      : undefined
     const executor = await openStepper({ gpu, network, settings, rarity }, variables)
     try {
       await loop.takeSteps(executor)

@@ -64,11 +64,14 @@ export const USUAL_TEXTS = {
   validateEvery: EVERY.validation,
 }
 
-/** The same of a network's architecture. */
-export const NETWORK_TEXTS = {
-  width: '1; 0.25 on a software adapter and for the sample photographs',
-  squaredClasses: true,
-  head: 'ab',
+/** The same of an architecture. */
+export function usualArchitecture({ create, sizes }: NetworkKind): Readonly<Record<string, unknown>> {
+  const [full, lite] = [create(sizes.full), create(sizes.lite)].map(({ architecture }) => architecture)
+  const text = (name: string) =>
+    `${full![name]}; ${lite![name]} on a software adapter and for the sample photographs`
+  return Object.fromEntries(
+    Object.entries(full!).map(([name, value]) => [name, value === lite![name] ? value : text(name)]),
+  )
 }
 
 export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
@@ -87,7 +90,7 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
   },
   ...Object.assign(
     {},
-    ...[...NETWORKS.values()].map(({ schema }) => settingOptions(schema.entries, NETWORK_TEXTS)),
+    ...[...NETWORKS.values()].map((kind) => settingOptions(kind.schema.entries, usualArchitecture(kind))),
   ),
   ...settingOptions(courseSchema.entries, USUAL_TEXTS),
   ...CLASSIFIERS_OPTIONS,

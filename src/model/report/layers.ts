@@ -9,7 +9,9 @@ import * as v from 'valibot'
 import { choiceOf, integerOf, numberOf, setting } from '../../setting.ts'
 import { BINS } from '../bins.ts'
 import { CLASSES } from '../classifier.ts'
-import { HEADS } from '../network.ts'
+
+/** What the last layer says of a pixel: its colour, or how likely each of some colours is. */
+const HEADS = ['ab', 'bins'] as const
 
 /** What tells one network of this kind from another. */
 export const architectureSchema = v.object({
