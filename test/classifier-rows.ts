@@ -263,6 +263,7 @@ export const classifierRows = {
     { inputs: [of('offset', 3, 130)], attrs: {}, note: 'exp(x) would overflow' },
     { inputs: [of('wide', 5, 67)], attrs: {}, note: 'almost all of it in one' },
     { inputs: [of('huge', 3, 200)], attrs: {}, note: 'no other element does for the largest' },
+    { inputs: [of('huge', 40, 3)], attrs: {}, note: 'nor one of the next row' },
     { inputs: [[65540, 1]], attrs: {}, note: 'more workgroups than fit in one direction' },
   ],
   softmaxGrad: [

@@ -3,7 +3,8 @@
  * of `cases.ts` that use it, and lists the changes that no row noticed. Not part of `npm test`:
  *
  *     npm run mutate -- [--all] [SHADER…]               of each shader 12 changes, or all
- *     npm run mutate -- --seconds 240 [--seed WORD]     changes of any shader for so long, other ones with each seed; today's date unless given
+ *     npm run mutate -- --seconds 240 [--seed WORD]     for so long changes of the shaders that were tried whole before,
+ *                                                       other ones with each seed; today's date unless given
  *
  * A survivor is either a missing row or a change that alters nothing. `test/survivors.json` lists those of which that is known, with
  * the reason; exit code 1 when there is another one. Each change runs in a worker process, since a broken loop may never end.
@@ -171,7 +172,10 @@ const shuffled = (mutants: readonly Mutant[], seed: string) => sortedBy(mutants,
 
 type Worker = ReturnType<typeof startWorker>
 
-/** Reasons why changes alter nothing that rows could see, by shader and change. */
+/**
+ * The shaders of which every change was tried, and of the changes that no row noticed the reason why they alter nothing that one
+ * could. A sample is drawn from these shaders only: of the others nobody knows which survivors are new.
+ */
 const known: Readonly<Record<string, Readonly<Record<string, string>>>> = JSON.parse(
   readFileSync(new URL('survivors.json', import.meta.url), 'utf8'),
 )
@@ -218,7 +222,8 @@ async function main(): Promise<number> {
   })
   const seed = values.seed ?? new Date().toISOString().slice(0, 10)
   const random = seeded(seed)
-  const shaders = positionals.length ? positionals : shaderFiles().sort()
+  const all = values.seconds ? Object.keys(known) : shaderFiles()
+  const shaders = positionals.length ? positionals : all.sort()
   const order = values.seconds ? sortedBy(shaders, () => random()) : shaders
   const deadline = performance.now() + 1000 * Number(values.seconds ?? Number.POSITIVE_INFINITY)
   const limit = values.all ? Number.POSITIVE_INFINITY : values.seconds ? FEW : SAMPLE
