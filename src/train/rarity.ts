@@ -14,13 +14,14 @@ const LAMBDA = 0.5
 
 /**
  * How rare the bins' colours are among the training pictures, as weights w ∝ ((1 − λ) p + λ ⁄ Q)⁻¹ with mean 1 over the
- * pictures (equation 4). The same source gives the same bits.
+ * pictures (equation 4). The same source gives the same bits. Null when `signal` is raised before all are counted.
  */
 export async function countRarity(
   gpu: Gpu,
   source: TrainingSource,
   { batch, accumulate, size }: Pick<TrainingSettings, 'batch' | 'accumulate' | 'size'>,
-): Promise<Rarity> {
+  signal?: AbortSignal,
+): Promise<Rarity | null> {
   const graph = new Graph()
   const shares = binsOf(graph, graph.input('ab', [batch, size, size, 2]))
   graph.output('counts', graph.op('sumRows', [shares], { keepBatch: false }))
@@ -31,6 +32,7 @@ export async function countRarity(
   try {
     let left = Math.min(Math.ceil(PICTURES / (batch * accumulate)), source.batchesPerEpoch)
     for await (const { ab } of source.batches({ epoch: 0, position: 0 })) {
+      if (signal?.aborted) return null
       for (let part = 0; part < accumulate; part++) {
         executor.upload('ab', ab.subarray(part * partElems, (part + 1) * partElems))
         const [counted] = await executor.run(['counts'])
