@@ -28,12 +28,13 @@ export {
   USUAL,
 } from './settings.ts'
 
-// Batches from pictures in memory
+// Batches: as settings ask for them, and from pictures in memory
 
 export {
   type BatchOptions,
   type Decoder,
   type SampleSet,
+  sourceOptions,
   trainingSource,
 } from './batches.ts'
 export { type BatchTask, type DecodedBatch, decodeBatch, type OpenedSample, type Sample } from './samples.ts'
