@@ -18,14 +18,8 @@ import { COMMON_OPTIONS, parse, type Result } from '../src/cli/commands/command.
 import { weightsCommandOf } from '../src/cli/commands/weights.ts'
 import { EXIT, type ExitCode, exitCodeOf } from '../src/cli/exit.ts'
 import { UserError } from '../src/errors.ts'
-import {
-  claimPart,
-  type KnownFile,
-  knownFiles,
-  locate,
-  pathOf,
-  readManifest,
-} from '../src/node/store/cache.ts'
+import type { KnownFile } from '../src/io/manifest.ts'
+import { claimPart, knownFiles, locate, pathOf, readManifest } from '../src/node/store/cache.ts'
 import { type FileServer, serve } from './file-server.ts'
 import { onFullDisk } from './full-disk.ts'
 import { type ModelParts, node, save } from './onnx-models.ts'
@@ -213,7 +207,7 @@ describe('weights import', () => {
     const [row] = knownFiles([])
     expect(row).toMatchObject({
       name: 'mine',
-      kind: 'colorizer',
+      kind: 'colouriser',
       bytes: 14,
       sha256: sum(Buffer.from('something else')),
     })

@@ -1,6 +1,6 @@
 /** Weights by fetch: what the manifest lists is held against its checksum. */
-import * as v from 'valibot'
 import { UserError } from '../errors.ts'
+import { type KnownFile, parseManifest } from '../io/manifest.ts'
 import { CLASSIFIERS } from '../model/classifier.ts'
 
 /** A file that came whole. */
@@ -15,24 +15,9 @@ export interface Asset {
 /** Is told how many bytes have come, of how many as far as that is known. */
 export type OnBytes = (loaded: number, total: number) => void
 
-const manifestSchema = v.object({
-  files: v.array(
-    v.object({
-      name: v.string(),
-      kind: v.string(),
-      file: v.string(),
-      shipped: v.boolean(),
-      bytes: v.number(),
-      sha256: v.string(),
-    }),
-  ),
-})
-
-type Listed = v.InferOutput<typeof manifestSchema>['files'][number]
-
 /** The folder that the package's weights are served from. */
 export class Assets {
-  #files: Promise<readonly Listed[]> | undefined
+  #files: Promise<readonly KnownFile[]> | undefined
   #loaded = 0
   #total = 0
 
@@ -46,7 +31,7 @@ export class Assets {
    * The listed file of a name, or of "auto": the best classifier that is there. Its bytes are expected from then on.
    * @throws UserError when there is none; as `load`, of the list itself
    */
-  async find(kind: Listed['kind'], name: string): Promise<Listed> {
+  async find(kind: string, name: string): Promise<KnownFile> {
     this.#files ??= this.#list()
     const ofKind = (await this.#files).filter((file) => file.kind === kind)
     const names = name === 'auto' ? CLASSIFIERS.map((spec) => spec.name) : [name]
@@ -60,12 +45,11 @@ export class Assets {
   }
 
   /** What comes with the package; other files are known, but not here. */
-  async #list(): Promise<readonly Listed[]> {
+  async #list(): Promise<readonly KnownFile[]> {
     const url = new URL('manifest.json', this.folder)
     const bytes = await fetched(url, this.signal, () => {})
     try {
-      const { files } = v.parse(manifestSchema, JSON.parse(new TextDecoder().decode(bytes)))
-      return files.filter((file) => file.shipped)
+      return parseManifest(new TextDecoder().decode(bytes)).filter((file) => file.shipped)
     } catch (error) {
       throw bad(`${url} is not the list of this package's weights`, error)
     }
@@ -76,7 +60,7 @@ export class Assets {
    * @throws UserError that names the address: it cannot be fetched, or is not what it should be; what `signal`
    *   is raised with
    */
-  async load({ file, name, sha256 }: Listed): Promise<Asset> {
+  async load({ file, name, sha256 }: KnownFile): Promise<Asset> {
     const url = new URL(file, this.folder)
     const bytes = await this.#fetch(url)
     const actual = await sha256Of(bytes)

@@ -3,12 +3,13 @@ import { createReadStream } from 'node:fs'
 import { open, rm, writeFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { UserError } from '../../errors.ts'
+import type { KnownFile } from '../../io/manifest.ts'
 import { fileTrouble } from '../trouble.ts'
-import { claimPart, type KnownFile, ownFile, remember, settle } from './cache.ts'
+import { claimPart, ownFile, remember, settle } from './cache.ts'
 import { sha256File } from './fetch.ts'
 
 /** Kinds of one's own files by their ending. */
-const KINDS: Readonly<Record<string, string>> = { '.onnx': 'classifier', '.safetensors': 'colorizer' }
+const KINDS: Readonly<Record<string, string>> = { '.onnx': 'classifier', '.safetensors': 'colouriser' }
 /** Words that `--classifier` takes and that are no names. */
 const RESERVED = ['auto', 'none']
 
