@@ -10,6 +10,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { advised } from '../src/cli/advice.ts'
 import { grayOf } from '../src/color/paint.ts'
 import type { Photo } from '../src/color/photo.ts'
 
@@ -63,7 +64,7 @@ describe('findClassifier', () => {
   const refused = async (choice: string, trouble: string, sentence: RegExp, known?: KnownFile[]) => {
     const error = await findClassifier(choice, known).catch((reason) => reason)
     expect(error).toBeInstanceOf(UserError)
-    expect(error.message).toMatch(sentence)
+    expect(advised(error)).toMatch(sentence)
     expect(error.trouble).toBe(trouble)
   }
 
@@ -109,9 +110,13 @@ describe('findClassifier', () => {
     await refused(
       'inception-resnet-v2',
       'weights',
-      /is not here: colorizer weights fetch inception-resnet-v2 brings it$/,
+      /is not here: it can be fetched \(colorizer weights fetch inception-resnet-v2\)$/,
     )
-    await refused('inception-v3', 'weights', /is not here: colorizer weights import FILE brings it$/)
+    await refused(
+      'inception-v3',
+      'weights',
+      /is not here: it can be imported from a file \(colorizer weights import FILE\)$/,
+    )
     const changed = (change: Partial<KnownFile>) =>
       shipped.map((row) => (row.name === 'mobilenet-v1' ? { ...row, ...change } : row))
     const mend = 'run: git -C .* checkout -- .*$'
