@@ -46,6 +46,13 @@ export { rewriteForInference } from './graph/rewrite.ts'
 export type { Beside } from './io/onnx/external.ts'
 export { type Imported, type ImportOptions, importOnnx } from './io/onnx/import.ts'
 export { type OnnxModel, parseModel } from './io/onnx/model.ts'
-export { type Included, type IncludeOptions, includeTrainable } from './io/onnx/trainable.ts'
+export type { HostTensor } from './io/onnx/tensors.ts'
+export {
+  type Included,
+  type IncludeOptions,
+  includeTrainable,
+  readBehind,
+  weightsIn,
+} from './io/onnx/trainable.ts'
 export { type ReadAt, readAtOf } from './io/read-at.ts'
 export { encodeSafetensors, parseSafetensors, type Safetensors } from './io/safetensors.ts'

@@ -9,7 +9,10 @@ export type Trouble = 'input' | 'usage' | 'adapter' | 'weights' | 'interrupted'
  * and what to do. The command line prints it without a stack, and has an exit code for each kind of trouble.
  */
 export class UserError extends Error {
-  /** Names of the settings that would mend it: whoever took them from a person knows what that person calls them. */
+  /**
+   * What would mend it: names of settings, or a command with its arguments, such as 'weights fetch NAME'. Whoever talks to the
+   * person knows how they are typed.
+   */
   readonly mend: readonly string[]
 
   constructor(

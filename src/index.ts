@@ -30,6 +30,17 @@ export { readCheckpoint, readWeights } from './node/weights.ts'
 
 export { listAdapters, type OpenOptions, openGpu } from './node/dawn.ts'
 
+// Classifiers, and the class vectors that they give
+
+export type { Classifier } from './infer/classifier.ts'
+export {
+  type ClassifierFile,
+  findClassifier,
+  type LoadOptions,
+  loadClassifier,
+} from './node/store/classifiers.ts'
+export { PhotoClassVectors } from './train/class-vectors.ts'
+
 // Training on photographs or records
 
 export { openPhotos, openRecords, type SourceOptions } from './node/data/dataset.ts'

@@ -10,16 +10,18 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { advised } from '../src/cli/advice.ts'
 import { grayOf } from '../src/color/paint.ts'
 import type { Photo } from '../src/color/photo.ts'
 
 import { UserError } from '../src/errors.ts'
 
 import type { Classifier } from '../src/infer/classifier.ts'
+import type { KnownFile } from '../src/io/manifest.ts'
 import { CLASSES, CLASSIFIERS, topClasses } from '../src/model/classifier.ts'
 import { readPhoto } from '../src/node/image.ts'
 import { readSafetensors } from '../src/node/safetensors.ts'
-import { type KnownFile, readManifest } from '../src/node/store/cache.ts'
+import { readManifest } from '../src/node/store/cache.ts'
 import { classNames, findClassifier, loadClassifier } from '../src/node/store/classifiers.ts'
 import { useGpu } from './device.ts'
 import { patternPhoto } from './pattern.ts'
@@ -62,7 +64,7 @@ describe('findClassifier', () => {
   const refused = async (choice: string, trouble: string, sentence: RegExp, known?: KnownFile[]) => {
     const error = await findClassifier(choice, known).catch((reason) => reason)
     expect(error).toBeInstanceOf(UserError)
-    expect(error.message).toMatch(sentence)
+    expect(advised(error)).toMatch(sentence)
     expect(error.trouble).toBe(trouble)
   }
 
@@ -108,9 +110,13 @@ describe('findClassifier', () => {
     await refused(
       'inception-resnet-v2',
       'weights',
-      /is not here: colorizer weights fetch inception-resnet-v2 brings it$/,
+      /is not here: it can be fetched \(colorizer weights fetch inception-resnet-v2\)$/,
     )
-    await refused('inception-v3', 'weights', /is not here: colorizer weights import FILE brings it$/)
+    await refused(
+      'inception-v3',
+      'weights',
+      /is not here: it can be imported from a file \(colorizer weights import FILE\)$/,
+    )
     const changed = (change: Partial<KnownFile>) =>
       shipped.map((row) => (row.name === 'mobilenet-v1' ? { ...row, ...change } : row))
     const mend = 'run: git -C .* checkout -- .*$'

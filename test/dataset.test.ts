@@ -10,8 +10,9 @@ import { openPhotos, type SourceOptions } from '../src/node/data/dataset.ts'
 import { writeImage } from '../src/node/image.ts'
 import { openWorkerPool } from '../src/node/worker-pool.ts'
 import { STREAM, uniform4 } from '../src/random.ts'
-import type { Batch, Place, TrainingSource } from '../src/train/batches.ts'
+import { type Batch, type Place, sourceOptions, type TrainingSource } from '../src/train/batches.ts'
 import { cropFraming } from '../src/train/framing.ts'
+import { type TrainingSettings, USUAL } from '../src/train/settings.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dataset-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -266,6 +267,17 @@ describe('openPhotos', () => {
     const late = await openPhotos(paths, { ...DEFAULTS, signal: abort.signal })
     expect(await take(late, 1)).toEqual([])
   })
+})
+
+it('makes the batches that settings ask for', () => {
+  const origin = { classifier: 'mine', sha256: '00', fit: 'pad' } as const
+  const settings = { ...USUAL, batch: 4, accumulate: 3, size: 64, data: 'mine', classVectors: [origin] }
+  expect(sourceOptions({ classes: 5 }, settings)).toEqual({
+    ...{ size: 64, seed: 0, fit: 'crop', lightnessJitter: 0.1, classes: 5, batch: 12, augment: true },
+    classDropout: 0.3,
+  })
+  const others: TrainingSettings = { ...settings, fit: 'pad', classVectors: [] }
+  expect(sourceOptions({ classes: 5 }, others)).toMatchObject({ augment: false, classDropout: 1 })
 })
 
 describe('cropFraming', () => {

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { codeFor } from '../src/cli/commands/doctor.ts'
 import { EXIT } from '../src/cli/exit.ts'
+import type { KnownFile } from '../src/io/manifest.ts'
 import { type DoctorReport, doctor, formatDoctor } from '../src/node/doctor.ts'
 import { packagePath } from '../src/node/package.ts'
-import { type KnownFile, readManifest } from '../src/node/store/cache.ts'
+import { readManifest } from '../src/node/store/cache.ts'
 
 const nothing: DoctorReport = {
   version: '1.2.3',

@@ -141,6 +141,17 @@ describe('a plan', () => {
     },
   )
 
+  it('gives its memory back when it cannot be prepared', async () => {
+    const graph = new Graph()
+    const v = graph.variable('v', [1003])
+    graph.output('y', graph.op('scale', [graph.op('relu', [v], {})], { factor: 2 }))
+    gpu().pool.trim()
+    const before = gpu().pool.created
+    await expect(prepare(graph)).rejects.toThrow('variable v has no value yet')
+    gpu().pool.trim()
+    expect(gpu().pool.created).toBe(before)
+  })
+
   it('wants every input anew for each run: others may lie in its memory by then', async () => {
     const graph = new Graph()
     graph.output('y', graph.op('relu', [graph.input('x', [2])], {}))

@@ -87,6 +87,16 @@ const ownIndices = ({ network }: Weights) =>
     Array.from({ length: elems({ shape }) }, (_, i) => offset + i),
   )
 
+/** Of which no batch may be asked for. */
+const untouched: TrainingSource = {
+  ...{ length: 4, batchesPerEpoch: 2 },
+  // biome-ignore lint/correctness/useYield: it ends before
+  async *batches() {
+    throw new Error('a batch was asked for')
+  },
+  async close() {},
+}
+
 describe('training', () => {
   it('learns four photographs by heart: ab error under 25 within 300 steps at 64 px, width 0.25', async () => {
     // The network paints 2×2 blocks at 64 px, so fine texture alone costs some photographs 40; these four, 4 or less.
@@ -168,6 +178,66 @@ describe('training', () => {
     expect(interrupted).toBe(true)
     expect(checkpoint.step).toBe(3)
     expect((await readCheckpoint(checkpointPath(join(folder, 'run')))).step).toBe(3)
+  })
+
+  it.each<[Partial<TrainingSettings>, string]>([
+    [{ learningRate: -1 }, 'the setting learningRate is -1: expected a number above 0'],
+    [{ size: 20 }, 'the setting size is 20: expected a multiple of 8'],
+    [
+      { loss: 'absolute' as 'squared' },
+      'the setting loss is "absolute": choose one of squared, huber, rarity',
+    ],
+    [{ data: undefined as unknown as string }, 'the setting data is missing'],
+  ])('refuses wrong settings before its first step: %j', async (change, message) => {
+    const options = optionsFor({ settings: { ...SETTINGS, ...change } })
+    const name = Object.keys(change)
+    await expect(runOn(untouched, options)).rejects.toMatchObject({ message, trouble: 'usage', mend: name })
+  })
+
+  it('refuses a wrong course before its first step', async () => {
+    const message = 'the setting steps is 1.5: expected a whole number'
+    await expect(runOn(untouched, optionsFor({ steps: 1.5 }))).rejects.toThrow(message)
+  })
+
+  it('refuses to go on with the checkpoint of another training', async () => {
+    const { checkpoint } = await run(optionsFor({ steps: 1 }))
+    const start = { kind: 'resume', checkpoint } as const
+    const origin = { classifier: 'mine', sha256: '00', fit: 'pad' } as const
+    const others: [Partial<TrainingInFolder>, string][] = [
+      [{ network: reportNetwork({ ...ARCHITECTURE, width: 0.5 }) }, 'width 0.1, not 0.5'],
+      [{ network: { ...reportNetwork(ARCHITECTURE), name: 'mine' } }, 'the network report, not mine'],
+      [{ settings: { ...SETTINGS, seed: 4 } }, 'seed 3, not 4'],
+      [{ settings: { ...SETTINGS, data: 'others' } }, 'other training pictures'],
+      [{ settings: { ...SETTINGS, choices: { a: 'b' } } }, 'other kernels'],
+      [
+        { settings: { ...SETTINGS, classVectors: [origin] } },
+        'no class vectors, not class vectors of mine (pad)',
+      ],
+    ]
+    for (const [change, what] of others) {
+      const message = `the checkpoint was trained with ${what}: a resumed training must not change that`
+      const going = runOn(untouched, optionsFor({ start, ...change }))
+      await expect(going).rejects.toMatchObject({ message, trouble: 'usage' })
+    }
+  })
+
+  it('takes no step when it is interrupted while it counts colours', async () => {
+    const controller = new AbortController()
+    const source = await openPhotos(photos.slice(0, 5), SOURCE)
+    let handed = 0
+    const interrupting: TrainingSource = {
+      ...source,
+      async *batches(from) {
+        for await (const batch of source.batches(from)) {
+          if (++handed === 2) controller.abort()
+          yield batch
+        }
+      },
+      batchesPerEpoch: 4,
+    }
+    const options = optionsFor({ settings: { ...SETTINGS, loss: 'rarity' } })
+    const { interrupted, checkpoint } = await runOn(interrupting, options, controller.signal)
+    expect([handed, interrupted, checkpoint.step]).toEqual([2, true, 0])
   })
 
   it('stops when the loss is no number, says at which step, and keeps the last good checkpoint', async () => {

@@ -198,7 +198,7 @@ describe('the file', () => {
     expect(own.traits.choices.size).toBe(0)
     own.destroy()
     expect(warnings).toEqual([expect.stringMatching(sentence)])
-    expect(warnings[0]).toMatch(/^\S.*: the usual kernels are taken; colorizer tune writes it anew$/)
+    expect(warnings[0]).toMatch(/^\S.*: the usual kernels are taken until it is measured anew$/)
     const report = await doctor({ adapter: process.env.COLORIZER_ADAPTER })
     expect(report.problems).toContain(warnings[0])
     await saveTuning(gpu(), { [keyOf(graph, 1)]: measured('general') })

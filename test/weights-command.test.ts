@@ -14,18 +14,13 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { advised } from '../src/cli/advice.ts'
 import { COMMON_OPTIONS, parse, type Result } from '../src/cli/commands/command.ts'
 import { weightsCommandOf } from '../src/cli/commands/weights.ts'
 import { EXIT, type ExitCode, exitCodeOf } from '../src/cli/exit.ts'
 import { UserError } from '../src/errors.ts'
-import {
-  claimPart,
-  type KnownFile,
-  knownFiles,
-  locate,
-  pathOf,
-  readManifest,
-} from '../src/node/store/cache.ts'
+import type { KnownFile } from '../src/io/manifest.ts'
+import { claimPart, knownFiles, locate, pathOf, readManifest } from '../src/node/store/cache.ts'
 import { type FileServer, serve } from './file-server.ts'
 import { onFullDisk } from './full-disk.ts'
 import { type ModelParts, node, save } from './onnx-models.ts'
@@ -76,7 +71,7 @@ async function refused(
 ): Promise<void> {
   const error = await weights(line, paths).catch((reason) => reason)
   expect(error).toBeInstanceOf(UserError)
-  expect(error.message).toMatch(sentence)
+  expect(advised(error)).toMatch(sentence)
   expect(exitCodeOf(error)).toBe(code)
 }
 
@@ -213,7 +208,7 @@ describe('weights import', () => {
     const [row] = knownFiles([])
     expect(row).toMatchObject({
       name: 'mine',
-      kind: 'colorizer',
+      kind: 'colouriser',
       bytes: 14,
       sha256: sum(Buffer.from('something else')),
     })
@@ -227,7 +222,7 @@ describe('weights import', () => {
   })
 
   it('refuses what it does not know, without a trace', async () => {
-    await refused(`import ${own}`, 4, /own\.onnx is none of the known weights: name it with --name/)
+    await refused(`import ${own}`, 4, /own\.onnx is none of the known weights: give it a name .* \(--name\)$/)
     writeFileSync(own, Buffer.alloc(content.length))
     await refused(`import ${own}`, 4, /own\.onnx is none of the known weights/)
     await refused(
@@ -246,8 +241,12 @@ describe('weights import', () => {
       2,
       /its name must end in \.onnx or \.safetensors/,
     ],
-    [`import ${own} --name ../mine`, 2, /--name \.\.\/mine: a name is made of small letters/],
-    [`import ${own} --name auto`, 2, /--name auto: a name is made of/],
+    [
+      `import ${own} --name ../mine`,
+      2,
+      /the name "\.\.\/mine" cannot be used: a name is made of small letters.* \(--name\)$/,
+    ],
+    [`import ${own} --name auto`, 2, /the name "auto" cannot be used: a name is made of/],
   ])('refuses %s', (line, code, sentence) => refused(line, code as ExitCode, sentence))
 
   it('tells a damaged list of imports', async () => {

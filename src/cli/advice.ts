@@ -9,8 +9,11 @@ const ENTRIES: Entries = Object.assign(
   trainingSchema.entries,
 )
 
-/** The sentence of an error, with the options that mend it: the library knows settings, not what is typed. */
+/** The sentence of an error, with the options and commands that mend it: the library does not know what is typed. */
 export function advised({ message, mend }: UserError): string {
-  const options = mend.map((name) => optionFor(ENTRIES, name) ?? `--${name}`)
-  return options.length ? `${message} (${options.join(', ')})` : message
+  const advice = mend.map((name) => {
+    if (name.includes(' ')) return `colorizer ${name}`
+    return optionFor(ENTRIES, name) ?? `--${name}`
+  })
+  return advice.length ? `${message} (${advice.join(', ')})` : message
 }

@@ -7,6 +7,7 @@ import { PHOTO_EXTENSIONS, readPhoto, writeImage } from '../node/image.ts'
 import type { PhotoPath } from '../node/photos.ts'
 import { makeFolder, saveFile } from '../node/save.ts'
 import { contactSheet, type SheetRow } from '../node/sheet.ts'
+import { advised } from './advice.ts'
 
 export interface ColorizeOptions {
   /** The folder for the pictures, or the file for the only one; see `isFile`. */
@@ -55,7 +56,7 @@ export async function colorizeFile(
     return { input: photo.path, output, width, height, milliseconds, ...(classes.length ? { classes } : {}) }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    return { input: photo.path, error: error.message }
+    return { input: photo.path, error: advised(error) }
   }
 }
 

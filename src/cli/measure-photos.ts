@@ -7,6 +7,7 @@ import type { Classifier } from '../infer/classifier.ts'
 import { topClasses } from '../model/classifier.ts'
 import { type PhotoPath, readAhead } from '../node/photos.ts'
 import { mean } from '../numbers.ts'
+import { advised } from './advice.ts'
 import type { Call } from './commands/command.ts'
 import { bar } from './terminal.ts'
 
@@ -75,8 +76,9 @@ export async function evaluate(
       evaluated.push({ input, scores })
     } catch (error) {
       if (!(error instanceof UserError)) throw error
-      failures.push({ input, error: error.message })
-      terminal.warn(error.message)
+      const sentence = advised(error)
+      failures.push({ input, error: sentence })
+      terminal.warn(sentence)
     }
   }
   return { evaluated, failures }

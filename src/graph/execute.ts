@@ -83,8 +83,13 @@ export class Executor {
 
   static async create(gpu: Gpu, plan: Plan, variables: NamedBuffers): Promise<Executor> {
     const executor = new Executor(gpu, plan, variables)
-    await executor.#prepare()
-    return executor
+    try {
+      await executor.#prepare()
+      return executor
+    } catch (error) {
+      executor.destroy()
+      throw error
+    }
   }
 
   async #prepare(): Promise<void> {

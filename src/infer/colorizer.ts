@@ -4,6 +4,7 @@ import type { Photo } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
 import { type Fit, topClasses } from '../model/classifier.ts'
+import { Turns } from '../turns.ts'
 import type { Classifier } from './classifier.ts'
 import type { Predictor } from './predictor.ts'
 
@@ -87,7 +88,7 @@ export const parseClassNames = (text: string): string[] =>
  * the painter's plans on it.
  */
 export class PhotoColorizer {
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Turns()
   #disposed: Promise<void> | null = null
 
   constructor(
@@ -101,7 +102,7 @@ export class PhotoColorizer {
    */
   async colorize(open: () => Promise<Photo>, options: PaintOptions): Promise<ColouredPhoto> {
     if (this.#disposed) throw new UserError('this Colorizer was disposed: create another one', 'usage')
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       options.signal?.throwIfAborted()
       return colorizePhoto(this.painter, await open(), options)
     })
@@ -109,17 +110,11 @@ export class PhotoColorizer {
 
   /** Frees the device, once the photographs asked for until now are coloured. */
   dispose(): Promise<void> {
-    this.#disposed ??= this.#inTurn(async () => {
+    this.#disposed ??= this.#turns.take(async () => {
       this.painter.predictor.destroy()
       this.painter.classifier?.destroy()
       this.gpu.destroy()
     })
     return this.#disposed
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work)
-    this.#last = result.catch(() => {}) // told to whoever asked for it, and of no concern to the next
-    return result
   }
 }

@@ -9,6 +9,7 @@ import { type FixedVariables, rewriteForInference } from '../graph/rewrite.ts'
 import { trainedWith, type WeightFile } from '../io/weights.ts'
 import { inferenceGraph } from '../model/graphs.ts'
 import type { Network } from '../model/network.ts'
+import { Turns } from '../turns.ts'
 
 /** The size of a picture's shorter side for weight files that don't say at which size they were trained. */
 const DEFAULT_SIZE = 224
@@ -28,12 +29,17 @@ export interface PredictorOptions {
   readonly halved?: FixedVariables | null
 }
 
-/** Shows whole pictures to the network whose weights are in `variables`. */
+/** Shows whole pictures to the network whose weights are in `variables`. Calls may overlap: they are computed in turn. */
 export class Predictor {
   readonly #plans = new Map<string, Executor>()
+  readonly #turns = new Turns()
   readonly #halved: FixedVariables | null
 
-  constructor(private readonly options: PredictorOptions) {
+  /** @param own variables that are freed with the predictor */
+  constructor(
+    private readonly options: PredictorOptions,
+    private readonly own?: Pick<Variables, 'destroy'>,
+  ) {
     this.#halved = options.halved ?? null
   }
 
@@ -42,7 +48,11 @@ export class Predictor {
    * @param features class probabilities; none means a vector of zeros
    * @throws UserError when a value in between was too large for float16
    */
-  async predict(photo: Photo, features?: Float32Array): Promise<SmallAb> {
+  predict(photo: Photo, features?: Float32Array): Promise<SmallAb> {
+    return this.#turns.take(() => this.#predict(photo, features))
+  }
+
+  async #predict(photo: Photo, features?: Float32Array): Promise<SmallAb> {
     const { size, network, resize } = this.options
     const { width, height } = networkSize(photo, size, network.multiple)
     const executor = await this.#executor(width, height)
@@ -56,9 +66,11 @@ export class Predictor {
     return { ab: ab!, width, height }
   }
 
+  /** Not before the calls have ended. */
   destroy(): void {
     for (const executor of this.#plans.values()) executor.destroy()
     this.#plans.clear()
+    this.own?.destroy()
   }
 
   /** The compiled network for one size; the least recently used one makes room. */
@@ -97,7 +109,7 @@ export function colouringPlan(
   return compile(rewriteForInference(graph, halved), limit, traits, { precision: 'f16' })
 }
 
-/** A predictor with the weights of a file, on variables of its own. */
+/** A predictor with the weights of a file, on variables of its own, which it frees. */
 export function predictorOf(
   gpu: Gpu,
   { network, parameters, statistics, metadata }: WeightFile,
@@ -108,11 +120,11 @@ export function predictorOf(
   const options = { gpu, network, variables, size, resize }
   if (precision === 'f16') {
     const halved = new Map(Object.entries({ parameters, statistics }))
-    return new Predictor({ ...options, halved })
+    return new Predictor({ ...options, halved }, variables)
   }
   variables.set('parameters', parameters)
   if (statistics.length) variables.set('statistics', statistics)
-  return new Predictor(options)
+  return new Predictor(options, variables)
 }
 
 /** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of `multiple`. */

@@ -135,7 +135,8 @@ function checkTensors(
   if (extra !== undefined) throw bad(path, `the tensor ${extra} does not belong to this network`)
 }
 
-const settingsIn = ({ settings }: Readonly<Record<string, string>>) => objectIn(settings ?? '{}')
+/** The settings of a training in metadata; none where they cannot be read. */
+export const settingsIn = ({ settings }: Readonly<Record<string, string>>) => objectIn(settings ?? '{}')
 
 /** The object that a text holds as JSON; an empty one for anything else. */
 function objectIn(text: string): Record<string, unknown> {

@@ -1,12 +1,13 @@
 import { arch, availableParallelism, platform, totalmem } from 'node:os'
 import type { SubgroupMatrices } from '../device/traits.ts'
 import { UserError } from '../errors.ts'
+import type { KnownFile } from '../io/manifest.ts'
 import { matricesOf } from '../kernels/matrix/gemm.ts'
 import type { Measured } from '../tune/tune.ts'
 import { VERSION } from '../version.ts'
 import { type AdapterSummary, adapterSummary, listAdapters, openGpu } from './dawn.ts'
 import { mendOf } from './package.ts'
-import { inspect, type KnownFile, readManifest } from './store/cache.ts'
+import { inspect, readManifest } from './store/cache.ts'
 import { choicesOf, type FoundTuning, formatPrecision, readTuning } from './store/tuning.ts'
 
 export interface DoctorReport {

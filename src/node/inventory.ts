@@ -1,8 +1,9 @@
 import type { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
+import type { KnownFile } from '../io/manifest.ts'
 import { mendOf } from './package.ts'
 import { type Recognised, recognise } from './recognise.ts'
-import { type Inspection, inspect, type KnownFile, knownFiles } from './store/cache.ts'
+import { type Inspection, inspect, knownFiles } from './store/cache.ts'
 
 /** A known file and how it is with it. */
 export interface InventoryRow extends Inspection, Omit<KnownFile, 'shipped' | 'locations'> {

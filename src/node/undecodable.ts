@@ -1,5 +1,6 @@
 /** What is said of an image that cannot be decoded: in one line, with libvips' own words for the reason. */
 import { UserError } from '../errors.ts'
+import { Turns } from '../turns.ts'
 
 interface Format {
   /** How its files begin: in Latin-1, `.` for any byte. */
@@ -37,7 +38,7 @@ export async function decodeOrExplain<T>(
   const format = formatOf(bytes, name)
   for (let tries = 1; ; tries++) {
     try {
-      return await (tries === 1 ? decode() : inTurn(decode))
+      return await (tries === 1 ? decode() : turns.take(decode))
     } catch (error) {
       const { why, areOwn } = wordsOf(error, format)
       if (areOwn || tries === TRIES) throw trouble(why, name, error)
@@ -45,13 +46,7 @@ export async function decodeOrExplain<T>(
   }
 }
 
-let last: Promise<unknown> = Promise.resolve()
-
-function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  const mine = last.then(work)
-  last = mine.catch(() => {})
-  return mine
-}
+const turns = new Turns()
 
 function formatOf(bytes: Uint8Array, name: string): Format {
   if (bytes.length === 0) throw new UserError(`${name} is empty (0 bytes)`)

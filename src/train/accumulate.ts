@@ -42,7 +42,12 @@ export class AccumulatingExecutor implements Stepper {
     const [length] = update.variables.get('gradients')!
     variables.set('gradients', new Float32Array(length!)) // the first part overwrites it
     const executor = await Executor.create(gpu, part, variables)
-    return new AccumulatingExecutor(parts, executor, await Executor.create(gpu, update, variables))
+    try {
+      return new AccumulatingExecutor(parts, executor, await Executor.create(gpu, update, variables))
+    } catch (error) {
+      executor.destroy()
+      throw error
+    }
   }
 
   /** Of the whole batch, or of the update. */

@@ -1,8 +1,10 @@
 /** Training batches in an order set by a seed, decoded ahead of the GPU. Who decodes, and what, is handed in. */
 import { type Trouble, UserError } from '../errors.ts'
+import type { Network } from '../model/network.ts'
 import { epochOrder, STREAM, uniform4 } from '../random.ts'
 import type { SampleFit } from './framing.ts'
 import type { BatchTask, DecodedBatch } from './samples.ts'
+import { stepBatch, type TrainingSettings } from './settings.ts'
 
 /** A place in training: `position` samples of epoch `epoch` (from 0) have been handed out. */
 export interface Place {
@@ -54,6 +56,20 @@ export interface BatchOptions {
   lightnessJitter?: number
   /** the share of samples whose class vector is left out, 0 by default; 1 leaves out all of them */
   classDropout?: number
+}
+
+/** How the batches for these settings are made. */
+export function sourceOptions(
+  { classes }: Pick<Network, 'classes'>,
+  settings: TrainingSettings,
+): BatchOptions {
+  const { size, seed, fit, lightnessJitter, classVectors, classDropout } = settings
+  return {
+    ...{ size, seed, fit, lightnessJitter, classes },
+    batch: stepBatch(settings),
+    augment: fit === 'crop', // the report did not augment what it padded
+    classDropout: classVectors.length ? classDropout : 1, // records may carry vectors that this training leaves out
+  }
 }
 
 /** What batches are made of. */

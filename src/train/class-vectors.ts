@@ -1,5 +1,6 @@
 import type { Photo } from '../color/photo.ts'
 import type { Classifier } from '../infer/classifier.ts'
+import { Turns } from '../turns.ts'
 import type { ClassVectors } from './batches.ts'
 
 /** Vectors that are remembered: 4 kB each. Of larger sets they are computed in every epoch; records keep theirs. */
@@ -10,7 +11,7 @@ const LANES = 4
 /** The class vectors of photographs by their paths, each computed when it is first asked for. */
 export class PhotoClassVectors implements ClassVectors {
   readonly #known = new Map<string, Promise<Float32Array>>()
-  readonly #lanes: Promise<unknown>[] = Array.from({ length: LANES }, () => Promise.resolve())
+  readonly #lanes = Array.from({ length: LANES }, () => new Turns())
   #asked = 0
 
   constructor(
@@ -22,9 +23,7 @@ export class PhotoClassVectors implements ClassVectors {
   of(path: string): Promise<Float32Array> {
     const known = this.#known.get(path)
     if (known) return known
-    const lane = this.#asked++ % LANES
-    const vector = this.#lanes[lane]!.then(() => this.#compute(path))
-    this.#lanes[lane] = vector.catch(() => {}) // thrown where it is asked for
+    const vector = this.#lanes[this.#asked++ % LANES]!.take(() => this.#compute(path))
     this.#known.set(path, vector)
     if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value!)
     return vector

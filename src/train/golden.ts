@@ -3,9 +3,9 @@ import type { Gpu } from '../device/gpu.ts'
 import type { Traits } from '../device/traits.ts'
 import { UserError } from '../errors.ts'
 import { compile } from '../graph/compile.ts'
-import { Executor, Variables } from '../graph/execute.ts'
+import { Executor, uploadNeeded, Variables } from '../graph/execute.ts'
 import type { Graph } from '../graph/graph.ts'
-import { weightsFrom } from '../io/weights.ts'
+import { type Weights, weightsFrom } from '../io/weights.ts'
 import { type Arena, type NamedTensor, unpackArena } from '../model/arena.ts'
 import { inferenceGraph, trainingGraph } from '../model/graphs.ts'
 
@@ -76,43 +76,53 @@ async function replay(
   const size = { batch, height, width }
   const inputs = {
     L: required(file, golden, 'input/L', [batch, 1, height, width]).data,
-    features: required(file, golden, 'input/features', [batch, network.classes]).data,
+    ...(network.classes
+      ? { features: required(file, golden, 'input/features', [batch, network.classes]).data }
+      : {}),
     ab: toNhwc(required(file, golden, 'input/ab', [batch, 2, height, width])),
   }
-
-  const variables = new Variables(gpu)
-  variables.set('parameters', weights.parameters)
-  variables.set('statistics', weights.statistics)
-  variables.set('adam.m', new Float32Array(layout.parameters.length))
-  variables.set('adam.v', new Float32Array(layout.parameters.length))
-  const executorOf = (graph: Graph) => {
-    const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, traits)
-    return Executor.create(gpu, plan, variables)
-  }
-  const evaluated = await infer(await executorOf(inferenceGraph(network, size)), inputs)
-  const training = await executorOf(trainingGraph(network, size, { inspect: true }))
   const steps = required(file, golden, 'adam/losses').data.length
-  const trained = await train(training, inputs, steps)
-  const ours = new Map([
-    ['eval/ab', toNchw(evaluated, size)],
-    ['train/ab', toNchw(trained.ab, size)],
-    ['adam/losses', trained.losses],
-    ...named('grad/', layout.parameters, trained.gradients),
-    ...named('final/', layout.parameters, await variables.get('parameters')),
-    ...named('final/', layout.statistics, await variables.get('statistics')),
-  ])
-  training.destroy()
-  variables.destroy()
-  return ours
+
+  const variables = variablesOf(gpu, weights)
+  const run = async <T>(graph: Graph, use: (executor: Executor) => Promise<T>): Promise<T> => {
+    const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, traits)
+    const executor = await Executor.create(gpu, plan, variables)
+    return use(executor).finally(() => executor.destroy())
+  }
+  try {
+    const evaluated = await run(inferenceGraph(network, size), (executor) => infer(executor, inputs))
+    const training = trainingGraph(network, size, { inspect: true })
+    const trained = await run(training, (executor) => train(executor, inputs, steps))
+    return new Map([
+      ['eval/ab', toNchw(evaluated, size)],
+      ['train/ab', toNchw(trained.ab, size)],
+      ['adam/losses', trained.losses],
+      ...named('grad/', layout.parameters, trained.gradients),
+      ...named('final/', layout.parameters, await variables.get('parameters')),
+      ...(layout.statistics.length
+        ? named('final/', layout.statistics, await variables.get('statistics'))
+        : []),
+    ])
+  } finally {
+    variables.destroy()
+  }
 }
 
-type Inputs = { readonly L: Float32Array; readonly features: Float32Array; readonly ab: Float32Array }
+function variablesOf(gpu: Gpu, { network, parameters, statistics }: Weights): Variables {
+  const variables = new Variables(gpu)
+  variables.set('parameters', parameters)
+  if (statistics.length) variables.set('statistics', statistics)
+  variables.set('adam.m', new Float32Array(network.layout.parameters.length))
+  variables.set('adam.v', new Float32Array(network.layout.parameters.length))
+  return variables
+}
 
-async function infer(executor: Executor, { L, features }: Inputs): Promise<Float32Array> {
-  executor.upload('L', L)
-  executor.upload('features', features)
+/** By the names of the graphs' inputs: not every network takes all of them. */
+type Inputs = Readonly<Record<string, Float32Array>>
+
+async function infer(executor: Executor, inputs: Inputs): Promise<Float32Array> {
+  uploadNeeded(executor, inputs)
   const [ab] = await executor.run(['ab'])
-  executor.destroy()
   return ab!
 }
 
@@ -121,8 +131,7 @@ async function train(executor: Executor, inputs: Inputs, steps: number) {
   const losses = new Float32Array(steps)
   let [ab, gradients] = [new Float32Array(), new Float32Array()]
   for (let step = 0; step < steps; step++) {
-    for (const [name, data] of Object.entries(inputs)) executor.upload(name, data)
-    executor.upload('adam.hyper', adamHyper(LEARNING_RATE, step + 1))
+    uploadNeeded(executor, { ...inputs, 'adam.hyper': adamHyper(LEARNING_RATE, step + 1) })
     const first = step === 0
     const results = await executor.run(first ? ['loss', 'ab', 'gradients'] : ['loss'])
     losses[step] = results[0]![0]!

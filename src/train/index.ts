@@ -5,7 +5,7 @@
 
 // The training
 
-export type { Batch, Place, TrainingSource } from './batches.ts'
+export type { Batch, ClassVectors, Place, TrainingSource } from './batches.ts'
 export type { Start, TrainingStore, Validate } from './state.ts'
 export {
   type LoggedStep,
@@ -28,12 +28,13 @@ export {
   USUAL,
 } from './settings.ts'
 
-// Batches from pictures in memory
+// Batches: as settings ask for them, and from pictures in memory
 
 export {
   type BatchOptions,
   type Decoder,
   type SampleSet,
+  sourceOptions,
   trainingSource,
 } from './batches.ts'
 export { type BatchTask, type DecodedBatch, decodeBatch, type OpenedSample, type Sample } from './samples.ts'

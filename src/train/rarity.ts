@@ -12,16 +12,20 @@ const PICTURES = 512
 /** Zhang, Isola and Efros 2016, section 2.2: how much of the uniform distribution is mixed in, so that weights stay bounded. */
 const LAMBDA = 0.5
 
+export interface RarityOptions extends Pick<TrainingSettings, 'batch' | 'accumulate' | 'size'> {
+  readonly bins: Bins
+  readonly signal?: AbortSignal | undefined
+}
+
 /**
  * How rare the bins' colours are among the training pictures, as weights w ∝ ((1 − λ) p + λ ⁄ Q)⁻¹ with mean 1 over the
- * pictures (equation 4). The same source gives the same bits.
+ * pictures (equation 4). The same source gives the same bits. Null when `signal` is raised before all are counted.
  */
 export async function countRarity(
   gpu: Gpu,
   source: TrainingSource,
-  bins: Bins,
-  { batch, accumulate, size }: Pick<TrainingSettings, 'batch' | 'accumulate' | 'size'>,
-): Promise<Rarity> {
+  { batch, accumulate, size, bins, signal }: RarityOptions,
+): Promise<Rarity | null> {
   const graph = new Graph()
   const shares = sharesOf(graph, graph.input('ab', [batch, size, size, 2]), bins)
   graph.output('counts', graph.op('sumRows', [shares], { keepBatch: false }))
@@ -32,6 +36,7 @@ export async function countRarity(
   try {
     let left = Math.min(Math.ceil(PICTURES / (batch * accumulate)), source.batchesPerEpoch)
     for await (const { ab } of source.batches({ epoch: 0, position: 0 })) {
+      if (signal?.aborted) return null
       for (let part = 0; part < accumulate; part++) {
         executor.upload('ab', ab.subarray(part * partElems, (part + 1) * partElems))
         const [counted] = await executor.run(['counts'])

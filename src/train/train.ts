@@ -8,6 +8,7 @@ import { mean } from '../numbers.ts'
 import type { Stepper } from './accumulate.ts'
 import type { Batch, TrainingSource } from './batches.ts'
 import type { Checkpoint, Validation } from './checkpoint.ts'
+import { expectSame, expectSettings } from './expect.ts'
 import { Meter } from './meter.ts'
 import type { Profiler } from './profile.ts'
 import { countRarity } from './rarity.ts'
@@ -88,33 +89,38 @@ export interface Training {
 
 /**
  * Trains until `epochs` or `steps` are done or `signal` is raised, and leaves a checkpoint either way.
- * @throws UserError when the batch does not fit the adapter or the loss stops being a number; the last good checkpoint
+ * @throws UserError when settings or course are not what their schemas allow, or not those of the checkpoint to go on with;
+ *   when the batch does not fit the adapter or the loss stops being a number; the last good checkpoint
  *   stays. And what `source`, `store` and `validate` throw.
  */
 export async function train(options: TrainOptions): Promise<Training> {
   const { gpu, network, settings, signal } = options
+  expectSound(options)
   const variables = new Variables(gpu)
   const loop = new Loop(options, variables)
   try {
     loop.state.load()
     const isWeighted = settings.loss === 'rarity' || network.bins !== null
-    const rarity = isWeighted
-      ? await countRarity(gpu, options.source, network.bins ?? COARSE_BINS, settings)
-      : undefined
-    const executor = await openStepper({ gpu, network, settings, rarity }, variables)
-    try {
-      await loop.takeSteps(executor)
-      const { imagesPerSecond, grayLoss } = loop.meter.read(loop.state.step)
-      const interrupted = signal?.aborted ?? false
-      if (!interrupted) await loop.state.validate()
-      const checkpoint = await loop.state.save()
-      return { checkpoint, interrupted: signal?.aborted ?? false, imagesPerSecond, grayLoss }
-    } finally {
-      executor.destroy()
-    }
+    const bins = network.bins ?? COARSE_BINS
+    const counted = { ...settings, bins, signal }
+    const rarity = isWeighted ? await countRarity(gpu, options.source, counted) : undefined
+    if (rarity !== null)
+      await loop.takeSteps(await openStepper({ gpu, network, settings, rarity }, variables))
+    const { imagesPerSecond, grayLoss } = loop.meter.read(loop.state.step)
+    if (!signal?.aborted) await loop.state.validate()
+    const checkpoint = await loop.state.save()
+    return { checkpoint, interrupted: signal?.aborted ?? false, imagesPerSecond, grayLoss }
   } finally {
     variables.destroy()
   }
+}
+
+function expectSound({ network, settings, course, start }: TrainOptions): void {
+  expectSettings(settings, course)
+  if (start?.kind !== 'resume') return
+  const { name, architecture } = network
+  const all = { choices: undefined, subgroupMatrices: undefined, ...settings } // even what is missing is compared
+  expectSame('the checkpoint', start.checkpoint, { network: name, architecture, settings: all })
 }
 
 interface Submitted {
@@ -150,14 +156,16 @@ class Loop {
     this.meter = new Meter(this.state.step, stepBatch(options.settings))
   }
 
+  /** Takes the steps that are left, and frees the executor. */
   async takeSteps(executor: Stepper): Promise<void> {
     const { state, meter } = this
-    if (state.isDone) return
     try {
+      if (state.isDone) return
       if (state.isValidationDue) await meter.pause(() => state.validate()) // an interruption came before it
       await this.#takeSteps(executor)
     } finally {
       await Promise.allSettled(this.#inFlight.map(({ loss }) => loss))
+      executor.destroy()
     }
   }
 

@@ -1,6 +1,6 @@
 /** Weights by fetch: what the manifest lists is held against its checksum. */
-import * as v from 'valibot'
 import { UserError } from '../errors.ts'
+import { type KnownFile, parseManifest } from '../io/manifest.ts'
 import { CLASSIFIERS } from '../model/classifier.ts'
 
 /** A file that came whole. */
@@ -15,29 +15,38 @@ export interface Asset {
 /** Is told how many bytes have come, of how many as far as that is known. */
 export type OnBytes = (loaded: number, total: number) => void
 
-const manifestSchema = v.object({
-  files: v.array(
-    v.object({
-      name: v.string(),
-      kind: v.string(),
-      file: v.string(),
-      shipped: v.boolean(),
-      bytes: v.number(),
-      sha256: v.string(),
-    }),
-  ),
-})
-
-type Listed = v.InferOutput<typeof manifestSchema>['files'][number]
+/**
+ * The folder that the package's weights are served from; unless somebody says where, it lies beside its code.
+ * @param around the addresses of this module and of the page: in bundles and workers they may be of no use
+ * @throws UserError about usage
+ */
+export function folderOf(
+  assets: string | URL | undefined,
+  { module, page }: { readonly module: string | undefined; readonly page: string | undefined },
+): URL {
+  const [address, base] = assets === undefined ? ['../../weights/', module] : [assets, page]
+  try {
+    const { href } = new URL(address, base)
+    return new URL(href.endsWith('/') ? href : `${href}/`)
+  } catch (cause) {
+    const what = assets === undefined ? 'are not beside this code' : `are not to be found at "${assets}"`
+    throw new UserError(
+      `the package's weights ${what}: let assets be the whole address of their folder, such as https://example.org/weights/`,
+      'usage',
+      { cause, mend: ['assets'] },
+    )
+  }
+}
 
 /** The folder that the package's weights are served from. */
 export class Assets {
-  #files: Promise<readonly Listed[]> | undefined
+  #folder: URL | undefined
+  #files: Promise<readonly KnownFile[]> | undefined
   #loaded = 0
   #total = 0
 
   constructor(
-    private readonly folder: URL,
+    private readonly where: () => URL,
     private readonly signal: AbortSignal | undefined,
     private readonly onBytes: OnBytes,
   ) {}
@@ -46,26 +55,25 @@ export class Assets {
    * The listed file of a name, or of "auto": the best classifier that is there. Its bytes are expected from then on.
    * @throws UserError when there is none; as `load`, of the list itself
    */
-  async find(kind: Listed['kind'], name: string): Promise<Listed> {
+  async find(kind: string, name: string): Promise<KnownFile> {
     this.#files ??= this.#list()
     const ofKind = (await this.#files).filter((file) => file.kind === kind)
     const names = name === 'auto' ? CLASSIFIERS.map((spec) => spec.name) : [name]
     const [found] = names.flatMap((wanted) => ofKind.filter((file) => file.name === wanted))
     if (!found) {
       const known = ofKind.map((file) => file.name).join(', ') || 'none'
-      throw bad(`${this.folder} has no ${kind} "${name}": it has ${known}`)
+      throw bad(`${this.#at('')} has no ${kind} "${name}": it has ${known}`)
     }
     this.#total += found.bytes
     return found
   }
 
   /** What comes with the package; other files are known, but not here. */
-  async #list(): Promise<readonly Listed[]> {
-    const url = new URL('manifest.json', this.folder)
+  async #list(): Promise<readonly KnownFile[]> {
+    const url = this.#at('manifest.json')
     const bytes = await fetched(url, this.signal, () => {})
     try {
-      const { files } = v.parse(manifestSchema, JSON.parse(new TextDecoder().decode(bytes)))
-      return files.filter((file) => file.shipped)
+      return parseManifest(new TextDecoder().decode(bytes)).filter((file) => file.shipped)
     } catch (error) {
       throw bad(`${url} is not the list of this package's weights`, error)
     }
@@ -76,8 +84,8 @@ export class Assets {
    * @throws UserError that names the address: it cannot be fetched, or is not what it should be; what `signal`
    *   is raised with
    */
-  async load({ file, name, sha256 }: Listed): Promise<Asset> {
-    const url = new URL(file, this.folder)
+  async load({ file, name, sha256 }: KnownFile): Promise<Asset> {
+    const url = this.#at(file)
     const bytes = await this.#fetch(url)
     const actual = await sha256Of(bytes)
     if (actual === sha256) return { name, bytes, sha256 }
@@ -88,6 +96,12 @@ export class Assets {
   async loadFrom(url: URL): Promise<Asset> {
     const bytes = await this.#fetch(url)
     return { name: url.pathname.split('/').at(-1) || url.href, bytes, sha256: await sha256Of(bytes) }
+  }
+
+  /** The folder itself for "". Looked for when it is first needed: weights in hand need none. */
+  #at(file: string): URL {
+    this.#folder ??= this.where()
+    return new URL(file, this.#folder)
   }
 
   #fetch(url: URL): Promise<Uint8Array<ArrayBuffer>> {

@@ -16,7 +16,7 @@ import { predictorOf } from '../infer/predictor.ts'
 import { parseModel } from '../io/onnx/model.ts'
 import { type ReadAt, readAtOf } from '../io/read-at.ts'
 import { expectTrained, parseWeights, trainedWith, type WeightFile } from '../io/weights.ts'
-import { type Asset, Assets, type OnBytes } from './assets.ts'
+import { type Asset, Assets, folderOf, type OnBytes } from './assets.ts'
 import { expectImage, type ImageInput, imageDataOf, photoOf } from './images.ts'
 import { readAtOfBlob } from './read-at.ts'
 
@@ -33,7 +33,7 @@ export interface ColorizerOptions {
   readonly saturation?: number | undefined
   /** Ends the loading; its reason is thrown. */
   readonly signal?: AbortSignal | undefined
-  /** Called as weights arrive. */
+  /** Called as weights arrive; the total grows when other weights than the package's own turn out to need a classifier. */
   readonly onProgress?: OnBytes | undefined
 }
 
@@ -48,6 +48,9 @@ export interface ColouredImage {
   /** What the classifier saw, the likeliest five, the likeliest first; empty without a classifier. */
   readonly classes: SeenClass[]
 }
+
+/** Where this module and the page are, as far as they have addresses. */
+const AROUND = { module: import.meta.url, page: globalThis.location?.href }
 
 /** What the list of the package's weights calls its own. */
 const SHIPPED = 'lite'
@@ -144,28 +147,27 @@ async function openPainter(
   gpu: Gpu,
   { assets: at, weights: source, classifier: choice = 'auto', signal, onProgress = () => {} }: Loading,
 ): Promise<Painter> {
-  const assets = new Assets(folderOf(at), signal, onProgress)
-  const isNone = choice === 'none'
-  const ownWeights = source ? null : await assets.find('colouriser', SHIPPED)
-  const listed = isNone || choice instanceof URL ? null : await assets.find('classifier', choice)
-  const names = isNone ? null : await assets.find('class names', 'classes')
-  const weights = await weightsFrom(source ?? (await assets.load(ownWeights!)), assets)
+  const assets = new Assets(() => folderOf(at, AROUND), signal, onProgress)
+  const own = source ? null : await assets.find('colouriser', SHIPPED)
+  // the package's own weights take class vectors, so that all that is to be loaded is known before the first byte
+  const early = own && choice !== 'none' ? await findClassifier(choice, assets) : null
+  const weights = await weightsFrom(source ?? (await assets.load(own!)), assets)
   const wanted = wantedClassifier(trainedWith(weights.metadata), { choice: String(choice) })
   const predictor = predictorOf(gpu, weights, { resize })
   if (wanted.choice === 'none') return { predictor, classifier: null, classNames: [] }
-  const file = listed ? await assets.load(listed) : await assets.loadFrom(choice as URL)
-  const { bytes } = await assets.load(names!)
+  const { file, names } = early ?? (await findClassifier(choice, assets))
+  const asset = file instanceof URL ? await assets.loadFrom(file) : await assets.load(file)
+  const { bytes } = await assets.load(names)
   signal?.throwIfAborted()
-  const model = await parseModel(file.bytes, { name: file.name })
-  const classifier = await openClassifier(gpu, { ...file, model }, { resize, fit: wanted.fit })
+  const model = await parseModel(asset.bytes, { name: asset.name })
+  const classifier = await openClassifier(gpu, { ...asset, model }, { resize, fit: wanted.fit })
   return { predictor, classifier, classNames: parseClassNames(new TextDecoder().decode(bytes)) }
 }
 
-/** The package's own lie beside its code. */
-function folderOf(assets: string | URL | undefined): URL {
-  if (assets === undefined) return new URL('../../weights/', import.meta.url)
-  const { href } = new URL(assets, globalThis.location?.href)
-  return new URL(href.endsWith('/') ? href : `${href}/`)
+/** Where a classifier and the names of its classes are. Throws as `Assets.find`. */
+async function findClassifier(choice: string | URL, assets: Assets) {
+  const file = choice instanceof URL ? choice : await assets.find('classifier', choice)
+  return { file, names: await assets.find('class names', 'classes') }
 }
 
 async function weightsFrom(source: Asset | URL | Blob | Uint8Array, assets: Assets): Promise<WeightFile> {

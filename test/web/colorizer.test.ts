@@ -4,9 +4,12 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { create } from 'webgpu'
+import { encodeSafetensors } from '../../src/io/safetensors.ts'
 import { readPhoto, writeImage } from '../../src/node/image.ts'
+import { readSafetensors } from '../../src/node/safetensors.ts'
+import { folderOf } from '../../src/web/assets.ts'
 import { Colorizer, type ColorizerOptions, type SeenClass, UserError } from '../../src/web/index.ts'
 import { readAtOfBlob } from '../../src/web/read-at.ts'
 import { run } from '../program.ts'
@@ -134,6 +137,56 @@ describe('opening one', () => {
     expect(requests.length).toBe(before)
   })
 
+  it('needs no server either for weights that were trained without class vectors', async () => {
+    const { tensors, metadata } = await readSafetensors('weights/lite.safetensors')
+    const settings = JSON.stringify({ ...JSON.parse(metadata.settings!), classVectors: [] })
+    const bytes = [...encodeSafetensors('without', tensors, { metadata: { ...metadata, settings } })]
+    const [before, told] = [requests.length, vi.fn()]
+    await using own = await Colorizer.create({
+      gpu,
+      weights: new Blob(bytes as BlobPart[]),
+      onProgress: told,
+    })
+    expect((await own.colorize(await pixelsOf('samples/photos/koala.jpg'))).classes).toEqual([])
+    expect(requests.length).toBe(before)
+    expect(told).not.toHaveBeenCalled()
+  })
+
+  it('tells all bytes of weights from elsewhere and of the classifier for them', async () => {
+    const told: [number, number][] = []
+    const onProgress = (loaded: number, total: number) => void told.push([loaded, total])
+    const elsewhere = new URL(`${url}/weights/lite.safetensors`)
+    await using own = await Colorizer.create({
+      ...{ gpu, weights: elsewhere, assets: `${url}/weights/`, onProgress },
+    })
+    expect(own).toBeDefined()
+    expect(told.at(-1)![0]).toBe(told.at(-1)![1])
+  })
+
+  it.each<[string, string | undefined, object, string]>([
+    [
+      'beside the module',
+      undefined,
+      { module: 'https://a.org/p/dist/web/assets.js' },
+      'https://a.org/p/weights/',
+    ],
+    ['below the page', 'w', { page: 'https://a.org/p/index.html' }, 'https://a.org/p/w/'],
+    ['at a whole address', 'https://b.org/w/', { page: 'blob:https://a.org/1' }, 'https://b.org/w/'],
+  ])('looks for the weights %s', (_, assets, around, folder) => {
+    expect(folderOf(assets, { module: undefined, page: undefined, ...around }).href).toBe(folder)
+  })
+
+  it.each<[string, string | undefined, object, string]>([
+    ['a bundle', undefined, {}, 'are not beside this code'],
+    ['a worker from a blob', undefined, { module: 'blob:https://a.org/1' }, 'are not beside this code'],
+    ['a path in such a worker', '/w/', { page: 'blob:https://a.org/1' }, 'are not to be found at "/w/"'],
+    ['what is no address', 'http://', { page: 'https://a.org/' }, 'are not to be found at "http://"'],
+  ])('asks for assets in a sentence: %s', (_, assets, around, what) => {
+    const find = () => folderOf(assets, { module: undefined, page: undefined, ...around })
+    expect(find).toThrow(UserError)
+    expect(find).toThrow(`the package's weights ${what}: let assets be the whole address of their folder`)
+  })
+
   it('takes an address of a classifier', async () => {
     const classifier = new URL(`${url}/weights/mobilenet_v1.onnx`)
     await using own = await Colorizer.create({ gpu, weights, classifier, assets: `${url}/weights/` })
@@ -145,6 +198,7 @@ describe('opening one', () => {
     ['without WebGPU', () => ({}), 'this browser has no WebGPU here'],
     ['without an adapter', () => ({ gpu: { requestAdapter: async () => null } as unknown as GPU }), 'no GPU'],
     ['a missing folder', () => ({ gpu, assets: `${url}/gone/` }), 'the server answers 404'],
+    ['a folder that is no address', () => ({ gpu, assets: 'weights/' }), 'let assets be the whole address'],
     ['a server that is not there', () => ({ gpu, assets: 'http://127.0.0.1:1/' }), 'cannot be fetched: '],
     [
       'a page in place of the list',

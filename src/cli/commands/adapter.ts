@@ -16,7 +16,8 @@ export async function openAdapter(
 ): Promise<Gpu> {
   const subgroupMatrices = flags.on('subgroup-matrices')
   const asked = { ...options, subgroupMatrices, adapter: flags.text('adapter') }
-  const gpu = await openTunedGpu(asked, terminal.warn, choose)
+  const warn = (problem: string) => terminal.warn(`${problem} (colorizer tune)`)
+  const gpu = await openTunedGpu(asked, warn, choose)
   if (subgroupMatrices && !matricesOf(gpu.traits))
     terminal.warn(`${gpu.adapterName} has no matrices of float16 in its subgroups: it goes on without`)
   return gpu

@@ -14,6 +14,7 @@ import { saveFile } from '../../node/save.ts'
 import { type ChosenClassifier, findClassifier, loadClassifier } from '../../node/store/classifiers.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
 import { readWeights, SHIPPED } from '../../node/weights.ts'
+import { advised } from '../advice.ts'
 import { identity } from '../colorize-files.ts'
 import { evaluationJson, evaluationText, reportSheet } from '../evaluation-report.ts'
 import { BASELINES, type Colourist, type Each, evaluate, type Failure } from '../measure-photos.ts'
@@ -205,7 +206,7 @@ async function drawReport(
     return file
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    terminal.warn(error.message)
+    terminal.warn(advised(error))
     return null
   }
 }

@@ -17,10 +17,10 @@ import { type ClassifierFile, loadClassifier } from '../../node/store/classifier
 import { bestPath, checkpointPath, RunFolder, samplesPath } from '../../node/store/run-folder.ts'
 import { storeIn } from '../../node/store/runs.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
-import type { ClassVectors, TrainingSource } from '../../train/batches.ts'
+import { type ClassVectors, sourceOptions, type TrainingSource } from '../../train/batches.ts'
 import { PhotoClassVectors } from '../../train/class-vectors.ts'
 import { Profiler } from '../../train/profile.ts'
-import { stepBatch, type TrainingSettings } from '../../train/settings.ts'
+import type { TrainingSettings } from '../../train/settings.ts'
 import type { Validate } from '../../train/state.ts'
 import {
   stepsOf,
@@ -264,21 +264,7 @@ function open(
   vectors: readonly ClassVectors[],
   onUndecodable: (reason: string) => void,
 ): Promise<TrainingSource> {
-  const { size, seed, fit, lightnessJitter } = settings
-  const options = {
-    ...{
-      size,
-      batch: stepBatch(settings),
-      seed,
-      classes: network.classes,
-      augment: fit === 'crop',
-      fit,
-      lightnessJitter,
-    },
-    classVectors: vectors,
-    classDropout: settings.classVectors.length ? settings.classDropout : 1,
-    onUndecodable,
-  }
+  const options = { ...sourceOptions(network, settings), classVectors: vectors, onUndecodable }
   return data.kind === 'records' ? openRecords(data.train[0]!, options) : openPhotos([...data.train], options)
 }
 

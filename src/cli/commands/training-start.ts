@@ -7,11 +7,10 @@ import { UserError } from '../../errors.ts'
 import { matricesOf } from '../../kernels/matrix/gemm.ts'
 import { CLASSES } from '../../model/classifier.ts'
 import type { Network } from '../../model/network.ts'
-import { NETWORKS } from '../../model/registry.ts'
 import { checkpointPath } from '../../node/store/run-folder.ts'
 import { newestRun, RUNS } from '../../node/store/runs.ts'
 import { readCheckpoint, readWeights } from '../../node/weights.ts'
-import type { Checkpoint } from '../../train/checkpoint.ts'
+import { expectSame, otherNetwork } from '../../train/expect.ts'
 import type { TrainingSettings } from '../../train/settings.ts'
 import type { Start } from '../../train/state.ts'
 import { type Flags, wrong } from './command.ts'
@@ -95,7 +94,7 @@ async function startOf(
   if (flags.on('resume')) {
     if (init !== undefined) throw wrong('--init begins a training, --resume continues one; give one of them')
     const checkpoint = await readCheckpoint(checkpointPath(out))
-    expectSame(checkpointPath(out), checkpoint, asked, data)
+    expectSame(checkpointPath(out), checkpoint, { ...asked, settings: { data, ...asked.settings } })
     return { start: { kind: 'resume', checkpoint }, network: checkpoint.weights.network }
   }
   if (existsSync(checkpointPath(out))) {
@@ -109,33 +108,6 @@ async function startOf(
     throw new UserError(`${init} has ${network.classes} classes, not ${CLASSES}`, 'weights')
   }
   return { start: { kind: 'weights', parameters, statistics }, network }
-}
-
-/** Throws a `UserError` when the checkpoint was trained with other settings than are asked for now. */
-function expectSame(path: string, { settings, weights }: Checkpoint, asked: Asked, data: string): void {
-  const refuse = (what: string) =>
-    wrong(`${path} was trained with ${what}: a resumed training must not change that`)
-  const other = otherNetwork(weights.network, asked)
-  if (other) throw refuse(other)
-  if (settings.data !== data) throw refuse('other training pictures')
-  for (const [name, value] of Object.entries(asked.settings)) {
-    const was = settings[name as keyof TrainingSettings]
-    if (JSON.stringify(value) !== JSON.stringify(was)) throw refuse(`${name} ${was}, not ${value}`)
-  }
-}
-
-/** What of the network is not as asked for, "width 0.25, not 1"; null when all is. */
-function otherNetwork({ name, architecture, layout }: Network, asked: Asked): string | null {
-  if (asked.network !== undefined && asked.network !== name)
-    return `the network ${name}, not ${asked.network}`
-  const wanted = NETWORKS.get(name)?.create({ ...architecture, ...asked.architecture })
-  for (const [key, value] of Object.entries(asked.architecture)) {
-    if (architecture[key] === value) continue
-    // several widths round to the same channel counts
-    const isSame = key === 'width' && JSON.stringify(wanted?.layout) === JSON.stringify(layout)
-    if (!isSame) return `${key} ${architecture[key]}, not ${value}`
-  }
-  return null
 }
 
 async function runToResume(): Promise<string> {

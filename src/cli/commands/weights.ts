@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
+import type { KnownFile } from '../../io/manifest.ts'
 import {
   formatBytes,
   formatInventory,
@@ -9,15 +10,7 @@ import {
   showPhotographs,
   takeInventory,
 } from '../../node/inventory.ts'
-import {
-  cacheFolder,
-  claimPart,
-  inspect,
-  type KnownFile,
-  pathOf,
-  readManifest,
-  settle,
-} from '../../node/store/cache.ts'
+import { cacheFolder, claimPart, inspect, pathOf, readManifest, settle } from '../../node/store/cache.ts'
 import { exportWeights } from '../../node/store/export-weights.ts'
 import { download, sha256File } from '../../node/store/fetch.ts'
 import { importFile } from '../../node/store/import-weights.ts'

@@ -17,7 +17,7 @@ export interface IncludeOptions {
    * Which weights are variables; the others are constants. It is asked the name of each constant that the model computes with:
    * that of an initializer, or of what was computed of initializers at import, as dequantised weights are.
    */
-  readonly trainable?: (name: string) => boolean
+  readonly trainable: (name: string) => boolean
   /** Name of the variable that holds all of them. */
   readonly variable?: string
 }
@@ -40,7 +40,7 @@ export interface Included {
  * @throws GraphError when no weight is trainable, or one is used in two orders of its axes; when an input does not fit
  */
 export function includeTrainable(graph: Graph, imported: Imported, options: IncludeOptions): Included {
-  const { inputs = new Map(), trainable = () => false, variable = 'parameters' } = options
+  const { inputs = new Map(), trainable, variable = 'parameters' } = options
   const source = imported.graph
   const chosen = [...imported.weights].filter(([, { name }]) => trainable(name))
   expectEachOnce(chosen.map(([, { name }]) => name))

@@ -5,39 +5,15 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import * as v from 'valibot'
 import { UserError } from '../../errors.ts'
+import { type KnownFile, listedFile, parseManifest } from '../../io/manifest.ts'
 import { mendOf, packagePath } from '../package.ts'
 import { saveFile } from '../save.ts'
 import { codeOf, fileTrouble, reason } from '../trouble.ts'
 import { sha256File } from './fetch.ts'
 
-/** Of an entry in any of the lists. */
-const listed = {
-  name: v.string(),
-  kind: v.string(),
-  file: v.string(),
-  bytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-  /** Hexadecimal. */
-  sha256: v.pipe(v.string(), v.hexadecimal()),
-}
-
-const knownFile = v.object({
-  ...listed,
-  /** In the package's own folder; otherwise in the cache. */
-  shipped: v.boolean(),
-  licence: v.string(),
-  what: v.string(),
-  /** URLs; none when it can only be imported from a file. */
-  locations: v.array(v.string()),
-})
-
-/** A file of `weights/manifest.json`, or one that the user has imported. Several files may have one name. */
-export type KnownFile = Readonly<v.InferOutput<typeof knownFile>>
-
-const manifestSchema = v.object({ files: v.array(knownFile) })
-
 // a file name from outside must not lead out of the folder
 const isPlainName = v.check<string, string>((name) => !/[\\/]/.test(name), 'a name of a file without folders')
-const importedSchema = v.array(v.object({ ...listed, file: v.pipe(v.string(), isPlainName) }))
+const importedSchema = v.array(v.object({ ...listedFile, file: v.pipe(v.string(), isPlainName) }))
 
 export interface Inspection {
   readonly path: string
@@ -62,7 +38,7 @@ const weightsFolder = () => join(cacheFolder(), 'weights')
 /** What the package knows by itself. Throws a `UserError` about weights when `path` is missing or damaged. */
 export function readManifest(path = join(SHIPPED, 'manifest.json')): KnownFile[] {
   try {
-    return v.parse(manifestSchema, JSON.parse(readFileSync(path, 'utf8'))).files
+    return parseManifest(readFileSync(path, 'utf8'))
   } catch (error) {
     const why = codeOf(error) ? reason(error) : 'it is damaged'
     throw new UserError(`cannot read ${path}: ${why}; ${mendOf(path)}`, 'weights', {
@@ -99,7 +75,7 @@ export function ownFile({
   file,
   bytes,
   sha256,
-}: Pick<KnownFile, keyof typeof listed>): KnownFile {
+}: Pick<KnownFile, keyof typeof listedFile>): KnownFile {
   const what = 'imported by you'
   return { name, kind, file, shipped: false, bytes, sha256, licence: 'unknown', what, locations: [] }
 }

@@ -14,7 +14,7 @@ import { fileTrouble } from '../trouble.ts'
 import { knownFiles, locate, pathOf } from './cache.ts'
 import { sha256File } from './fetch.ts'
 
-/** What `--classifier` stands for. */
+/** The file of a classifier. */
 export interface ClassifierFile {
   /** Its name, or that of the file when it is none that is known. */
   readonly name: string
@@ -47,10 +47,11 @@ export async function findClassifier(choice: string, known = knownFiles()): Prom
     const sentence = `the classifier ${lost.name} is missing from the package; ${mendOf(pathOf(lost))}`
     throw new UserError(sentence, 'weights')
   }
-  const how = candidates.some(({ locations }) => locations.length)
-    ? `colorizer weights fetch ${names[0]}`
-    : 'colorizer weights import FILE'
-  throw new UserError(`the classifier ${names.join(', ')} is not here: ${how} brings it`, 'weights')
+  const isPublic = candidates.some(({ locations }) => locations.length)
+  const how = isPublic ? 'it can be fetched' : 'it can be imported from a file'
+  throw new UserError(`the classifier ${names.join(', ')} is not here: ${how}`, 'weights', {
+    mend: [isPublic ? `weights fetch ${names[0]}` : 'weights import FILE'],
+  })
 }
 
 /** A classifier's file, and where the class vectors that it gives come from. */

@@ -1,5 +1,5 @@
 import { UserError } from '../../errors.ts'
-import { expectTrained, networkMetadata, weightTensors } from '../../io/weights.ts'
+import { expectTrained, networkMetadata, settingsIn, weightTensors } from '../../io/weights.ts'
 import type { Networks } from '../../model/registry.ts'
 import { writeSafetensors } from '../safetensors.ts'
 import { readWeights } from '../weights.ts'
@@ -39,7 +39,7 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
     ...{ format: 'webgpu-colorizer weights', ...networkMetadata(network), ...Object.fromEntries(kept) },
     ...(strength === 1 ? {} : { classStrength: String(strength) }),
     ...(smoothing === 0 ? {} : { classSmoothing: String(smoothing) }),
-    ...(size ? { settings: JSON.stringify({ ...JSON.parse(weights.metadata.settings ?? '{}'), size }) } : {}),
+    ...(size ? { settings: JSON.stringify({ ...settingsIn(weights.metadata), size }) } : {}),
   }
   const statistics = new Set(network.layout.statistics.tensors.map(({ name }) => name))
   await writeSafetensors(to, tensors, {

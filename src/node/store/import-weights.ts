@@ -3,13 +3,14 @@ import { createReadStream } from 'node:fs'
 import { open, rm, writeFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { UserError } from '../../errors.ts'
+import type { KnownFile } from '../../io/manifest.ts'
 import { fileTrouble } from '../trouble.ts'
-import { claimPart, type KnownFile, ownFile, remember, settle } from './cache.ts'
+import { claimPart, ownFile, remember, settle } from './cache.ts'
 import { sha256File } from './fetch.ts'
 
 /** Kinds of one's own files by their ending. */
-const KINDS: Readonly<Record<string, string>> = { '.onnx': 'classifier', '.safetensors': 'colorizer' }
-/** Words that `--classifier` takes and that are no names. */
+const KINDS: Readonly<Record<string, string>> = { '.onnx': 'classifier', '.safetensors': 'colouriser' }
+/** Words that stand for a choice of classifier and are no names. */
 const RESERVED = ['auto', 'none']
 
 /**
@@ -40,7 +41,9 @@ async function importOwn(path: string, name: string, bytes: number): Promise<Kno
   const kind = KINDS[extension]
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) || RESERVED.includes(name)) {
     const rule = 'small letters, digits, dots, dashes and underscores, not auto and not none'
-    throw new UserError(`--name ${name}: a name is made of ${rule}`, 'usage')
+    throw new UserError(`the name "${name}" cannot be used: a name is made of ${rule}`, 'usage', {
+      mend: ['name'],
+    })
   }
   if (!kind) throw new UserError(`cannot import ${path}: its name must end in .onnx or .safetensors`, 'usage')
   return throughPart(path, async (part, sha256) => {
@@ -84,7 +87,7 @@ async function sizeOf(path: string): Promise<number> {
 function unknown(path: string, name: string | undefined): UserError {
   const sentence =
     name === undefined
-      ? `${path} is none of the known weights: name it with --name to import it as your own`
-      : `${path} is not ${name}: its size or checksum is another one; choose another --name to import it as your own`
-  return new UserError(sentence, 'weights')
+      ? `${path} is none of the known weights: give it a name to import it as your own`
+      : `${path} is not ${name}: its size or checksum is another one; choose another name to import it as your own`
+  return new UserError(sentence, 'weights', { mend: ['name'] })
 }

@@ -86,7 +86,7 @@ export function readTuning(gpu: Pick<Gpu, 'adapter'>): FoundTuning {
   const useless = (what: string) => ({
     path,
     tuning: null,
-    problem: `${path} ${what}: the usual kernels are taken; colorizer tune writes it anew`,
+    problem: `${path} ${what}: the usual kernels are taken until it is measured anew`,
   })
   try {
     const parsed = v.safeParse(tuningSchema, JSON.parse(readFileSync(path, 'utf8')))

@@ -10,8 +10,10 @@ import {
   includeTrainable,
   ops,
   parseModel,
+  readBehind,
   type Tensor,
   Variables,
+  weightsIn,
 } from 'webgpu-colorizer/engine'
 
 /** y = tanh(x) and its gradient, on any WebGPU. */
@@ -31,4 +33,7 @@ export async function tanh(entry: GPU): Promise<number[]> {
   return [...result!]
 }
 
-export const others = { adamHyper, adamStep, backward, importOnnx, includeTrainable, ops, parseModel }
+export const others = {
+  ...{ adamHyper, adamStep, backward, importOnnx, includeTrainable, ops, parseModel, readBehind },
+  weightsIn,
+}

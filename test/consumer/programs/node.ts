@@ -1,14 +1,18 @@
 import {
   Colorizer,
+  findClassifier,
   findPhotos,
   listAdapters,
+  loadClassifier,
   openGpu,
   openPhotos,
+  PhotoClassVectors,
+  prepareRecords,
   readPhoto,
   storeIn,
   UserError,
 } from 'webgpu-colorizer'
-import { Predictor } from 'webgpu-colorizer/train'
+import { NETWORKS, Predictor, sourceOptions, type TrainingSettings, USUAL } from 'webgpu-colorizer/train'
 
 /** What a program for Node may use: nothing of it is run. */
 export async function all(path: string): Promise<void> {
@@ -19,10 +23,16 @@ export async function all(path: string): Promise<void> {
   const gpu = await openGpu()
   gpu.device.queue satisfies GPUQueue
   const photo = await readPhoto(image)
-  const photos = await findPhotos([path])
-  const source = await openPhotos(
-    photos.map((one) => one.path),
-    { size: 64, batch: 1, seed: 0, classes: 1000, augment: false, fit: 'crop' },
-  )
+  const paths = (await findPhotos([path])).map((one) => one.path)
+  const file = await findClassifier('auto')
+  const classifier = await loadClassifier(gpu, file!)
+  await prepareRecords(paths, { out: 'records', classifiers: [classifier] })
+  const classVectors = [classifier.origin]
+  const settings: TrainingSettings = { ...USUAL, batch: 1, size: 64, classVectors, data: 'mine' }
+  const kind = NETWORKS.get('report')!
+  const source = await openPhotos(paths, {
+    ...sourceOptions(kind.create(kind.sizes.lite), settings),
+    classVectors: [new PhotoClassVectors(classifier, readPhoto)],
+  })
   console.log(photo.rgb.length, source.batchesPerEpoch, storeIn('run'), Predictor, UserError)
 }

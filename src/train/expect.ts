@@ -1,0 +1,75 @@
+/** What a training must be like before its first step. Errors are of trouble 'usage'. */
+import * as v from 'valibot'
+import { UserError } from '../errors.ts'
+import { type ClassVectorOrigin, describeOrigins } from '../model/classifier.ts'
+import type { Network } from '../model/network.ts'
+import { NETWORKS } from '../model/registry.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { type Course, courseSchema, type TrainingSettings, trainingSchema } from './settings.ts'
+
+/** Throws a `UserError` that names the first setting that its schema does not allow. */
+export function expectSettings(settings: TrainingSettings, course: Course): void {
+  for (const [schema, values] of [
+    [trainingSchema, settings],
+    [courseSchema, course],
+  ] as const) {
+    const issue = v.safeParse(schema, values).issues?.[0]
+    if (!issue) continue
+    const name = String(issue.path?.[0]?.key)
+    const value = (values as Readonly<Record<string, unknown>>)[name]
+    const what = value === undefined ? 'is missing' : `is ${textOf(value)}: ${issue.message}`
+    throw new UserError(`the setting ${name} ${what}`, 'usage', { mend: [name] })
+  }
+}
+
+/** What is asked of a training; what nobody asks for is missing. */
+export interface Wanted {
+  readonly network?: string | undefined
+  readonly architecture: Readonly<Record<string, unknown>>
+  readonly settings: Partial<TrainingSettings>
+}
+
+/**
+ * Throws a `UserError` when the checkpoint is of another network, or was trained with other settings than are asked for.
+ * @param name what the error calls the checkpoint
+ */
+export function expectSame(name: string, { settings, weights }: Checkpoint, wanted: Wanted): void {
+  const other = otherNetwork(weights.network, wanted) ?? otherSetting(settings, wanted.settings)
+  if (other === null) return
+  throw new UserError(`${name} was trained with ${other}: a resumed training must not change that`, 'usage')
+}
+
+/** What of the network is not as asked for, "width 0.25, not 1"; null when all is. */
+export function otherNetwork({ name, architecture, layout }: Network, wanted: Wanted): string | null {
+  if (wanted.network !== undefined && wanted.network !== name)
+    return `the network ${name}, not ${wanted.network}`
+  const created = NETWORKS.get(name)?.create({ ...architecture, ...wanted.architecture })
+  for (const [key, value] of Object.entries(wanted.architecture)) {
+    if (architecture[key] === value) continue
+    // several widths round to the same channel counts
+    const isSame = key === 'width' && textOf(created?.layout) === textOf(layout)
+    if (!isSame) return `${key} ${architecture[key]}, not ${value}`
+  }
+  return null
+}
+
+function otherSetting(settings: TrainingSettings, wanted: Partial<TrainingSettings>): string | null {
+  for (const name of Object.keys(wanted) as (keyof TrainingSettings)[]) {
+    const [was, value] = [settings[name], wanted[name]]
+    if (textOf(was) === textOf(value)) continue
+    if (name === 'data') return 'other training pictures'
+    if (name === 'choices') return 'other kernels'
+    if (name !== 'classVectors') return `${name} ${was}, not ${value}`
+    const origins = [was, value] as ClassVectorOrigin[][]
+    return origins.map((each) => describeOrigins(each)).join(', not ')
+  }
+  return null
+}
+
+/** Whatever the order in which objects were put together. */
+const textOf = (value: unknown) =>
+  JSON.stringify(value, (_, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort())
+      : part,
+  )
