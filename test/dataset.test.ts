@@ -10,14 +10,14 @@ import { openPhotos, type SourceOptions } from '../src/node/data/dataset.ts'
 import { writeImage } from '../src/node/image.ts'
 import { openWorkerPool } from '../src/node/worker-pool.ts'
 import { STREAM, uniform4 } from '../src/random.ts'
-import type { Batch, Place, TrainingSource } from '../src/train/batches.ts'
+import type { Batch, DataPosition, TrainingSource } from '../src/train/batches.ts'
 import { cropFraming } from '../src/train/framing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dataset-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const COUNT = 7
-const START: Place = { epoch: 0, position: 0 }
+const START: DataPosition = { epoch: 0, position: 0 }
 const DEFAULTS: SourceOptions = {
   size: 16,
   batch: 3,

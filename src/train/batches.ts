@@ -4,8 +4,8 @@ import { epochOrder, STREAM, uniform4 } from '../random.ts'
 import type { SampleFit } from './framing.ts'
 import type { BatchTask, DecodedBatch } from './samples.ts'
 
-/** A place in training: `position` samples of epoch `epoch` (from 0) have been handed out. */
-export interface Place {
+/** How far a training has come in its data: `position` samples of epoch `epoch` (from 0) have been handed out. */
+export interface DataPosition {
   epoch: number
   position: number
 }
@@ -31,7 +31,7 @@ export interface TrainingSource {
    * Batches without end from `from` on: the same (seed, epoch, position) gives the same bits, however many are decoded at
    * the same time. Ends when the source is closed. Throws UserError when not one sample can be decoded.
    */
-  batches(from: Place): AsyncGenerator<Batch, void>
+  batches(from: DataPosition): AsyncGenerator<Batch, void>
   /** Stops decoding at once. */
   close(): Promise<void>
 }
@@ -122,7 +122,7 @@ interface Loaded {
 }
 
 /** The samples of the batch at a place. */
-interface Chosen extends Place {
+interface Chosen extends DataPosition {
   /** Of the epoch. */
   readonly order: Uint32Array
   readonly indices: number[]
@@ -146,7 +146,7 @@ class BatchLoader<Source> {
    * Keeps `count` batches under way and hands them out in order. What cannot be decoded is told with the batch that it was to
    * be in, so that it does not matter how far ahead one has come when training ends.
    */
-  async *ahead(from: Place, count: number): AsyncGenerator<Loaded, void> {
+  async *ahead(from: DataPosition, count: number): AsyncGenerator<Loaded, void> {
     const underWay: Promise<Loaded>[] = []
     let place = from
     for (;;) {
@@ -162,12 +162,12 @@ class BatchLoader<Source> {
   }
 
   /** Where the batch at `place` starts: there, or with the next epoch when too few samples are left. */
-  #batchStart({ epoch, position }: Place): Place {
+  #batchStart({ epoch, position }: DataPosition): DataPosition {
     const isUsed = position > 0 && position + this.options.batch > this.set.length
     return isUsed ? { epoch: epoch + 1, position: 0 } : { epoch, position }
   }
 
-  async #load({ epoch, position }: Place): Promise<Loaded> {
+  async #load({ epoch, position }: DataPosition): Promise<Loaded> {
     const { batch, classes } = this.options
     const undecodable = new Map<number, string>()
     const chosen: Chosen = { epoch, position, order: this.#orderOf(epoch), indices: [], undecodable }

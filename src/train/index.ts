@@ -5,7 +5,7 @@
 
 // The training
 
-export type { Batch, Place, TrainingSource } from './batches.ts'
+export type { Batch, DataPosition, TrainingSource } from './batches.ts'
 export type { Start, TrainingStore, Validate } from './state.ts'
 export {
   type LoggedStep,
