@@ -39,7 +39,7 @@ export interface Evaluation {
 }
 
 /** At least one picture must have been evaluated. */
-export function summariseAll(evaluated: readonly Evaluated[]): Each<Summary> {
+function summariseAll(evaluated: readonly Evaluated[]): Each<Summary> {
   const of = (name: 'result' | 'gray' | 'constant' | 'shipped') =>
     evaluated.flatMap(({ scores }) => scores[name] ?? [])
   const shipped = of('shipped')

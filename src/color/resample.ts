@@ -1,5 +1,6 @@
 /** Photographs at other sizes, and the network's colours at the size of a photograph. */
-import type { Photo, Rect } from './photo.ts'
+import type { Rect } from '../rect.ts'
+import type { Photo } from './photo.ts'
 
 /**
  * Gives `photo`, or its part `from`, another size. What needs one takes it as an option: in Node libvips resizes, and

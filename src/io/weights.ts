@@ -42,7 +42,7 @@ export function trainedWith(metadata: Readonly<Record<string, string>>): Partial
 }
 
 /** A list, as settings have them since several classifiers can be mixed; before there was one or null. */
-export const originsIn = (value: unknown) =>
+const originsIn = (value: unknown) =>
   value === null ? [] : Array.isArray(value) || value === undefined ? value : [value]
 
 /**

@@ -164,12 +164,12 @@ function parse<S extends v.GenericSchema>(
   return parsed.output
 }
 
-/** JSON has no Infinity, and null for it. */
-const finiteOrNull = (course: object) =>
+/** JSON writes Infinity as null. */
+const nullAsInfinity = (course: object) =>
   Object.fromEntries(Object.entries(course).map(([key, value]) => [key, value ?? Number.POSITIVE_INFINITY]))
 const storedCourse = v.pipe(
   v.looseObject({}),
-  v.transform((course): unknown => finiteOrNull(course)),
+  v.transform((course): unknown => nullAsInfinity(course)),
   courseSchema,
 )
 

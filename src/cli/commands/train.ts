@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
 import type { Choices } from '../../device/traits.ts'
+import { SATURATION } from '../../infer/colorizer.ts'
 import { Predictor } from '../../infer/predictor.ts'
 import type { EncodedPicture } from '../../io/events.ts'
 import { matricesOf } from '../../kernels/matrix/gemm.ts'
@@ -38,8 +39,6 @@ import { Damage } from './damage.ts'
 import { findData, refuseTwins, type TrainingData } from './training-data.ts'
 import { askedOf, TRAIN_OPTIONS } from './training-options.ts'
 import { beginningOf, choicesAt, type Found, optionsOf, type StartOptions } from './training-start.ts'
-
-const SATURATION = 1.2
 
 export const trainCommand: Command = {
   summary: 'trains the network, on the sample photographs unless told otherwise',
