@@ -6,7 +6,7 @@ import type { Photo } from '../color/photo.ts'
 import type { Precision } from '../graph/half.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
 import { readPhoto } from '../node/image.ts'
-import { contactSheet, type SheetRow } from '../node/sheet.ts'
+import { contactSheet, type SheetFormat, type SheetRow } from '../node/sheet.ts'
 import {
   type Colourist,
   differenceTo,
@@ -169,6 +169,7 @@ export async function reportSheet(
   evaluated: readonly Evaluated[],
   { result, against = [] }: Each<Colourist>,
   files: readonly string[],
+  format?: SheetFormat,
 ): Promise<Buffer> {
   const rows: SheetRow[] = []
   for (const { kind, input, scores } of bestMedianWorst(evaluated)) {
@@ -180,7 +181,7 @@ export async function reportSheet(
       caption: `${kind}: ab error ${abMse.toFixed(1)}, ${psnr.toFixed(2)} dB, ${input}`,
     })
   }
-  return contactSheet(rows, against.length ? { names: namesOf(files) } : {})
+  return contactSheet(rows, { format, ...(against.length ? { names: namesOf(files) } : {}) })
 }
 
 async function paintBy(colourists: readonly Colourist[], original: Photo): Promise<Photo[]> {

@@ -11,6 +11,7 @@ import { adapterSummary } from '../../node/dawn.ts'
 import { sharpResize } from '../../node/image.ts'
 import { findEach, type PhotoPath } from '../../node/photos.ts'
 import { saveFile } from '../../node/save.ts'
+import { sheetFormat } from '../../node/sheet.ts'
 import { type ChosenClassifier, findClassifier, loadClassifier } from '../../node/store/classifiers.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
 import { readWeights, SHIPPED } from '../../node/weights.ts'
@@ -48,8 +49,8 @@ export const evaluateCommand: Command = {
       help: 'multiplies a* and b* of the coloured pictures, but not in the ab error (default 1)',
     },
     report: {
-      value: 'FILE.png',
-      help: 'also writes a contact sheet of the best, the median and the worst pictures',
+      value: 'FILE',
+      help: 'also writes a contact sheet (.png or .webp) of the best, the median and the worst pictures',
     },
   },
   examples: [
@@ -182,7 +183,11 @@ async function evaluateAll(
   const report =
     wanted === undefined
       ? null
-      : await drawReport(wanted, () => reportSheet(evaluated, colourists, files), terminal)
+      : await drawReport(
+          wanted,
+          () => reportSheet(evaluated, colourists, files, sheetFormat(wanted)),
+          terminal,
+        )
   const left = photos.length - evaluated.length - failures.length
   const evaluation = { ...setup, evaluated, failures: failed, judge: judge.name, report, left }
   const lost = wanted !== undefined && report === null ? 1 : 0
