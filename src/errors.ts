@@ -1,6 +1,6 @@
 /**
- * What kind of trouble it was: with what was given (a picture that cannot be read), with how it was asked for, with the
- * adapter, with weights or records; or somebody stopped it.
+ * The kind of trouble: `input` when a file or picture that was given cannot be used, `usage` when the call itself is wrong,
+ * `adapter`, `weights` (records, too), and `interrupted` when somebody stopped it.
  */
 export type Trouble = 'input' | 'usage' | 'adapter' | 'weights' | 'interrupted'
 
@@ -9,7 +9,7 @@ export type Trouble = 'input' | 'usage' | 'adapter' | 'weights' | 'interrupted'
  * and what to do. The command line prints it without a stack, and has an exit code for each kind of trouble.
  */
 export class UserError extends Error {
-  /** Names of the settings that would mend it: whoever took them from a person knows what that person calls them. */
+  /** Names of the settings that would mend it. The command line adds the options that set them. */
   readonly mend: readonly string[]
 
   constructor(

@@ -191,7 +191,7 @@ async function paintBy(colourists: readonly Colourist[], original: Photo): Promi
   return painted
 }
 
-/** Three of each by ab error, the best first; all pictures where they are no more than that. */
+/** The three best, three middle and three worst pictures by ab error, in this order; all of them when there are fewer. */
 export function bestMedianWorst(evaluated: readonly Evaluated[]): (Evaluated & { kind: string })[] {
   const sorted = [...evaluated].sort((a, b) => a.scores.result.abMse - b.scores.result.abMse)
   const count = Math.min(SHOWN, Math.ceil(sorted.length / 3))

@@ -3917,4 +3917,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = 'c52ac77afd34e67c7a4b643fadaf79eb64ba68ef16fa619eb9f5809cfce23eed'
+export const KERNEL_VERSION = 'bd8a59d2bd49818eff9d7c67f8e1fc3139c5ee275db36ca9881b509085952344'

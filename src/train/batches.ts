@@ -29,7 +29,7 @@ export interface TrainingSource {
   readonly batchesPerEpoch: number
   /**
    * Batches without end from `from` on: the same (seed, epoch, position) gives the same bits, however many are decoded at
-   * the same time. Ends when the source is closed. Throws UserError when not one sample can be decoded.
+   * the same time. Ends when the source is closed. Throws a `UserError` when no sample can be decoded.
    */
   batches(from: DataPosition): AsyncGenerator<Batch, void>
   /** Stops decoding at once. */
@@ -59,13 +59,13 @@ export interface BatchOptions {
 /** What batches are made of. */
 export interface SampleSet<Source> {
   readonly what: 'photographs' | 'records'
-  /** Where none is left to train on. */
+  /** The kind of trouble when none of them can be decoded. */
   readonly trouble: Trouble
   readonly length: number
   at(index: number): Source
   /** the class vector that the sample itself does not carry, of one of the classifiers: `draw` in [0, 1) says which */
   classVector(index: number, draw: number): Promise<Float32Array | null>
-  /** told why a sample cannot be decoded, once each: may throw to stop, else the next one takes its place */
+  /** Called once for each sample that cannot be decoded. May throw to stop; else the next sample takes its place. */
   undecodable(reason: string): void
 }
 
@@ -143,8 +143,8 @@ class BatchLoader<Source> {
   }
 
   /**
-   * Keeps `count` batches under way and hands them out in order. What cannot be decoded is told with the batch that it was to
-   * be in, so that it does not matter how far ahead one has come when training ends.
+   * Keeps `count` batches under way and hands them out in order. A sample that cannot be decoded is reported with the batch
+   * that it was meant for. So the reports do not depend on how far ahead decoding is when training ends.
    */
   async *ahead(from: DataPosition, count: number): AsyncGenerator<Loaded, void> {
     const underWay: Promise<Loaded>[] = []

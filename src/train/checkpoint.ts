@@ -84,7 +84,7 @@ export function encodeBest(path: string, { weights, step, abMse, settings }: Bes
   return encodeSafetensors(path, weightTensors(weights), { metadata })
 }
 
-/** As JSON, in the schema's order whoever put it together: a resumed training is to write the same bytes. */
+/** As JSON with the keys in the schema's order, so that a resumed training writes the same bytes. */
 const textOf = (schema: typeof trainingSchema | typeof courseSchema, value: object) =>
   JSON.stringify(v.parse(schema, value))
 

@@ -71,7 +71,7 @@ export const colorizeCommand: Command = {
   },
 }
 
-/** Opens weights, classifier and adapter, in this order: bad files are told without waking the GPU. */
+/** Opens weights, classifier and adapter, in this order, so that a bad file is reported before the GPU is opened. */
 async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>): Promise<T> {
   const { flags } = call
   const asked = askedPrecision(flags)

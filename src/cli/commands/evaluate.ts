@@ -26,7 +26,7 @@ import { type Call, type Command, exitCode, type Result, wrong } from './command
 import { checkPicture } from './picture.ts'
 import { askedPrecision, PRECISION_OPTIONS } from './precision.ts'
 
-/** Judges agreement whatever --classifier says: it comes with the package, so that figures can be compared. */
+/** Judges agreement even if --classifier names another: it comes with the package, so figures can be compared. */
 const JUDGE = 'mobilenet-v1'
 
 export const evaluateCommand: Command = {
@@ -91,7 +91,7 @@ interface Setup {
   readonly colourists: Each<Colourist>
 }
 
-/** Opens weights, classifiers and adapter, in this order: what is missing is told without waking the GPU. */
+/** Opens weights, classifiers and adapter, in this order, so that a missing file is reported before the GPU is opened. */
 async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup) => Promise<T>): Promise<T> {
   const { flags } = call
   const asked = askedPrecision(flags)
@@ -155,7 +155,7 @@ function classVectorsOf(gpu: Gpu, judge: Classifier, precision: Precision) {
   }
 }
 
-/** Class vectors by this classifier; of each photograph it is asked once, whoever wants to know. */
+/** Class vectors by this classifier. It sees each photograph once, even if several networks ask for its vector. */
 function classVectorsBy(classifier: Classifier) {
   const known = new WeakMap<Photo, Promise<Float32Array[]>>()
   return async (photo: Photo): Promise<Float32Array> => {

@@ -1,6 +1,6 @@
 /**
- * A walk over serialized protobuf before anything is decoded. The decoder trusts lengths and makes one object for every
- * two bytes that a hostile file may hold, so whatever it would trip over is refused here, with nothing allocated.
+ * A walk over serialized protobuf before anything is decoded. The decoder trusts lengths, and a hostile file can make it
+ * allocate an object for every two bytes. So such files are refused here, where nothing is allocated.
  *
  * Source: protobuf's encoding guide; field numbers from onnx.proto3 (fields that it got later are only skipped).
  */

@@ -43,7 +43,7 @@ class LocationError extends Error {
  * Fills `part` until it has the right size and checksum, and returns the checksum. A part file with a wrong checksum is
  * removed, and so is one that the disk has no room for.
  * @throws UserError about weights with one sentence that says what each location answered, how much is kept and what to
- * do; and with trouble 'interrupted' when `signal` was raised
+ * do; about an interruption when `signal` was raised
  */
 export async function download(request: Download): Promise<string> {
   const troubles = new Map<string, LocationError>()
