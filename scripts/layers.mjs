@@ -48,7 +48,7 @@ export const FLOORS = [
     {
       name: 'basics',
       is: 'errors, numbers, random numbers, settings, version',
-      files: ['errors.ts', 'numbers.ts', 'random.ts', 'setting.ts', 'turns.ts', 'version.ts'],
+      files: ['errors.ts', 'numbers.ts', 'random.ts', 'rect.ts', 'setting.ts', 'turns.ts', 'version.ts'],
     },
   ],
 ]

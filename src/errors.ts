@@ -1,6 +1,6 @@
 /**
- * What kind of trouble it was: with what was given (a picture that cannot be read), with how it was asked for, with the
- * adapter, with weights or records; or somebody stopped it.
+ * The kind of trouble: `input` when a file or picture that was given cannot be used, `usage` when the call itself is wrong,
+ * `adapter`, `weights` (records, too), and `interrupted` when somebody stopped it.
  */
 export type Trouble = 'input' | 'usage' | 'adapter' | 'weights' | 'interrupted'
 

@@ -1,14 +1,12 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Gpu } from '../src/device/gpu.ts'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { elems } from '../src/kernels/op.ts'
 import { initialStatistics } from '../src/model/arena.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
 import { initialParameters } from '../src/model/report/layout.ts'
 import { openPhotos } from '../src/node/data/dataset.ts'
-import { openGpu } from '../src/node/dawn.ts'
 import { findPhotos } from '../src/node/photos.ts'
 import { checkpointPath } from '../src/node/store/run-folder.ts'
 import { readCheckpoint } from '../src/node/weights.ts'
@@ -16,6 +14,7 @@ import type { Batch, TrainingSource } from '../src/train/batches.ts'
 import type { Checkpoint } from '../src/train/checkpoint.ts'
 import type { TrainingSettings } from '../src/train/settings.ts'
 import type { Start } from '../src/train/state.ts'
+import { useGpu } from './device.ts'
 import { seeded } from './harness.ts'
 import { compare } from './tolerance.ts'
 import { type TrainingInFolder, trainIn } from './training.ts'
@@ -36,12 +35,11 @@ const PARAMETERS = Float32Array.from(
 )
 const STATISTICS = initialStatistics(NETWORK.layout.statistics)
 
-let gpu: Gpu
+const gpu = useGpu()
 let folder: string
 /** Four different pictures. */
 let four: Batch
 beforeAll(async () => {
-  gpu = await openGpu()
   const source = await openPictures(4)
   for await (const batch of source.batches({ epoch: 0, position: 0 })) {
     four = { ...batch, features: batch.features.map((_, i) => (i % 7) / 7) }
@@ -49,7 +47,6 @@ beforeAll(async () => {
   }
   await source.close()
 })
-afterAll(() => gpu.destroy())
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'colorizer-accumulate-'))
 })
@@ -85,7 +82,7 @@ async function trained(
   const settings = { ...SETTINGS, ...change }
   const training = { network: NETWORK, settings, steps: 1, out: join(folder, 'run'), start, ...options }
   try {
-    return (await trainIn(gpu, source, training)).checkpoint
+    return (await trainIn(gpu(), source, training)).checkpoint
   } finally {
     await source.close()
   }

@@ -1,12 +1,4 @@
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -186,19 +178,21 @@ describe('mobilenet-v1', () => {
   })
 })
 
-// Extra, with photographs that are not part of this project.
-const DATA = '../shared/data'
-const isHere = existsSync(`${DATA}/names.txt`)
-if (!isHere) console.warn(`${DATA} is not here: features of ONNX Runtime are not compared`)
-describe.skipIf(!isHere)('features made by ONNX Runtime', () => {
+/**
+ * A folder of photographs with the class probabilities that ONNX Runtime gave them: `names.txt` lists their paths in it, and
+ * `features_mobilenet_v1.safetensors` has the 64 largest probabilities of each, and of which classes they are.
+ */
+const FEATURES = process.env.COLORIZER_FEATURES
+describe('features made by ONNX Runtime', () => {
   const gpu = useGpu()
-  it('are reproduced', async () => {
-    const names = readFileSync(`${DATA}/names.txt`, 'utf8').trim().split('\n')
-    const { tensors } = await readSafetensors(`${DATA}/features_mobilenet_v1.safetensors`)
+  it('are reproduced', async ({ skip }) => {
+    skip(!FEATURES, 'COLORIZER_FEATURES names no folder that has them')
+    const names = readFileSync(`${FEATURES}/names.txt`, 'utf8').trim().split('\n')
+    const { tensors } = await readSafetensors(`${FEATURES}/features_mobilenet_v1.safetensors`)
     const [index, probability] = ['index', 'probability'].map((key) => tensors.get(key)!.data)
     const classifier = await loadClassifier(gpu(), (await findClassifier('mobilenet-v1'))!)
     for (const row of [17, 8100]) {
-      const [got] = await classifier.classify([await readPhoto(`${DATA}/${names[row]}`)])
+      const [got] = await classifier.classify([await readPhoto(`${FEATURES}/${names[row]}`)])
       const errors = Array.from({ length: 64 }, (_, i) =>
         Math.abs(got![index![64 * row + i]!]! - probability![64 * row + i]!),
       )

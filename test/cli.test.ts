@@ -198,12 +198,13 @@ describe('colorize', () => {
   })
 
   it('draws a contact sheet of what it coloured', async () => {
-    const [out, sheet] = [inFolder('drawn'), inFolder('sheets', 'sheet.png')]
+    const [out, sheet] = [inFolder('drawn'), inFolder('sheets', 'sheet.webp')]
     const colorize = ['colorize', `${input}/*.png`, '-o', out, '--weights', weights, '--json', '--sheet']
     const ended = await run([...colorize, sheet])
     const { files, sheet: told } = JSON.parse(ended.stdout.toString())
     expect(told).toBe(sheet)
-    const { width, height } = await sharp(sheet).metadata()
+    const { format, width, height } = await sharp(sheet).metadata()
+    expect(format).toBe('webp')
     expect(width).toBe(8 + 2 * 168) // grey and ours, no original
     const coloured = files.filter((file: object) => 'output' in file)
     expect(coloured.length).toBeGreaterThan(1)
@@ -213,7 +214,7 @@ describe('colorize', () => {
       expect(stderr).toMatch(sentence)
       expect(code).toBe(2)
     }
-    await refused(/its name must end in \.png/, inFolder('sheet.jpg'))
+    await refused(/its name must end in \.png or \.webp/, inFolder('sheet.jpg'))
     await refused(/would overwrite that photograph/, join(input, 'a.png'))
     await refused(/would overwrite a coloured picture/, join(out, 'a.png'))
   })

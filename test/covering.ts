@@ -17,7 +17,7 @@ function partWanted(): (typeof PARTS)[number] {
 
 /** What an entry of a table covers, and what it takes. */
 export interface Entry {
-  /** Each is covered by at least one of the entries that are taken, if any entry has it. */
+  /** Names of what it covers. The entries that are taken cover together all that any entry of the table does. */
   readonly covers: readonly string[]
   /** What takes time the first time only: names of pipelines. */
   readonly compiles: readonly string[]

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { srgbToLab } from '../src/color/lab.ts'
@@ -10,15 +10,23 @@ import { openPhotos, type SourceOptions } from '../src/node/data/dataset.ts'
 import { writeImage } from '../src/node/image.ts'
 import { openWorkerPool } from '../src/node/worker-pool.ts'
 import { STREAM, uniform4 } from '../src/random.ts'
-import { type Batch, type Place, sourceOptions, type TrainingSource } from '../src/train/batches.ts'
+import {
+  type Batch,
+  type DataPosition,
+  type SampleSet,
+  sourceOptions,
+  type TrainingSource,
+  trainingSource,
+} from '../src/train/batches.ts'
 import { cropFraming } from '../src/train/framing.ts'
+import type { BatchTask, DecodedBatch } from '../src/train/samples.ts'
 import { type TrainingSettings, USUAL } from '../src/train/settings.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dataset-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const COUNT = 7
-const START: Place = { epoch: 0, position: 0 }
+const START: DataPosition = { epoch: 0, position: 0 }
 const DEFAULTS: SourceOptions = {
   size: 16,
   batch: 3,
@@ -56,6 +64,14 @@ async function taken(count: number, options: Partial<SourceOptions> = {}, set = 
   } finally {
     await source.close()
   }
+}
+
+/** A set without pictures, for decoders that look at none. */
+const numbers: SampleSet<number> = {
+  ...{ what: 'photographs', trouble: 'input', length: COUNT },
+  at: (index) => index,
+  classVector: async () => null,
+  undecodable: () => {},
 }
 
 /** Class vectors that say which photograph a sample is: n is 1 at index 0 … */
@@ -235,21 +251,19 @@ describe('openPhotos', () => {
 
   it('decodes no more than `ahead` batches ahead', async () => {
     let asked = 0
-    let reached = () => {}
-    const allAhead = new Promise<void>((resolve) => {
-      reached = resolve
-    })
-    const of = async () => {
-      if (++asked === 2 * DEFAULTS.batch) reached()
-      return null
+    const decode = async ({ samples, size }: BatchTask<number>): Promise<DecodedBatch> => {
+      asked++
+      const pixels = samples.length * size * size
+      const [errors, vectors] = [samples.map(() => null), samples.map(() => [])]
+      return { L: new Float32Array(pixels), ab: new Float32Array(2 * pixels), errors, vectors }
     }
-    const source = await openPhotos(paths, { ...DEFAULTS, ahead: 2, classVectors: [{ of }] })
+    const source = trainingSource(numbers, { decode, close: async () => {} }, 2, DEFAULTS)
     const batches = source.batches(START)
-    await batches.next()
-    await allAhead
-    await sleep(100) // a batch more would be asked for now
-    expect(asked).toBe(2 * DEFAULTS.batch)
-    await source.close()
+    for (const count of [2, 3, 4]) {
+      await batches.next()
+      await setImmediate() // all that was begun has been done
+      expect(asked).toBe(count)
+    }
   })
 
   it('close and abort end the batches at once, even those being waited for', async () => {

@@ -1,5 +1,5 @@
 /** What the documents say of the code, held against it. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { expect, it } from 'vitest'
 import { settingsPage } from '../scripts/settings.ts'
@@ -32,6 +32,20 @@ it('names only files that are there', () => {
   )
   expect(named.length).toBeGreaterThan(20)
   for (const path of named) expect(read(path).length, path).toBeGreaterThan(0)
+})
+
+it('names only files that are there in comments, too', () => {
+  const tree = /\b(?:src|test|shaders|scripts|bench|docs)\/[\w./-]+\.\w+/g
+  const named = ['shaders', 'src', 'bench', 'scripts'].flatMap((folder) =>
+    readdirSync(new URL(`../${folder}`, import.meta.url), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(wgsl|ts|mjs|py)$/.test(name) && !name.includes('node_modules'))
+      .flatMap((name) => {
+        const comments = read(`${folder}/${name}`).match(/^\s*(?:\/\/|\/?\*|#|""").*$/gm) ?? []
+        return comments.flatMap((line) => line.match(tree) ?? []).map((path) => ({ name, path }))
+      }),
+  )
+  expect(named.length).toBeGreaterThan(20)
+  expect(named.filter(({ path }) => !existsSync(new URL(`../${path}`, import.meta.url)))).toEqual([])
 })
 
 const slug = (heading: string) =>

@@ -159,7 +159,7 @@ describe('the command evaluate', () => {
     ['', 2, /evaluate needs at least one photograph/],
     ['IN --saturation x', 2, /--saturation x: expected a number of at least 0/],
     ['IN --precision f8', 2, /--precision f8: choose one of f32, f16/],
-    ['IN --report report.jpg', 2, /--report report\.jpg: its name must end in \.png/],
+    ['IN --report report.jpg', 2, /--report report\.jpg: its name must end in \.png or \.webp/],
     ['IN --report IN/warm.png', 2, /--report .*warm\.png would overwrite that photograph/],
     ['IN/missing.png', 1, /missing\.png: no such file or folder\ncolorizer: nothing could be evaluated/],
     ['IN --weights IN/none.safetensors', 4, /none\.safetensors: no such file/],

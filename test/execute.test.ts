@@ -286,8 +286,9 @@ describe('failures of the device', () => {
 
   it('closing the device on purpose is no error', async () => {
     const own = await openGpu()
+    const { lost } = own.device
     own.destroy()
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await lost
     own.check()
   })
 })

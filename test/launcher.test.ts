@@ -37,11 +37,13 @@ Warning: vkCreateInstance: Found no drivers!
 Warning: vkCreateInstance failed with VK_ERROR_INCOMPATIBLE_DRIVER
     at CheckVkSuccessImpl (/home/someone/dawn/src/dawn/native/vulkan/VulkanError.cpp:106)
 
+
     at the end, a line of another kind
 Warning: the device is lost`
   const SHOWN = `step 1 of 2
 
 Warning: loader_get_json: Failed to open JSON file /nonexistent.json
+
     at the end, a line of another kind
 Warning: the device is lost`
 

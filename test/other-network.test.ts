@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { arenaOf } from '../src/autograd/arena.ts'
 import type { Photo } from '../src/color/photo.ts'
 import { resize } from '../src/color/resample.ts'
 import { predictorOf } from '../src/infer/predictor.ts'
 import { conv2dDefaults } from '../src/kernels/conv/conv2d.ts'
-import { ArenaBuilder } from '../src/model/arena.ts'
+import { weight } from '../src/model/arena.ts'
 import { MisfitError, type Network, type NetworkKind } from '../src/model/network.ts'
 import { NETWORKS } from '../src/model/registry.ts'
 import { exportWeights } from '../src/node/store/export-weights.ts'
@@ -33,12 +34,13 @@ const schema = v.object({
 
 function oneLayer(architecture: Architecture): Network {
   const side = 2 * architecture.reach + 1
-  const parameters = new ArenaBuilder()
-  parameters.add('paint.weight', [side, side, 1, 2], [2, 1, side, side])
-  parameters.add('paint.bias', [2])
+  const parameters = arenaOf([
+    weight('paint.weight', [side, side, 1, 2], [2, 1, side, side]),
+    weight('paint.bias', [2]),
+  ])
   return {
     ...{ name: 'one-layer', architecture: { ...architecture }, classes: 0, multiple: 1, bins: null },
-    layout: { parameters, statistics: new ArenaBuilder() },
+    layout: { parameters, statistics: arenaOf([]) },
     statisticsRate: 0,
     build(graph, { batch, height, width }) {
       const flat = graph.variable('parameters', [parameters.length])

@@ -61,7 +61,7 @@ describe('openRecords', () => {
       /they are of version 7, this program reads 1; prepare them again/,
     ],
     ['corrupt data', () => flip(shard(0), 5000), /the data of the record at byte 0 is corrupt/],
-  ])('%s is one clear sentence with exit code 4', async (_, spoil, message) => {
+  ])('%s is one clear sentence about weights', async (_, spoil, message) => {
     await prepare()
     spoil()
     const error = expect.objectContaining({

@@ -52,7 +52,7 @@ describe('bytes read in parts', () => {
     })
   })
 
-  it('a missing file and a folder, with the exit code asked for', async () => {
+  it('a missing file and a folder, with the trouble asked for', async () => {
     await expect(openFile(join(folder, 'none'))).rejects.toMatchObject({ trouble: 'weights' })
     const read = withFile(folder, 'input', (file) => file.read(0, 1))
     await expect(read).rejects.toMatchObject({

@@ -1,13 +1,11 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Gpu } from '../src/device/gpu.ts'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Weights } from '../src/io/weights.ts'
 import { elems } from '../src/kernels/op.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
 import { openPhotos } from '../src/node/data/dataset.ts'
-import { openGpu } from '../src/node/dawn.ts'
 import { findPhotos } from '../src/node/photos.ts'
 import { readSafetensors } from '../src/node/safetensors.ts'
 import { bestPath, checkpointPath } from '../src/node/store/run-folder.ts'
@@ -16,6 +14,7 @@ import type { TrainingSource } from '../src/train/batches.ts'
 import type { Checkpoint } from '../src/train/checkpoint.ts'
 import type { TrainingSettings } from '../src/train/settings.ts'
 import type { Validate } from '../src/train/state.ts'
+import { useGpu } from './device.ts'
 import { type TrainingInFolder, trainIn } from './training.ts'
 
 const ARCHITECTURE = { width: 0.1, classes: 5, squaredClasses: true }
@@ -35,14 +34,12 @@ const SETTINGS: TrainingSettings = {
 const never = new AbortController().signal
 const noValidation: Validate = async () => null
 
-let gpu: Gpu
+const gpu = useGpu()
 let photos: string[]
 let folder: string
 beforeAll(async () => {
-  gpu = await openGpu()
   photos = (await findPhotos(['samples/photos'])).map(({ path }) => path)
 })
-afterAll(() => gpu.destroy())
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'colorizer-train-'))
 })
@@ -73,7 +70,7 @@ async function runOn(
   validate = noValidation,
 ) {
   try {
-    return await trainIn(gpu, source, options, { signal, validate })
+    return await trainIn(gpu(), source, options, { signal, validate })
   } finally {
     await source.close()
   }

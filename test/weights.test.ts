@@ -46,7 +46,7 @@ async function spoilt(tensors: ReadonlyMap<string, unknown>, edit: Edit, metadat
   await writeSafetensors(path, copy, { metadata: strings })
 }
 
-/** That reading fails in one sentence that names the file and matches `message`, with exit code 4. */
+/** That reading fails in one sentence that names the file and matches `message`, as trouble with weights. */
 async function refusal(reading: Promise<unknown>, message: RegExp): Promise<void> {
   const error = await reading.then(
     () => null,

@@ -26,6 +26,9 @@ export interface Measurements {
 
 export const ROOFLINE_FILE = 'roofline.svg'
 
+/** Length of a line of prose at most. */
+const COLUMNS = 118
+
 const HEADINGS: Readonly<Record<Kind, string>> = {
   forward: 'Forward',
   dx: 'Gradient to the input',
@@ -92,14 +95,15 @@ function plansSection(plans: readonly PlanRow[], clock: Clock): string[] {
     isCpu
       ? 'Times are CPU time of all threads: what one core alone would take. Other programs on the machine hardly change them.'
       : 'Times are by the wall clock, from arrays on the host until the GPU is done.',
-    'They are medians of turns in one process, with the least in brackets. Memory is that of the plan with weights and moments.',
+    'They are medians of turns in one process, with the least in brackets.',
+    'Memory is that of the plan with weights and moments.',
     "Weights and pictures are random. *Any adapter's kernels* are those without subgroups; the row is missing where they are the usual ones.",
     "*float16* is `--precision f16`, *the subgroups' matrices* is `--subgroup-matrices`. Adapters that lack these have no such rows.",
   ]
   return [
     '## Whole plans',
     '',
-    ...remarks,
+    ...wrapped(remarks),
     '',
     ...table(['', 'by', 'turns', isCpu ? 'CPU ms' : 'ms', '× usual', 'MiB'], rows, 2),
     '',
@@ -109,18 +113,22 @@ function plansSection(plans: readonly PlanRow[], clock: Clock): string[] {
 function convolutionsSection(size: Size, rows: readonly CandidateRow[], clock: Clock): string[] {
   const unit = clock === 'cpu' ? 'GFLOP per CPU second' : 'GFLOP/s'
   const faster = rows.filter((row) => row.faster !== null).length
+  const hasMatrices = rows.some(({ milliseconds }) => 'matrix' in milliseconds)
   return [
     `## Convolutions: ${formatSize(size)}`,
     '',
-    `${unit}${clock === 'cpu' ? '' : ` by ${CLOCKS[clock]}`}, of operations that the direct convolution needs, without padding, for every candidate.`,
-    'Figures are medians of candidates taking turns, each alone as in a training. The usual candidate is bold. A dash stands for',
-    'a candidate that would have taken too long, an empty cell for one that the operator does not offer for these shapes.',
-    ...(rows.some(({ milliseconds }) => 'matrix' in milliseconds)
-      ? [
-          "*matrix* multiplies float16 in the subgroups' matrices, only where `--subgroup-matrices` asks for it.",
-        ]
-      : []),
-    `For ${faster} of ${rows.length} convolutions another candidate was faster than the usual one by more than 3%, by median and by least time.`,
+    ...wrapped([
+      `${unit}${clock === 'cpu' ? '' : ` by ${CLOCKS[clock]}`}, of operations that the direct convolution needs, without padding, for every candidate.`,
+      'Figures are medians of candidates taking turns, each alone as in a training. The usual candidate is bold.',
+      'A dash stands for a candidate that would have taken too long,',
+      'an empty cell for one that the operator does not offer for these shapes.',
+      ...(hasMatrices
+        ? [
+            "*matrix* multiplies float16 in the subgroups' matrices, only where `--subgroup-matrices` asks for it.",
+          ]
+        : []),
+      `For ${faster} of ${rows.length} convolutions another candidate was faster than the usual one by more than 3%, by median and by least time.`,
+    ]),
     '',
     ...Object.values(KINDS).flatMap((kind) =>
       candidateTable(
@@ -168,9 +176,12 @@ function phasesSection(phases: Measurements['phases'], clock: Clock): string[] {
   return [
     '## Phases',
     '',
-    'A convolution after an upsampling, first as it is written (upsampled, then convolved), then as phases (at the low resolution,',
-    'then put together). Times include bias, ReLU and the transform of the weight; those with gradients also the gradients of a mean',
-    'square to image, weight and bias. They are medians of both taking turns; the factor says how many times as fast phases are.',
+    ...wrapped([
+      'A convolution after an upsampling, first as it is written (upsampled, then convolved),',
+      'then as phases (at the low resolution, then put together). Times include bias, ReLU and the transform of the weight;',
+      'those with gradients also the gradients of a mean square to image, weight and bias.',
+      'They are medians of both taking turns; the factor says how many times as fast phases are.',
+    ]),
     '',
     ...table(['layer', 'of', 'C·K ⁄ (C + K)', `forward, ${ms}`, '', `and gradients, ${ms}`, ''], rows),
     '',
@@ -181,15 +192,28 @@ function rooflineSection(roofline: Roofline): string[] {
   return [
     '## Roofline',
     '',
-    "The convolutions above by their usual kernels, against their floor. The floor is the time that a convolution's operations, or",
-    "its inputs, weights and outputs once, take at the adapter's best rates (multiply-adds in registers, the fastest copy; the best",
-    "of several measurements in the same run). The share is floor / ms. Winograd's kernels need fewer operations than are counted",
-    'here, so their share may be above 100%.',
+    ...wrapped([
+      "The convolutions above by their usual kernels, against their floor. The floor is the time that a convolution's operations,",
+      "or its inputs, weights and outputs once, take at the adapter's best rates",
+      '(multiply-adds in registers, the fastest copy; the best of several measurements in the same run).',
+      "The share is floor / ms. Winograd's kernels need fewer operations than are counted here, so their share may be above 100%.",
+    ]),
     '',
     `![Every convolution of the network against what the adapter can do](${ROOFLINE_FILE})`,
     '',
     ...fenced(formatRoofline(roofline)),
   ]
+}
+
+/** Prose in lines of at most `COLUMNS`. */
+function wrapped(parts: readonly string[]): string[] {
+  const lines: string[] = []
+  for (const word of parts.join(' ').split(' ')) {
+    const line = `${lines.at(-1)} ${word}`
+    if (lines.length && line.length <= COLUMNS) lines[lines.length - 1] = line
+    else lines.push(word)
+  }
+  return lines
 }
 
 const fenced = (text: string) => ['```', text.trimEnd(), '```', '']

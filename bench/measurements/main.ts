@@ -62,9 +62,9 @@ function sizesFor(gpu: Gpu): Size[] {
   return [FULL, SMALL, { ...FULL, batch: Math.min(GPU_BATCH, largestBatch(gpu, FULL.size)) }]
 }
 
-type Measured = Omit<Measurements, 'command' | 'peers'>
+type OwnMeasurements = Omit<Measurements, 'command' | 'peers'>
 
-async function measure({ adapter, seconds }: Options, terminal: Terminal): Promise<Measured> {
+async function measure({ adapter, seconds }: Options, terminal: Terminal): Promise<OwnMeasurements> {
   // not the tuned one: a report is of what everybody gets
   const gpu = await openGpu({ adapter, subgroupMatrices: true, loadShader: loadBenchShader })
   const { isSoftware } = adapterSummary(gpu)

@@ -63,7 +63,7 @@ interface Options {
   readonly torch: readonly TorchPrecision[]
 }
 
-interface Measured {
+interface Comparison {
   readonly adapter: string
   readonly rows: readonly Row[]
   /** What was left out, and why. */
@@ -76,7 +76,11 @@ interface Plan {
 }
 
 /** Ours and its peers take turns. */
-async function measure(work: Work, options: Options, terminal: Terminal): Promise<Omit<Measured, 'remarks'>> {
+async function measure(
+  work: Work,
+  options: Options,
+  terminal: Terminal,
+): Promise<Omit<Comparison, 'remarks'>> {
   const opened: Contestant[] = []
   const open = async (who: PeerName) => {
     terminal.progress(`${work.name}: warming up ${who}`)
@@ -132,7 +136,7 @@ function troubleOf(ours: Contestant, peer: Contestant, difference: number, toler
   return difference <= tolerance ? null : OTHER_WORK
 }
 
-function formatTable({ adapter, rows, remarks }: Measured): string {
+function formatTable({ adapter, rows, remarks }: Comparison): string {
   const number = (value: number | null, digits: number) => value?.toFixed(digits) ?? '-'
   const cells = rows.map(({ work, ours, peer, peerName, ratio, difference, trouble }) => [
     ...[work, number(ours, 0), number(peer, 0), number(ratio, 2)],
@@ -149,8 +153,8 @@ function formatTable({ adapter, rows, remarks }: Measured): string {
   return [`${adapter}, ${new Date().toISOString()}`, ...lines, ...remarks].join('\n')
 }
 
-async function benchPeers(plan: Plan, options: Options, terminal: Terminal): Promise<Measured> {
-  const all: Omit<Measured, 'remarks'>[] = []
+async function benchPeers(plan: Plan, options: Options, terminal: Terminal): Promise<Comparison> {
+  const all: Omit<Comparison, 'remarks'>[] = []
   for (const work of plan.works) {
     const isMade = work.kind === 'onnx' && work.path === null
     const measured = isMade

@@ -1,4 +1,4 @@
-"""The colouriser in PyTorch, for `npm run bench:peers`: the network of src/model/layers.ts in torch's own words.
+"""The colouriser in PyTorch, for `npm run bench:peers`: the network of src/model/report/layers.ts in torch's own words.
 
     pytorch.py probe                        prints {"version": …, "cuda": the card's name or null}
     pytorch.py forward|training P FILE      P: fp32, tf32 or bf16; FILE: safetensors with weights, inputs and settings

@@ -24,9 +24,12 @@ export function remarksRemover() {
   const isKept = (line) => {
     if (REMARKS.some((remark) => remark.test(line))) last = 'remark'
     else if (last !== 'text' && SOURCE.test(line)) last = 'source'
-    else if (last === 'source' && line === '\n') return false
-    else last = 'text'
-    return last === 'text'
+    else {
+      const endsSource = last === 'source' && line === '\n'
+      last = 'text'
+      return !endsSource
+    }
+    return false
   }
   return (piece) => {
     const lines = (unfinished + (piece ?? '')).split(/(?<=\n)/)

@@ -1,5 +1,5 @@
 // Reading [rows, C] as whole vec4s whatever C is. A super-row is as many rows as make a multiple of 4 elements: `columns`
-// vec4s, and the vec4s of one column hold the same channels in every super-row. `chunkRows` in src/kernels/chunks.ts
+// vec4s, and the vec4s of one column hold the same channels in every super-row. `chunkRows` in src/kernels/norm/chunks.ts
 // chooses them; an invocation walks down one column of one chunk of super-rows, neighbours in neighbouring columns.
 
 // The channels of a column's four elements.

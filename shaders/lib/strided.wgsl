@@ -1,5 +1,5 @@
 // Where element `at` of a tensor of the given sizes lies in a tensor of the given strides (0 along axes that it repeats).
-// The last AXES of the axes are in use; see src/kernels/strided.ts.
+// The last AXES of the axes are in use; see src/kernels/movement/strided.ts.
 const AXES = 6u;
 
 fn strided(at: u32, size: array<u32, 6>, stride: array<u32, 6>) -> u32 {

@@ -5,8 +5,7 @@
 // One invocation: one vec4 of y.
 // use lib/grid.wgsl
 // use lib/resize.wgsl
-
-override VECTOR = 1u;
+// use lib/units.wgsl
 
 struct Params { vectors: u32, H: u32, W: u32, C: u32, OH: u32, OW: u32 }
 
@@ -18,10 +17,7 @@ alias Y = vec4f;
 @group(0) @binding(3) var<storage, read> columns: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<Y>;
 
-fn load(at: u32) -> vec4f {
-  if (VECTOR == 1u) { return vec4f(x[at]); }
-  return vec4f(f32(x[at / 4u][at % 4u]));
-}
+fn load(at: u32) -> vec4f { return unit_in(vec4f(x[vector_of(at)]), at); }
 
 fn resized(at: u32) -> vec4f {
   let c = at % params.C;

@@ -4,8 +4,7 @@
 // One invocation: one vec4 of dx.
 // use lib/grid.wgsl
 // use lib/resize.wgsl
-
-override VECTOR = 1u;
+// use lib/units.wgsl
 
 struct Params { vectors: u32, H: u32, W: u32, C: u32, OH: u32, OW: u32 }
 
@@ -18,10 +17,7 @@ alias Y = vec4f;
 @group(0) @binding(4) var<storage, read> ranges: array<vec2u>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Y>;
 
-fn load(at: u32) -> vec4f {
-  if (VECTOR == 1u) { return vec4f(dy[at]); }
-  return vec4f(f32(dy[at / 4u][at % 4u]));
-}
+fn load(at: u32) -> vec4f { return unit_in(vec4f(dy[vector_of(at)]), at); }
 
 fn gathered(at: u32) -> vec4f {
   let c = at % params.C;

@@ -6,17 +6,13 @@
 // VECTOR: C is a multiple of 4 and counted in vec4s, as all indices; else they count elements.
 // One invocation: one vec4 of dx.
 // use lib/grid.wgsl
+// use lib/pool_params.wgsl
+// use lib/units.wgsl
 
-override VECTOR = 1u;
 override AVERAGE = 0u;
 override COUNT_PAD = 0u;
 
-struct Params {
-  vectors: u32,
-  H: u32, W: u32, C: u32, OH: u32, OW: u32, R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  paddedH: u32, paddedW: u32, // with the padding on both sides
-}
+struct Params { pool: Pool, vectors: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>;
@@ -24,20 +20,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read> y: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> dx: array<vec4f>;
 
-fn load_dy(at: u32) -> vec4f {
-  if (VECTOR == 1u) { return dy[at]; }
-  return vec4f(dy[at / 4u][at % 4u]);
-}
-
-fn load_x(at: u32) -> vec4f {
-  if (VECTOR == 1u) { return x[at]; }
-  return vec4f(x[at / 4u][at % 4u]);
-}
-
-fn load_y(at: u32) -> vec4f {
-  if (VECTOR == 1u) { return y[at]; }
-  return vec4f(y[at / 4u][at % 4u]);
-}
+fn load_dy(at: u32) -> vec4f { return unit_in(dy[vector_of(at)], at); }
+fn load_x(at: u32) -> vec4f { return unit_in(x[vector_of(at)], at); }
+fn load_y(at: u32) -> vec4f { return unit_in(y[vector_of(at)], at); }
 
 // First and end of the windows that may see the padded coordinate `at`; those whose taps step over it are among them.
 fn windows(at: u32, kernel: u32, stride: u32, dilation: u32, count: u32) -> vec2u {
@@ -51,10 +36,10 @@ fn taps(start: u32, kernel: u32, dilation: u32, low: u32, high: u32) -> u32 {
 }
 
 fn divisor(down: u32, across: u32) -> f32 {
-  let low = select(vec2u(params.padTop, params.padLeft), vec2u(0u), COUNT_PAD == 1u);
-  let image = vec2u(params.padTop + params.H, params.padLeft + params.W);
-  let high = select(image, vec2u(params.paddedH, params.paddedW), COUNT_PAD == 1u);
-  return f32(taps(down, params.R, params.dilationH, low.x, high.x) * taps(across, params.S, params.dilationW, low.y, high.y));
+  let low = select(vec2u(params.pool.padTop, params.pool.padLeft), vec2u(0u), COUNT_PAD == 1u);
+  let image = vec2u(params.pool.padTop + params.pool.H, params.pool.padLeft + params.pool.W);
+  let high = select(image, vec2u(params.pool.paddedH, params.pool.paddedW), COUNT_PAD == 1u);
+  return f32(taps(down, params.pool.R, params.pool.dilationH, low.x, high.x) * taps(across, params.pool.S, params.pool.dilationW, low.y, high.y));
 }
 
 // Where one of the first `count` taps of the window at (down, across) sees the value.
@@ -62,30 +47,30 @@ fn earlier(value: vec4f, count: u32, down: u32, across: u32, image: u32, c: u32)
   var found = vec4<bool>(false);
   for (var tap = 0u; tap < count; tap++) {
     // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-    let h = down + tap / params.S * params.dilationH - params.padTop;
-    let v = across + tap % params.S * params.dilationW - params.padLeft;
-    if (h >= params.H || v >= params.W) { continue; }
-    found |= load_x(((image + h) * params.W + v) * params.C + c) == value;
+    let h = down + tap / params.pool.S * params.pool.dilationH - params.pool.padTop;
+    let v = across + tap % params.pool.S * params.pool.dilationW - params.pool.padLeft;
+    if (h >= params.pool.H || v >= params.pool.W) { continue; }
+    found |= load_x(((image + h) * params.pool.W + v) * params.pool.C + c) == value;
   }
   return found;
 }
 
 fn gathered(at: u32) -> vec4f {
-  let c = at % params.C;
-  let row = at / params.C / params.W;
-  let image = row / params.H;
-  let h = row % params.H + params.padTop;
-  let v = at / params.C % params.W + params.padLeft;
-  let vertical = windows(h, params.R, params.strideH, params.dilationH, params.OH);
-  let horizontal = windows(v, params.S, params.strideW, params.dilationW, params.OW);
+  let c = at % params.pool.C;
+  let row = at / params.pool.C / params.pool.W;
+  let image = row / params.pool.H;
+  let h = row % params.pool.H + params.pool.padTop;
+  let v = at / params.pool.C % params.pool.W + params.pool.padLeft;
+  let vertical = windows(h, params.pool.R, params.pool.strideH, params.pool.dilationH, params.pool.OH);
+  let horizontal = windows(v, params.pool.S, params.pool.strideW, params.pool.dilationW, params.pool.OW);
   var sum = vec4f(0.0);
   for (var oh = vertical.x; oh < vertical.y; oh++) {
-    let down = oh * params.strideH;
-    if ((h - down) % params.dilationH != 0u) { continue; }
+    let down = oh * params.pool.strideH;
+    if ((h - down) % params.pool.dilationH != 0u) { continue; }
     for (var ow = horizontal.x; ow < horizontal.y; ow++) {
-      let across = ow * params.strideW;
-      if ((v - across) % params.dilationW != 0u) { continue; }
-      let window = ((image * params.OH + oh) * params.OW + ow) * params.C + c;
+      let across = ow * params.pool.strideW;
+      if ((v - across) % params.pool.dilationW != 0u) { continue; }
+      let window = ((image * params.pool.OH + oh) * params.pool.OW + ow) * params.pool.C + c;
       if (AVERAGE == 1u) {
         sum += load_dy(window) / divisor(down, across);
         continue;
@@ -93,8 +78,8 @@ fn gathered(at: u32) -> vec4f {
       let value = load_x(at);
       let largest = value == load_y(window);
       if (!any(largest)) { continue; }
-      let tap = (h - down) / params.dilationH * params.S + (v - across) / params.dilationW;
-      let first = largest & !earlier(value, tap, down, across, image * params.H, c);
+      let tap = (h - down) / params.pool.dilationH * params.pool.S + (v - across) / params.pool.dilationW;
+      let first = largest & !earlier(value, tap, down, across, image * params.pool.H, c);
       sum += select(vec4f(0.0), load_dy(window), first);
     }
   }

@@ -6,7 +6,7 @@ import type { Photo } from '../color/photo.ts'
 import type { Precision } from '../graph/half.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
 import { readPhoto } from '../node/image.ts'
-import { contactSheet, type SheetRow } from '../node/sheet.ts'
+import { contactSheet, type SheetFormat, type SheetRow } from '../node/sheet.ts'
 import {
   type Colourist,
   differenceTo,
@@ -39,7 +39,7 @@ export interface Evaluation {
 }
 
 /** At least one picture must have been evaluated. */
-export function summariseAll(evaluated: readonly Evaluated[]): Each<Summary> {
+function summariseAll(evaluated: readonly Evaluated[]): Each<Summary> {
   const of = (name: 'result' | 'gray' | 'constant' | 'shipped') =>
     evaluated.flatMap(({ scores }) => scores[name] ?? [])
   const shipped = of('shipped')
@@ -169,6 +169,7 @@ export async function reportSheet(
   evaluated: readonly Evaluated[],
   { result, against = [] }: Each<Colourist>,
   files: readonly string[],
+  format?: SheetFormat,
 ): Promise<Buffer> {
   const rows: SheetRow[] = []
   for (const { kind, input, scores } of bestMedianWorst(evaluated)) {
@@ -180,7 +181,7 @@ export async function reportSheet(
       caption: `${kind}: ab error ${abMse.toFixed(1)}, ${psnr.toFixed(2)} dB, ${input}`,
     })
   }
-  return contactSheet(rows, against.length ? { names: namesOf(files) } : {})
+  return contactSheet(rows, { format, ...(against.length ? { names: namesOf(files) } : {}) })
 }
 
 async function paintBy(colourists: readonly Colourist[], original: Photo): Promise<Photo[]> {
@@ -190,7 +191,7 @@ async function paintBy(colourists: readonly Colourist[], original: Photo): Promi
   return painted
 }
 
-/** Three of each by ab error, the best first; all pictures where they are no more than that. */
+/** The three best, three middle and three worst pictures by ab error, in this order; all of them when there are fewer. */
 export function bestMedianWorst(evaluated: readonly Evaluated[]): (Evaluated & { kind: string })[] {
   const sorted = [...evaluated].sort((a, b) => a.scores.result.abMse - b.scores.result.abMse)
   const count = Math.min(SHOWN, Math.ceil(sorted.length / 3))

@@ -7,7 +7,7 @@ import type { Flags, Option } from './commands/command.ts'
 export type Entries = Readonly<Record<string, v.GenericSchema>>
 
 /** What a command line asks for of some settings: those that it leaves out are missing. */
-export type Asked<E extends Entries> = { readonly [S in keyof E]?: v.InferOutput<E[S]> }
+export type GivenSettings<E extends Entries> = { readonly [S in keyof E]?: v.InferOutput<E[S]> }
 
 /**
  * An option for each setting that has one.
@@ -33,7 +33,7 @@ export const textOf = (value: unknown, texts: Readonly<Record<string, unknown>> 
   Object.keys(texts).find((text) => texts[text] === value) ?? String(value)
 
 /** The settings that the options ask for. Throws a `UserError` (exit code 2) that names the first wrong option. */
-export function askedSettings<E extends Entries>(flags: Flags, entries: E): Asked<E> {
+export function askedSettings<E extends Entries>(flags: Flags, entries: E): GivenSettings<E> {
   const asked = Object.entries(entries).flatMap(([name, schema]) => {
     const about = aboutOf(schema)
     const value = about ? flags.value(about.flag, schema) : undefined

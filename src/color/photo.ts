@@ -1,4 +1,5 @@
 /** A photograph in memory, and where it lies in the squares that networks and records hold. */
+import type { Rect } from '../rect.ts'
 import { lightness } from './lab.ts'
 
 /** Always 8-bit sRGB, upright, three channels. */
@@ -7,13 +8,6 @@ export interface Photo {
   height: number
   /** [height, width, 3], sRGB levels */
   rgb: Uint8Array
-}
-
-export interface Rect {
-  x: number
-  y: number
-  width: number
-  height: number
 }
 
 const BAND_PIXELS = 2 ** 20

@@ -1,5 +1,6 @@
 /** Photographs at other sizes, and the network's colours at the size of a photograph. */
-import type { Photo, Rect } from './photo.ts'
+import type { Rect } from '../rect.ts'
+import type { Photo } from './photo.ts'
 
 /**
  * Gives `photo`, or its part `from`, another size. What needs one takes it as an option: in Node libvips resizes, and
@@ -7,7 +8,7 @@ import type { Photo, Rect } from './photo.ts'
  */
 export type Resize = (photo: Photo, width: number, height: number, from?: Rect) => Photo | Promise<Photo>
 
-/** [outer, length, inner] levels, of which the axis in the middle is resized. */
+/** [outer, length, inner] levels; the axis in the middle is resized. */
 interface Axis {
   readonly outer: number
   readonly length: number
@@ -18,7 +19,7 @@ interface Axis {
 interface Taps {
   /** [count]; positions outside the axis mean its first or last level */
   readonly first: Int32Array
-  /** [count, each], of which each row has a sum of 1 */
+  /** [count, each]; each row adds up to 1 */
   readonly weights: Float64Array
   readonly each: number
   /** What is added to a mean before it is rounded down. */

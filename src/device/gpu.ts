@@ -35,7 +35,7 @@ export interface GpuOptions {
 /**
  * One WebGPU device with its pipelines and buffers. The WebGPU entry point is handed in, so this runs in a browser as it does in
  * Node. Errors that WebGPU reports out of band (validation, device loss) are kept and
- * thrown by the next `check`, `read` or `compile`.
+ * thrown by the next `check`, `read` or `kernel`.
  */
 export class Gpu {
   readonly pool: BufferPool

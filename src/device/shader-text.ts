@@ -1938,6 +1938,16 @@ fn workgroup_number(id: vec3u, count: vec3u) -> u32 {
   return id.y * count.x + id.x;
 }
 `,
+  'lib/pool_params': `// The sizes of a pool of x [N,H,W,C] to y [N,OH,OW,C], as \`geometry\` of src/kernels/pool/pool2d.ts has them. C counts in the
+// units of lib/units.wgsl. Tap (r,s) of window (oh,ow) lies at pixel (h,v) of x, with
+//   h = oh·strideH + r·dilationH − padTop   and   v = ow·strideW + s·dilationW − padLeft
+// The last member fills it up to 64 bytes: what follows a structure in a uniform block begins at a multiple of 16.
+struct Pool {
+  H: u32, W: u32, C: u32, OH: u32, OW: u32, R: u32, S: u32,
+  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
+  paddedH: u32, @size(8) paddedW: u32, // with the padding on both sides
+}
+`,
   'lib/resize': `// What an output of a resize takes along one axis: element \`low\` only, or with LINEAR also \`share\` of element \`high\`.
 override LINEAR = 0u;
 
@@ -1957,7 +1967,7 @@ fn share_of(i: u32, at: f32, size: u32) -> f32 {
 }
 `,
   'lib/rows': `// Reading [rows, C] as whole vec4s whatever C is. A super-row is as many rows as make a multiple of 4 elements: \`columns\`
-// vec4s, and the vec4s of one column hold the same channels in every super-row. \`chunkRows\` in src/kernels/chunks.ts
+// vec4s, and the vec4s of one column hold the same channels in every super-row. \`chunkRows\` in src/kernels/norm/chunks.ts
 // chooses them; an invocation walks down one column of one chunk of super-rows, neighbours in neighbouring columns.
 
 // The channels of a column's four elements.
@@ -1995,7 +2005,7 @@ fn softmax_sums(base: u32, bins: u32) -> Sums {
 }
 `,
   'lib/strided': `// Where element \`at\` of a tensor of the given sizes lies in a tensor of the given strides (0 along axes that it repeats).
-// The last AXES of the axes are in use; see src/kernels/strided.ts.
+// The last AXES of the axes are in use; see src/kernels/movement/strided.ts.
 const AXES = 6u;
 
 fn strided(at: u32, size: array<u32, 6>, stride: array<u32, 6>) -> u32 {
@@ -2033,6 +2043,19 @@ fn max_lanes(value: f32, lane: u32, width: u32) -> f32 {
   }
   workgroupBarrier();
   return tree[lane % width];
+}
+`,
+  'lib/units': `// What an index counts in a tensor that is bound as vec4s: whole vec4s, or with VECTOR = 0 single elements. An element is
+// loaded as four equal numbers, so that the same code computes with either.
+override VECTOR = 1u;
+
+// The vec4 of the binding that holds unit \`at\`.
+fn vector_of(at: u32) -> u32 { return select(at / 4u, at, VECTOR == 1u); }
+
+// Unit \`at\` of that vec4.
+fn unit_in(vector: vec4f, at: u32) -> vec4f {
+  if (VECTOR == 1u) { return vector; }
+  return vec4f(vector[at % 4u]);
 }
 `,
   'lib/winograd': `// Winograd's minimal filtering F(4,3) along one axis (Lavin and Gray 2016, "Fast algorithms for convolutional neural networks",
@@ -2617,8 +2640,7 @@ fn main(
 // One invocation: one vec4 of y.
 // use lib/grid.wgsl
 // use lib/resize.wgsl
-
-override VECTOR = 1u;
+// use lib/units.wgsl
 
 struct Params { vectors: u32, H: u32, W: u32, C: u32, OH: u32, OW: u32 }
 
@@ -2630,10 +2652,7 @@ alias Y = vec4f;
 @group(0) @binding(3) var<storage, read> columns: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<Y>;
 
-fn load(at: u32) -> vec4f {
-  if (VECTOR == 1u) { return vec4f(x[at]); }
-  return vec4f(f32(x[at / 4u][at % 4u]));
-}
+fn load(at: u32) -> vec4f { return unit_in(vec4f(x[vector_of(at)]), at); }
 
 fn resized(at: u32) -> vec4f {
   let c = at % params.C;
@@ -2671,8 +2690,7 @@ fn main(
 // One invocation: one vec4 of dx.
 // use lib/grid.wgsl
 // use lib/resize.wgsl
-
-override VECTOR = 1u;
+// use lib/units.wgsl
 
 struct Params { vectors: u32, H: u32, W: u32, C: u32, OH: u32, OW: u32 }
 
@@ -2685,10 +2703,7 @@ alias Y = vec4f;
 @group(0) @binding(4) var<storage, read> ranges: array<vec2u>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Y>;
 
-fn load(at: u32) -> vec4f {
-  if (VECTOR == 1u) { return vec4f(dy[at]); }
-  return vec4f(f32(dy[at / 4u][at % 4u]));
-}
+fn load(at: u32) -> vec4f { return unit_in(vec4f(dy[vector_of(at)]), at); }
 
 fn gathered(at: u32) -> vec4f {
   let c = at % params.C;
@@ -3470,20 +3485,15 @@ fn main(
 // yChannels is C.
 // One invocation: one vec4 of y.
 // use lib/grid.wgsl
+// use lib/pool_params.wgsl
+// use lib/units.wgsl
 
-override VECTOR = 1u;
 override AVERAGE = 0u;
 override COUNT_PAD = 0u;
 
 const LARGEST = 3.40282346638528859812e38;
 
-struct Params {
-  vectors: u32,
-  H: u32, W: u32, C: u32, OH: u32, OW: u32, R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  paddedH: u32, paddedW: u32, // with the padding on both sides
-  yStart: u32, yChannels: u32,
-}
+struct Params { pool: Pool, vectors: u32, yStart: u32, yChannels: u32 }
 
 alias Y = vec4f;
 
@@ -3491,32 +3501,29 @@ alias Y = vec4f;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
-fn load(at: u32) -> vec4f {
-  if (VECTOR == 1u) { return vec4f(x[at]); }
-  return vec4f(f32(x[at / 4u][at % 4u]));
-}
+fn load(at: u32) -> vec4f { return unit_in(vec4f(x[vector_of(at)]), at); }
 
 fn pooled(at: u32) -> vec4f {
-  let c = at % params.C;
-  let ow = at / params.C % params.OW;
-  let row = at / params.C / params.OW;
-  let image = row / params.OH * params.H;
-  let oh = row % params.OH;
+  let c = at % params.pool.C;
+  let ow = at / params.pool.C % params.pool.OW;
+  let row = at / params.pool.C / params.pool.OW;
+  let image = row / params.pool.OH * params.pool.H;
+  let oh = row % params.pool.OH;
   var result = vec4f(select(-LARGEST, 0.0, AVERAGE == 1u));
   var count = 0u;
-  for (var r = 0u; r < params.R; r++) {
-    let down = oh * params.strideH + r * params.dilationH;
-    if (down >= params.paddedH) { continue; }
-    for (var s = 0u; s < params.S; s++) {
-      let across = ow * params.strideW + s * params.dilationW;
-      if (across >= params.paddedW) { continue; }
+  for (var r = 0u; r < params.pool.R; r++) {
+    let down = oh * params.pool.strideH + r * params.pool.dilationH;
+    if (down >= params.pool.paddedH) { continue; }
+    for (var s = 0u; s < params.pool.S; s++) {
+      let across = ow * params.pool.strideW + s * params.pool.dilationW;
+      if (across >= params.pool.paddedW) { continue; }
       // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-      let h = down - params.padTop;
-      let v = across - params.padLeft;
-      let inside = h < params.H && v < params.W;
+      let h = down - params.pool.padTop;
+      let v = across - params.pool.padLeft;
+      let inside = h < params.pool.H && v < params.pool.W;
       count += select(COUNT_PAD, 1u, inside);
       if (!inside) { continue; }
-      let value = load(((image + h) * params.W + v) * params.C + c);
+      let value = load(((image + h) * params.pool.W + v) * params.pool.C + c);
       if (AVERAGE == 1u) { result += value; } else { result = max(result, value); }
     }
   }
@@ -3533,7 +3540,7 @@ fn main(
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
   if (VECTOR == 1u) {
-    y[i / params.C * params.yChannels + params.yStart + i % params.C] = Y(pooled(i));
+    y[i / params.pool.C * params.yChannels + params.yStart + i % params.pool.C] = Y(pooled(i));
   } else {
     let at = 4u * i;
     y[i] = Y(vec4f(pooled(at).x, pooled(at + 1u).x, pooled(at + 2u).x, pooled(at + 3u).x));
@@ -3548,17 +3555,13 @@ fn main(
 // VECTOR: C is a multiple of 4 and counted in vec4s, as all indices; else they count elements.
 // One invocation: one vec4 of dx.
 // use lib/grid.wgsl
+// use lib/pool_params.wgsl
+// use lib/units.wgsl
 
-override VECTOR = 1u;
 override AVERAGE = 0u;
 override COUNT_PAD = 0u;
 
-struct Params {
-  vectors: u32,
-  H: u32, W: u32, C: u32, OH: u32, OW: u32, R: u32, S: u32,
-  strideH: u32, strideW: u32, dilationH: u32, dilationW: u32, padTop: u32, padLeft: u32,
-  paddedH: u32, paddedW: u32, // with the padding on both sides
-}
+struct Params { pool: Pool, vectors: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>;
@@ -3566,20 +3569,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read> y: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> dx: array<vec4f>;
 
-fn load_dy(at: u32) -> vec4f {
-  if (VECTOR == 1u) { return dy[at]; }
-  return vec4f(dy[at / 4u][at % 4u]);
-}
-
-fn load_x(at: u32) -> vec4f {
-  if (VECTOR == 1u) { return x[at]; }
-  return vec4f(x[at / 4u][at % 4u]);
-}
-
-fn load_y(at: u32) -> vec4f {
-  if (VECTOR == 1u) { return y[at]; }
-  return vec4f(y[at / 4u][at % 4u]);
-}
+fn load_dy(at: u32) -> vec4f { return unit_in(dy[vector_of(at)], at); }
+fn load_x(at: u32) -> vec4f { return unit_in(x[vector_of(at)], at); }
+fn load_y(at: u32) -> vec4f { return unit_in(y[vector_of(at)], at); }
 
 // First and end of the windows that may see the padded coordinate \`at\`; those whose taps step over it are among them.
 fn windows(at: u32, kernel: u32, stride: u32, dilation: u32, count: u32) -> vec2u {
@@ -3593,10 +3585,10 @@ fn taps(start: u32, kernel: u32, dilation: u32, low: u32, high: u32) -> u32 {
 }
 
 fn divisor(down: u32, across: u32) -> f32 {
-  let low = select(vec2u(params.padTop, params.padLeft), vec2u(0u), COUNT_PAD == 1u);
-  let image = vec2u(params.padTop + params.H, params.padLeft + params.W);
-  let high = select(image, vec2u(params.paddedH, params.paddedW), COUNT_PAD == 1u);
-  return f32(taps(down, params.R, params.dilationH, low.x, high.x) * taps(across, params.S, params.dilationW, low.y, high.y));
+  let low = select(vec2u(params.pool.padTop, params.pool.padLeft), vec2u(0u), COUNT_PAD == 1u);
+  let image = vec2u(params.pool.padTop + params.pool.H, params.pool.padLeft + params.pool.W);
+  let high = select(image, vec2u(params.pool.paddedH, params.pool.paddedW), COUNT_PAD == 1u);
+  return f32(taps(down, params.pool.R, params.pool.dilationH, low.x, high.x) * taps(across, params.pool.S, params.pool.dilationW, low.y, high.y));
 }
 
 // Where one of the first \`count\` taps of the window at (down, across) sees the value.
@@ -3604,30 +3596,30 @@ fn earlier(value: vec4f, count: u32, down: u32, across: u32, image: u32, c: u32)
   var found = vec4<bool>(false);
   for (var tap = 0u; tap < count; tap++) {
     // coordinates before the image wrap around to huge numbers, so one comparison covers both sides
-    let h = down + tap / params.S * params.dilationH - params.padTop;
-    let v = across + tap % params.S * params.dilationW - params.padLeft;
-    if (h >= params.H || v >= params.W) { continue; }
-    found |= load_x(((image + h) * params.W + v) * params.C + c) == value;
+    let h = down + tap / params.pool.S * params.pool.dilationH - params.pool.padTop;
+    let v = across + tap % params.pool.S * params.pool.dilationW - params.pool.padLeft;
+    if (h >= params.pool.H || v >= params.pool.W) { continue; }
+    found |= load_x(((image + h) * params.pool.W + v) * params.pool.C + c) == value;
   }
   return found;
 }
 
 fn gathered(at: u32) -> vec4f {
-  let c = at % params.C;
-  let row = at / params.C / params.W;
-  let image = row / params.H;
-  let h = row % params.H + params.padTop;
-  let v = at / params.C % params.W + params.padLeft;
-  let vertical = windows(h, params.R, params.strideH, params.dilationH, params.OH);
-  let horizontal = windows(v, params.S, params.strideW, params.dilationW, params.OW);
+  let c = at % params.pool.C;
+  let row = at / params.pool.C / params.pool.W;
+  let image = row / params.pool.H;
+  let h = row % params.pool.H + params.pool.padTop;
+  let v = at / params.pool.C % params.pool.W + params.pool.padLeft;
+  let vertical = windows(h, params.pool.R, params.pool.strideH, params.pool.dilationH, params.pool.OH);
+  let horizontal = windows(v, params.pool.S, params.pool.strideW, params.pool.dilationW, params.pool.OW);
   var sum = vec4f(0.0);
   for (var oh = vertical.x; oh < vertical.y; oh++) {
-    let down = oh * params.strideH;
-    if ((h - down) % params.dilationH != 0u) { continue; }
+    let down = oh * params.pool.strideH;
+    if ((h - down) % params.pool.dilationH != 0u) { continue; }
     for (var ow = horizontal.x; ow < horizontal.y; ow++) {
-      let across = ow * params.strideW;
-      if ((v - across) % params.dilationW != 0u) { continue; }
-      let window = ((image * params.OH + oh) * params.OW + ow) * params.C + c;
+      let across = ow * params.pool.strideW;
+      if ((v - across) % params.pool.dilationW != 0u) { continue; }
+      let window = ((image * params.pool.OH + oh) * params.pool.OW + ow) * params.pool.C + c;
       if (AVERAGE == 1u) {
         sum += load_dy(window) / divisor(down, across);
         continue;
@@ -3635,8 +3627,8 @@ fn gathered(at: u32) -> vec4f {
       let value = load_x(at);
       let largest = value == load_y(window);
       if (!any(largest)) { continue; }
-      let tap = (h - down) / params.dilationH * params.S + (v - across) / params.dilationW;
-      let first = largest & !earlier(value, tap, down, across, image * params.H, c);
+      let tap = (h - down) / params.pool.dilationH * params.pool.S + (v - across) / params.pool.dilationW;
+      let first = largest & !earlier(value, tap, down, across, image * params.pool.H, c);
       sum += select(vec4f(0.0), load_dy(window), first);
     }
   }
@@ -3925,4 +3917,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = 'b93d7b28ae6f30ee83ca9c7a2afe802fbe423b292714f0c4e3ae80deffc6b31b'
+export const KERNEL_VERSION = 'bd8a59d2bd49818eff9d7c67f8e1fc3139c5ee275db36ca9881b509085952344'

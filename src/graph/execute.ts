@@ -162,7 +162,7 @@ export class Executor {
     for (const prepared of this.#prepared) encode(pass, prepared)
   }
 
-  /** What a run finds done unless variables have changed; whoever runs a plan that changes them says so here. */
+  /** Encodes the preparation if a variable has changed since the last one. A plan that changes variables counts itself here. */
   #encodePreparation(pass: GPUComputePassEncoder): void {
     const { writes } = this.variables
     if (this.#updatesVariables) writes.count++

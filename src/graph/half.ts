@@ -11,10 +11,10 @@ export const PRECISIONS = ['f32', 'f16'] as const
 export type Precision = (typeof PRECISIONS)[number]
 
 /**
- * The tensors that may be stored as float16: what operators compute that can write it, and constants, as long as all who
- * read them can read it. The rest stays float32: inputs, outputs and variables of the graph, operands of operators that
- * need it, constants that float16 would make infinite, what is packed and what that is made of (gradients of weights), and
- * whatever shares memory with one of these. Kernels convert as they load and store, so no node is added anywhere.
+ * The tensors that may be stored as float16: results of operators that can write it, and constants, where all readers can
+ * read it. These stay float32: inputs, outputs and variables of the graph; operands of operators that need float32;
+ * constants that float16 would make infinite; packed tensors and what they are computed from (gradients of weights); and
+ * tensors that share memory with one of these. Kernels convert as they load and store, so no node is added.
  */
 export function halfTensors(
   graph: Graph,

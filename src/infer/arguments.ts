@@ -26,16 +26,16 @@ export function checkOptions<S extends v.StrictObjectSchema<v.ObjectEntries, und
 }
 
 /** A value that `is` knows; `what` completes "expected …". */
-export const kindOf = <T>(what: string, is: (value: unknown) => boolean) =>
+export const valueLike = <T>(what: string, is: (value: unknown) => boolean) =>
   v.custom<T>(is, `expected ${what}`)
 
 /** What a* and b* are multiplied by. */
 export const saturationOption = v.optional(numberOf())
 
 export const signalOption = v.optional(
-  kindOf<AbortSignal>('an AbortSignal', (value) => value instanceof AbortSignal),
+  valueLike<AbortSignal>('an AbortSignal', (value) => value instanceof AbortSignal),
 )
 
 /** A function of the caller's; its type says what it is called with. */
 export const functionOption = <F>() =>
-  v.optional(kindOf<F>('a function', (value) => typeof value === 'function'))
+  v.optional(valueLike<F>('a function', (value) => typeof value === 'function'))

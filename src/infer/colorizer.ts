@@ -15,7 +15,7 @@ export const SATURATION = 1.2
 export interface Painter {
   readonly predictor: Predictor
   readonly classifier: Classifier | null
-  /** Names of the classes, in their order; of no use without a classifier. */
+  /** Names of the classes, in their order. Not used without a classifier. */
   readonly classNames: readonly string[]
 }
 
@@ -61,8 +61,9 @@ export interface WantedClassifier {
 }
 
 /**
- * Which classifier to use with weights. Class probabilities mean the same whoever computed them, so the best classifier
- * serves weights that were trained with another one; those trained without any would take them for noise.
+ * Which classifier to use with weights. All classifiers give probabilities of the same classes, so the best one also serves
+ * weights that were trained with another. Weights that were trained without a classifier get none: its classes would be
+ * noise to them.
  * @param trained what the weights' file says of its training: see `trainedWith`
  */
 export function wantedClassifier(

@@ -128,11 +128,7 @@ export function predictorOf(
 }
 
 /** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of `multiple`. */
-export function networkSize(
-  { width, height }: { width: number; height: number },
-  size: number,
-  multiple = 8,
-) {
+function networkSize({ width, height }: { width: number; height: number }, size: number, multiple = 8) {
   const scale = size / Math.min(width, height)
   const side = (length: number) =>
     Math.max(multiple, Math.round(Math.min(length * scale, MAX_ASPECT * size) / multiple) * multiple)

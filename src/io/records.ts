@@ -18,10 +18,11 @@
  */
 
 import { GRAY_LIGHTNESS, grayLevel, labToSrgb, srgbToLab } from '../color/lab.ts'
-import { contentRect, type Photo, padToSquare, type Rect } from '../color/photo.ts'
+import { contentRect, type Photo, padToSquare } from '../color/photo.ts'
 import type { Resize } from '../color/resample.ts'
 import { UserError } from '../errors.ts'
 import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
+import type { Rect } from '../rect.ts'
 import { decodeExample, type Example, encodeExample, type Feature } from './example.ts'
 
 export const RECORD_SIZE = 299

@@ -74,12 +74,12 @@ export async function parseSafetensors(file: ReadAt): Promise<Safetensors> {
 }
 
 /** How a tensor's values are written. */
-export type Precision = 'F32' | 'F16'
+export type Dtype = 'F32' | 'F16'
 
 export interface SafetensorsOptions {
   readonly metadata?: Readonly<Record<string, string>>
   /** float32 for every tensor unless told otherwise; float16 rounds to the nearest. */
-  readonly precisionOf?: (name: string) => Precision
+  readonly dtypeOf?: (name: string) => Dtype
 }
 
 /**
@@ -90,7 +90,7 @@ export interface SafetensorsOptions {
 export function encodeSafetensors(
   path: string,
   tensors: ReadonlyMap<string, Tensor>,
-  { metadata = {}, precisionOf = () => 'F32' }: SafetensorsOptions = {},
+  { metadata = {}, dtypeOf = () => 'F32' }: SafetensorsOptions = {},
 ): Iterable<Uint8Array> {
   const header = new Map<string, unknown>()
   if (Object.keys(metadata).length) header.set(METADATA, metadata)
@@ -98,20 +98,20 @@ export function encodeSafetensors(
   for (const [name, { shape, data }] of tensors) {
     if (name === METADATA || elemsOf(shape) !== data.length)
       throw new Error(`tensor ${name} has ${data.length} elements, which do not fill its shape [${shape}]`)
-    const dtype = precisionOf(name)
+    const dtype = dtypeOf(name)
     if (dtype === 'F16' && data.some((value) => Math.abs(value) >= HALF_OVERFLOW))
       throw new UserError(`cannot write ${path}: the tensor ${name} has values beyond float16's 65504`)
     const end = at + data.length * TYPES[dtype]!.bytes
     header.set(name, { dtype, shape, data_offsets: [at, end] })
     at = end
   }
-  const values = [...tensors].map(([name, { data }]) => ({ data, precision: precisionOf(name) }))
+  const values = [...tensors].map(([name, { data }]) => ({ data, dtype: dtypeOf(name) }))
   return pieces(Object.fromEntries(header), values)
 }
 
 function* pieces(
   header: object,
-  tensors: readonly { data: Float32Array; precision: Precision }[],
+  tensors: readonly { data: Float32Array; dtype: Dtype }[],
 ): Generator<Uint8Array> {
   const json = new TextEncoder().encode(JSON.stringify(header))
   const padded = new Uint8Array(Math.ceil(json.length / 8) * 8).fill(SPACE) // the data then starts at a multiple of 8
@@ -120,8 +120,8 @@ function* pieces(
   littleEndian(length).setBigUint64(0, BigInt(padded.length), true)
   yield length
   yield padded
-  for (const { data, precision } of tensors) {
-    const { buffer, byteOffset, byteLength } = precision === 'F16' ? Uint16Array.from(data, halfBits) : data
+  for (const { data, dtype } of tensors) {
+    const { buffer, byteOffset, byteLength } = dtype === 'F16' ? Uint16Array.from(data, halfBits) : data
     yield new Uint8Array(buffer, byteOffset, byteLength)
   }
 }

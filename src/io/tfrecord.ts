@@ -36,7 +36,7 @@ export function crc32c(bytes: Uint8Array): number {
 }
 
 /** The CRC as TFRecord stores it: rotated and shifted, since a CRC of data that holds CRCs is a weak check. */
-export function maskedCrc32c(bytes: Uint8Array): number {
+function maskedCrc32c(bytes: Uint8Array): number {
   const crc = crc32c(bytes)
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
 }

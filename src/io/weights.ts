@@ -19,7 +19,7 @@ export interface WeightFile extends Weights {
   readonly metadata: Readonly<Record<string, string>>
 }
 
-/** What a checkpoint keeps to go on stands beside the network's own tensors, under the same names behind this. */
+/** Prefixes of the tensors that only a checkpoint has: raw weights and Adam's moments, each named as the weight it belongs to. */
 const STATE = /^(raw|adam\.[mv])\//
 export const LOSS_HISTORY = 'history.loss'
 
@@ -31,7 +31,7 @@ export interface TrainedWith {
   readonly classVectors: readonly ClassVectorOrigin[]
 }
 
-/** What the metadata of a weight file say of its training, whichever version wrote it; undefined: they do not say. */
+/** What the metadata of a weight file of any version say of its training. What they do not say is missing. */
 export function trainedWith(metadata: Readonly<Record<string, string>>): Partial<TrainedWith> {
   const { size, classVectors: origins } = settingsIn(metadata)
   const classVectors = originsIn(origins)
@@ -42,7 +42,7 @@ export function trainedWith(metadata: Readonly<Record<string, string>>): Partial
 }
 
 /** A list, as settings have them since several classifiers can be mixed; before there was one or null. */
-export const originsIn = (value: unknown) =>
+const originsIn = (value: unknown) =>
   value === null ? [] : Array.isArray(value) || value === undefined ? value : [value]
 
 /**

@@ -41,8 +41,8 @@ export interface Dispatch {
   readonly bindings: readonly Ref[]
   readonly workgroups: readonly [number, number, number]
   /**
-   * Fills scratch that no other dispatch writes, or the output of a node that is nothing but this: while the inputs that it reads
-   * stay as they are, once is enough.
+   * Its result need not be computed again until one of its inputs changes. It fills scratch that no other dispatch writes, or
+   * it is the only dispatch of its node.
    */
   readonly isPreparation?: boolean
   /** Set by the planner: the bindings, from 0 on, that hold float16. */
@@ -102,7 +102,7 @@ export interface Op<A extends object> {
    * is float32.
    */
   readonly half?: 'all' | readonly number[]
-  /** What it writes stays float32 whatever it reads: sums over pixels, the gradients of weights. */
+  /** Outputs stay float32 even when inputs are float16: sums over pixels, gradients of weights. */
   readonly fullOutput?: true
   /** Whether the kernels can write output 0 into a slice; without it a concatenation copies. */
   writesSlice?(inputs: readonly Spec[], output: Spec, attrs: A, slice: Slice): boolean

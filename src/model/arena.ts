@@ -1,4 +1,4 @@
-import { arenaElems, type Arena as TensorArena } from '../autograd/arena.ts'
+import type { Arena as TensorArena } from '../autograd/arena.ts'
 import { ARENA_ALIGNMENT_ELEMS } from '../kernels/movement/view.ts'
 import type { Spec } from '../kernels/op.ts'
 
@@ -7,14 +7,13 @@ import type { Spec } from '../kernels/op.ts'
  * a checkpoint is a few reads. On the GPU a convolution weight is [R,S,C,K]; files hold it as [K,C,R,S], as PyTorch
  * and ONNX do.
  */
-export interface ArenaTensor extends Spec {
+export interface WeightSpec extends Spec {
   readonly name: string
   /** Shape in files. */
   readonly fileShape: readonly number[]
-  readonly offset: number
 }
 
-export type Arena = TensorArena<ArenaTensor>
+export type Arena = TensorArena<WeightSpec>
 
 export interface Layout {
   /** Trained: convolution weights and biases, gamma and beta. */
@@ -34,15 +33,11 @@ export function usedInBlocks({ tensors, length }: Arena): Float32Array {
   return used
 }
 
-export class ArenaBuilder implements Arena {
-  readonly tensors: ArenaTensor[] = []
-  length = 0
-
-  add(name: string, shape: readonly number[], fileShape = shape): void {
-    this.tensors.push({ name, shape, fileShape, offset: this.length })
-    this.length += arenaElems({ shape })
-  }
-}
+export const weight = (name: string, shape: readonly number[], fileShape = shape): WeightSpec => ({
+  name,
+  shape,
+  fileShape,
+})
 
 export interface NamedTensor {
   readonly shape: readonly number[]
@@ -73,10 +68,10 @@ export function packArena(arena: Arena, tensors: ReadonlyMap<string, NamedTensor
   return flat
 }
 
-const isConvWeight = (tensor: ArenaTensor) => tensor.shape.length === 4
+const isConvWeight = (tensor: WeightSpec) => tensor.shape.length === 4
 
 /** [R,S,C,K] → [K,C,R,S]: the kernel's pixels, flattened, swap places with channels, and K goes first. */
-function toFile({ shape }: ArenaTensor, data: Float32Array): Float32Array {
+function toFile({ shape }: WeightSpec, data: Float32Array): Float32Array {
   const [taps, C, K] = [shape[0]! * shape[1]!, shape[2]!, shape[3]!]
   const result = new Float32Array(data.length)
   for (let t = 0; t < taps; t++) {
@@ -86,7 +81,7 @@ function toFile({ shape }: ArenaTensor, data: Float32Array): Float32Array {
   return result
 }
 
-function fromFile({ shape }: ArenaTensor, data: Float32Array): Float32Array {
+function fromFile({ shape }: WeightSpec, data: Float32Array): Float32Array {
   const [taps, C, K] = [shape[0]! * shape[1]!, shape[2]!, shape[3]!]
   const result = new Float32Array(data.length)
   for (let t = 0; t < taps; t++) {

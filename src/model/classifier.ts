@@ -1,4 +1,5 @@
 /** The classifiers whose class probabilities the colouriser's fusion layer takes: what they see, what they say. */
+import type { Rect } from '../rect.ts'
 
 /** ImageNet's classes, in their usual sorted order. */
 export const CLASSES = 1000
@@ -20,9 +21,8 @@ export const CLASSIFIERS: readonly ClassifierSpec[] = [
 ]
 
 /** How a picture comes into the square: distorted, whole with white beside it, or its middle only. */
-export type Fit = 'stretch' | 'pad' | 'crop'
-
-export const FITS: readonly Fit[] = ['stretch', 'pad', 'crop']
+export const FITS = ['stretch', 'pad', 'crop'] as const
+export type Fit = (typeof FITS)[number]
 
 /** Where class vectors come from: kept in records and checkpoints, so that nobody mixes them unawares. */
 export interface ClassVectorOrigin {
@@ -52,13 +52,6 @@ function isOrigin(value: unknown): value is ClassVectorOrigin {
   if (typeof value !== 'object' || value === null) return false
   const { classifier, sha256, fit } = value as Partial<ClassVectorOrigin>
   return typeof classifier === 'string' && typeof sha256 === 'string' && FITS.includes(fit as Fit)
-}
-
-interface Rect {
-  readonly x: number
-  readonly y: number
-  readonly width: number
-  readonly height: number
 }
 
 /** Which part of a width × height picture is shown, and where in the size × size square. */

@@ -8,7 +8,7 @@ import { type Arena, usedInBlocks } from './arena.ts'
 import { type Loss, lossOf, type Rarity } from './losses.ts'
 import type { ImageSize, Network } from './network.ts'
 
-export interface StepOptions {
+export interface TrainingGraphOptions {
   readonly inspect?: boolean
   readonly average?: boolean
   readonly loss?: Loss
@@ -27,7 +27,7 @@ export interface StepOptions {
  * average of the weights: input `average.rate` [1], variable `average`. With `accumulate` there is no Adam: the gradients of
  * part k of a step's batch go into the variable `gradients` by the input `accumulate.rate` [1], 1 ⁄ k.
  */
-export function trainingGraph(network: Network, size: ImageSize, options: StepOptions = {}): Graph {
+export function trainingGraph(network: Network, size: ImageSize, options: TrainingGraphOptions = {}): Graph {
   const { inspect = false, loss: kind = 'squared', rarity, accumulate = false } = options
   const graph = new Graph()
   const { layout } = network
@@ -54,7 +54,7 @@ export function trainingGraph(network: Network, size: ImageSize, options: StepOp
 /** The rest of a step whose gradients lie in the variable `gradients`: Adam, and with `average` the average of the weights. */
 export function updateGraph(
   { layout: { parameters } }: Network,
-  options: Pick<StepOptions, 'average' | 'scaled'> = {},
+  options: Pick<TrainingGraphOptions, 'average' | 'scaled'> = {},
 ): Graph {
   const graph = new Graph()
   update(graph, parameters, graph.variable('gradients', [parameters.length]), options)
@@ -65,7 +65,7 @@ function update(
   graph: Graph,
   arena: Arena,
   gradients: Tensor,
-  { average = false, scaled = false }: StepOptions,
+  { average = false, scaled = false }: TrainingGraphOptions,
 ): void {
   const parameters = graph.variable('parameters', [arena.length])
   const factor = scaled ? scalingStep(graph, gradients, usedInBlocks(arena)) : undefined

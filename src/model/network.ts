@@ -61,7 +61,7 @@ export interface Network {
 }
 
 /** What a weight file says of its network. */
-export interface WeightFile {
+export interface WeightDescription {
   /** Shape of a tensor, [K,C,R,S] for convolutions; undefined when there is none of that name. */
   shapeOf(name: string): readonly number[] | undefined
   /** The architecture as the file's metadata have it; undefined in files from before they did. */
@@ -88,5 +88,5 @@ export interface NetworkKind<A extends object = object> {
   /** The network of an architecture that the schema has checked. */
   create(architecture: A): Network
   /** The network whose weights a file holds. Throws a `MisfitError` that says what does not fit. */
-  read(file: WeightFile): Network
+  read(file: WeightDescription): Network
 }

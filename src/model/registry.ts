@@ -7,5 +7,5 @@ export type Networks = ReadonlyMap<string, NetworkKind>
 /** This package's networks by name. A program that brings its own hands in another map. */
 export const NETWORKS: Networks = new Map([report].map((kind) => [kind.name, kind]))
 
-/** What a weight file is of that names no network: there was only one when it was written. */
+/** The network of weight files that name none. They were written when there was only this one. */
 export const FIRST_NETWORK = report.name

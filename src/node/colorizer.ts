@@ -1,6 +1,12 @@
 import * as v from 'valibot'
 import { PRECISIONS, type Precision } from '../graph/half.ts'
-import { checkOptions, functionOption, kindOf, saturationOption, signalOption } from '../infer/arguments.ts'
+import {
+  checkOptions,
+  functionOption,
+  saturationOption,
+  signalOption,
+  valueLike,
+} from '../infer/arguments.ts'
 import { PhotoColorizer, SATURATION, type SeenClass, wantedClassifier } from '../infer/colorizer.ts'
 import { readAtOf } from '../io/read-at.ts'
 import { expectTrained, parseWeights, trainedWith, type WeightFile } from '../io/weights.ts'
@@ -51,14 +57,14 @@ export interface ColouredImage {
 const isText = (value: unknown) => typeof value === 'string' && value !== ''
 
 const openingSchema = v.strictObject({
-  adapter: v.optional(kindOf<string>("a part of an adapter's name", isText)),
+  adapter: v.optional(valueLike<string>("a part of an adapter's name", isText)),
   weights: v.optional(
-    kindOf<string | Uint8Array>(
+    valueLike<string | Uint8Array>(
       'the path or the bytes of a weight file',
       (value) => isText(value) || value instanceof Uint8Array,
     ),
   ),
-  classifier: v.optional(kindOf<string>('auto, none, a name or the path of an ONNX file', isText)),
+  classifier: v.optional(valueLike<string>('auto, none, a name or the path of an ONNX file', isText)),
   precision: v.optional(choiceOf(PRECISIONS)),
   saturation: saturationOption,
   signal: signalOption,

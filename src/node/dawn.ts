@@ -13,7 +13,7 @@ export interface OpenOptions {
   readonly preciseTimestamps?: boolean
   /** Dawn's experimental subgroup matrices, where the adapter has them; see `Traits.matrices`. */
   readonly subgroupMatrices?: boolean
-  /** Where shader texts come from; the package's own files by default. */
+  /** Where shader texts come from; `src/device/shader-text.ts` by default. */
   readonly loadShader?: ShaderLoader
   /** As `GpuOptions` has it; none by default. */
   readonly choices?: NonNullable<GpuOptions['choices']>

@@ -6,8 +6,8 @@ import { codeOf, fileTrouble } from './trouble.ts'
 const held = new Set<string>()
 
 /**
- * Takes the lock file `path`, which holds the number of this process; the result gives it back. That of a process which
- * has ended is taken over.
+ * Takes the lock file `path` and writes the number of this process into it. Call the result to release it. A lock whose
+ * process has ended is taken over.
  * @throws UserError when another process has it
  */
 export async function lock(path: string, what: string): Promise<() => Promise<void>> {
@@ -33,7 +33,7 @@ export async function lock(path: string, what: string): Promise<() => Promise<vo
   }
 }
 
-/** Also of a process of somebody else, which may not be signalled. */
+/** True also for a process of another user, which we may not signal. */
 function isRunning(pid: number): boolean {
   if (!(pid > 0)) return false
   try {

@@ -26,7 +26,7 @@ export async function readTensorFile(path: string): Promise<HostTensor & { reado
 }
 
 async function readWhole(path: string): Promise<Uint8Array> {
-  // before it is opened: a pipe would keep us waiting
+  // before it is opened, since opening a pipe would block
   const info = await stat(path).catch((error) => {
     throw fileTrouble('read', path, error, CODE)
   })
@@ -40,7 +40,7 @@ async function openBeside(folder: string, location: string, where: string): Prom
   const path = await insideFolder(folder, location, where)
   let file: FileHandle | undefined
   try {
-    // the path has no link in it: one that was put there since is refused; and a pipe must not keep us waiting
+    // `path` was free of links; these flags refuse a link that was put there since, and keep a pipe from blocking
     file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
     const info = await file.stat()
     if (!info.isFile()) throw bad(where, `has its data at ${path}, which is not a file`)

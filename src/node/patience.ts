@@ -9,9 +9,9 @@ let since = 0
 let isSleepDue = false
 
 /**
- * Waits for the GPU without keeping a core busy. Dawn's Node bindings look whether it is done in every turn of the event
- * loop, and let it turn without a pause; on a software adapter that takes a core from the very work that is waited for. So
- * turns sleep while somebody waits.
+ * Waits for the GPU without keeping a core busy. Dawn's Node bindings ask in every turn of the event loop whether it is
+ * done, and let the loop turn without a pause. On a software adapter that takes a core from the work itself. So the loop
+ * sleeps in its turns while a promise of the GPU is awaited.
  */
 export async function patiently<T>(work: Promise<T>): Promise<T> {
   waiting++

@@ -1,5 +1,6 @@
 /** Contact sheets: the pictures of the report's figure 6, grey | ours | original, one row a photograph. */
 
+import { extname } from 'node:path'
 import sharp, { type OverlayOptions } from 'sharp'
 import type { Photo } from '../color/photo.ts'
 import { fitText, svgText } from './strokes.ts'
@@ -15,13 +16,23 @@ export interface SheetRow {
   readonly caption?: string
 }
 
+export const SHEET_FORMATS = ['png', 'webp'] as const
+export type SheetFormat = (typeof SHEET_FORMATS)[number]
+
+/** The format that the ending of a file's name asks for; undefined when it is another. */
+export const sheetFormat = (file: string): SheetFormat | undefined =>
+  SHEET_FORMATS.find((format) => extname(file).toLowerCase() === `.${format}`)
+
 export interface SheetOptions {
+  /** A PNG by default. */
+  readonly format?: SheetFormat | undefined
   /** Longest side of a picture in px. */
   readonly cell?: number
   /** What stands above the columns of `ours` and `others`. */
   readonly names?: readonly string[]
 }
 
+const WRITING = { png: {}, webp: { quality: 92, smartSubsample: true } }
 const CELL = 160
 /** Higher than a screen, and about as high as wide where there are many. */
 const ROWS_A_BLOCK = 16
@@ -30,12 +41,12 @@ const HEADING = 10
 const CAPTION = 8
 
 /**
- * A PNG of all rows on white: columns of one width, every picture whole and scaled to a longest side of `cell`, rows as
+ * An image file of all rows on white: columns of one width, every picture whole and scaled to a longest side of `cell`, rows as
  * high as their highest picture; many rows in several blocks side by side. Throws a `RangeError` without rows.
  */
 export async function contactSheet(
   rows: readonly SheetRow[],
-  { cell = CELL, names = ['ours'] }: SheetOptions = {},
+  { format = 'png', cell = CELL, names = ['ours'] }: SheetOptions = {},
 ): Promise<Buffer> {
   if (!rows.length) throw new RangeError('a contact sheet needs at least one row')
   const columns = ['grey', ...names, ...(rows.some(({ original }) => original) ? ['original'] : [])]
@@ -55,7 +66,7 @@ export async function contactSheet(
   return sharp({ create: paper, limitInputPixels: false })
     .composite([...pictures, { input: Buffer.from(svg) }])
     .removeAlpha()
-    .png()
+    .toFormat(format, WRITING[format])
     .toBuffer()
 }
 
@@ -113,9 +124,9 @@ export class Sheet {
     })
   }
 
-  /** A PNG, see `contactSheet`. */
-  draw(): Promise<Buffer> {
-    return contactSheet(this.#rows)
+  /** See `contactSheet`. */
+  draw(format?: SheetFormat): Promise<Buffer> {
+    return contactSheet(this.#rows, { format })
   }
 }
 

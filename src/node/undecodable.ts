@@ -1,4 +1,4 @@
-/** What is said of an image that cannot be decoded: in one line, with libvips' own words for the reason. */
+/** Errors about images that cannot be decoded: one line, with the reason in libvips' own words. */
 import { UserError } from '../errors.ts'
 import { Turns } from '../turns.ts'
 
@@ -20,13 +20,13 @@ const FORMATS: readonly Format[] = [
 ]
 const HEIC = /^....ftyp(heic|heix|hevc|heim|heis)/s
 
-/** How often an image is decoded until what is said is about it. */
+/** How often an image is decoded at most, until libvips' log speaks of this image. */
 const TRIES = 5
 
 /**
- * What `decode` makes of the image file `bytes`. Where it fails, libvips has written why into the one log of the process,
- * all of which goes to whichever decoding asks first, in any thread: of several that fail at the same time one is told the
- * reasons of all, and the others none. So one that is not told its own is done again, after the others.
+ * Returns what `decode` makes of the image file `bytes`. When it fails, libvips has written the reason into a log that the
+ * whole process shares, and the first decoding that asks empties the log. When several fail at the same time, one gets the
+ * reasons of all and the others get none. So a decoding that does not find its own reason is repeated, after the others.
  * @param name what errors call it
  * @throws UserError: empty, not an image, or what sharp says of it
  */
@@ -59,8 +59,8 @@ function formatOf(bytes: Uint8Array, name: string): Format {
 }
 
 /**
- * The first line that can be about this format: never what is said of any, and where libheif looked for something only when
- * there is nothing else.
+ * The first line of the log that can be about this format. Lines that fit any format do not count. A line about libheif's
+ * search for something counts only when there is no other.
  */
 function wordsOf(error: unknown, format: Format): { why: string; areOwn: boolean } {
   const message = error instanceof Error ? error.message : String(error)

@@ -1,5 +1,6 @@
 /** A pool of worker threads that each do one task at a time. */
 import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 
@@ -9,6 +10,12 @@ export interface WorkerPool<Task, Result> {
   /** Stops every worker at once; what is still running or waiting is rejected with PoolClosed. */
   close(): Promise<void>
 }
+
+/** More decode no faster: the disk or the GPU is the limit. */
+const MAX_WORKERS = 8
+
+/** How many workers to start where nobody says. */
+export const usualWorkers = () => Math.min(MAX_WORKERS, availableParallelism())
 
 export class PoolClosed extends Error {
   override name = 'PoolClosed'

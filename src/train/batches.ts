@@ -6,8 +6,8 @@ import type { SampleFit } from './framing.ts'
 import type { BatchTask, DecodedBatch } from './samples.ts'
 import { stepBatch, type TrainingSettings } from './settings.ts'
 
-/** A place in training: `position` samples of epoch `epoch` (from 0) have been handed out. */
-export interface Place {
+/** How far a training has come in its data: `position` samples of epoch `epoch` (from 0) have been handed out. */
+export interface DataPosition {
   epoch: number
   position: number
 }
@@ -31,9 +31,9 @@ export interface TrainingSource {
   readonly batchesPerEpoch: number
   /**
    * Batches without end from `from` on: the same (seed, epoch, position) gives the same bits, however many are decoded at
-   * the same time. Ends when the source is closed. Throws UserError when not one sample can be decoded.
+   * the same time. Ends when the source is closed. Throws a `UserError` when no sample can be decoded.
    */
-  batches(from: Place): AsyncGenerator<Batch, void>
+  batches(from: DataPosition): AsyncGenerator<Batch, void>
   /** Stops decoding at once. */
   close(): Promise<void>
 }
@@ -75,13 +75,13 @@ export function sourceOptions(
 /** What batches are made of. */
 export interface SampleSet<Source> {
   readonly what: 'photographs' | 'records'
-  /** Where none is left to train on. */
+  /** The kind of trouble when none of them can be decoded. */
   readonly trouble: Trouble
   readonly length: number
   at(index: number): Source
   /** the class vector that the sample itself does not carry, of one of the classifiers: `draw` in [0, 1) says which */
   classVector(index: number, draw: number): Promise<Float32Array | null>
-  /** told why a sample cannot be decoded, once each: may throw to stop, else the next one takes its place */
+  /** Called once for each sample that cannot be decoded. May throw to stop; else the next sample takes its place. */
   undecodable(reason: string): void
 }
 
@@ -138,7 +138,7 @@ interface Loaded {
 }
 
 /** The samples of the batch at a place. */
-interface Chosen extends Place {
+interface Chosen extends DataPosition {
   /** Of the epoch. */
   readonly order: Uint32Array
   readonly indices: number[]
@@ -159,10 +159,10 @@ class BatchLoader<Source> {
   }
 
   /**
-   * Keeps `count` batches under way and hands them out in order. What cannot be decoded is told with the batch that it was to
-   * be in, so that it does not matter how far ahead one has come when training ends.
+   * Keeps `count` batches under way and hands them out in order. A sample that cannot be decoded is reported with the batch
+   * that it was meant for. So the reports do not depend on how far ahead decoding is when training ends.
    */
-  async *ahead(from: Place, count: number): AsyncGenerator<Loaded, void> {
+  async *ahead(from: DataPosition, count: number): AsyncGenerator<Loaded, void> {
     const underWay: Promise<Loaded>[] = []
     let place = from
     for (;;) {
@@ -178,12 +178,12 @@ class BatchLoader<Source> {
   }
 
   /** Where the batch at `place` starts: there, or with the next epoch when too few samples are left. */
-  #batchStart({ epoch, position }: Place): Place {
+  #batchStart({ epoch, position }: DataPosition): DataPosition {
     const isUsed = position > 0 && position + this.options.batch > this.set.length
     return isUsed ? { epoch: epoch + 1, position: 0 } : { epoch, position }
   }
 
-  async #load({ epoch, position }: Place): Promise<Loaded> {
+  async #load({ epoch, position }: DataPosition): Promise<Loaded> {
     const { batch, classes } = this.options
     const undecodable = new Map<number, string>()
     const chosen: Chosen = { epoch, position, order: this.#orderOf(epoch), indices: [], undecodable }

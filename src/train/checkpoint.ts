@@ -84,7 +84,7 @@ export function encodeBest(path: string, { weights, step, abMse, settings }: Bes
   return encodeSafetensors(path, weightTensors(weights), { metadata })
 }
 
-/** As JSON, in the schema's order whoever put it together: a resumed training is to write the same bytes. */
+/** As JSON with the keys in the schema's order, so that a resumed training writes the same bytes. */
 const textOf = (schema: typeof trainingSchema | typeof courseSchema, value: object) =>
   JSON.stringify(v.parse(schema, value))
 
@@ -164,12 +164,12 @@ function parse<S extends v.GenericSchema>(
   return parsed.output
 }
 
-/** JSON has no Infinity, and null for it. */
-const finiteOrNull = (course: object) =>
+/** JSON writes Infinity as null. */
+const nullAsInfinity = (course: object) =>
   Object.fromEntries(Object.entries(course).map(([key, value]) => [key, value ?? Number.POSITIVE_INFINITY]))
 const storedCourse = v.pipe(
   v.looseObject({}),
-  v.transform((course): unknown => finiteOrNull(course)),
+  v.transform((course): unknown => nullAsInfinity(course)),
   courseSchema,
 )
 

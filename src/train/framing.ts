@@ -1,11 +1,13 @@
 /** Which part of a picture a training sample shows, how large, and whether mirrored. */
-import { contentRect, type Photo, type Rect } from '../color/photo.ts'
+import { contentRect, type Photo } from '../color/photo.ts'
+import type { Rect } from '../rect.ts'
 
 /** Four numbers in [0, 1) that decide a sample's augmentation: mirror, scale, left, top. */
 export type Draws = readonly [number, number, number, number]
 
 /** crop: the shorter side fills the square; pad: the longer one does, with white around (the report's way) */
-export type SampleFit = 'crop' | 'pad'
+export const SAMPLE_FITS = ['crop', 'pad'] as const
+export type SampleFit = (typeof SAMPLE_FITS)[number]
 
 /** How a picture is scaled, which window of it is taken, and whether that is mirrored. */
 export interface Framing {

@@ -11,7 +11,7 @@ import { inferenceGraph, trainingGraph } from '../model/graphs.ts'
 
 type Tensors = ReadonlyMap<string, NamedTensor>
 
-/** Groups of a golden file's keys, each with the relative error that is allowed whatever PyTorch's own is. */
+/** Groups of a golden file's keys, each with a relative error that is allowed even if PyTorch's own float32 is more exact. */
 const GROUPS = {
   evalForward: { prefix: 'eval/', floor: 1e-5 },
   trainForward: { prefix: 'train/', floor: 2e-5 },

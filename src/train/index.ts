@@ -1,11 +1,11 @@
 /**
- * Training as a function, for Node and for browsers. Data, storage and whoever looks on are handed in; for photographs and
- * folders on a disk, `webgpu-colorizer` has them.
+ * Training as a function, for Node and for browsers. Data, storage and an observer are handed in; `webgpu-colorizer` has
+ * those for photographs and folders on a disk.
  */
 
 // The training
 
-export type { Batch, ClassVectors, Place, TrainingSource } from './batches.ts'
+export type { Batch, ClassVectors, DataPosition, TrainingSource } from './batches.ts'
 export type { Start, TrainingStore, Validate } from './state.ts'
 export {
   type LoggedStep,

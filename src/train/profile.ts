@@ -5,9 +5,9 @@ import type { Step } from '../graph/compile.ts'
 import { median, sum } from '../numbers.ts'
 import type { Stepper } from './accumulate.ts'
 
-/** Steps that are not looked at, since pipelines and caches are cold. */
+/** First steps that are not measured, since pipelines and caches are cold. */
 const WARM_UP_STEPS = 2
-/** Steps of which the host's work is timed; then as many with every kernel in a pass of its own, which takes longer. */
+/** Steps whose host work is timed. In as many steps after them, each kernel has a pass of its own, which takes longer. */
 const STEPS = 10
 /** Rows of the table; the rest is summed up. */
 const MOST_ROWS = 30

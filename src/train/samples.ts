@@ -1,8 +1,9 @@
 /** The samples of a batch, from opened pictures to the tensors that a network takes. */
 
 import { srgbToLab } from '../color/lab.ts'
-import { contentRect, type Photo, padToSquare, type Rect } from '../color/photo.ts'
+import { contentRect, type Photo, padToSquare } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
+import type { Rect } from '../rect.ts'
 import { cropFraming, type Draws, mirrorRows, padFraming, type SampleFit, windowOf } from './framing.ts'
 import { jitterLightness, type LightnessJitter } from './lightness-jitter.ts'
 

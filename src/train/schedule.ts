@@ -34,8 +34,8 @@ export function rateAt({ learningRate, schedule, warmup }: RateSettings, { step,
 }
 
 /**
- * How much of the weights goes into their running average behind a step, of which `step` were done before: the average
- * spans the last tenth of a young training, and 1 / (1 − decay) steps of a longer one. With decay 0 it is the weights.
+ * The share of the new weights in their running average, after a step that `step` others came before. The average spans the
+ * last tenth of a young training, and 1 / (1 − decay) steps of a longer one. With decay 0 it equals the weights.
  */
 export function averagingRate(decay: number, step: number): number {
   return 1 - Math.min(decay, (step + 1) / (step + 10))

@@ -7,6 +7,7 @@ import { PRECISIONS } from '../graph/half.ts'
 import { FITS } from '../model/classifier.ts'
 import { LOSSES } from '../model/losses.ts'
 import { choiceOf, integerOf, numberOf, setting } from '../setting.ts'
+import { SAMPLE_FITS } from './framing.ts'
 import { SCHEDULES } from './schedule.ts'
 
 const originSchema = v.object({
@@ -61,8 +62,8 @@ const chosen = {
     ...{ flag: 'loss', value: 'NAME' },
     help: 'of --head ab: squared, huber (milder to large errors), or rarity (rare colours count more)',
   }),
-  fit: setting(choiceOf(['crop', 'pad']), {
-    ...{ flag: 'fit', value: 'crop|pad' },
+  fit: setting(choiceOf(SAMPLE_FITS), {
+    ...{ flag: 'fit', value: SAMPLE_FITS.join('|') },
     help: 'crop pictures to fill the square, or pad them with white as the report did',
   }),
   lightnessJitter: setting(numberOf({ max: 1 }), {

@@ -24,7 +24,7 @@ export interface TrainingStore {
   saveBest(best: Best): Promise<void>
 }
 
-/** How well the weights colour, as an ab error. Null: there is nothing to tell by, or no time now. */
+/** How well the weights colour, as an ab error. Null when there are no pictures for it, or it was stopped. */
 export type Validate = (weights: NamedBuffers) => Promise<number | null>
 
 export interface RunOptions {
@@ -104,7 +104,7 @@ export class TrainingState {
 
   /**
    * Adds the validation of this step to the history, once, and keeps the weights when no earlier ones were as good. A
-   * training that was killed between that and its next checkpoint comes by here again, and writes the same bytes.
+   * training that is killed before its next checkpoint validates this step again when it is resumed, and writes the same bytes.
    */
   async validate(): Promise<void> {
     if (this.validations.at(-1)?.step === this.step) return
@@ -153,7 +153,7 @@ export class TrainingState {
   }
 }
 
-/** The variables of a training as whoever colours with them reads them: the average is what is kept. */
+/** The variables of a training, with the average of the weights in place of the weights: what validations and files use. */
 const averaged = (variables: Variables): NamedBuffers => ({
   buffer: (name) => variables.buffer(name === 'parameters' ? 'average' : name),
   writes: variables.writes,

@@ -24,7 +24,7 @@ const LOG_EVERY = 10
 /** Steps over which the loss that is shown is averaged. */
 const SHOWN_STEPS = 20
 
-/** Is told how a training goes; what it does not care for it leaves out. */
+/** Called as a training goes on. Every method may be left out. */
 export interface TrainingObserver {
   /** After every step. */
   onStep?(progress: TrainingProgress): void

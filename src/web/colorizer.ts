@@ -2,7 +2,13 @@ import * as v from 'valibot'
 import { resize } from '../color/resample.ts'
 import { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
-import { checkOptions, functionOption, kindOf, saturationOption, signalOption } from '../infer/arguments.ts'
+import {
+  checkOptions,
+  functionOption,
+  saturationOption,
+  signalOption,
+  valueLike,
+} from '../infer/arguments.ts'
 import { openClassifier } from '../infer/classifier.ts'
 import {
   type Painter,
@@ -60,19 +66,19 @@ const isUrl = (value: unknown) => value instanceof URL
 
 const openingSchema = v.strictObject({
   gpu: v.optional(
-    kindOf<GPU>('a GPU such as navigator.gpu', (gpu) => typeof gpu === 'object' && gpu !== null),
+    valueLike<GPU>('a GPU such as navigator.gpu', (gpu) => typeof gpu === 'object' && gpu !== null),
   ),
   assets: v.optional(
-    kindOf<string | URL>('the address of a folder', (value) => isText(value) || isUrl(value)),
+    valueLike<string | URL>('the address of a folder', (value) => isText(value) || isUrl(value)),
   ),
   weights: v.optional(
-    kindOf<URL | Blob | Uint8Array>(
+    valueLike<URL | Blob | Uint8Array>(
       'a URL, a Blob or the bytes of a weight file',
       (value) => isUrl(value) || value instanceof Blob || value instanceof Uint8Array,
     ),
   ),
   classifier: v.optional(
-    kindOf<string | URL>('auto, none, a name or a URL', (value) => isText(value) || isUrl(value)),
+    valueLike<string | URL>('auto, none, a name or a URL', (value) => isText(value) || isUrl(value)),
   ),
   saturation: saturationOption,
   signal: signalOption,

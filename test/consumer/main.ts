@@ -3,7 +3,7 @@
  * with 5.6, bundled for browsers, and run. `npm run test:consumer` starts it.
  */
 import { gzipSync } from 'node:zlib'
-import { Run } from '../wgpu/run.ts'
+import { Run } from '../runner/run.ts'
 import { bundle } from './bundle.ts'
 import { compileErrors } from './compile.ts'
 import { Place } from './place.ts'

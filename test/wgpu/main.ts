@@ -8,13 +8,14 @@ import { SHADER_TEXT } from '../../src/device/shader-text.ts'
 import { entryInHalf, entryOf, partOf } from '../covering.ts'
 import { dispatchesOf, inHalf, needsSubgroups, opNames, type Row, rowsOf, variantsOf } from '../harness.ts'
 import { verify } from '../launch.ts'
+import { Run } from '../runner/run.ts'
 import { colours } from './colours.ts'
-import { Run } from './run.ts'
+import skips from './skips.json' with { type: 'json' }
 import { trains } from './trains.ts'
 
 const gpu = await Gpu.open((globalThis as unknown as { navigator: { gpu: GPU } }).navigator.gpu)
 if (!gpu) throw new Error('wgpu finds no adapter')
-const run = new Run()
+const run = new Run(skips)
 console.log(`wgpu on ${gpu.adapter.info.description}`)
 
 /** Kernels that cannot run here. Rows that need one are left out before the table's part is chosen. */

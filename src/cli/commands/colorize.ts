@@ -9,7 +9,7 @@ import { mendOf } from '../../node/package.ts'
 import { openPainter } from '../../node/painter.ts'
 import { findEach } from '../../node/photos.ts'
 import { saveFile } from '../../node/save.ts'
-import { Sheet, type SheetRow } from '../../node/sheet.ts'
+import { Sheet, type SheetRow, sheetFormat } from '../../node/sheet.ts'
 import { newestRun, weightsOf } from '../../node/store/runs.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
 import { readWeights, SHIPPED } from '../../node/weights.ts'
@@ -43,8 +43,8 @@ export const colorizeCommand: Command = {
     saturation: { value: 'F', help: `multiplies a* and b* (default ${SATURATION}); 0 is grey` },
     compare: { help: 'also writes NAME.compare.png, grey beside coloured' },
     sheet: {
-      value: 'FILE.png',
-      help: `also writes a contact sheet, grey beside coloured, of the first ${SHEET_ROWS} photographs`,
+      value: 'FILE',
+      help: `also writes a contact sheet (.png or .webp), grey beside coloured, of the first ${SHEET_ROWS} photographs`,
     },
   },
   examples: [
@@ -71,7 +71,7 @@ export const colorizeCommand: Command = {
   },
 }
 
-/** Opens weights, classifier and adapter, in this order: bad files are told without waking the GPU. */
+/** Opens weights, classifier and adapter, in this order, so that a bad file is reported before the GPU is opened. */
 async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>): Promise<T> {
   const { flags } = call
   const asked = askedPrecision(flags)
@@ -140,7 +140,7 @@ async function colorizeFiles(
   for (const { error } of failed) terminal.warn(error)
   const done = results.length - failed.length
   const drawn = file !== undefined && sheet.length > 0 ? file : null
-  if (drawn !== null) await saveFile(drawn, await sheet.draw())
+  if (drawn !== null) await saveFile(drawn, await sheet.draw(sheetFormat(drawn)))
   const told = `coloured ${done} of ${results.length} → ${out}`
   return {
     json: { files: results, ...(drawn === null ? {} : { sheet: drawn }) },

@@ -14,7 +14,7 @@ export const doctorCommand: Command = {
   },
 }
 
-/** Without an adapter nothing works, whatever else there is. */
+/** Without an adapter nothing works, so this code comes before all others. */
 export function codeFor({ adapter, weights }: DoctorReport): ExitCode {
   if (!adapter) return EXIT.noAdapter
   return weights.some(({ problem }) => problem) ? EXIT.badWeightsOrRecords : EXIT.ok

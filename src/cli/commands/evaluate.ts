@@ -11,6 +11,7 @@ import { adapterSummary } from '../../node/dawn.ts'
 import { sharpResize } from '../../node/image.ts'
 import { findEach, type PhotoPath } from '../../node/photos.ts'
 import { saveFile } from '../../node/save.ts'
+import { sheetFormat } from '../../node/sheet.ts'
 import { type ChosenClassifier, findClassifier, loadClassifier } from '../../node/store/classifiers.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
 import { readWeights, SHIPPED } from '../../node/weights.ts'
@@ -26,7 +27,7 @@ import { type Call, type Command, exitCode, type Result, wrong } from './command
 import { checkPicture } from './picture.ts'
 import { askedPrecision, PRECISION_OPTIONS } from './precision.ts'
 
-/** Judges agreement whatever --classifier says: it comes with the package, so that figures can be compared. */
+/** Judges agreement even if --classifier names another: it comes with the package, so figures can be compared. */
 const JUDGE = 'mobilenet-v1'
 
 export const evaluateCommand: Command = {
@@ -49,8 +50,8 @@ export const evaluateCommand: Command = {
       help: 'multiplies a* and b* of the coloured pictures, but not in the ab error (default 1)',
     },
     report: {
-      value: 'FILE.png',
-      help: 'also writes a contact sheet of the best, the median and the worst pictures',
+      value: 'FILE',
+      help: 'also writes a contact sheet (.png or .webp) of the best, the median and the worst pictures',
     },
   },
   examples: [
@@ -91,7 +92,7 @@ interface Setup {
   readonly colourists: Each<Colourist>
 }
 
-/** Opens weights, classifiers and adapter, in this order: what is missing is told without waking the GPU. */
+/** Opens weights, classifiers and adapter, in this order, so that a missing file is reported before the GPU is opened. */
 async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup) => Promise<T>): Promise<T> {
   const { flags } = call
   const asked = askedPrecision(flags)
@@ -155,7 +156,7 @@ function classVectorsOf(gpu: Gpu, judge: Classifier, precision: Precision) {
   }
 }
 
-/** Class vectors by this classifier; of each photograph it is asked once, whoever wants to know. */
+/** Class vectors by this classifier. It sees each photograph once, even if several networks ask for its vector. */
 function classVectorsBy(classifier: Classifier) {
   const known = new WeakMap<Photo, Promise<Float32Array[]>>()
   return async (photo: Photo): Promise<Float32Array> => {
@@ -183,7 +184,11 @@ async function evaluateAll(
   const report =
     wanted === undefined
       ? null
-      : await drawReport(wanted, () => reportSheet(evaluated, colourists, files), terminal)
+      : await drawReport(
+          wanted,
+          () => reportSheet(evaluated, colourists, files, sheetFormat(wanted)),
+          terminal,
+        )
   const left = photos.length - evaluated.length - failures.length
   const evaluation = { ...setup, evaluated, failures: failed, judge: judge.name, report, left }
   const lost = wanted !== undefined && report === null ? 1 : 0

@@ -1,15 +1,19 @@
-import { dirname, extname } from 'node:path'
+import { dirname } from 'node:path'
 import type { PhotoPath } from '../../node/photos.ts'
 import { makeFolder } from '../../node/save.ts'
+import { SHEET_FORMATS, sheetFormat } from '../../node/sheet.ts'
 import { identity } from '../colorize-files.ts'
 import { wrong } from './command.ts'
 
 /**
- * Makes sure, before any work, that the option `--name` names a picture that can be written: throws a `UserError` where its
+ * Makes sure, before any work, that the option `--name` names a contact sheet that can be written: throws a `UserError` where its
  * ending is another, its folder cannot be made, or it would overwrite one of `photos`.
  */
 export async function checkPicture(name: string, file: string, photos: readonly PhotoPath[]): Promise<void> {
-  if (extname(file).toLowerCase() !== '.png') throw wrong(`--${name} ${file}: its name must end in .png`)
+  if (!sheetFormat(file))
+    throw wrong(
+      `--${name} ${file}: its name must end in ${SHEET_FORMATS.map((format) => `.${format}`).join(' or ')}`,
+    )
   await makeFolder(dirname(file))
   const existing = await identity(file)
   if (existing === null) return

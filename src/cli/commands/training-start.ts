@@ -42,8 +42,8 @@ export async function beginningOf(flags: Flags, asked: Asked, data: TrainingData
 }
 
 /**
- * The kernels that a training takes: it goes on with those that it began with, whatever was tuned since, so that it goes on to
- * the same bits.
+ * The candidates that a training uses. A resumed training keeps those that it began with, even if `tune` has found others
+ * since, so that it ends in the same bits.
  */
 export function choicesAt({ start }: Beginning, tuned: Choices, say: (line: string) => void): Choices {
   if (start.kind !== 'resume') return tuned
@@ -54,7 +54,8 @@ export function choicesAt({ start }: Beginning, tuned: Choices, say: (line: stri
 }
 
 /**
- * What is asked for, together with what a checkpoint or weights to begin with say; and the classifiers to open.
+ * The settings that were asked for, completed from a checkpoint or from the weights to begin with, and the classifiers to
+ * open.
  * @throws UserError: what is asked for and what is there do not go together
  */
 export async function optionsOf(

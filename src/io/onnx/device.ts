@@ -223,7 +223,7 @@ function slice(inputs: Inputs, c: DeviceContext): DeviceTensor {
   return builder.device(tensor, shape, layout)
 }
 
-/** From whatever order the elements lie in to the one of two layouts that moves fewer of them. */
+/** Transposes into that of the two layouts which moves fewer elements. */
 function transpose(inputs: Inputs, { attributes, builder }: DeviceContext): DeviceTensor {
   const x = first(inputs)
   const layout = layoutOf(x)

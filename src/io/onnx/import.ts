@@ -46,7 +46,7 @@ export interface Imported {
 /** What kind of thing is wrong with a node. */
 export type Defect = 'unsupported' | 'not known at import' | 'bad'
 
-/** A node that cannot be imported, in one sentence with operator, node, opset and shapes. Trouble 'weights'. */
+/** A node that cannot be imported, in one sentence with operator, node, opset and shapes. Its trouble is 'weights'. */
 export class ImportError extends UserError {
   readonly node: string
   readonly op: string

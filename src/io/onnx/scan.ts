@@ -1,6 +1,6 @@
 /**
- * A walk over serialized protobuf before anything is decoded. The decoder trusts lengths and makes one object for every
- * two bytes that a hostile file may hold, so whatever it would trip over is refused here, with nothing allocated.
+ * A walk over serialized protobuf before anything is decoded. The decoder trusts lengths, and a hostile file can make it
+ * allocate an object for every two bytes. So such files are refused here, where nothing is allocated.
  *
  * Source: protobuf's encoding guide; field numbers from onnx.proto3 (fields that it got later are only skipped).
  */
@@ -124,7 +124,7 @@ class Scanner {
     while (this.#at < end) {
       const tag = this.#length(end)
       const [number, wire] = [Math.floor(tag / 8), tag % 8]
-      const field = fields[number] ?? kindOf(wire)
+      const field = fields[number] ?? kindWrittenAs(wire)
       const kind = isKind(field) ? field : 'bytes'
       const isPacked = wire === WIRE.bytes && (PACKED[name]?.includes(number) ?? false)
       if (number === 0 || (wire !== WIRE[kind] && !isPacked)) {
@@ -181,7 +181,7 @@ class Scanner {
 const isKind = (field: Field): field is keyof typeof WIRE => Object.hasOwn(WIRE, field)
 
 /** A kind that is written as `wire`. Throws for groups, which ONNX does not have. */
-function kindOf(wire: number): keyof typeof WIRE {
+function kindWrittenAs(wire: number): keyof typeof WIRE {
   const kind = (Object.keys(WIRE) as (keyof typeof WIRE)[]).find((kind) => WIRE[kind] === wire)
   if (!kind) throw new ScanError(`a field is of the unknown kind ${wire}`)
   return kind

@@ -51,7 +51,7 @@ export const DATA_TYPES = Object.keys(TYPES) as DataType[]
 const MAX_ELEMS = 2 ** 31
 const MAX_AXES = 32
 
-/** A tensor of a type that is valid ONNX, but not read here. Trouble 'weights'. */
+/** A tensor of a type that is valid ONNX, but not read here. Its trouble is 'weights'. */
 export class UnreadableType extends UserError {
   constructor(
     where: string,

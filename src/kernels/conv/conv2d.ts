@@ -121,7 +121,7 @@ function referenceTaps(g: ConvGeometry, x: Float64Array, w: Float64Array) {
 }
 
 /** The shape of x ∗ w for inputs [x, w, maybe a bias, maybe a residual]; throws a `ShapeError` when they don't fit. */
-export function convShape(op: string, inputs: readonly Spec[], attrs: ConvAttrs): number[] {
+function convShape(op: string, inputs: readonly Spec[], attrs: ConvAttrs): number[] {
   const [x, w, bias, residual] = inputs
   if (!x || !w || inputs.length > 4) {
     throw new ShapeError(op, 'needs x, w and maybe a bias and a residual', inputs)

@@ -208,8 +208,8 @@ const weightElems = (g: ConvGeometry) => g.R * g.S * g.channelsPerGroup * g.K
 type SplitKernel = (target: Ref, splits: number, rowsPerSplit: number) => Dispatch
 
 /**
- * One dispatch that writes `dw`, or one that writes partial sums over some output rows each and their sum: so many that
- * there are `enough` workgroups, of which each part has `workgroups`.
+ * One dispatch that writes `dw`; or one that writes partial sums, each over some output rows, and one that adds them up.
+ * A part has `workgroups` workgroups, and there are as many parts as make `enough` of them.
  */
 function splitRows(
   g: ConvGeometry,

@@ -1,8 +1,8 @@
 import { elementwise, elems, expectRanks, expectSame, input, type Op, output, ShapeError } from '../op.ts'
 
 /**
- * [state, value, t [1]] → state + t · (value − state), in place: a running average. With t = 1 the value, whatever the state
- * was. Not differentiable.
+ * [state, value, t [1]] → state + t · (value − state), in place: a running average. With t = 1 the result is the
+ * value alone. Not differentiable.
  */
 export const lerp: Op<object> = {
   name: 'lerp',

@@ -38,7 +38,7 @@ export const pool2d: Op<Pool2dAttrs> = {
     const unit = vector ? 4 : 1
     const { channels, offset } = y!.slice ?? { channels: C, offset: 0 }
     const slice = { yStart: offset / unit, yChannels: channels / unit }
-    const params = { ...geometry(x!, attrs), C: C / unit, ...slice }
+    const params = { pool: { ...geometry(x!, attrs), C: C / unit }, ...slice }
     const constants = {
       VECTOR: Number(vector),
       AVERAGE: Number(attrs.kind === 'average'),

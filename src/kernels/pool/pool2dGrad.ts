@@ -39,7 +39,7 @@ export const pool2dGrad: Op<Pool2dGradAttrs> = {
     }
     // an average does not look at x and y: dy stands in for them
     const bindings = [input(0), input(isMax ? 1 : 0), input(isMax ? 2 : 0), output(0)]
-    const params = { ...geometry(dx!, attrs), C: vector ? C / 4 : C }
+    const params = { pool: { ...geometry(dx!, attrs), C: vector ? C / 4 : C } }
     return [elementwise('pool2d_grad', elems(dx!), bindings, { params, constants })]
   },
 

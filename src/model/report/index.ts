@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { initialStatistics } from '../arena.ts'
 import { COARSE_BINS } from '../bins.ts'
 import { CLASSES } from '../classifier.ts'
-import { MisfitError, misshapen, type Network, type NetworkKind, type WeightFile } from '../network.ts'
+import { MisfitError, misshapen, type Network, type NetworkKind, type WeightDescription } from '../network.ts'
 import { adjustClassRows } from './class-rows.ts'
 import {
   type Architecture,
@@ -64,14 +64,14 @@ export const report: NetworkKind<Architecture> = {
 }
 
 /** The architecture of weights from before files said it: by the shapes of the tensors, and by the training's settings. */
-function recognised({ shapeOf, settings }: WeightFile): Architecture {
+function recognised({ shapeOf, settings }: WeightDescription): Architecture {
   const shaped = architectureOf(shapeOf)
   if (!shaped) throw new MisfitError(nearestMisfit(shapeOf))
   return { ...shaped, squaredClasses: settings.squaredClasses === true }
 }
 
 /** Why no width fits the file: the first tensor that is missing or misshapen next to the width that most layers have. */
-function nearestMisfit(shapeOf: WeightFile['shapeOf']): string {
+function nearestMisfit(shapeOf: WeightDescription['shapeOf']): string {
   const misfits = allLayers(layersOf({ classes: 1, width: 1 })).map(({ name, outputs }) => {
     const width = (shapeOf(`${name}.weight`)?.[0] ?? 0) / outputs
     const fusionInputs = shapeOf('fusion.conv.weight')?.[1] ?? 0

@@ -1,19 +1,18 @@
-import { ArenaBuilder, type Layout } from '../arena.ts'
+import { arenaOf } from '../../autograd/arena.ts'
+import { type Layout, weight } from '../arena.ts'
 import { type Architecture, allLayers, layersOf } from './layers.ts'
 
 export function layoutOf(architecture: Architecture): Layout {
-  const parameters = new ArenaBuilder()
-  const statistics = new ArenaBuilder()
-  for (const { name, inputs, outputs, kernel, norm } of allLayers(layersOf(architecture))) {
-    parameters.add(`${name}.weight`, [kernel, kernel, inputs, outputs], [outputs, inputs, kernel, kernel])
-    parameters.add(`${name}.bias`, [outputs])
-    if (!norm) continue
-    parameters.add(`${norm}.gamma`, [outputs])
-    parameters.add(`${norm}.beta`, [outputs])
-    statistics.add(`${norm}.mean`, [outputs])
-    statistics.add(`${norm}.var`, [outputs])
-  }
-  return { parameters, statistics }
+  const layers = allLayers(layersOf(architecture))
+  const parameters = layers.flatMap(({ name, inputs, outputs, kernel, norm }) => [
+    weight(`${name}.weight`, [kernel, kernel, inputs, outputs], [outputs, inputs, kernel, kernel]),
+    weight(`${name}.bias`, [outputs]),
+    ...(norm ? [weight(`${norm}.gamma`, [outputs]), weight(`${norm}.beta`, [outputs])] : []),
+  ])
+  const statistics = layers.flatMap(({ outputs, norm }) =>
+    norm ? [weight(`${norm}.mean`, [outputs]), weight(`${norm}.var`, [outputs])] : [],
+  )
+  return { parameters: arenaOf(parameters), statistics: arenaOf(statistics) }
 }
 
 /**

@@ -38,10 +38,10 @@ export function buildColorizer(
   const flat = graph.variable('parameters', [layout.parameters.length])
   const network: Unfinished = {
     graph,
-    parameters: viewsOf(graph, flat, layout.parameters),
+    parameters: viewsByName(graph, flat, layout.parameters),
     statistics:
       mode === 'infer'
-        ? viewsOf(graph, graph.variable('statistics', [layout.statistics.length]), layout.statistics)
+        ? viewsByName(graph, graph.variable('statistics', [layout.statistics.length]), layout.statistics)
         : new Map(),
     batchStatistics: new Map(),
     behindUpsampling: layers.decoder.filter((_, i) => layers.decoder[i - 1]?.after.includes('upsample')),
@@ -85,8 +85,8 @@ function classVectorSeen(graph: Graph, { classes, squaredClasses }: Architecture
   return graph.scope('features', () => graph.op('binary', [features, features], { kind: 'mul' }))
 }
 
-/** The tensors of an arena as views of its flat variable. */
-function viewsOf(graph: Graph, flat: Tensor, arena: Arena): Map<string, Tensor> {
+/** The tensors of an arena by name, as views of its flat variable. */
+function viewsByName(graph: Graph, flat: Tensor, arena: Arena): Map<string, Tensor> {
   return new Map(
     arena.tensors.map(({ name, shape, offset }) => [
       name,

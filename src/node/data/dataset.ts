@@ -1,5 +1,4 @@
 /** Training batches from photographs or records on the disk, decoded by workers. */
-import { availableParallelism } from 'node:os'
 import { UserError } from '../../errors.ts'
 import {
   type BatchOptions,
@@ -10,7 +9,7 @@ import {
   trainingSource,
 } from '../../train/batches.ts'
 import type { BatchTask, DecodedBatch } from '../../train/samples.ts'
-import { openWorkerPool, workerUrl } from '../worker-pool.ts'
+import { openWorkerPool, usualWorkers, workerUrl } from '../worker-pool.ts'
 import type { SampleSource } from './decode.ts'
 import { indexShards } from './shards.ts'
 
@@ -24,8 +23,6 @@ export interface SourceOptions extends BatchOptions {
   onUndecodable?: (reason: string) => void
   signal?: AbortSignal
 }
-
-const MAX_WORKERS = 8
 
 /** Training batches from photographs. The last, partial batch of an epoch is dropped. */
 export async function openPhotos(paths: readonly string[], options: SourceOptions): Promise<TrainingSource> {
@@ -41,8 +38,8 @@ export async function openPhotos(paths: readonly string[], options: SourceOption
 
 /**
  * Training batches from the record shards in `folder`, of which only the records' places are kept in memory. Records
- * bring their own class vectors. Where nobody is to be told of a damaged one, it ends the batches with a UserError (exit
- * code 4).
+ * bring their own class vectors. Without `onUndecodable` a damaged record ends the batches with a `UserError` about
+ * weights.
  */
 export async function openRecords(folder: string, options: SourceOptions): Promise<TrainingSource> {
   const records = await indexShards(folder, options.onUndecodable)
@@ -60,7 +57,7 @@ function refuse(reason: string): never {
 }
 
 async function openSource(options: SourceOptions, set: SampleSet<SampleSource>): Promise<TrainingSource> {
-  const { signal, workers = Math.min(MAX_WORKERS, availableParallelism()), ahead = workers + 1 } = options
+  const { signal, workers = usualWorkers(), ahead = workers + 1 } = options
   const url = workerUrl('decode-worker', import.meta.url)
   const pool = openWorkerPool<BatchTask<SampleSource>, DecodedBatch>(url, workers)
   const source = trainingSource(set, { decode: pool.run, close: pool.close }, ahead, options)

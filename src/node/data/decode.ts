@@ -1,8 +1,8 @@
 /** Opens the samples of training batches: photographs' files, and records in their shards. Runs in the decoding workers. */
 
 import type { Sharp } from 'sharp'
-import type { Rect } from '../../color/photo.ts'
 import { decodeRecord, photoOf } from '../../io/records.ts'
+import type { Rect } from '../../rect.ts'
 import type { OpenedSample } from '../../train/samples.ts'
 import { photoSize, readPhotoFile } from '../image.ts'
 import { decodePhoto, editPhoto } from '../pixels.ts'

@@ -1,12 +1,11 @@
 /** Photographs → TFRecord shards, with class vectors. */
-import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { UserError } from '../../errors.ts'
 import type { Classifier } from '../../infer/classifier.ts'
 import { type AbEncoding, type ClassVector, encodeRecord } from '../../io/records.ts'
 import { lock } from '../lock.ts'
 import { makeFolder } from '../save.ts'
-import { openWorkerPool, type WorkerPool, workerUrl } from '../worker-pool.ts'
+import { openWorkerPool, usualWorkers, type WorkerPool, workerUrl } from '../worker-pool.ts'
 import { type Manifest, RecordSet } from './record-set.ts'
 import type { Outcome, PrepareTask } from './sample.ts'
 
@@ -29,7 +28,6 @@ export interface PrepareOptions {
 type VectorMaker = Pick<Classifier, 'size' | 'origin' | 'probabilities'>
 
 const DEFAULTS = { shardSize: 256, ab: 'int8', minSide: 32 } as const
-const MAX_WORKERS = 8
 /** Photographs that are shown to the classifier at once. */
 export const CLASSIFIER_BATCH = 8
 
@@ -37,7 +35,7 @@ export const CLASSIFIER_BATCH = 8
  * Writes every photograph that can be learnt from as a record; the others are counted, and their reasons kept. A run
  * that is stopped or killed is continued by the next one with the same photographs and settings.
  * @throws UserError: no photograph is left, the file system refuses (disk full …), another process is at work on the
- *   folder, interrupted (trouble 'input'30)
+ *   folder, interrupted (trouble 'interrupted')
  */
 export async function prepareRecords(paths: readonly string[], options: PrepareOptions): Promise<Manifest> {
   const { out, classifiers = [] } = options
@@ -75,7 +73,7 @@ export function describeSkipped(skipped: Manifest['skipped']): string {
 async function fill(set: RecordSet, paths: readonly string[], options: PrepareOptions): Promise<void> {
   const { classifiers = [], signal, onProgress } = options
   if (set.done === paths.length) return
-  const workers = options.workers ?? Math.min(MAX_WORKERS, availableParallelism())
+  const workers = options.workers ?? usualWorkers()
   const pool = openWorkerPool<PrepareTask, Outcome>(workerUrl('prepare-worker', import.meta.url), workers)
   const wanted = {
     minSide: set.settings.minSide,

@@ -34,7 +34,7 @@ export function isShard(name: string): boolean {
 
 /**
  * Every record of the set in `folder`, shard by shard, without reading the records.
- * @param onDamage is told of a truncated or corrupt shard, of which the records before that are used, instead
+ * @param onDamage called for a truncated or corrupt shard instead of throwing; its records before the damage are used
  * @throws UserError about weights: no shards, shards missing, two sets mixed, a shard truncated or corrupt, no records
  */
 export async function indexShards(

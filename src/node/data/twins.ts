@@ -1,4 +1,4 @@
-/** Pictures to validate on that are also trained on: what is learnt by heart would pass for what is understood. */
+/** Finds validation pictures that are also trained on: with those, a network that only remembers would seem to generalise. */
 import { stat } from 'node:fs/promises'
 import { sha256File } from '../store/fetch.ts'
 

@@ -44,7 +44,7 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
   const statistics = new Set(network.layout.statistics.tensors.map(({ name }) => name))
   await writeSafetensors(to, tensors, {
     metadata,
-    precisionOf: (name) => (statistics.has(name) ? 'F32' : 'F16'),
+    dtypeOf: (name) => (statistics.has(name) ? 'F32' : 'F16'),
   })
   return [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0)
 }

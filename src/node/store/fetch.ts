@@ -29,7 +29,7 @@ const STALL_MS = 30_000
 const ROUNDS = 5
 
 /** Why a location did not give the file. */
-class Trouble extends Error {
+class LocationError extends Error {
   /** @param kind whether another try may help (cut), nothing was reached (offline), or this is the wrong place (wrong) */
   constructor(
     message: string,
@@ -43,10 +43,10 @@ class Trouble extends Error {
  * Fills `part` until it has the right size and checksum, and returns the checksum. A part file with a wrong checksum is
  * removed, and so is one that the disk has no room for.
  * @throws UserError about weights with one sentence that says what each location answered, how much is kept and what to
- * do; trouble 'input'30 when `signal` was raised
+ * do; about an interruption when `signal` was raised
  */
 export async function download(request: Download): Promise<string> {
-  const troubles = new Map<string, Trouble>()
+  const troubles = new Map<string, LocationError>()
   let received = 0
   const counted: Counted = {
     ...request,
@@ -60,7 +60,7 @@ export async function download(request: Download): Promise<string> {
       try {
         return await tryLocation(url, counted)
       } catch (error) {
-        if (!(error instanceof Trouble)) throw error
+        if (!(error instanceof LocationError)) throw error
         troubles.set(url, error)
       }
     }
@@ -87,12 +87,12 @@ async function tryLocation(url: string, request: Counted): Promise<string> {
     if (sha256.includes(actual)) return actual
     await rm(part)
     // what came in pieces may have been the pieces of two files: worth a second try
-    throw new Trouble(
+    throw new LocationError(
       `what it sends has the checksum ${actual.slice(0, 12)}…, a wrong one`,
       at ? 'cut' : 'wrong',
     )
   } catch (error) {
-    if (error instanceof Trouble || error instanceof UserError) throw error
+    if (error instanceof LocationError || error instanceof UserError) throw error
     await rm(part, { force: true })
     throw fileTrouble('write', part, error)
   }
@@ -125,14 +125,16 @@ async function transfer(url: string, at: number, request: Counted): Promise<numb
 function startOf(response: Response, at: number, { bytes }: Download): number {
   const { status, statusText, headers } = response
   if (status === 416) return expectSize(Number.NaN, bytes)
-  if (status >= 500 || status === 429) throw new Trouble(`answers ${status} ${statusText}`.trim(), 'cut')
-  if (status !== 200 && status !== 206) throw new Trouble(`answers ${status} ${statusText}`.trim(), 'wrong')
+  if (status >= 500 || status === 429)
+    throw new LocationError(`answers ${status} ${statusText}`.trim(), 'cut')
+  if (status !== 200 && status !== 206)
+    throw new LocationError(`answers ${status} ${statusText}`.trim(), 'wrong')
   if (status === 200) {
     const length = headers.get('content-length')
     return length === null ? 0 : expectSize(Number(length), bytes)
   }
   const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '')
-  if (Number(range?.[1]) !== at) throw new Trouble('sends another range than it was asked for', 'wrong')
+  if (Number(range?.[1]) !== at) throw new LocationError('sends another range than it was asked for', 'wrong')
   if (range![2] !== '*') expectSize(Number(range![2]), bytes)
   return at
 }
@@ -140,7 +142,7 @@ function startOf(response: Response, at: number, { bytes }: Download): number {
 function expectSize(actual: number, bytes: number): 0 {
   if (actual === bytes) return 0
   const what = Number.isNaN(actual) ? 'a shorter file' : `${actual} bytes`
-  throw new Trouble(`has ${what} there instead of ${bytes} bytes`, 'wrong')
+  throw new LocationError(`has ${what} there instead of ${bytes} bytes`, 'wrong')
 }
 
 async function write(
@@ -156,7 +158,7 @@ async function write(
     for await (const chunk of received(response, request, stalled)) {
       if (at + chunk.length > bytes) {
         await file.truncate(start) // then what came so far is not ours either
-        throw new Trouble(`sends more than ${bytes} bytes`, 'wrong')
+        throw new LocationError(`sends more than ${bytes} bytes`, 'wrong')
       }
       await writeAll(file, chunk, at)
       at += chunk.length
@@ -165,7 +167,7 @@ async function write(
       moved()
     }
     await file.sync()
-    if (at < bytes) throw new Trouble(`stopped after ${at} of ${bytes} bytes`, 'cut')
+    if (at < bytes) throw new LocationError(`stopped after ${at} of ${bytes} bytes`, 'cut')
   } finally {
     await file.close()
   }
@@ -191,17 +193,17 @@ const CUT = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_RES_CONTENT_LENGT
 
 function networkTrouble(error: unknown, { signal, name }: Download, stalled: AbortSignal): Error {
   if (signal.aborted) return new UserError(`${name}: interrupted; run it again to continue`, 'interrupted')
-  if (stalled.aborted) return new Trouble('sends nothing any more', 'cut')
+  if (stalled.aborted) return new LocationError('sends nothing any more', 'cut')
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const code = codeOf(cause) ?? (cause instanceof AggregateError ? codeOf(cause.errors[0]) : undefined) ?? ''
-  if (OFFLINE.includes(code)) return new Trouble('cannot be reached', 'offline')
-  if (/TIMEOUT|ETIMEDOUT/.test(code)) return new Trouble('does not answer', 'offline')
-  if (CUT.includes(code)) return new Trouble('cut the connection', 'cut')
+  if (OFFLINE.includes(code)) return new LocationError('cannot be reached', 'offline')
+  if (/TIMEOUT|ETIMEDOUT/.test(code)) return new LocationError('does not answer', 'offline')
+  if (CUT.includes(code)) return new LocationError('cut the connection', 'cut')
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new Trouble(/redirect count/.test(why) ? 'redirects in a circle' : `fails: ${why}`, 'wrong')
+  return new LocationError(/redirect count/.test(why) ? 'redirects in a circle' : `fails: ${why}`, 'wrong')
 }
 
-async function failed({ name, part, bytes, advice }: Download, troubles: ReadonlyMap<string, Trouble>) {
+async function failed({ name, part, bytes, advice }: Download, troubles: ReadonlyMap<string, LocationError>) {
   const all = [...troubles]
   const answers = new Set(all.map(([url, { message }]) => `${new URL(url).host} ${message}`))
   const isOffline = all.every(([, { kind }]) => kind === 'offline')

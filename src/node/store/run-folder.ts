@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { type EncodedPicture, imageEvent, scalarEvent, startEvent, versionEvent } from '../../io/events.ts'
 import { frameOf } from '../../io/tfrecord.ts'
 import type { Checkpoint } from '../../train/checkpoint.ts'
+import type { LoggedStep } from '../../train/train.ts'
 import { removeParts } from '../files.ts'
 import { lock } from '../lock.ts'
 import { makeFolder, saveFile } from '../save.ts'
@@ -26,16 +27,6 @@ export const samplesPath = (out: string) => join(out, 'samples.png')
 const settingsPath = (out: string) => join(out, 'settings.json')
 const logPath = (out: string) => join(out, 'log.jsonl')
 const isEvents = (name: string) => name.startsWith('events.out.tfevents.')
-
-export interface LoggedStep {
-  readonly step: number
-  /** From 1. */
-  readonly epoch: number
-  /** Mean of the steps since the last one that was logged. */
-  readonly loss: number
-  readonly learningRate: number
-  readonly imagesPerSecond: number
-}
 
 export interface LoggedValidation {
   readonly step: number

@@ -61,8 +61,7 @@ export function choicesOf({ shapes }: Pick<Tuning, 'shapes'>): Choices {
 }
 
 /** How values are to be stored where nobody asks for anything else: float16 where colouring measured faster with it. */
-export const precisionIn = (tuning: Tuning | null): Precision =>
-  tuning?.precision?.best === 'f16' ? 'f16' : 'f32'
+const precisionIn = (tuning: Tuning | null): Precision => (tuning?.precision?.best === 'f16' ? 'f16' : 'f32')
 
 /** As asked, else as the tuning says. Throws a `UserError` (adapter) when the adapter cannot store values so. */
 export function precisionOn(gpu: Gpu, asked: Precision | undefined): Precision {
