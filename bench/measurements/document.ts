@@ -127,6 +127,8 @@ function convolutionsSection(size: Size, rows: readonly CandidateRow[], clock: C
             "*matrix* multiplies float16 in the subgroups' matrices, only where `--subgroup-matrices` asks for it.",
           ]
         : []),
+    ]),
+    ...wrapped([
       `For ${faster} of ${rows.length} convolutions another candidate was faster than the usual one by more than 3%, by median and by least time.`,
     ]),
     '',
