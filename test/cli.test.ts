@@ -18,7 +18,7 @@ import { readPhoto } from '../src/node/image.ts'
 import { findPhotos } from '../src/node/photos.ts'
 import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
 import { succeeded } from './kill.ts'
-import { type Ended, run } from './program.ts'
+import { type Ended, launch, run } from './program.ts'
 import { refused } from './refused.ts'
 
 const COMMANDS = ['train', 'colorize', 'prepare', 'evaluate', 'golden', 'doctor', 'onnx', 'weights', 'tune']
@@ -39,7 +39,8 @@ const json = ({ stdout }: Ended) => JSON.parse(stdout.toString())
 
 describe('the command line', () => {
   it.each(COMMANDS)('%s has --help and --version', async (name) => {
-    const [help, version] = await Promise.all([run([name, '--help']), run([name, '--version'])])
+    const help = await run([name, '--help'])
+    const version = await run([name, '--version'])
     expect(help).toMatchObject({ code: 0, stderr: '' })
     for (const part of [
       `Usage: colorizer ${name}`,
@@ -56,7 +57,7 @@ describe('the command line', () => {
   })
 
   it('has an overview that names every command', async () => {
-    const { code, stdout } = await run(['--help'])
+    const { code, stdout } = await launch(['--help'])
     expect(code).toBe(0)
     for (const name of COMMANDS) expect(stdout.toString()).toMatch(new RegExp(`^  ${name} +\\S`, 'm'))
   })
@@ -133,7 +134,7 @@ describe('colorize', () => {
     )
     const out = inFolder('out')
     const options = ['-o', out, '--weights', weights, '--saturation', '30', '--json']
-    const ended = await run(['colorize', input, ...failing, ...options])
+    const ended = await launch(['colorize', input, ...failing, ...options])
     expect(ended.code).toBe(1)
 
     const files: { input: string; output: string; error?: string; width: number; height: number }[] =
@@ -244,7 +245,9 @@ describe('colorize', () => {
 
   it('goes from stdin to stdout in the format that came in', async () => {
     const bytes = readFileSync(join(input, 'c.webp'))
-    const { code, stdout } = await run(['colorize', '-', '-o', '-', '--weights', weights], { input: bytes })
+    const { code, stdout } = await launch(['colorize', '-', '-o', '-', '--weights', weights], {
+      input: bytes,
+    })
     expect(code).toBe(0)
     expect(await sharp(stdout).metadata()).toMatchObject({ format: 'webp', width: 60, height: 36 })
   })

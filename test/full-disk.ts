@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { LAUNCHER, run } from './program.ts'
+import { LAUNCHER, launch } from './program.ts'
 
 export interface FullDisk {
   /** What to start instead of the program, with the program's own arguments behind it. */
@@ -50,7 +50,9 @@ export async function onFullDisk(folder: string, content: string): Promise<FullD
   const kilobytes = Math.ceil((size * 1.5) / 1024)
   const mount = `mount -t tmpfs -o size=${kilobytes}k none ${out}`
   const script = `${mount} && cp ${content} ${out} && "$@"; code=$?; cp -r ${out}/. ${after}; exit $code`
-  const mounts = await run([], { command: ['unshare', '-rm', 'sh', '-c', mount] }).catch(() => ({ code: 1 }))
+  const mounts = await launch([], { command: ['unshare', '-rm', 'sh', '-c', mount] }).catch(() => ({
+    code: 1,
+  }))
   if (mounts.code === 0)
     return { command: ['unshare', '-rm', 'sh', '-c', script, 'sh', ...LAUNCHER], out, after }
   console.warn('no file system can be mounted here: the full disk is simulated')

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { LAUNCHER, run } from './program.ts'
+import { LAUNCHER, launch } from './program.ts'
 
 const { remarksRemover } = await vi.importActual<{
   remarksRemover(): (piece: string | null) => string
@@ -66,7 +66,7 @@ describe.runIf(process.platform === 'linux')('without a Vulkan loader', () => {
     const libraries = join(folder, 'libraries')
     mkdirSync(libraries)
     writeFileSync(join(libraries, 'libvulkan.so.1'), '')
-    const ended = await run(['doctor'], { env: { ...process.env, LD_LIBRARY_PATH: libraries } })
+    const ended = await launch(['doctor'], { env: { ...process.env, LD_LIBRARY_PATH: libraries } })
     expect(ended).toMatchObject({ code: 3, stderr: '' })
     expect(ended.stdout.toString().match(/no Vulkan driver works/g)).toHaveLength(1)
   })
@@ -97,7 +97,7 @@ describe('relative paths', () => {
   ])('of %s', async (_what, script, name) => {
     const npm = { npm_lifecycle_event: script, npm_package_name: name, INIT_CWD: folder }
     const env = { ...process.env, ...npm }
-    expect((await run(['onnx', 'info', 'weights/mobilenet_v1.onnx'], { cwd: ROOT, env })).code).toBe(0)
+    expect((await launch(['onnx', 'info', 'weights/mobilenet_v1.onnx'], { cwd: ROOT, env })).code).toBe(0)
   })
 
   it('of npm run belong to the folder that the person stands in', () => {

@@ -68,7 +68,7 @@ describe('onnx run', () => {
     ['nothing to test', ['test'], 2, /needs DIR/],
     ['a folder without tests', ['test', folder], 4, /no model\.onnx/],
   ])('%s: one sentence', async (_, args, code, sentence) => {
-    const ended = await run(['onnx', ...args], { cwd: folder })
+    const ended = await run(['onnx', ...args])
     expect(ended.code).toBe(code)
     expect(ended.stderr).toMatch(sentence)
     expect(ended.stderr.trim().split('\n')).toHaveLength(1)

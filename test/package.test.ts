@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { expect, it } from 'vitest'
-import { run } from './program.ts'
+import { launch } from './program.ts'
 
 const listing = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
   encoding: 'utf8',
@@ -34,7 +34,7 @@ it('carries what the README speaks of, and neither tests nor benchmarks', () => 
 })
 
 it('has a README that names every command of colorizer, and no other', async () => {
-  const overview = (await run(['--help'])).stdout.toString()
+  const overview = (await launch(['--help'])).stdout.toString()
   const commands = [...overview.matchAll(/^ {2}(\w+) {2,}\S/gm)].map((match) => match[1]!)
   expect(commands.length).toBeGreaterThan(5)
   expect(named(/npx colorizer (\w+)/g)).toEqual(commands.sort())

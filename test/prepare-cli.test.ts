@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { uniform4 } from '../src/random.ts'
 import { onFullDisk } from './full-disk.ts'
 import { succeeded } from './kill.ts'
-import { run, type Started, start } from './program.ts'
+import { launch, run, type Started, start } from './program.ts'
 import { refused } from './refused.ts'
 
 const PHOTOS = 20
@@ -67,7 +67,7 @@ describe('prepare', () => {
     writeFileSync(filler, Buffer.alloc(2_000_000)) // leaves room for three records, and a part of the fourth
     const { command, out, after } = await onFullDisk(folder, filler)
     const shard = /cannot write .*unfinished.photos-00001-of-00010\.tfrecord: the disk is full/
-    refused(await run(prepareInto(out), { command }), 1, shard)
+    refused(await launch(prepareInto(out), { command }), 1, shard)
     rmSync(join(after, 'filler'))
     expect(readdirSync(after)).toEqual(['unfinished'])
     expect(linesOf(join(after, 'unfinished', 'journal.jsonl'))).toBe(3)

@@ -1,8 +1,9 @@
-/** The command line as a person runs it: in a process of its own. */
+/** The command line: in this process, which is quick, or in one of its own, as a person runs it. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { program } from '../src/cli/program.ts'
 
 const pathOf = (file: string) => fileURLToPath(new URL(`../${file}`, import.meta.url))
 
@@ -44,8 +45,36 @@ export function start(
   return { child, ended }
 }
 
+/** Runs the program to its end in this process. One at a time: while it runs, all that is written here is taken for its words. */
+export async function run(args: readonly string[]): Promise<Ended> {
+  const [out, err]: [Buffer[], Buffer[]] = [[], []]
+  const [stdout, stderr] = [redirect(process.stdout, out), redirect(process.stderr, err)]
+  try {
+    const code = await program(args)
+    return { code, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() }
+  } finally {
+    stdout.restore()
+    stderr.restore()
+  }
+}
+
+function redirect(stream: NodeJS.WriteStream, chunks: Buffer[]): { restore(): void } {
+  const write = stream.write
+  stream.write = (chunk: string | Uint8Array, ...rest: unknown[]) => {
+    chunks.push(Buffer.from(chunk as string))
+    const written = rest.find((one) => typeof one === 'function')
+    if (written) process.nextTick(written)
+    return true
+  }
+  return {
+    restore: () => {
+      stream.write = write
+    },
+  }
+}
+
 /** Runs the program to its end as people do, through the launcher. */
-export const run = (args: readonly string[], options?: Parameters<typeof start>[1]): Promise<Ended> =>
+export const launch = (args: readonly string[], options?: Parameters<typeof start>[1]): Promise<Ended> =>
   start(args, { command: LAUNCHER, ...options }).ended
 
 /** Waits until `path` exists. Throws when the program ends before that. */

@@ -20,7 +20,7 @@ import type { Validation } from '../src/train/checkpoint.ts'
 import { readEvents } from './events.ts'
 import { onFullDisk } from './full-disk.ts'
 import { killAndResume, type Pace, stepOf, succeeded, trainThrough } from './kill.ts'
-import { appears, type Ended, run, start } from './program.ts'
+import { appears, type Ended, launch, run, start } from './program.ts'
 import { refused } from './refused.ts'
 
 const STEPS = 40
@@ -155,7 +155,7 @@ describe('train', () => {
     const env = { ...process.env, DEBUG: '1' } // node by node it gives the same bits, too
     // without a word on how long it is to train: as it was begun
     const onwards = ['train', 'samples/photos', '--out', out, '--resume']
-    succeeded(await run(onwards, { env }))
+    succeeded(await launch(onwards, { env }))
     expect(checkpointIn(out).equals(checkpointIn(reference))).toBe(true)
     expect(bestIn(out).equals(bestIn(reference))).toBe(true)
     expect(logIn(out)).toEqual(logIn(reference))
@@ -202,14 +202,14 @@ describe('train', () => {
     const busy = new RegExp(
       `process ${process.pid} is at work on .*busy; wait for it, or choose another folder`,
     )
-    refused(await run(['train', ...TO_THE_END, '--out', out, '--quiet']), 1, busy)
+    refused(await launch(['train', ...TO_THE_END, '--out', out, '--quiet']), 1, busy)
     expect(readdirSync(out)).toEqual(['train.lock'])
   })
 
   it('says when it becomes longer than it was begun, and keeps the old checkpoint whole when the disk is full', async () => {
     const { command, out, after } = await onFullDisk(folder, weights)
     const more = ['train', ...TRAIN, '--steps', '45', '--out', out, '--resume']
-    const { code, stderr } = await run(more, { command })
+    const { code, stderr } = await launch(more, { command })
     expect(code).toBe(1)
     expect(stderr).toMatch(/^it was begun for 40 steps; the learning rate now falls over 45$/m)
     expect(stderr).toMatch(/\ncolorizer: cannot write .*checkpoint\.safetensors: the disk is full\n$/)
@@ -231,7 +231,7 @@ describe('train', () => {
     const message =
       /(the loss became NaN at step 41|\S+ is NaN after step 42): training stopped, the last good checkpoint is kept/
     refused(await run(resume), 1, message)
-    const checked = await run(resume, { env: { ...process.env, DEBUG: '1' } })
+    const checked = await launch(resume, { env: { ...process.env, DEBUG: '1' } })
     refused(
       checked,
       1,

@@ -24,7 +24,7 @@ import { claimPart, knownFiles, locate, pathOf, readManifest } from '../src/node
 import { type FileServer, serve } from './file-server.ts'
 import { onFullDisk } from './full-disk.ts'
 import { type ModelParts, node, save } from './onnx-models.ts'
-import { run, start } from './program.ts'
+import { launch, start } from './program.ts'
 
 const content = Buffer.from(Array.from({ length: 350_000 }, (_, i) => (i * i * 17 + (i >> 6)) & 255))
 const otherContent = Buffer.from(content.map((byte) => byte ^ 255))
@@ -317,9 +317,9 @@ describe('weights verify --photos', () => {
 describe('the program', () => {
   it('has --help, prints JSON, and refuses in one sentence', async () => {
     const [help, list, wrong] = await Promise.all([
-      run(['weights', '--help']),
-      run(['weights', 'list', '--json']),
-      run(['weights', 'get', 'it']),
+      launch(['weights', '--help']),
+      launch(['weights', 'list', '--json']),
+      launch(['weights', 'get', 'it']),
     ])
     expect(help).toMatchObject({ code: 0, stderr: '' })
     expect(help.stdout.toString()).toMatch(
@@ -359,7 +359,7 @@ describe('the program', () => {
     const huge = await serve(Buffer.alloc(223_402_042))
     const env = { ...process.env, COLORIZER_CACHE: out }
     const line = ['weights', 'fetch', 'inception-resnet-v2', '--url', `${huge.url}/file`, '--quiet']
-    const { code, stderr } = await run(line, { command, env })
+    const { code, stderr } = await launch(line, { command, env })
     await huge.close()
     expect(stderr).toMatch(
       /^colorizer: cannot write .*inception_resnet_v2_Opset16\.onnx\.\d+\.part: the disk is full\n$/,

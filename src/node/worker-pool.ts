@@ -95,7 +95,12 @@ function startWorker(url: URL): Worker {
   return new Worker(code, { eval: true, execArgv: [] })
 }
 
-/** The URL of a module beside `here` (an import.meta.url), as TypeScript or compiled, whichever `here` is. */
+/**
+ * The URL of a module beside `here` (an import.meta.url), as TypeScript or compiled, whichever `here` is. Tests, which build
+ * first, ask for the compiled one: tsx takes half a second to start in every worker.
+ */
 export function workerUrl(name: string, here: string): URL {
-  return new URL(`./${name}${here.endsWith('.ts') ? '.ts' : '.js'}`, here)
+  if (!here.endsWith('.ts')) return new URL(`./${name}.js`, here)
+  if (process.env.COLORIZER_COMPILED !== '1') return new URL(`./${name}.ts`, here)
+  return new URL(`./${name}.js`, here.replace(/\/src\/(?!.*\/src\/)/, '/dist/'))
 }
