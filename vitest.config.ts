@@ -13,8 +13,8 @@ const PARTS = ['all', 'rest']
 /** The files that have such tables. */
 const TABLES = ['kernels', 'gradient-kernels', 'half-kernels', 'matrices']
 
-// Each file in a process of its own: Dawn is not safe in worker threads. Two at a time, since llvmpipe compiles shaders in one
-// thread, which is most of what a cold run does.
+// In processes, since Dawn is not safe in worker threads. Two of them, since llvmpipe compiles shaders in one thread, which is most
+// of what a cold run does; they take one file after the other, since loading the modules anew for each takes half a minute.
 export default defineConfig(({ mode }) => ({
   test: {
     include: mode === 'rest' ? TABLES.map((name) => `test/${name}.test.ts`) : ['test/**/*.test.ts'],
@@ -27,6 +27,7 @@ export default defineConfig(({ mode }) => ({
     reporters: ['default', './test/runner/reporter.ts'],
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
+    isolate: false,
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -130,7 +130,7 @@ describe('training', () => {
       .checkpoint
     const out = join(folder, 'averaged')
     let average: Float32Array | undefined
-    for (let steps = 1; steps <= 15; steps++) {
+    for (let steps = 1; steps <= 5; steps++) {
       const start =
         steps === 1
           ? { kind: 'fresh' as const }
