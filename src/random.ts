@@ -13,6 +13,7 @@ export const STREAM = {
   classVector: 4,
   bootstrap: 5,
   lightness: 6,
+  hints: 7,
 } as const
 
 const [MULTIPLY_0, MULTIPLY_1] = [0xd2511f53, 0xcd9e8d57]

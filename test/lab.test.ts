@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { chromaScale, GRAY_LIGHTNESS, grayLevel, labToSrgb, lightness, srgbToLab } from '../src/color/lab.ts'
+import { networkGray, networkLightness } from '../src/color/photo.ts'
 import { STREAM, uniform4 } from '../src/random.ts'
 
 // The eight corners: Bruce Lindbloom's CIE Color Calculator (sRGB, D65, no adaptation), as the tests of scikit-image
@@ -125,6 +126,13 @@ describe('colours outside the gamut of sRGB', () => {
     expect(convert(104, 0, 0)).toEqual([255, 255, 255])
     expect(convert(-4, 0, 0)).toEqual([0, 0, 0])
   })
+})
+
+it('classifiers see the level of the grey whose lightness a network sees', () => {
+  const levels = networkGray(networkLightness(allGrays))
+  expect([...levels]).toEqual(Array.from({ length: 256 }, (_, level) => Math.fround(level / 127.5 - 1)))
+  const [blue] = networkGray(networkLightness(Uint8Array.of(0, 0, 255)))
+  expect(blue).toBeCloseTo(grayLevel(32.297) / 127.5 - 1, 6)
 })
 
 // The textbook again, written independently of src/color/lab.ts: IEC 61966-2-1 and CIE 15:2004.

@@ -3,7 +3,7 @@ import { labToSrgb, lightness } from './lab.ts'
 import { bands, type Photo } from './photo.ts'
 import { upsampleAb } from './resample.ts'
 
-/** The network's colours of one picture, at the size the network saw it: [height, width, 2] in ab units. */
+/** The network's colours of one picture, at the size at which it paints: [height, width, 2] in ab units. */
 export interface SmallAb {
   readonly ab: Float32Array
   readonly width: number

@@ -1,6 +1,6 @@
 /** A photograph in memory, and where it lies in the squares that networks and records hold. */
 import type { Rect } from '../rect.ts'
-import { lightness } from './lab.ts'
+import { grayLevel, lightness } from './lab.ts'
 
 /** Always 8-bit sRGB, upright, three channels. */
 export interface Photo {
@@ -33,6 +33,11 @@ export function padToSquare(photo: Photo, size: number, at: Rect): Photo {
 /** What the network sees of a picture: lightness / 50 - 1 of [pixels, 3] sRGB levels; white, and so padding, is +1. */
 export function networkLightness(rgb: Uint8Array): Float32Array {
   return lightness(rgb).map((L) => L / 50 - 1)
+}
+
+/** What a classifier sees of the same picture: level / 127.5 - 1 of the grey, in sRGB, whose network lightness is `L`. */
+export function networkGray(L: Float32Array): Float32Array {
+  return L.map((value) => grayLevel(50 * (value + 1)) / 127.5 - 1)
 }
 
 /** The picture's rows in bands of about 2²⁰ pixels, so that what is done with a large one needs little memory. */

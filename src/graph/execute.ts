@@ -289,13 +289,14 @@ export class Executor {
   }
 }
 
-/** Uploads those of `values` that the plan has inputs for: networks need different ones. */
+/** Uploads those of `values` that the plan has inputs for: networks need different ones. Others are not even made. */
 export function uploadNeeded(
   executor: { readonly plan: Pick<Plan, 'inputs'>; upload(name: string, data: Float32Array): void },
-  values: Readonly<Record<string, Float32Array>>,
+  values: Readonly<Record<string, Float32Array | (() => Float32Array)>>,
 ): void {
-  for (const [name, data] of Object.entries(values))
-    if (executor.plan.inputs.has(name)) executor.upload(name, data)
+  for (const [name, data] of Object.entries(values)) {
+    if (executor.plan.inputs.has(name)) executor.upload(name, typeof data === 'function' ? data() : data)
+  }
 }
 
 /** WebGPU itself would refuse it too, but without saying which kernel it was. */

@@ -10,6 +10,7 @@ import { trainedWith, type WeightFile } from '../io/weights.ts'
 import { inferenceGraph } from '../model/graphs.ts'
 import type { Network } from '../model/network.ts'
 import { Turns } from '../turns.ts'
+import { networkInputs } from './inputs.ts'
 
 /** The size of a picture's shorter side for weight files that don't say at which size they were trained. */
 const DEFAULT_SIZE = 224
@@ -57,13 +58,15 @@ export class Predictor {
     const { width, height } = networkSize(photo, size, network.multiple)
     const executor = await this.#executor(width, height)
     const seen = await resize(photo, width, height)
-    uploadNeeded(executor, {
+    const shown = {
       L: networkLightness(seen.rgb),
       features: features ?? new Float32Array(network.classes),
-    })
+    }
+    uploadNeeded(executor, networkInputs(shown))
     const [ab] = await executor.run(['ab'])
     if (this.#halved) expectFinite(ab!, 'the colours')
-    return { ab: ab!, width, height }
+    const [, rows, columns] = executor.plan.outputs.get('ab')!.shape as [number, number, number, number]
+    return { ab: ab!, width: columns, height: rows }
   }
 
   /** Not before the calls have ended. */

@@ -3,15 +3,31 @@
  * a colour of sRGB (after Zhang, Isola and Efros 2016, section 2.1, whose grid has a step of 10).
  */
 
-/**
- * Distance between neighbours along a and b. Wide, since colours are split among the four bins around them; and such that the
- * bins are 128, for which the kernels of convolutions are fast.
- */
-export const BIN_STEP = 17
+/** Colours that a last layer can give probabilities of. */
+export interface Bins {
+  /** [count, 2] in ab units, points of a square grid. */
+  readonly centres: Float32Array
+  /** Distance between neighbours along a* and b*. */
+  readonly step: number
+  readonly count: number
+}
 
-/** For a = −102, −85 … 102 the first and the last b, in steps: every corner of a cell that holds one of the 2²⁴ colours. */
-const FIRST_ROW = -6
-const ROWS: readonly (readonly [number, number])[] = [
+/** The first and the last b* of a row of the grid, in steps. */
+type Row = readonly [first: number, last: number]
+
+/** The bins of rows of the same a*, of which the first is at `firstRow` steps. */
+function gridOf(step: number, firstRow: number, rows: readonly Row[]): Bins {
+  const steps = rows.flatMap(([first, last], row) =>
+    Array.from({ length: last - first + 1 }, (_, i) => [firstRow + row, first + i]).flat(),
+  )
+  return { centres: Float32Array.from(steps, (value) => value * step), step, count: steps.length / 2 }
+}
+
+/**
+ * Wide, since colours are split among the four bins around them; and such that the bins are 128, for which the kernels of
+ * convolutions are fast. Every corner of a cell that holds one of the 2²⁴ colours, for a = −102, −85 … 102.
+ */
+export const COARSE_BINS: Bins = gridOf(17, -6, [
   ...([
     [4, 5],
     [1, 6],
@@ -29,26 +45,31 @@ const ROWS: readonly (readonly [number, number])[] = [
     [-7, 5],
     [-6, 1],
   ] as const),
-]
+])
 
-/** Centres of the bins, [BINS, 2] in ab units. */
-export const BIN_CENTRES: Float32Array = Float32Array.from(
-  ROWS.flatMap(([first, last], row) =>
-    Array.from({ length: last - first + 1 }, (_, i) => [FIRST_ROW + row, first + i]).flat(),
-  ),
-  (steps) => steps * BIN_STEP,
-)
-
-export const BINS = BIN_CENTRES.length / 2
-
-/** Colours that a last layer can give probabilities of. */
-export interface Bins {
-  /** [count, 2] in ab units, points of a square grid. */
-  readonly centres: Float32Array
-  /** Distance between neighbours along a* and b*. */
-  readonly step: number
-  readonly count: number
-}
-
-/** The grid above. */
-export const COARSE_BINS: Bins = { centres: BIN_CENTRES, step: BIN_STEP, count: BINS }
+/**
+ * As fine as that of Zhang, Isola and Efros 2016, for networks that tell more colours apart: for a = −90, −80 … 100 every
+ * corner, and three more bins in the last row, so that their number is a multiple of 4.
+ */
+export const FINE_BINS: Bins = gridOf(10, -9, [
+  [5, 9],
+  [2, 9],
+  [0, 9],
+  [-2, 9],
+  [-3, 10],
+  [-4, 10],
+  [-5, 10],
+  [-5, 10],
+  [-6, 10],
+  [-7, 10],
+  [-8, 9],
+  [-8, 9],
+  [-9, 9],
+  [-10, 8],
+  [-10, 8],
+  [-11, 8],
+  [-11, 8],
+  [-11, 7],
+  [-11, 7],
+  [-9, 0],
+])

@@ -22,7 +22,7 @@ export interface TrainingGraphOptions {
 
 /**
  * One training step as a graph: forward, loss (by default the mean squared error over a* and b* in ab units), gradients, Adam,
- * running statistics. Inputs `L`, `features`, `ab` [N,H,W,2] and `adam.hyper`; outputs `loss` [1] and, with `inspect`, `ab`
+ * running statistics. Inputs those of the network, `ab` [N,H,W,2] and `adam.hyper`; outputs `loss` [1] and, with `inspect`, `ab`
  * and the flat `gradients` (times the scale, with `scaled`); variables `parameters`, `statistics`, `adam.m`, `adam.v`. With `average` also a running
  * average of the weights: input `average.rate` [1], variable `average`. With `accumulate` there is no Adam: the gradients of
  * part k of a step's batch go into the variable `gradients` by the input `accumulate.rate` [1], 1 ⁄ k.
@@ -32,8 +32,9 @@ export function trainingGraph(network: Network, size: ImageSize, options: Traini
   const graph = new Graph()
   const { layout } = network
   const painting = network.build(graph, size, 'train')
-  const target = graph.input('ab', graph.shape(painting.ab))
-  const loss = graph.scope('loss', () => lossOf(graph, painting, target, { loss: kind, rarity }))
+  const target = graph.input('ab', [size.batch, size.height, size.width, 2])
+  const lossOptions = { loss: kind, rarity, colourStride: network.colourStride }
+  const loss = graph.scope('loss', () => lossOf(graph, painting, target, lossOptions))
   const gradients = packed(
     graph,
     'gradients',
@@ -79,7 +80,7 @@ function runningMean(graph: Graph, name: string, value: Tensor, rate: string): v
   graph.scope(name, () => graph.op('lerp', [state, value, graph.input(rate, [1])], {}))
 }
 
-/** The network alone, with running statistics. Inputs `L` and `features`; output `ab` [N,H,W,2] in ab units. */
+/** The network alone, with running statistics. Inputs those of the network; output `ab` in ab units, see `Painting`. */
 export function inferenceGraph(network: Network, size: ImageSize): Graph {
   const graph = new Graph()
   graph.output('ab', network.build(graph, size, 'infer').ab)

@@ -27,31 +27,41 @@ export interface Rarity {
   readonly weights: Float32Array
 }
 
+export interface LossOptions {
+  readonly loss: Loss
+  /** See `Network`; 2 unless given. */
+  readonly colourStride?: number
+  /** For the loss `rarity` and for the head `bins`, whose bins these are. */
+  readonly rarity?: Rarity | undefined
+}
+
 /**
- * The loss, [1], of what the network says of pictures with the colours `target` [N,H,W,2].
- * @param rarity for the loss `rarity` and for the head `bins`
+ * The loss, [1], of what the network says of pictures with the colours `target` [N,H,W,2]. They are averaged over squares
+ * where the network paints fewer pixels.
  */
 export function lossOf(
   graph: Graph,
   { ab, logits }: Pick<Painting, 'ab' | 'logits'>,
   target: Tensor,
-  { loss, rarity }: { readonly loss: Loss; readonly rarity?: Rarity | undefined },
+  { loss, colourStride = 2, rarity }: LossOptions,
 ): Tensor {
-  if (logits !== null) return binLoss(graph, logits, target, rarity!)
-  if (loss === 'rarity') return rarityLoss(graph, ab, target, rarity!)
-  return loss === 'huber' ? huberLoss(graph, ab, target) : graph.op('mse', [ab, target], {})
+  const shares = ({ bins }: Rarity) => encoded(graph, averaged(graph, target, colourStride), bins)
+  if (logits !== null) return binLoss(graph, logits, shares(rarity!), rarity!)
+  const seen = averaged(graph, target, graph.shape(target)[1]! / graph.shape(ab)[1]!)
+  if (loss === 'squared') return graph.op('mse', [ab, seen], {})
+  if (loss === 'huber') return huberLoss(graph, ab, seen)
+  return rarityLoss(graph, ab, seen, meanOverBins(graph, shares(rarity!), rarity!.weights.map(Math.sqrt)))
 }
 
-/** Cross entropy against the colours at the size of the logits, pixels weighted by rarity. */
-function binLoss(graph: Graph, logits: Tensor, target: Tensor, { bins, weights }: Rarity): Tensor {
-  const shares = sharesOf(graph, target, bins)
-  return graph.op('crossEntropy', [logits, shares, meanOverBins(graph, shares, weights)], {})
+/** Cross entropy against the colours' distributions, pixels weighted by rarity. */
+function binLoss(graph: Graph, logits: Tensor, shares: Tensor, rarity: Rarity): Tensor {
+  return graph.op('crossEntropy', [logits, shares, meanOverBins(graph, shares, rarity.weights)], {})
 }
 
-/** mean of w (y − t)² as the mean square of √w y − √w t. */
-function rarityLoss(graph: Graph, ab: Tensor, target: Tensor, { bins, weights }: Rarity): Tensor {
-  const root = meanOverBins(graph, sharesOf(graph, target, bins), weights.map(Math.sqrt))
-  const atFullSize = graph.op('upsample', [root], { factor: 2 })
+/** mean of w (y − t)² as the mean square of √w y − √w t; `root` [N,H/s,W/s,1] is √w, with a whole number s. */
+function rarityLoss(graph: Graph, ab: Tensor, target: Tensor, root: Tensor): Tensor {
+  const factor = graph.shape(ab)[1]! / graph.shape(root)[1]!
+  const atFullSize = graph.op('upsample', [root], { factor })
   const weighted = [ab, target].map((x) => graph.op('binary', [x, atFullSize], { kind: 'mul' }))
   return graph.op('mse', weighted, {})
 }
@@ -67,18 +77,23 @@ function huberLoss(graph: Graph, ab: Tensor, target: Tensor): Tensor {
   return graph.op('binary', [squares, excess], { kind: 'sub' })
 }
 
-/** The colours at half size as distributions over the bins, [N, H/2, W/2, bins]. */
-export function sharesOf(graph: Graph, ab: Tensor, { centres, count, step }: Bins): Tensor {
-  const halved = graph.op('pool2d', [ab], {
-    ...{ kind: 'average', kernel: [2, 2], stride: [2, 2], dilation: [1, 1] },
+/** Colours [N,H,W,2] as distributions over the bins, [N,H,W,count]. */
+export function encoded(graph: Graph, ab: Tensor, { centres, count, step }: Bins): Tensor {
+  return graph.op('encodeBins', [ab, graph.constant(centres, [count, 2])], { step })
+}
+
+/** Means over squares of `side` pixels: [N,H,W,C] → [N,H/side,W/side,C]. */
+export function averaged(graph: Graph, x: Tensor, side: number): Tensor {
+  if (side === 1) return x
+  return graph.op('pool2d', [x], {
+    ...{ kind: 'average', kernel: [side, side], stride: [side, side], dilation: [1, 1] },
     ...{ padding: [0, 0, 0, 0], ceilMode: false, countIncludePad: false },
   })
-  return graph.op('encodeBins', [halved, graph.constant(centres, [count, 2])], { step })
 }
 
 /** Σ over the bins of their share times their value: [N,H,W,bins] → [N,H,W,values per bin]. */
 export function meanOverBins(graph: Graph, shares: Tensor, values: Float32Array): Tensor {
-  const bins = graph.shape(shares)[3]!
-  const weight = graph.constant(values, [1, 1, bins, values.length / bins])
+  const count = graph.shape(shares)[3]!
+  const weight = graph.constant(values, [1, 1, count, values.length / count])
   return graph.op('conv2d', [shares, weight], conv2dDefaults)
 }

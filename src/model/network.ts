@@ -11,11 +11,20 @@ export interface ImageSize {
   readonly width: number
 }
 
+/**
+ * What a network may be shown of pictures, as inputs of its graph. Each takes what it needs:
+ * - `L` [N,H,W,1] is the lightness, L*⁄50 − 1;
+ * - `gray` [N,H,W,1] is the same picture as classifiers see it, sRGB level⁄127.5 − 1;
+ * - `features` [N,1,1,classes] is the class vector, zeros where there is none;
+ * - `hints` [N,H/4,W/4,3] is a*⁄50, b*⁄50 and 1 where a person has told the colour, and 0, 0, 0 elsewhere.
+ */
+export type NetworkInput = 'L' | 'gray' | 'features' | 'hints'
+
 /** What a network adds to a graph. */
 export interface Painting {
-  /** Predicted a*, b* in ab units, [N,H,W,2]. */
+  /** Predicted a*, b* in ab units, [N,H/s,W/s,2] with a whole number s. */
   readonly ab: Tensor
-  /** Of the head `bins`, what the last layer says of each bin, [N,H/2,W/2,bins]. */
+  /** Of the head `bins`, what the last layer says of each bin, [N,H/s,W/s,bins]; s may be another. */
   readonly logits: Tensor | null
   /** The weights by name, as views of the variable `parameters`. */
   readonly parameters: ReadonlyMap<string, Tensor>
@@ -44,11 +53,13 @@ export interface Network {
   readonly multiple: number
   /** The colours that its last layer gives probabilities of; null where it gives a* and b*. */
   readonly bins: Bins | null
+  /** Side, in pixels, of the squares whose mean colours are compared with bins, and counted for rarity: that of a logit. */
+  readonly colourStride: number
   /** How much of a batch's statistics goes into the running ones. */
   readonly statisticsRate: number
   /**
-   * Adds the network to a graph: its inputs among `L` [N,H,W,1] (L*⁄50 − 1) and `features` [N,1,1,classes] (class
-   * probabilities), and the variables `parameters` and, outside training, `statistics`.
+   * Adds the network to a graph: its inputs, see `NetworkInput`, and the variables `parameters` and, outside training,
+   * `statistics`.
    * @param mode in `train` batch norms use the batch's statistics, in `infer` the running ones
    */
   build(graph: Graph, size: ImageSize, mode: 'train' | 'infer'): Painting

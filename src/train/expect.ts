@@ -45,10 +45,10 @@ export function otherNetwork({ name, architecture, layout }: Network, wanted: Wa
     return `the network ${name}, not ${wanted.network}`
   const created = NETWORKS.get(name)?.create({ ...architecture, ...wanted.architecture })
   for (const [key, value] of Object.entries(wanted.architecture)) {
-    if (architecture[key] === value) continue
+    if (textOf(architecture[key]) === textOf(value)) continue
     // several widths round to the same channel counts
     const isSame = key === 'width' && textOf(created?.layout) === textOf(layout)
-    if (!isSame) return `${key} ${architecture[key]}, not ${value}`
+    if (!isSame) return `${key} ${shown(architecture[key])}, not ${shown(value)}`
   }
   return null
 }
@@ -65,6 +65,9 @@ function otherSetting(settings: TrainingSettings, wanted: Partial<TrainingSettin
   }
   return null
 }
+
+/** A text as it is, what has parts as JSON. */
+const shown = (value: unknown) => (typeof value === 'object' ? textOf(value) : String(value))
 
 /** Whatever the order in which objects were put together. */
 const textOf = (value: unknown) =>

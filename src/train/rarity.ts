@@ -3,7 +3,8 @@ import { compile } from '../graph/compile.ts'
 import { Executor, Variables } from '../graph/execute.ts'
 import { Graph } from '../graph/graph.ts'
 import type { Bins } from '../model/bins.ts'
-import { type Rarity, sharesOf } from '../model/losses.ts'
+import { averaged, encoded, type Rarity } from '../model/losses.ts'
+import type { Network } from '../model/network.ts'
 import type { TrainingSource } from './batches.ts'
 import type { TrainingSettings } from './settings.ts'
 
@@ -12,7 +13,9 @@ const PICTURES = 512
 /** Zhang, Isola and Efros 2016, section 2.2: how much of the uniform distribution is mixed in, so that weights stay bounded. */
 const LAMBDA = 0.5
 
-export interface RarityOptions extends Pick<TrainingSettings, 'batch' | 'accumulate' | 'size'> {
+type Sizes = Pick<TrainingSettings, 'batch' | 'accumulate' | 'size'> & Pick<Network, 'colourStride'>
+
+export interface RarityOptions extends Sizes {
   readonly bins: Bins
   readonly signal?: AbortSignal | undefined
 }
@@ -24,10 +27,11 @@ export interface RarityOptions extends Pick<TrainingSettings, 'batch' | 'accumul
 export async function countRarity(
   gpu: Gpu,
   source: TrainingSource,
-  { batch, accumulate, size, bins, signal }: RarityOptions,
+  { batch, accumulate, size, bins, colourStride, signal }: RarityOptions,
 ): Promise<Rarity | null> {
   const graph = new Graph()
-  const shares = sharesOf(graph, graph.input('ab', [batch, size, size, 2]), bins)
+  const colours = averaged(graph, graph.input('ab', [batch, size, size, 2]), colourStride)
+  const shares = encoded(graph, colours, bins)
   graph.output('counts', graph.op('sumRows', [shares], { keepBatch: false }))
   const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
   const executor = await Executor.create(gpu, plan, new Variables(gpu))

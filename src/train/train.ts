@@ -2,6 +2,7 @@ import { adamHyper } from '../autograd/adam.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { uploadNeeded, Variables } from '../graph/execute.ts'
 import { GraphError } from '../graph/graph.ts'
+import { networkInputs } from '../infer/inputs.ts'
 import { COARSE_BINS } from '../model/bins.ts'
 import type { Network } from '../model/network.ts'
 import { mean } from '../numbers.ts'
@@ -9,6 +10,7 @@ import type { Stepper } from './accumulate.ts'
 import type { Batch, TrainingSource } from './batches.ts'
 import type { Checkpoint, Validation } from './checkpoint.ts'
 import { expectSame, expectSettings } from './expect.ts'
+import { drawHints } from './hints.ts'
 import { Meter } from './meter.ts'
 import type { Profiler } from './profile.ts'
 import { countRarity } from './rarity.ts'
@@ -102,7 +104,7 @@ export async function train(options: TrainOptions): Promise<Training> {
     loop.state.load()
     const isWeighted = settings.loss === 'rarity' || network.bins !== null
     const bins = network.bins ?? COARSE_BINS
-    const counted = { ...settings, bins, signal }
+    const counted = { ...settings, bins, colourStride: network.colourStride, signal }
     const rarity = isWeighted ? await countRarity(gpu, options.source, counted) : undefined
     if (rarity !== null)
       await loop.takeSteps(await openStepper({ gpu, network, settings, rarity }, variables))
@@ -198,7 +200,8 @@ class Loop {
     const { epoch, L, ab, features } = batch
     const learningRate = rateAt(settings, { step: state.step, epoch, total: this.#total })
     const inputs = {
-      ...{ L, ab, features, 'adam.hyper': adamHyper(learningRate, state.step + 1) },
+      ...{ ...networkInputs({ L, features }), ab, hints: () => this.#hints(batch) },
+      'adam.hyper': adamHyper(learningRate, state.step + 1),
       'average.rate': Float32Array.of(averagingRate(settings.averaging, state.step)),
     }
     const upload = () => uploadNeeded(executor, inputs)
@@ -209,6 +212,13 @@ class Loop {
     const loss = this.#lossOf(executor, step)
     loss.catch(() => {}) // reported when it is settled
     return { step, epoch, learningRate, loss }
+  }
+
+  /** What is told of the batch's colours. */
+  #hints({ ab, epoch, position }: Batch): Float32Array {
+    const { settings } = this.options
+    const first = position - stepBatch(settings) // `position` is behind the batch
+    return drawHints(ab, { seed: settings.seed, size: settings.size, place: { epoch, position: first } })
   }
 
   async #lossOf(executor: Stepper, step: number): Promise<number> {

@@ -4,6 +4,7 @@ import { type Repeatable, repeatsFor, Timer } from '../device/timer.ts'
 import type { Choices } from '../device/traits.ts'
 import { Executor, uploadNeeded, Variables } from '../graph/execute.ts'
 import type { Precision } from '../graph/half.ts'
+import { networkInputs } from '../infer/inputs.ts'
 import { colouringPlan } from '../infer/predictor.ts'
 import type { Network } from '../model/network.ts'
 import { median, sum } from '../numbers.ts'
@@ -111,7 +112,7 @@ export async function tunePrecision(
       const executor = await Executor.create(gpu, plan, variables)
       executors.push(executor)
       const run = () => {
-        uploadNeeded(executor, { L, features })
+        uploadNeeded(executor, networkInputs({ L, features }))
         return executor.run(['ab'])
       }
       await run() // a driver may compile

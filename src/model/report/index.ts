@@ -2,9 +2,9 @@
 import * as v from 'valibot'
 import { initialStatistics } from '../arena.ts'
 import { COARSE_BINS } from '../bins.ts'
+import { adjustClassRows } from '../class-rows.ts'
 import { CLASSES } from '../classifier.ts'
 import { MisfitError, misshapen, type Network, type NetworkKind, type WeightDescription } from '../network.ts'
-import { adjustClassRows } from './class-rows.ts'
 import {
   type Architecture,
   allLayers,
@@ -31,6 +31,7 @@ export function reportNetwork(chosen: Architecture): Network {
     classes: architecture.classes,
     multiple: 8,
     bins: architecture.head === 'bins' ? COARSE_BINS : null,
+    colourStride: 2,
     statisticsRate: STATISTICS_RATE,
     build: (graph, size, mode) => buildColorizer(graph, architecture, size, mode),
     initial: (uniform) => ({

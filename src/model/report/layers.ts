@@ -7,7 +7,7 @@
 
 import * as v from 'valibot'
 import { choiceOf, integerOf, numberOf, setting } from '../../setting.ts'
-import { BINS } from '../bins.ts'
+import { COARSE_BINS } from '../bins.ts'
 import { CLASSES } from '../classifier.ts'
 
 /** What the last layer says of a pixel: its colour, or how likely each of some colours is. */
@@ -36,7 +36,7 @@ export const architectureSchema = v.object({
   head: setting(v.optional(choiceOf(HEADS), 'ab'), {
     flag: 'head',
     value: 'ab|bins',
-    help: `the last layer gives a* and b*, or probabilities of ${BINS} colours, which paints stronger`,
+    help: `the last layer gives a* and b*, or probabilities of ${COARSE_BINS.count} colours, which paints stronger`,
   }),
 })
 
@@ -114,7 +114,7 @@ export function layersOf({ classes, width, head }: Architecture): Layers {
   const last: ConvLayer = {
     name: 'decoder.conv5',
     inputs: scaled(32),
-    outputs: head === 'bins' ? BINS : 2,
+    outputs: head === 'bins' ? COARSE_BINS.count : 2,
     kernel: 3,
     stride: 1,
     after: [],
@@ -149,6 +149,6 @@ export function architectureOf(
   const width = low <= 1 && 1 <= high ? 1 : (low + high) / 2
   const fusionInputs = shapeOf('fusion.conv.weight')?.[1] ?? 0
   const classes = fusionInputs - scaledChannels(256, width)
-  const head = outputs('decoder.conv5') === BINS ? 'bins' : 'ab'
+  const head = outputs('decoder.conv5') === COARSE_BINS.count ? 'bins' : 'ab'
   return classes >= 1 ? { classes, width, head } : null
 }

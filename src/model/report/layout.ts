@@ -1,5 +1,6 @@
 import { arenaOf } from '../../autograd/arena.ts'
 import { type Layout, weight } from '../arena.ts'
+import { glorotLimit } from '../initial.ts'
 import { type Architecture, allLayers, layersOf } from './layers.ts'
 
 export function layoutOf(architecture: Architecture): Layout {
@@ -16,7 +17,7 @@ export function layoutOf(architecture: Architecture): Layout {
 }
 
 /**
- * Initial weights: Glorot uniform (Glorot and Bengio 2010, equation 16), biases 0, gamma 1, beta 0. The last layer
+ * Initial weights: uniform by `glorotLimit`, biases 0, gamma 1, beta 0. The last layer
  * starts at zero, so that training starts from the grey picture, and so do the rows of the fusion layer that meet the class
  * vector: a thousand random rows would be noise until each class has been seen often.
  * @param uniform a number in [0, 1) for the i-th element of the arena
@@ -31,8 +32,8 @@ export function initialParameters(
     const size = shape.reduce((a, b) => a * b, 1)
     if (name.endsWith('.gamma')) flat.fill(1, offset, offset + size)
     if (!name.endsWith('.weight') || name === 'decoder.conv5.weight') continue
-    const [R, S, C, K] = shape as [number, number, number, number]
-    const limit = Math.sqrt(6 / (R * S * (C + K)))
+    const [, , C, K] = shape as [number, number, number, number]
+    const limit = glorotLimit(shape)
     const random = name === 'fusion.conv.weight' ? (C - architecture.classes) * K : size
     for (let i = offset; i < offset + random; i++) flat[i] = (2 * uniform(i) - 1) * limit
   }

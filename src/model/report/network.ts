@@ -1,16 +1,15 @@
 import type { Graph } from '../../graph/graph.ts'
 import { conv2dDefaults } from '../../kernels/conv/conv2d.ts'
 import type { Tensor } from '../../kernels/op.ts'
-import type { Arena } from '../arena.ts'
-import { BIN_CENTRES } from '../bins.ts'
+import { COARSE_BINS } from '../bins.ts'
+import { type GraphWeights, graphWeights, normalize } from '../graph-weights.ts'
 import { meanOverBins } from '../losses.ts'
 import type { ImageSize, Painting } from '../network.ts'
 import { type Architecture, type ConvLayer, layersOf } from './layers.ts'
 import { layoutOf } from './layout.ts'
 import { convolveUpsampled } from './upsampled.ts'
 
-/** Batch norm's ε and its momentum on the old value (Keras' defaults, which the report used). */
-const EPSILON = 1e-3
+/** One minus batch norm's momentum on the old value (Keras' default, which the report used). */
 export const STATISTICS_RATE = 0.01
 
 /** Half the range of a* and b* that the network can paint. */
@@ -33,17 +32,9 @@ export function buildColorizer(
   { batch, height, width }: ImageSize,
   mode: 'train' | 'infer',
 ): Painting {
-  const layout = layoutOf(architecture)
   const layers = layersOf(architecture)
-  const flat = graph.variable('parameters', [layout.parameters.length])
   const network: Unfinished = {
-    graph,
-    parameters: viewsByName(graph, flat, layout.parameters),
-    statistics:
-      mode === 'infer'
-        ? viewsByName(graph, graph.variable('statistics', [layout.statistics.length]), layout.statistics)
-        : new Map(),
-    batchStatistics: new Map(),
+    ...graphWeights(graph, layoutOf(architecture), mode),
     behindUpsampling: layers.decoder.filter((_, i) => layers.decoder[i - 1]?.after.includes('upsample')),
   }
 
@@ -75,7 +66,7 @@ const coloursOf = (graph: Graph, raw: Tensor) =>
 
 function annealedMean(graph: Graph, logits: Tensor): Tensor {
   const sharpened = graph.op('scale', [logits], { factor: 1 / TEMPERATURE })
-  return meanOverBins(graph, graph.op('softmax', [sharpened], {}), BIN_CENTRES)
+  return meanOverBins(graph, graph.op('softmax', [sharpened], {}), COARSE_BINS.centres)
 }
 
 /** The class vector as the fusion layer sees it. */
@@ -85,23 +76,8 @@ function classVectorSeen(graph: Graph, { classes, squaredClasses }: Architecture
   return graph.scope('features', () => graph.op('binary', [features, features], { kind: 'mul' }))
 }
 
-/** The tensors of an arena by name, as views of its flat variable. */
-function viewsByName(graph: Graph, flat: Tensor, arena: Arena): Map<string, Tensor> {
-  return new Map(
-    arena.tensors.map(({ name, shape, offset }) => [
-      name,
-      graph.scope(name, () => graph.op('view', [flat], { offset, shape })),
-    ]),
-  )
-}
-
 /** The network while its layers are added to the graph one by one. */
-interface Unfinished {
-  readonly graph: Graph
-  readonly parameters: ReadonlyMap<string, Tensor>
-  /** The running ones; none where batch norms use the batch's. */
-  readonly statistics: ReadonlyMap<string, Tensor>
-  readonly batchStatistics: Map<string, Tensor>
+interface Unfinished extends GraphWeights {
   /** The convolutions that see an upsampled image. */
   readonly behindUpsampling: readonly ConvLayer[]
 }
@@ -115,18 +91,6 @@ function convolve(
   const inputs = [x, parameters.get(`${layer.name}.weight`)!, parameters.get(`${layer.name}.bias`)!] as const
   if (behindUpsampling.includes(layer)) return convolveUpsampled(graph, inputs, { activation })
   return graph.op('conv2d', inputs, { ...conv2dDefaults, stride: [layer.stride, layer.stride], activation })
-}
-
-function normalize(network: Unfinished, x: Tensor, norm: string): Tensor {
-  const { graph, parameters, statistics, batchStatistics } = network
-  const scaleAndShift = [parameters.get(`${norm}.gamma`)!, parameters.get(`${norm}.beta`)!]
-  if (statistics.size) {
-    const running = [statistics.get(`${norm}.mean`)!, statistics.get(`${norm}.var`)!]
-    return graph.op('batchNorm', [x, ...scaleAndShift, ...running], { epsilon: EPSILON })
-  }
-  const [y, mean, variance] = graph.all('batchNormTrain', [x, ...scaleAndShift], { epsilon: EPSILON })
-  batchStatistics.set(`${norm}.mean`, mean!).set(`${norm}.var`, variance!)
-  return y!
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The fusion layer's weights for the class vector, in weights that are passed on. */
-import type { NamedTensor } from '../arena.ts'
-import type { ClassInfluence } from '../network.ts'
+import type { NamedTensor } from './arena.ts'
+import type { ClassInfluence } from './network.ts'
 
 /**
  * Averages the rows over neighbouring classes and weakens them. Neighbours in ImageNet's order are kin (it is WordNet's),

@@ -1,0 +1,20 @@
+/** What networks are shown of pictures: the inputs that `model/network.ts` lists. */
+import { networkGray } from '../color/photo.ts'
+import type { NetworkInput } from '../model/network.ts'
+
+export interface Shown {
+  /** [N,H,W,1] */
+  readonly L: Float32Array
+  /** [N,1,1,classes] */
+  readonly features: Float32Array
+  /** [N,H/4,W/4,3]; without it no colour is told. */
+  readonly hints?: Float32Array
+}
+
+/** The inputs by name. What only some networks take is made when it is asked for. */
+export const networkInputs = ({ L, features, hints }: Shown) =>
+  ({
+    ...{ L, features },
+    gray: () => networkGray(L),
+    hints: () => hints ?? new Float32Array((3 * L.length) / 16),
+  }) satisfies Record<NetworkInput, unknown>
