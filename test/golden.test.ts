@@ -34,7 +34,7 @@ async function edited(edit: (tensors: Map<string, Tensor>) => unknown): Promise<
 }
 
 const replay = async (file: string, traits: Traits = gpu().traits) =>
-  replayGolden(gpu(), file, (await readSafetensors(file)).tensors, traits)
+  replayGolden(gpu(), { name: file, ...(await readSafetensors(file)) }, { traits })
 
 /** The kernels of a training step of this network at the size of a file. */
 async function shadersOf(

@@ -8,6 +8,8 @@ import type { Graph } from '../graph/graph.ts'
 import { type Weights, weightsFrom } from '../io/weights.ts'
 import { type Arena, type NamedTensor, unpackArena } from '../model/arena.ts'
 import { inferenceGraph, trainingGraph } from '../model/graphs.ts'
+import type { ImageSize, Network } from '../model/network.ts'
+import { NETWORKS, type Networks } from '../model/registry.ts'
 
 type Tensors = ReadonlyMap<string, NamedTensor>
 
@@ -40,47 +42,55 @@ export interface GoldenReport {
   readonly passed: boolean
 }
 
+/** What a golden file holds. */
+export interface GoldenFile {
+  readonly name: string
+  readonly tensors: Tensors
+  /** Says which network it is; without it the report's. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+export interface ReplayOptions {
+  /** Of the adapter for which kernels are chosen; this one's unless given. */
+  readonly traits?: Traits
+  /** Those that the file may be of. */
+  readonly networks?: Networks
+}
+
 /**
- * Replays a golden file of the PyTorch reference: evaluation forward, training forward, gradients, the losses of some
- * Adam steps and all tensors behind them. `file` is its name. Throws a `UserError` about weights when the file is not one.
- * @param traits of the adapter for which kernels are chosen
+ * Replays a golden file of a PyTorch reference: evaluation forward, training forward, gradients, the losses of some
+ * Adam steps and all tensors behind them. Throws a `UserError` about weights when the file is not one.
  */
 export async function replayGolden(
   gpu: Gpu,
-  file: string,
-  tensors: ReadonlyMap<string, NamedTensor>,
-  traits: Traits = gpu.traits,
+  file: GoldenFile,
+  { traits = gpu.traits, networks = NETWORKS }: ReplayOptions = {},
 ): Promise<GoldenReport> {
-  const ours = await replay(gpu, file, tensors, traits)
-  for (const key of ours.keys()) required(file, tensors, key)
+  const { name, tensors, metadata } = file
+  const weights = weightsFrom(name, withPrefix(tensors, 'init/'), metadata, networks)
+  const ours = await replay(gpu, file, weights, traits)
+  for (const key of ours.keys()) required(name, tensors, key)
   const worst = Object.fromEntries(
     Object.entries(GROUPS).map(([group, { prefix, floor }]) => [
       group,
       worstKey(tensors, ours, prefix, floor),
     ]),
   ) as Record<Group, WorstKey>
-  return { file, worst, passed: Object.values(worst).every(({ share }) => share <= 1) }
+  return { file: name, worst, passed: Object.values(worst).every(({ share }) => share <= 1) }
 }
 
 async function replay(
   gpu: Gpu,
-  file: string,
-  golden: Tensors,
+  { name: file, tensors: golden }: GoldenFile,
+  weights: Weights,
   traits: Traits,
 ): Promise<Map<string, Float32Array>> {
-  const weights = weightsFrom(file, withPrefix(golden, 'init/'))
   const { network } = weights
   const { layout } = network
   const L = required(file, golden, 'input/L')
   const [batch, , height, width] = L.shape as [number, number, number, number]
   const size = { batch, height, width }
-  const inputs = {
-    L: required(file, golden, 'input/L', [batch, 1, height, width]).data,
-    ...(network.classes
-      ? { features: required(file, golden, 'input/features', [batch, network.classes]).data }
-      : {}),
-    ab: toNhwc(required(file, golden, 'input/ab', [batch, 2, height, width])),
-  }
+  const inputs = inputsIn(file, golden, network, size)
   const steps = required(file, golden, 'adam/losses').data.length
 
   const variables = variablesOf(gpu, weights)
@@ -94,8 +104,8 @@ async function replay(
     const training = trainingGraph(network, size, { inspect: true })
     const trained = await run(training, (executor) => train(executor, inputs, steps))
     return new Map([
-      ['eval/ab', toNchw(evaluated, size)],
-      ['train/ab', toNchw(trained.ab, size)],
+      ['eval/ab', toNchw(evaluated, batch)],
+      ['train/ab', toNchw(trained.ab, batch)],
       ['adam/losses', trained.losses],
       ...named('grad/', layout.parameters, trained.gradients),
       ...named('final/', layout.parameters, await variables.get('parameters')),
@@ -119,6 +129,24 @@ function variablesOf(gpu: Gpu, { network, parameters, statistics }: Weights): Va
 
 /** By the names of the graphs' inputs: not every network takes all of them. */
 type Inputs = Readonly<Record<string, Float32Array>>
+
+/** What the networks are shown. Some take more than lightness and class vector; a file has it where its network does. */
+function inputsIn(
+  file: string,
+  golden: Tensors,
+  { classes }: Network,
+  { batch, height, width }: ImageSize,
+): Inputs {
+  const optional = (name: string, shape: readonly number[]) =>
+    golden.has(`input/${name}`) ? { [name]: toNhwc(required(file, golden, `input/${name}`, shape)) } : {}
+  return {
+    L: required(file, golden, 'input/L', [batch, 1, height, width]).data,
+    ...(classes ? { features: required(file, golden, 'input/features', [batch, classes]).data } : {}),
+    ab: toNhwc(required(file, golden, 'input/ab', [batch, 2, height, width])),
+    ...optional('gray', [batch, 1, height, width]),
+    ...optional('hints', [batch, 3, height / 4, width / 4]),
+  }
+}
 
 async function infer(executor: Executor, inputs: Inputs): Promise<Float32Array> {
   uploadNeeded(executor, inputs)
@@ -180,7 +208,7 @@ function required(file: string, tensors: Tensors, key: string, shape?: readonly 
   throw new UserError(`${file} is not a golden file: ${what}`, 'weights')
 }
 
-/** [N,2,H,W] → [N,H,W,2]. */
+/** [N,C,H,W] → [N,H,W,C]. */
 function toNhwc({ shape, data }: NamedTensor): Float32Array {
   const [N, C, H, W] = shape as [number, number, number, number]
   const result = new Float32Array(data.length)
@@ -192,11 +220,8 @@ function toNhwc({ shape, data }: NamedTensor): Float32Array {
 }
 
 /** [N,H,W,2] → [N,2,H,W]. */
-function toNchw(
-  data: Float32Array,
-  { batch, height, width }: { batch: number; height: number; width: number },
-) {
-  const pixels = height * width
+function toNchw(data: Float32Array, batch: number) {
+  const pixels = data.length / (2 * batch)
   const result = new Float32Array(data.length)
   for (let n = 0; n < batch; n++) {
     for (let i = 0; i < pixels; i++)

@@ -100,14 +100,14 @@ def convolve(tensors, name, x, stride=1):
     return functional.conv2d(functional.pad(x, pads), weight, tensors[name + ".bias"], stride=stride)
 
 
-def normalise(tensors, name, x, training):
+def normalise(tensors, name, x, training, rate=NORM_RATE):
     """A batch norm. In training it takes the batch's statistics, and moves the running ones towards them."""
     mean, var = tensors[name + ".mean"], tensors[name + ".var"]
     if training:
         batch_mean = x.mean(dim=(0, 2, 3))
         batch_var = ((x - batch_mean[:, None, None]) ** 2).mean(dim=(0, 2, 3))
         for running, batch in ((mean, batch_mean), (var, batch_var)):
-            running += NORM_RATE * (batch.detach() - running)
+            running += rate * (batch.detach() - running)
         mean, var = batch_mean, batch_var
     scale = tensors[name + ".gamma"] / torch.sqrt(var + NORM_EPSILON)
     return (x - mean[:, None, None]) * scale[:, None, None] + tensors[name + ".beta"][:, None, None]
@@ -135,19 +135,20 @@ def colours(tensors, L, features, training):
     return twice_as_large(128 * torch.tanh(convolve(tensors, "decoder.conv5", x)))
 
 
-def replay(initial, batch, steps):
-    """Everything that a golden file asks for, in the precision of `initial`."""
-    L, features, ab = batch
+def replay(colours, initial, batch, steps):
+    """Everything that a golden file asks for, in the precision of `initial`; `batch` is what `colours` sees, and the target."""
+    *shown, ab = batch
     tensors = {name: tensor.clone().requires_grad_(is_parameter(name)) for name, tensor in initial.items()}
     parameters = {name: tensor for name, tensor in tensors.items() if is_parameter(name)}
     found = {}
     with torch.no_grad():
-        found["eval/ab"] = colours(tensors, L, features, training=False)
+        found["eval/ab"] = colours(tensors, *shown, training=False)
     optimiser = torch.optim.Adam(parameters.values(), lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
     losses = []
     for step in range(steps):
-        painted = colours(tensors, L, features, training=True)
-        loss = ((painted - ab) ** 2).mean()
+        painted = colours(tensors, *shown, training=True)
+        target = functional.avg_pool2d(ab, ab.shape[2] // painted.shape[2])
+        loss = ((painted - target) ** 2).mean()
         optimiser.zero_grad()
         loss.backward()
         if step == 0:
@@ -160,7 +161,7 @@ def replay(initial, batch, steps):
     return found
 
 
-def float32_noise(initial, batch, steps, exact):
+def float32_noise(colours, initial, batch, steps, exact):
     """For each key ‖float32 − exact‖ / ‖exact‖, the worst of some runs whose weights differ in their last bit or not at all."""
     worst = {key: 0.0 for key in exact}
     for run in range(FLOAT32_RUNS):
@@ -171,15 +172,15 @@ def float32_noise(initial, batch, steps, exact):
         for name, tensor in initial.items():
             signs = torch.randint(0, 2, tensor.shape, generator=generator) * 2 - 1
             moved[name] = (tensor * (1 + size * signs)).float()
-        rounded = replay(moved, [data.float() for data in batch], steps)
+        rounded = replay(colours, moved, [data.float() for data in batch], steps)
         for key, want in exact.items():
             error = (rounded[key].double() - want).norm() / want.norm().clamp_min(1e-30)
             worst[key] = max(worst[key], error.item())
     return {"noise/" + key: torch.tensor([error]) for key, error in worst.items()}
 
 
-def write_safetensors(path, tensors):
-    header, parts, offset = {}, [], 0
+def write_safetensors(path, tensors, metadata=None):
+    header, parts, offset = {"__metadata__": metadata} if metadata else {}, [], 0
     for name in sorted(tensors):
         data = numpy.ascontiguousarray(tensors[name].detach().numpy().astype("<f4"))
         header[name] = {"dtype": "F32", "shape": list(data.shape), "data_offsets": [offset, offset + data.nbytes]}
@@ -208,8 +209,8 @@ def main():
     ab = as_float32(20 * normal(options.batch, 2, *pixels))
     batch = [L, features, ab]
 
-    exact = replay(initial, batch, options.steps)
-    noise = float32_noise(initial, batch, options.steps, exact)
+    exact = replay(colours, initial, batch, options.steps)
+    noise = float32_noise(colours, initial, batch, options.steps, exact)
     start = {"init/" + name: tensor for name, tensor in initial.items()}
     inputs = {"input/L": L, "input/features": features, "input/ab": ab}
     write_safetensors(options.out, {**start, **inputs, **exact, **noise})
@@ -217,4 +218,5 @@ def main():
     print(f"{options.out}: losses {[round(loss, 3) for loss in exact['adam/losses'].tolist()]}, {key} {noise[key].item():.1e}")
 
 
-main()
+if __name__ == "__main__":
+    main()

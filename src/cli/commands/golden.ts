@@ -19,7 +19,8 @@ export const goldenCommand: Command = {
       for (const file of positionals) {
         if (interrupted.aborted) return { json: reports.map(toJson), code: EXIT.interrupted }
         terminal.progress(`replaying ${file}`)
-        reports.push(await replayGolden(gpu, file, (await readSafetensors(file)).tensors))
+        const { tensors, metadata } = await readSafetensors(file)
+        reports.push(await replayGolden(gpu, { name: file, tensors, metadata }))
       }
       const json = reports.map(toJson)
       return {

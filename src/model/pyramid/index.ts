@@ -1,0 +1,88 @@
+/** A network that looks at the picture through a pretrained classifier's layers, and paints from what they see. */
+import * as v from 'valibot'
+import { UserError } from '../../errors.ts'
+import { elems } from '../../kernels/op.ts'
+import { initialStatistics } from '../arena.ts'
+import { FINE_BINS } from '../bins.ts'
+import { adjustClassRows } from '../class-rows.ts'
+import { MisfitError, type Network, type NetworkKind } from '../network.ts'
+import { TAP_STRIDES, type Trunk, type TrunkName, type Trunks } from '../trunk.ts'
+import { type Architecture, architectureSchema, layersOf } from './layers.ts'
+import { GLOBAL_MAPS, HEAD, initialParameters, layoutOf } from './layout.ts'
+import { buildPyramid, STATISTICS_RATE } from './network.ts'
+
+export type { Architecture } from './layers.ts'
+
+const NAME = 'pyramid'
+
+/** The classifiers that are usual as trunks, by the checksums of their files. */
+export const TRUNKS = {
+  mobilenetV1: {
+    name: 'mobilenet-v1',
+    sha256: 'aebafe13047c0e460ee9ec909070f6c77a20ed51d46f93c0a22e9e12f72fcdb4',
+  },
+  inceptionV3: {
+    name: 'inception-v3',
+    sha256: '74b692ff308ee83e0e334c35ae490fb646c247d8777bc67a01fed1abba3d161d',
+  },
+} as const satisfies Record<string, TrunkName>
+
+/** The network of this architecture, on its trunk. */
+export function pyramidNetwork(architecture: Architecture, trunk: Trunk): Network {
+  const layers = layersOf(architecture, trunk.channels)
+  const layout = layoutOf(layers, architecture.classes)
+  return {
+    name: NAME,
+    architecture,
+    layout,
+    classes: architecture.classes,
+    multiple: TAP_STRIDES.at(-1)!,
+    bins: architecture.head === 'bins' ? FINE_BINS : null,
+    colourStride: TAP_STRIDES[0],
+    statisticsRate: STATISTICS_RATE,
+    build: (graph, size, mode) => buildPyramid(graph, { architecture, trunk, layers, layout }, size, mode),
+    initial: (uniform) => ({
+      parameters: initialParameters(layout, uniform),
+      statistics: initialStatistics(layout.statistics),
+    }),
+    isTrained(parameters) {
+      const head = layout.parameters.tensors.find(({ name }) => name === HEAD.weight)!
+      return parameters.subarray(head.offset, head.offset + elems(head)).some((value) => value !== 0)
+    },
+    adjustClasses: (tensors, influence) =>
+      adjustClassRows(tensors.get(GLOBAL_MAPS.classes)!, architecture.classes, influence),
+  }
+}
+
+/**
+ * The networks on the trunks that are here. A network of another trunk is refused by a UserError about weights that says
+ * which classifier is missing.
+ */
+export function pyramidOn(trunks: Trunks): NetworkKind<Architecture> {
+  const create = (architecture: Architecture) => pyramidNetwork(architecture, trunkIn(trunks, architecture))
+  return {
+    name: NAME,
+    schema: architectureSchema,
+    sizes: {
+      lite: v.parse(architectureSchema, { trunk: TRUNKS.mobilenetV1 }),
+      full: v.parse(architectureSchema, { trunk: TRUNKS.inceptionV3 }),
+    },
+    create: (chosen) => create(v.parse(architectureSchema, chosen)),
+    read({ architecture }) {
+      const { success, output, issues } = v.safeParse(architectureSchema, architecture)
+      if (success) return create(output)
+      throw new MisfitError(`its architecture is none of the network ${NAME}: ${issues[0].message}`)
+    },
+  }
+}
+
+function trunkIn(trunks: Trunks, { trunk: { name, sha256 } }: Architecture): Trunk {
+  const trunk = trunks.get(sha256)
+  if (trunk) return trunk
+  throw new UserError(
+    `the network ${NAME} looks through the classifier ${name} (sha256 ${sha256.slice(0, 8)}…), which is not here: ` +
+      'bring it, or name its file',
+    'weights',
+    { mend: ['classifier'] },
+  )
+}
