@@ -58,6 +58,7 @@ function oneLayer(architecture: Architecture): Network {
       statistics: new Float32Array(),
     }),
     isTrained: (values) => values.some((value) => value !== 0),
+    variant: (change) => oneLayer({ ...architecture, ...change }),
   }
 }
 

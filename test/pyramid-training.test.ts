@@ -9,7 +9,7 @@ import { predictorOf } from '../src/infer/predictor.ts'
 import type { NetworkKind } from '../src/model/network.ts'
 import { type Architecture, pyramidNetwork, pyramidOn } from '../src/model/pyramid/index.ts'
 import type { Networks } from '../src/model/registry.ts'
-import type { Trunk } from '../src/model/trunk.ts'
+import { missingTrunk, type Trunk } from '../src/model/trunk.ts'
 import { readSafetensors } from '../src/node/safetensors.ts'
 import { exportWeights } from '../src/node/store/export-weights.ts'
 import { bestPath, checkpointPath } from '../src/node/store/run-folder.ts'
@@ -23,7 +23,11 @@ import { SHA256, smallTrunk } from './trunk-models.ts'
 
 const gpu = useGpu()
 const networksOn = (...trunks: Trunk[]): Networks => {
-  const kind = pyramidOn(new Map(trunks.map((trunk) => [trunk.sha256, trunk])))
+  const kind = pyramidOn(async (name) => {
+    const found = trunks.find(({ sha256 }) => sha256 === name.sha256)
+    if (!found) throw missingTrunk(name)
+    return found
+  })
   return new Map([[kind.name, kind as NetworkKind]])
 }
 

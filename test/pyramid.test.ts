@@ -10,7 +10,7 @@ import type { Network } from '../src/model/network.ts'
 import { pyramidNetwork, pyramidOn, TRUNKS } from '../src/model/pyramid/index.ts'
 import { type Architecture, layersOf } from '../src/model/pyramid/layers.ts'
 import { layoutOf } from '../src/model/pyramid/layout.ts'
-import { TAP_STRIDES, type Trunk } from '../src/model/trunk.ts'
+import { missingTrunk, TAP_STRIDES, type Trunk } from '../src/model/trunk.ts'
 import { seeded } from './harness.ts'
 import { SHA256, smallTrunk } from './trunk-models.ts'
 
@@ -222,19 +222,22 @@ describe('taps that are smaller than the picture says', () => {
 })
 
 describe('networks on trunks', () => {
-  const kind = () => pyramidOn(new Map([[SHA256, trunk]]))
+  const kind = () =>
+    pyramidOn(async (name) => {
+      if (name.sha256 !== SHA256) throw missingTrunk(name)
+      return trunk
+    })
   const file = (read: unknown) => ({ shapeOf: () => undefined, architecture: read, settings: {} })
 
-  it('are read by their architecture, with what is usual where it is silent', () => {
-    expect(kind().read(file(architecture)).architecture).toEqual(architecture)
-    const { architecture: whole } = kind().read(file({ trunk: trunkName }))
+  it('are read by their architecture, with what is usual where it is silent', async () => {
+    expect((await kind().read(file(architecture))).architecture).toEqual(architecture)
+    const { architecture: whole } = await kind().read(file({ trunk: trunkName }))
     expect(whole).toEqual({ trunk: trunkName, classes: 1000, width: 1, head: 'bins', hints: false })
   })
 
-  it('are refused without their trunk, and as others', () => {
-    expect(() => kind().create(kind().sizes.lite)).toThrow(
-      'the network pyramid looks through the classifier mobilenet-v1 (sha256 aebafe13…), which is not here: bring it, ' +
-        'or name its file',
+  it('are refused without their trunk, and as others', async () => {
+    await expect(kind().create(kind().sizes.lite)).rejects.toThrow(
+      'this network looks through the classifier mobilenet-v1 (sha256 aebafe13…), which is not here: bring it, or name its file',
     )
     expect(() => kind().read(file({ classes: 3 }))).toThrow(
       /^its architecture is none of the network pyramid: /,

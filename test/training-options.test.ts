@@ -3,6 +3,7 @@ import { parse } from '../src/cli/commands/command.ts'
 import {
   askedOf,
   courseOf,
+  kindOf,
   networkFor,
   settingsOf,
   TRAIN_OPTIONS,
@@ -12,9 +13,10 @@ import { reportNetwork } from '../src/model/report/index.ts'
 
 const DATA = { kind: 'photos', train: ['a.jpg'], val: [], identity: 'photos' } as const
 const of = (line: string) => askedOf(parse(line.split(' ').filter(Boolean), TRAIN_OPTIONS).flags)
-const settings = (line: string, isSoftware = true) => settingsOf(of(line), DATA, [], isSoftware)
-const architecture = (line: string, isSoftware = true, begun?: Network) =>
-  networkFor(of(line), DATA, isSoftware, begun).architecture
+const settings = (line: string, isSoftware = true) =>
+  settingsOf(of(line), kindOf(of(line).network).name, DATA, [], isSoftware)
+const architecture = async (line: string, isSoftware = true, begun?: Network) =>
+  (await networkFor(of(line), DATA, isSoftware, begun)).architecture
 
 /** What Zhao 2019 says of its training, and what was not in it. */
 const REPORT = {
@@ -30,12 +32,12 @@ const REPORT = {
 }
 
 describe('the options of train', () => {
-  it('--preset report stands for all that the report says, on any adapter', () => {
+  it('--preset report stands for all that the report says, on any adapter', async () => {
     const rest = { seed: 0, classVectors: [], data: 'photos' }
     for (const isSoftware of [false, true]) {
       expect(settings('--preset report', isSoftware)).toEqual({ ...REPORT, ...rest })
       const published = { classes: 1000, width: 1, squaredClasses: false, head: 'ab' }
-      expect(architecture('--preset report', isSoftware)).toEqual(published)
+      expect(await architecture('--preset report', isSoftware)).toEqual(published)
     }
     expect(courseOf(of('--preset report'), { kind: 'samples' })).toMatchObject({ epochs: 400 })
     expect(of('--preset report').classifierFit).toBe('pad')
@@ -58,13 +60,19 @@ describe('the options of train', () => {
     expect(courseOf(of(''), DATA)).toEqual({ epochs: 400, steps: Infinity, validateEvery: 250 })
   })
 
-  it('have defaults that fit the adapter, and the network of the weights that training begins with', () => {
+  it('have defaults that fit the adapter, and the network of the weights that training begins with', async () => {
     const begun = reportNetwork({ classes: 1000, width: 0.5, head: 'bins' })
-    expect(settings('')).toMatchObject({ size: 96, batch: 8, fit: 'crop', schedule: 'cosine' })
-    expect(architecture('')).toMatchObject({ width: 0.25, squaredClasses: true })
-    expect(settings('', false)).toMatchObject({ size: 224, batch: 32, lightnessJitter: 0.1 })
-    expect(architecture('', false)).toMatchObject({ width: 1, squaredClasses: true })
-    expect(settings('--size 64', false)).toMatchObject({ size: 64, batch: 32 })
-    expect(architecture('', false, begun)).toEqual(begun.architecture)
+    expect(settings('')).toMatchObject({ size: 128, batch: 32, learningRate: 1.5e-3, warmup: 60 })
+    expect(await architecture('')).toMatchObject({
+      trunk: { name: 'mobilenet-v1' },
+      head: 'bins',
+      hints: true,
+    })
+    expect(settings('--network report')).toMatchObject({ size: 96, batch: 8, learningRate: 1e-3, warmup: 50 })
+    expect(await architecture('--network report')).toMatchObject({ width: 0.25, squaredClasses: true })
+    expect(settings('--network report', false)).toMatchObject({ size: 224, batch: 32, lightnessJitter: 0.1 })
+    expect(await architecture('--network report', false)).toMatchObject({ width: 1, squaredClasses: true })
+    expect(settings('--network report --size 64', false)).toMatchObject({ size: 64, batch: 32 })
+    expect(await architecture('', false, begun)).toEqual(begun.architecture)
   })
 })

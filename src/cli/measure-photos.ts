@@ -1,6 +1,7 @@
+import type { SmallAb } from '../color/guided.ts'
 import { bootstrap, type Interval } from '../color/metrics/bootstrap.ts'
 import { type Figures, measure } from '../color/metrics/measure.ts'
-import { GRAY, oneColour, type SmallAb } from '../color/paint.ts'
+import { GRAY, oneColour } from '../color/paint.ts'
 import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
 import type { Classifier } from '../infer/classifier.ts'

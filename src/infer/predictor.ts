@@ -1,4 +1,4 @@
-import type { SmallAb } from '../color/paint.ts'
+import type { SmallAb } from '../color/guided.ts'
 import { networkLightness, type Photo } from '../color/photo.ts'
 import type { Resize } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'

@@ -52,17 +52,17 @@ const originsIn = (value: unknown) =>
  */
 export async function parseWeights(file: ReadAt, networks?: Networks): Promise<WeightFile> {
   const { tensors, metadata } = await parseSafetensors(file)
-  return { ...weightsFrom(file.name, tensors, metadata, networks), metadata }
+  return { ...(await weightsFrom(file.name, tensors, metadata, networks)), metadata }
 }
 
 /** The weights among the tensors of a file. Throws as `parseWeights`. */
-export function weightsFrom(
+export async function weightsFrom(
   path: string,
   tensors: ReadonlyMap<string, NamedTensor>,
   metadata: Readonly<Record<string, string>> = {},
   networks: Networks = NETWORKS,
-): Weights {
-  const network = networkOf(path, tensors, metadata, networks)
+): Promise<Weights> {
+  const network = await networkOf(path, tensors, metadata, networks)
   const { parameters, statistics } = network.layout
   checkTensors(path, [parameters, statistics], tensors)
   return {
@@ -72,12 +72,12 @@ export function weightsFrom(
   }
 }
 
-function networkOf(
+async function networkOf(
   path: string,
   tensors: ReadonlyMap<string, NamedTensor>,
   metadata: Readonly<Record<string, string>>,
   networks: Networks,
-): Network {
+): Promise<Network> {
   const { network: name = FIRST_NETWORK } = metadata
   const kind = networks.get(name)
   if (!kind) {
@@ -88,13 +88,15 @@ function networkOf(
     )
   }
   try {
-    return kind.read({
+    return await kind.read({
       shapeOf: (name) => tensors.get(name)?.shape,
       architecture: metadata.architecture === undefined ? undefined : objectIn(metadata.architecture),
       settings: settingsIn(metadata),
     })
   } catch (error) {
-    throw error instanceof MisfitError ? bad(path, error.message) : error
+    if (error instanceof MisfitError) throw bad(path, error.message)
+    if (!(error instanceof UserError)) throw error
+    throw new UserError(`${path}: ${error.message}`, error.trouble, { cause: error, mend: error.mend })
   }
 }
 

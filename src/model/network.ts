@@ -67,6 +67,8 @@ export interface Network {
   initial(uniform: (index: number) => number): { parameters: Float32Array; statistics: Float32Array }
   /** Whether these weights were trained: an untrained network paints grey. */
   isTrained(parameters: Float32Array): boolean
+  /** The network of this architecture with some of its parts changed. */
+  variant(change: Readonly<Record<string, unknown>>): Network
   /** Weakens what the class vector does, in tensors in the layout of files. Missing where there is no such thing. */
   adjustClasses?(tensors: ReadonlyMap<string, NamedTensor>, influence: ClassInfluence): void
 }
@@ -96,8 +98,8 @@ export interface NetworkKind<A extends object = object> {
   readonly schema: v.ObjectSchema<v.ObjectEntries, undefined>
   /** What is trained unless told otherwise: on a CPU in reasonable time, and on a GPU. */
   readonly sizes: Readonly<Record<'lite' | 'full', A>>
-  /** The network of an architecture that the schema has checked. */
-  create(architecture: A): Network
-  /** The network whose weights a file holds. Throws a `MisfitError` that says what does not fit. */
-  read(file: WeightDescription): Network
+  /** The network of an architecture that the schema has checked. Throws a UserError where what it is built on is not here. */
+  create(architecture: A): Network | Promise<Network>
+  /** The network whose weights a file holds. Throws a `MisfitError` that says what does not fit, and as `create`. */
+  read(file: WeightDescription): Network | Promise<Network>
 }

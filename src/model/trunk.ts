@@ -1,4 +1,5 @@
 /** The pretrained classifiers that a network can look through, without their last layers. */
+import { UserError } from '../errors.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { Tensor } from '../kernels/op.ts'
 
@@ -25,5 +26,12 @@ export interface Trunk extends TrunkName {
   build(graph: Graph, gray: Tensor): readonly Tensor[]
 }
 
-/** Those that are here, by the checksums of their files. */
-export type Trunks = ReadonlyMap<string, Trunk>
+/** Brings a trunk. Throws what `missingTrunk` gives where it is not here. */
+export type LoadTrunk = (name: TrunkName) => Promise<Trunk>
+
+export const missingTrunk = ({ name, sha256 }: TrunkName, cause?: unknown) =>
+  new UserError(
+    `this network looks through the classifier ${name} (sha256 ${sha256.slice(0, 8)}…), which is not here: bring it, or name its file`,
+    'weights',
+    { cause, mend: ['trunk'] },
+  )

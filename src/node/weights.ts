@@ -12,16 +12,17 @@ import {
 import { packagePath } from './package.ts'
 import { withFile } from './read-at.ts'
 import { saveFile } from './save.ts'
+import { NODE_NETWORKS } from './store/networks.ts'
 
 /** The weights that come with the package. */
 export const SHIPPED = packagePath('weights/lite.safetensors')
 
 /** Reads the weights of a weight file or a checkpoint. Throws as `parseWeights`, and when the file cannot be read. */
-export const readWeights = (path: string, networks?: Networks): Promise<WeightFile> =>
+export const readWeights = (path: string, networks: Networks = NODE_NETWORKS): Promise<WeightFile> =>
   withFile(path, 'weights', (file) => parseWeights(file, networks))
 
 /** Reads a checkpoint. Throws as `parseCheckpoint`, and when the file cannot be read. */
-export const readCheckpoint = (path: string, networks?: Networks): Promise<Checkpoint> =>
+export const readCheckpoint = (path: string, networks: Networks = NODE_NETWORKS): Promise<Checkpoint> =>
   withFile(path, 'weights', (file) => parseCheckpoint(file, networks))
 
 /** Writes a checkpoint atomically. Throws a `UserError` when the file system refuses; the old file then stays. */

@@ -100,7 +100,7 @@ export async function parseCheckpoint(file: ReadAt, networks?: Networks): Promis
     )
   }
   const settings = parse(path, metadata, 'settings', trainingSchema)
-  const weights = weightsFrom(path, tensors, metadata, networks)
+  const weights = await weightsFrom(path, tensors, metadata, networks)
   const { parameters } = weights.network.layout
   const step = count(path, metadata, 'step')
   const losses = tensors.get(LOSS_HISTORY)

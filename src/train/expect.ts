@@ -3,7 +3,6 @@ import * as v from 'valibot'
 import { UserError } from '../errors.ts'
 import { type ClassVectorOrigin, describeOrigins } from '../model/classifier.ts'
 import type { Network } from '../model/network.ts'
-import { NETWORKS } from '../model/registry.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { type Course, courseSchema, type TrainingSettings, trainingSchema } from './settings.ts'
 
@@ -40,14 +39,14 @@ export function expectSame(name: string, { settings, weights }: Checkpoint, want
 }
 
 /** What of the network is not as asked for, "width 0.25, not 1"; null when all is. */
-export function otherNetwork({ name, architecture, layout }: Network, wanted: Wanted): string | null {
+export function otherNetwork(network: Network, wanted: Wanted): string | null {
+  const { name, architecture, layout } = network
   if (wanted.network !== undefined && wanted.network !== name)
     return `the network ${name}, not ${wanted.network}`
-  const created = NETWORKS.get(name)?.create({ ...architecture, ...wanted.architecture })
   for (const [key, value] of Object.entries(wanted.architecture)) {
     if (textOf(architecture[key]) === textOf(value)) continue
     // several widths round to the same channel counts
-    const isSame = key === 'width' && textOf(created?.layout) === textOf(layout)
+    const isSame = key === 'width' && textOf(network.variant({ width: value }).layout) === textOf(layout)
     if (!isSame) return `${key} ${shown(architecture[key])}, not ${shown(value)}`
   }
   return null

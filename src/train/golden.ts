@@ -67,7 +67,7 @@ export async function replayGolden(
   { traits = gpu.traits, networks = NETWORKS }: ReplayOptions = {},
 ): Promise<GoldenReport> {
   const { name, tensors, metadata } = file
-  const weights = weightsFrom(name, withPrefix(tensors, 'init/'), metadata, networks)
+  const weights = await weightsFrom(name, withPrefix(tensors, 'init/'), metadata, networks)
   const ours = await replay(gpu, file, weights, traits)
   for (const key of ours.keys()) required(name, tensors, key)
   const worst = Object.fromEntries(

@@ -60,7 +60,8 @@ export { NETWORKS, type Networks } from '../model/registry.ts'
 
 // Colouring with it
 
-export { paint, type SmallAb } from '../color/paint.ts'
+export type { SmallAb } from '../color/guided.ts'
+export { paint } from '../color/paint.ts'
 export type { Photo } from '../color/photo.ts'
 export { type Resize, resize } from '../color/resample.ts'
 export { Predictor, type PredictorOptions, predictorOf } from '../infer/predictor.ts'

@@ -37,7 +37,7 @@ import { openAdapter } from './adapter.ts'
 import { type Call, type Command, exitCode, wrong } from './command.ts'
 import { Damage } from './damage.ts'
 import { findData, refuseTwins, type TrainingData } from './training-data.ts'
-import { askedOf, TRAIN_OPTIONS } from './training-options.ts'
+import { askedOf, TRAIN_OPTIONS, withTrunk } from './training-options.ts'
 import { beginningOf, choicesAt, type Found, optionsOf, type StartOptions } from './training-start.ts'
 
 export const trainCommand: Command = {
@@ -51,7 +51,7 @@ export const trainCommand: Command = {
   ],
 
   async run(call) {
-    const asked = askedOf(call.flags) // a wrong command line is told without waking the GPU
+    const asked = await withTrunk(askedOf(call.flags), call.flags) // a wrong command line is told without waking the GPU
     const data = await findData(call.positionals, call.flags)
     const beginning = await beginningOf(call.flags, asked, data)
     const preciseTimestamps = call.flags.text('profile') !== undefined
@@ -245,7 +245,7 @@ function expectMatrices(gpu: Gpu, { subgroupMatrices = false }: TrainingSettings
 function describeSettings({ network, settings }: StartOptions): string {
   const { size, batch, accumulate, seed, loss, classVectors, precision } = settings
   const parts = [
-    ...Object.entries(network.architecture).map(([name, value]) => `${name} ${value}`),
+    ...Object.entries(network.architecture).map(([name, value]) => `${name} ${described(value)}`),
     `${size} px`,
     `batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}`,
     `seed ${seed}`,
@@ -256,6 +256,9 @@ function describeSettings({ network, settings }: StartOptions): string {
   ]
   return `network ${network.name}, ${parts.join(', ')}`
 }
+
+/** What has a name is called by it. */
+const described = (value: unknown) => String((value as { name?: unknown } | null)?.name ?? value)
 
 function open(
   data: TrainingData,

@@ -1,7 +1,10 @@
 /** What `train` is asked for: options made of the schemas of settings, presets, and what is usual where. */
+import * as v from 'valibot'
 import type { Fit } from '../../model/classifier.ts'
 import type { Network, NetworkKind } from '../../model/network.ts'
-import { FIRST_NETWORK, NETWORKS } from '../../model/registry.ts'
+import { NETWORKS, USUAL_NETWORK } from '../../model/registry.ts'
+import { findClassifier } from '../../node/store/classifiers.ts'
+import { loadTrunk, NODE_NETWORKS } from '../../node/store/networks.ts'
 import { RUNS } from '../../node/store/runs.ts'
 import { choiceOf } from '../../setting.ts'
 import {
@@ -23,10 +26,23 @@ const EPOCHS = { photos: 400, samples: 100 }
  * small batches give them the some hundred steps that batch norm's running averages need to settle.
  */
 const SCALE = {
-  samples: { settings: { size: 64, batch: 4 }, network: 'lite' },
-  software: { settings: { size: 96, batch: 8 }, network: 'lite' },
-  gpu: { settings: { size: 224, batch: 32 }, network: 'full' },
+  report: {
+    samples: { settings: { size: 64, batch: 4 }, network: 'lite' },
+    software: { settings: { size: 96, batch: 8 }, network: 'lite' },
+    gpu: { settings: { size: 224, batch: 32 }, network: 'full' },
+  },
+  pyramid: {
+    samples: { settings: { size: 96, batch: 8 }, network: 'lite' },
+    software: { settings: { size: 128, batch: 32 }, network: 'lite' },
+    gpu: { settings: { size: 224, batch: 32 }, network: 'full' },
+  },
 } as const
+type Scaled = keyof typeof SCALE
+
+/** Settings that are usual for one network only. */
+const USUAL_OF: Readonly<Record<string, Partial<TrainingSettings>>> = {
+  pyramid: { learningRate: 1.5e-3, warmup: 60, averaging: 0.995 },
+}
 const EVERY = { checkpoint: 100, validation: 250 }
 
 interface Preset {
@@ -57,16 +73,26 @@ const PRESETS: Readonly<Record<(typeof PRESET_NAMES)[number], Preset>> = {
 /** What a training's settings are where nobody chooses them, in words where it depends. */
 export const USUAL_TEXTS = {
   ...USUAL,
-  batch: `${SCALE.gpu.settings.batch}; ${SCALE.software.settings.batch} on a software adapter; ${SCALE.samples.settings.batch} for the sample photographs`,
-  size: `${SCALE.gpu.settings.size}; ${SCALE.software.settings.size} on a software adapter; ${SCALE.samples.settings.size} for the sample photographs`,
+  ...{ batch: scaleText('batch'), size: scaleText('size') },
   epochs: `${EPOCHS.photos}; ${EPOCHS.samples} on the sample photographs; with --resume as it was begun, and more or fewer move the fall of the learning rate`,
   steps: 'all; with --resume as --epochs',
   validateEvery: EVERY.validation,
 }
 
+function scaleText(name: 'batch' | 'size'): string {
+  const texts = Object.entries(SCALE).map(([network, { gpu, software, samples }]) => {
+    const [usual, slow, few] = [gpu, software, samples].map(({ settings }) => settings[name])
+    return `${usual}, ${slow} on a software adapter, ${few} for the sample photographs (${network})`
+  })
+  return texts.reverse().join('; ')
+}
+
 /** The same of an architecture. */
-export function usualArchitecture({ create, sizes }: NetworkKind): Readonly<Record<string, unknown>> {
-  const [full, lite] = [create(sizes.full), create(sizes.lite)].map(({ architecture }) => architecture)
+export function usualArchitecture({ schema, sizes }: NetworkKind): Readonly<Record<string, unknown>> {
+  const [full, lite] = [sizes.full, sizes.lite].map((size) => v.parse(schema, size)) as Record<
+    string,
+    unknown
+  >[]
   const text = (name: string) =>
     `${full![name]}; ${lite![name]} on a software adapter and for the sample photographs`
   return Object.fromEntries(
@@ -86,7 +112,11 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
   },
   network: {
     value: 'NAME',
-    help: `${[...NETWORKS.keys()].join(' or ')} (default ${FIRST_NETWORK})`,
+    help: `${[...NETWORKS.keys()].join(' or ')} (default ${USUAL_NETWORK})`,
+  },
+  trunk: {
+    value: 'NAME',
+    help: 'the classifier that pyramid looks through: a name (`colorizer weights list`) or FILE.onnx (default inception-v3; mobilenet-v1 on a software adapter and for the sample photographs)',
   },
   ...Object.assign(
     {},
@@ -140,7 +170,22 @@ export function askedOf(flags: Flags): Asked {
   }
 }
 
-export const kindOf = (network: string | undefined): NetworkKind => NETWORKS.get(network ?? FIRST_NETWORK)!
+export const kindOf = (network: string | undefined): NetworkKind =>
+  NODE_NETWORKS.get(network ?? USUAL_NETWORK)!
+
+/**
+ * With the trunk that `--trunk` names, found and loaded.
+ * @throws UserError as `findClassifier` and `loadTrunk`, and (exit code 2) for a network without trunk
+ */
+export async function withTrunk(asked: Asked, flags: Flags): Promise<Asked> {
+  const choice = flags.text('trunk')
+  if (choice === undefined) return asked
+  const file = choice === 'none' ? null : await findClassifier(choice)
+  if (!file || !('trunk' in kindOf(asked.network).schema.entries))
+    throw wrong(`--trunk ${choice} does not go with the network ${kindOf(asked.network).name}`)
+  const { name, sha256 } = await loadTrunk(file)
+  return { ...asked, architecture: { ...asked.architecture, trunk: { name, sha256 } } }
+}
 
 /**
  * How a training is to go on: a resumed one as it was begun, where nothing else is asked for. Epochs and steps belong
@@ -162,30 +207,36 @@ export function courseOf(
   }
 }
 
-const scaleOf = ({ kind }: Pick<TrainingData, 'kind'>, isSoftware: boolean) =>
-  kind === 'samples' ? SCALE.samples : isSoftware ? SCALE.software : SCALE.gpu
+function scaleOf(network: string, { kind }: Pick<TrainingData, 'kind'>, isSoftware: boolean) {
+  const scale = SCALE[network as Scaled]
+  return kind === 'samples' ? scale.samples : isSoftware ? scale.software : scale.gpu
+}
 
 /**
  * The network of a fresh training.
  * @param begun that of the weights it begins with, if there are any
  */
-export function networkFor(
+export async function networkFor(
   { network, architecture }: Pick<Asked, 'network' | 'architecture'>,
   data: Pick<TrainingData, 'kind'>,
   isSoftware: boolean,
   begun: Network | undefined,
-): Network {
+): Promise<Network> {
   if (begun) return begun
   const kind = kindOf(network)
-  return kind.create({ ...kind.sizes[scaleOf(data, isSoftware).network], ...architecture })
+  return kind.create({ ...kind.sizes[scaleOf(kind.name, data, isSoftware).network], ...architecture })
 }
 
 /** The settings of a fresh training. */
 export function settingsOf(
   { settings }: Pick<Asked, 'settings'>,
+  network: string,
   data: Pick<TrainingData, 'kind' | 'identity'>,
   classVectors: TrainingSettings['classVectors'],
   isSoftware: boolean,
 ): TrainingSettings {
-  return { ...USUAL, ...scaleOf(data, isSoftware).settings, ...settings, classVectors, data: data.identity }
+  return {
+    ...{ ...USUAL, ...USUAL_OF[network], ...scaleOf(network, data, isSoftware).settings, ...settings },
+    ...{ classVectors, data: data.identity },
+  }
 }

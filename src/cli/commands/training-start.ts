@@ -66,15 +66,16 @@ export async function optionsOf(
   const { choices, isSoftware } = traits
   const checkpoint = start.kind === 'resume' ? start.checkpoint : undefined
   const vectors = await findClassVectors(flags, data, checkpoint?.settings.classVectors, asked.classifierFit)
+  const chosen = await networkFor(asked, data, isSoftware, network)
   const fresh = (): TrainingSettings => ({
-    ...settingsOf(asked, data, [...vectors.origins], isSoftware),
+    ...settingsOf(asked, chosen.name, data, [...vectors.origins], isSoftware),
     ...(choices.size ? { choices: Object.fromEntries(choices) } : {}),
     ...(matricesOf(traits) ? { subgroupMatrices: true } : {}),
   })
   return {
     out,
     start,
-    network: networkFor(asked, data, isSoftware, network),
+    network: chosen,
     settings: checkpoint?.settings ?? fresh(),
     course: courseOf(asked, data, checkpoint?.course),
     checkpointEvery: asked.checkpointEvery,

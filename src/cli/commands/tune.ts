@@ -1,12 +1,13 @@
 import type { Gpu } from '../../device/gpu.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { classifierGraph } from '../../infer/classifier.ts'
-import { CLASSES, CLASSIFIERS } from '../../model/classifier.ts'
+import { CLASSIFIERS } from '../../model/classifier.ts'
 import { inferenceGraph, trainingGraph } from '../../model/graphs.ts'
-import { FIRST_NETWORK, NETWORKS } from '../../model/registry.ts'
+import { USUAL_NETWORK } from '../../model/registry.ts'
 import { openGpu } from '../../node/dawn.ts'
 import { readModel } from '../../node/onnx-file.ts'
 import { locate } from '../../node/store/cache.ts'
+import { NODE_NETWORKS } from '../../node/store/networks.ts'
 import { choicesOf, formatPrecision, saveTuning } from '../../node/store/tuning.ts'
 import { type Convolution, candidatesOf, convolutionsOf, formatConvolution } from '../../tune/convolutions.ts'
 import { type Measured, tune, tunePrecision } from '../../tune/tune.ts'
@@ -47,15 +48,16 @@ export const tuneCommand: Command = {
   },
 }
 
-function networkOf(flags: Flags) {
+async function networkOf(flags: Flags) {
   const size = flags.integer('size', { min: 8, multipleOf: 8 }) ?? SIZE.size
   const width = flags.number('width', { exclusive: true }) ?? SIZE.width
-  return { network: NETWORKS.get(FIRST_NETWORK)!.create({ classes: CLASSES, width }), size }
+  const kind = NODE_NETWORKS.get(USUAL_NETWORK)!
+  return { network: await kind.create({ ...kind.sizes.lite, width }), size }
 }
 
 /** What the commands compute: training, colouring, and the classifiers that are here. Throws as `locate`. */
 async function graphs(flags: Flags): Promise<Graph[]> {
-  const { network, size } = networkOf(flags)
+  const { network, size } = await networkOf(flags)
   const image = { batch: flags.integer('batch') ?? SIZE.batch, height: size, width: size }
   const found = [trainingGraph(network, image), inferenceGraph(network, image)]
   for (const { name } of CLASSIFIERS) {
@@ -77,7 +79,7 @@ async function tuneOn(gpu: Gpu, convolutions: Convolution[], seconds: number, ca
   })
   const shapes = Object.fromEntries(measured)
   terminal.progress('a colouring in float32 and in float16')
-  const { network, size } = networkOf(flags)
+  const { network, size } = await networkOf(flags)
   const options = { seconds: PRECISION_SHARE * seconds, signal, choices: choicesOf({ shapes }) }
   const precision = await tunePrecision(gpu, network, size, options)
   const file = await saveTuning(gpu, shapes, precision)

@@ -1,5 +1,5 @@
+import { enlarger, type SmallAb } from '../guided.ts'
 import { srgbToLab } from '../lab.ts'
-import { enlarge, type SmallAb } from '../paint.ts'
 import { bands, type Photo } from '../photo.ts'
 
 /**
@@ -7,10 +7,11 @@ import { bands, type Photo } from '../photo.ts'
  * the network says before anything is done to it.
  */
 export function abError(photo: Photo, small: SmallAb): number {
+  const enlarge = enlarger(small, photo)
   let sum = 0
   for (const { first, last, pixels } of bands(photo)) {
-    const truth = srgbToLab(photo.rgb.subarray(pixels[0] * 3, pixels[1] * 3)).ab
-    const ab = enlarge(small, photo, first, last)
+    const { L, ab: truth } = srgbToLab(photo.rgb.subarray(pixels[0] * 3, pixels[1] * 3))
+    const ab = enlarge(L, first, last)
     for (let i = 0; i < ab.length; i++) sum += (ab[i]! - truth[i]!) ** 2
   }
   return sum / (photo.width * photo.height * 2)

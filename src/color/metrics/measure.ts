@@ -1,4 +1,5 @@
-import { paint, type SmallAb } from '../paint.ts'
+import type { SmallAb } from '../guided.ts'
+import { paint } from '../paint.ts'
 import type { Photo } from '../photo.ts'
 import { abError } from './abError.ts'
 import { colorfulness } from './colorfulness.ts'

@@ -1,12 +1,11 @@
 /** A network that looks at the picture through a pretrained classifier's layers, and paints from what they see. */
 import * as v from 'valibot'
-import { UserError } from '../../errors.ts'
 import { elems } from '../../kernels/op.ts'
 import { initialStatistics } from '../arena.ts'
 import { FINE_BINS } from '../bins.ts'
 import { adjustClassRows } from '../class-rows.ts'
 import { MisfitError, type Network, type NetworkKind } from '../network.ts'
-import { TAP_STRIDES, type Trunk, type TrunkName, type Trunks } from '../trunk.ts'
+import { type LoadTrunk, TAP_STRIDES, type Trunk, type TrunkName } from '../trunk.ts'
 import { type Architecture, architectureSchema, layersOf } from './layers.ts'
 import { GLOBAL_MAPS, HEAD, initialParameters, layoutOf } from './layout.ts'
 import { buildPyramid, STATISTICS_RATE } from './network.ts'
@@ -49,23 +48,22 @@ export function pyramidNetwork(architecture: Architecture, trunk: Trunk): Networ
       const head = layout.parameters.tensors.find(({ name }) => name === HEAD.weight)!
       return parameters.subarray(head.offset, head.offset + elems(head)).some((value) => value !== 0)
     },
+    variant: (change) => pyramidNetwork(v.parse(architectureSchema, { ...architecture, ...change }), trunk),
     adjustClasses: (tensors, influence) =>
       adjustClassRows(tensors.get(GLOBAL_MAPS.classes)!, architecture.classes, influence),
   }
 }
 
-/**
- * The networks on the trunks that are here. A network of another trunk is refused by a UserError about weights that says
- * which classifier is missing.
- */
-export function pyramidOn(trunks: Trunks): NetworkKind<Architecture> {
-  const create = (architecture: Architecture) => pyramidNetwork(architecture, trunkIn(trunks, architecture))
+/** The networks on trunks that are brought when they are asked for. Throws as `LoadTrunk`. */
+export function pyramidOn(loadTrunk: LoadTrunk): NetworkKind<Architecture> {
+  const create = async (architecture: Architecture) =>
+    pyramidNetwork(architecture, await loadTrunk(architecture.trunk))
   return {
     name: NAME,
     schema: architectureSchema,
     sizes: {
-      lite: v.parse(architectureSchema, { trunk: TRUNKS.mobilenetV1 }),
-      full: v.parse(architectureSchema, { trunk: TRUNKS.inceptionV3 }),
+      lite: v.parse(architectureSchema, { trunk: TRUNKS.mobilenetV1, hints: true }),
+      full: v.parse(architectureSchema, { trunk: TRUNKS.inceptionV3, hints: true }),
     },
     create: (chosen) => create(v.parse(architectureSchema, chosen)),
     read({ architecture }) {
@@ -74,15 +72,4 @@ export function pyramidOn(trunks: Trunks): NetworkKind<Architecture> {
       throw new MisfitError(`its architecture is none of the network ${NAME}: ${issues[0].message}`)
     },
   }
-}
-
-function trunkIn(trunks: Trunks, { trunk: { name, sha256 } }: Architecture): Trunk {
-  const trunk = trunks.get(sha256)
-  if (trunk) return trunk
-  throw new UserError(
-    `the network ${NAME} looks through the classifier ${name} (sha256 ${sha256.slice(0, 8)}…), which is not here: ` +
-      'bring it, or name its file',
-    'weights',
-    { mend: ['classifier'] },
-  )
 }

@@ -44,6 +44,7 @@ export function reportNetwork(chosen: Architecture): Network {
       const size = shape.reduce((a, b) => a * b, 1)
       return parameters.subarray(offset, offset + size).some((value) => value !== 0)
     },
+    variant: (change) => reportNetwork({ ...architecture, ...change }),
     adjustClasses: (tensors, influence) =>
       adjustClassRows(tensors.get('fusion.conv.weight')!, architecture.classes, influence),
   }
