@@ -41,6 +41,10 @@ export {
 } from './node/store/classifiers.ts'
 export { PhotoClassVectors } from './train/class-vectors.ts'
 
+// Networks, on classifiers that lie on the disk
+
+export { NODE_NETWORKS } from './node/store/networks.ts'
+
 // Training on photographs or records
 
 export { openPhotos, openRecords, type SourceOptions } from './node/data/dataset.ts'

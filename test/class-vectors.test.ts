@@ -47,7 +47,7 @@ const mine = brightness('mine.onnx', 2)
 const other = brightness('other.onnx', 3)
 const PHOTOS = ['cat', 'bee', 'sky', 'wine'].map((name) => `samples/photos/${name}.jpg`)
 const OTHER = 'samples/photos/polar-bear.jpg'
-const OPTIONS = '--size 16 --batch 2 --width 0.05 --quiet --json'.split(' ')
+const OPTIONS = '--network report --size 16 --batch 2 --width 0.05 --quiet --json'.split(' ')
 
 const json = ({ stdout }: Ended) => JSON.parse(stdout.toString())
 const trained = async (out: string, ...more: string[]) => {

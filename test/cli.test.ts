@@ -28,9 +28,10 @@ const folder = mkdtempSync(join(tmpdir(), 'colorizer-cli-'))
 const inFolder = (...names: string[]) => join(folder, ...names)
 const weights = inFolder('reference', 'checkpoint.safetensors')
 beforeAll(async () => {
-  const few = 'samples/photos --classifier none --size 16 --batch 2 --width 0.05 --steps 40 --seed 3'.split(
-    ' ',
-  )
+  const few =
+    'samples/photos --network report --classifier none --size 16 --batch 2 --width 0.05 --steps 40 --seed 3'.split(
+      ' ',
+    )
   succeeded(await run(['train', ...few, '--out', inFolder('reference')]))
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

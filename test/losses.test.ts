@@ -189,7 +189,9 @@ describe('losses', () => {
 const bins = () => Array.from({ length: BINS }, (_, q) => `${BIN_CENTRES[2 * q]},${BIN_CENTRES[2 * q + 1]}`)
 
 describe('train', () => {
-  const OPTIONS = '--size 32 --batch 2 --width 0.1 --classifier none --quiet --json'.split(' ')
+  const OPTIONS = '--network report --size 32 --batch 2 --width 0.1 --classifier none --quiet --json'.split(
+    ' ',
+  )
   const PHOTOS = ['sky', 'citrus'].map((name) => `samples/photos/${name}.jpg`)
   const train = async (out: string, ...more: string[]) => {
     const ended = await run(['train', ...PHOTOS, ...OPTIONS, '--out', inFolder(out), ...more])

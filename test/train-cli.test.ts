@@ -25,7 +25,7 @@ import { refused } from './refused.ts'
 
 const STEPS = 40
 const TRAIN =
-  'samples/photos --classifier none --size 16 --batch 2 --width 0.05 --seed 3 --checkpoint-every 7 --validate-every 15'.split(
+  'samples/photos --network report --classifier none --size 16 --batch 2 --width 0.05 --seed 3 --checkpoint-every 7 --validate-every 15'.split(
     ' ',
   )
 const TO_THE_END = [...TRAIN, '--steps', String(STEPS)]
@@ -172,6 +172,8 @@ describe('train', () => {
     const options = [
       '--classifier',
       'none',
+      '--network',
+      'report',
       '--size',
       '16',
       '--batch',
@@ -268,7 +270,7 @@ describe('train', () => {
     const prepared = await run(['prepare', ...four, '--classifier', 'none', '--out', records, '--json'])
     succeeded(prepared)
     expect(json(prepared)).toMatchObject({ records: 4 })
-    const options = ['--size', '16', '--batch', '2', '--width', '0.05', '--steps', '2', '--quiet', '--json']
+    const options = '--network report --size 16 --batch 2 --width 0.05 --steps 2 --quiet --json'.split(' ')
     const ended = await run(['train', '--records', records, ...options, '--out', inFolder('from-records')])
     expect(ended).toMatchObject({ code: 0, stderr: '' })
     expect(json(ended)).toMatchObject({ steps: 2, epochs: 1 })
@@ -292,7 +294,8 @@ describe('train', () => {
     bytes[5000]! ^= 1
     writeFileSync(shard, bytes)
     // all of them in every batch: what lies beyond the last step may be decoded ahead, or not
-    const train = `train --records ${records} --size 16 --batch 3 --width 0.05 --steps 3`.split(' ')
+    const train =
+      `train --records ${records} --network report --size 16 --batch 3 --width 0.05 --steps 3`.split(' ')
     const ended = await run([...train, '--quiet', '--json', '--out', inFolder('from-damaged')])
     expect(ended.code).toBe(1)
     expect(ended.stderr).toMatch(/the data of the record at byte 0 is corrupt/)

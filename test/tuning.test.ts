@@ -238,7 +238,16 @@ describe('measuring', () => {
 })
 
 describe('the command', () => {
-  const network = ['--width', String(NETWORK.width), '--size', String(IMAGE.width), '--batch', '1']
+  const network = [
+    '--network',
+    'report',
+    '--width',
+    String(NETWORK.width),
+    '--size',
+    String(IMAGE.width),
+    '--batch',
+    '1',
+  ]
   const training = ['samples/photos', '--classifier', 'none', '--schedule', 'steps', ...network]
 
   test('tunes a tiny network, and the next training begins with what it found', async () => {

@@ -14,6 +14,7 @@ import { choiceOf } from '../setting.ts'
 import { encode, IMAGE_FORMATS, type ImageFormat, outputFormat, readPhoto, readPhotoFile } from './image.ts'
 import { openPainter } from './painter.ts'
 import { chooseClassifier } from './store/classifiers.ts'
+import { NODE_NETWORKS } from './store/networks.ts'
 import { openTunedGpu, precisionOn } from './store/tuning.ts'
 import { readWeights, SHIPPED } from './weights.ts'
 
@@ -156,7 +157,7 @@ async function openWeights(source: string | Uint8Array): Promise<WeightFile> {
   const [name, weights] =
     typeof source === 'string'
       ? [source, await readWeights(source)]
-      : ['the weights', await parseWeights(readAtOf(source, 'the weights'))]
+      : ['the weights', await parseWeights(readAtOf(source, 'the weights'), NODE_NETWORKS)]
   expectTrained(name, weights)
   return weights
 }

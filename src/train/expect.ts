@@ -6,19 +6,29 @@ import type { Network } from '../model/network.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { type Course, courseSchema, type TrainingSettings, trainingSchema } from './settings.ts'
 
-/** Throws a `UserError` that names the first setting that its schema does not allow. */
-export function expectSettings(settings: TrainingSettings, course: Course): void {
+/** Throws a `UserError` that names the first setting that its schema, or the network, does not allow. */
+export function expectSettings(
+  { name, multiple }: Pick<Network, 'name' | 'multiple'>,
+  settings: TrainingSettings,
+  course: Course,
+): void {
   for (const [schema, values] of [
     [trainingSchema, settings],
     [courseSchema, course],
   ] as const) {
     const issue = v.safeParse(schema, values).issues?.[0]
     if (!issue) continue
-    const name = String(issue.path?.[0]?.key)
-    const value = (values as Readonly<Record<string, unknown>>)[name]
+    const setting = String(issue.path?.[0]?.key)
+    const value = (values as Readonly<Record<string, unknown>>)[setting]
     const what = value === undefined ? 'is missing' : `is ${textOf(value)}: ${issue.message}`
-    throw new UserError(`the setting ${name} ${what}`, 'usage', { mend: [name] })
+    throw new UserError(`the setting ${setting} ${what}`, 'usage', { mend: [setting] })
   }
+  if (settings.size % multiple === 0) return
+  throw new UserError(
+    `the setting size is ${settings.size}: the network ${name} takes pictures with sides of a multiple of ${multiple} pixels`,
+    'usage',
+    { mend: ['size'] },
+  )
 }
 
 /** What is asked of a training; what nobody asks for is missing. */

@@ -118,7 +118,7 @@ export async function train(options: TrainOptions): Promise<Training> {
 }
 
 function expectSound({ network, settings, course, start }: TrainOptions): void {
-  expectSettings(settings, course)
+  expectSettings(network, settings, course)
   if (start?.kind !== 'resume') return
   const { name, architecture } = network
   const all = { choices: undefined, subgroupMatrices: undefined, ...settings } // even what is missing is compared

@@ -42,6 +42,10 @@ export function folderOf(
 export class Assets {
   #folder: URL | undefined
   #files: Promise<readonly KnownFile[]> | undefined
+  /** Whose bytes are counted. */
+  readonly #found = new Set<KnownFile>()
+  /** By their checksums: a classifier may also be what the network looks through. */
+  readonly #assets = new Map<string, Promise<Asset>>()
   #loaded = 0
   #total = 0
 
@@ -64,7 +68,8 @@ export class Assets {
       const known = ofKind.map((file) => file.name).join(', ') || 'none'
       throw bad(`${this.#at('')} has no ${kind} "${name}": it has ${known}`)
     }
-    this.#total += found.bytes
+    if (!this.#found.has(found)) this.#total += found.bytes
+    this.#found.add(found)
     return found
   }
 
@@ -84,7 +89,13 @@ export class Assets {
    * @throws UserError that names the address: it cannot be fetched, or is not what it should be; what `signal`
    *   is raised with
    */
-  async load({ file, name, sha256 }: KnownFile): Promise<Asset> {
+  load(file: KnownFile): Promise<Asset> {
+    const loading = this.#assets.get(file.sha256) ?? this.#load(file)
+    this.#assets.set(file.sha256, loading)
+    return loading
+  }
+
+  async #load({ file, name, sha256 }: KnownFile): Promise<Asset> {
     const url = this.#at(file)
     const bytes = await this.#fetch(url)
     const actual = await sha256Of(bytes)

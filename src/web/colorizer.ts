@@ -20,8 +20,11 @@ import {
 } from '../infer/colorizer.ts'
 import { predictorOf } from '../infer/predictor.ts'
 import { parseModel } from '../io/onnx/model.ts'
+import { trunkOf } from '../io/onnx/trunk.ts'
 import { type ReadAt, readAtOf } from '../io/read-at.ts'
 import { expectTrained, parseWeights, trainedWith, type WeightFile } from '../io/weights.ts'
+import { networksOn } from '../model/registry.ts'
+import { missingTrunk, type Trunk, type TrunkName } from '../model/trunk.ts'
 import { type Asset, Assets, folderOf, type OnBytes } from './assets.ts'
 import { expectImage, type ImageInput, imageDataOf, photoOf } from './images.ts'
 import { readAtOfBlob } from './read-at.ts'
@@ -179,9 +182,20 @@ async function findClassifier(choice: string | URL, assets: Assets) {
 async function weightsFrom(source: Asset | URL | Blob | Uint8Array, assets: Assets): Promise<WeightFile> {
   const file = source instanceof URL ? await assets.loadFrom(source) : source
   const reader = readAt(file)
-  const weights = await parseWeights(reader)
+  const weights = await parseWeights(
+    reader,
+    networksOn((trunk) => loadTrunk(trunk, assets)),
+  )
   expectTrained(reader.name, weights)
   return weights
+}
+
+/** A classifier of the package, as what a network looks through. */
+async function loadTrunk(trunk: TrunkName, assets: Assets): Promise<Trunk> {
+  const listed = await assets.find('classifier', trunk.name)
+  if (listed.sha256 !== trunk.sha256) throw missingTrunk(trunk)
+  const { bytes, name } = await assets.load(listed)
+  return trunkOf({ ...trunk, model: await parseModel(bytes, { name }) })
 }
 
 function readAt(file: Asset | Blob | Uint8Array): ReadAt {

@@ -157,7 +157,8 @@ export function askedOf(flags: Flags): Asked {
   const architecture = askedSettings(flags, kindOf(network).schema.entries)
   const precision = askedPrecision(flags)
   const settings = { ...askedSettings(flags, trainingSchema.entries), ...(precision ? { precision } : {}) }
-  if (architecture.head === 'bins' && settings.loss)
+  const usualHead = (kindOf(network).sizes.lite as { head?: string }).head
+  if ((architecture.head ?? usualHead) === 'bins' && settings.loss)
     throw wrong('--loss is for --head ab: --head bins has its own')
   const isSameNetwork = preset && network === preset.network
   return {

@@ -31,7 +31,7 @@ export async function all(path: string): Promise<void> {
   const settings: TrainingSettings = { ...USUAL, batch: 1, size: 64, classVectors, data: 'mine' }
   const kind = NETWORKS.get('report')!
   const source = await openPhotos(paths, {
-    ...sourceOptions(kind.create(kind.sizes.lite), settings),
+    ...sourceOptions(await kind.create(kind.sizes.lite), settings),
     classVectors: [new PhotoClassVectors(classifier, readPhoto)],
   })
   console.log(photo.rgb.length, source.batchesPerEpoch, storeIn('run'), Predictor, UserError)
