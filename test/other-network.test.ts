@@ -140,7 +140,7 @@ describe('a network of another kind', () => {
   it('is refused by name where it is not known, and has no class vector to weaken', async () => {
     const path = checkpointPath(join(folder, 'whole'))
     await expect(readWeights(path)).rejects.toThrow(
-      'holds the weights of a network "one-layer", which this program does not know (it knows report)',
+      'holds the weights of a network "one-layer", which this program does not know (it knows pyramid, report)',
     )
     const weakened = exportWeights(path, join(folder, 'weak.safetensors'), { networks, classStrength: 0.5 })
     await expect(weakened).rejects.toThrow('holds a network without weights for a class vector')

@@ -251,7 +251,7 @@ describe('the command', () => {
   const training = ['samples/photos', '--classifier', 'none', '--schedule', 'steps', ...network]
 
   test('tunes a tiny network, and the next training begins with what it found', async () => {
-    const tuned = await run(['tune', '--width', '0.05', '--size', '16', '--budget', '2', '--json', '--quiet'])
+    const tuned = await run(['tune', '--width', '0.05', '--size', '32', '--budget', '2', '--json', '--quiet'])
     expect(tuned).toMatchObject({ code: 0, stderr: '' })
     const report = JSON.parse(tuned.stdout.toString())
     expect(report.measured).toBeGreaterThan(0)

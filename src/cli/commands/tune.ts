@@ -24,13 +24,13 @@ export const tuneCommand: Command = {
   positionals: '',
   options: {
     width: { value: 'F', help: `width of the network (default ${SIZE.width})` },
-    size: { value: 'PX', help: `side of its pictures, a multiple of 8 (default ${SIZE.size})` },
+    size: { value: 'PX', help: `side of its pictures, a multiple of 32 (default ${SIZE.size})` },
     batch: { value: 'N', help: `pictures a training step and a colouring (default ${SIZE.batch})` },
     budget: { value: 'SECONDS', help: `about how long it may take (default ${BUDGET_SECONDS})` },
   },
   examples: [
     'colorizer tune',
-    'colorizer tune --width 0.25 --size 96 --batch 8    what a training on a CPU takes unless told otherwise',
+    'colorizer tune --size 128 --batch 32    what a training on a CPU takes unless told otherwise',
   ],
 
   async run(call) {
@@ -49,10 +49,11 @@ export const tuneCommand: Command = {
 }
 
 async function networkOf(flags: Flags) {
-  const size = flags.integer('size', { min: 8, multipleOf: 8 }) ?? SIZE.size
   const width = flags.number('width', { exclusive: true }) ?? SIZE.width
   const kind = NODE_NETWORKS.get(USUAL_NETWORK)!
-  return { network: await kind.create({ ...kind.sizes.lite, width }), size }
+  const network = await kind.create({ ...kind.sizes.lite, width })
+  const { multiple } = network
+  return { network, size: flags.integer('size', { min: multiple, multipleOf: multiple }) ?? SIZE.size }
 }
 
 /** What the commands compute: training, colouring, and the classifiers that are here. Throws as `locate`. */
