@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toHalf } from '../src/device/float16.ts'
 import type { Tensor } from '../src/io/safetensors.ts'
-import { weightTensors } from '../src/io/weights.ts'
+import { saturationOf, weightTensors } from '../src/io/weights.ts'
 import { initialStatistics } from '../src/model/arena.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
 import { layoutOf } from '../src/model/report/layout.ts'
@@ -85,6 +85,12 @@ describe('weights export', () => {
     ].map((value) => toHalf(value))
     expect([...row(after.tensors.get('fusion.conv.weight')!.data)]).toEqual(wanted)
     expect(JSON.parse(after.metadata.settings!)).toEqual({ ...JSON.parse(SETTINGS), size: 80 })
+  })
+
+  it('says how strong the colours are to be', async () => {
+    const { to } = await exported('--saturation', '0.9')
+    expect(saturationOf((await readSafetensors(to)).metadata)).toBe(0.9)
+    expect([{}, { saturation: 'much' }, { saturation: '-1' }].map(saturationOf)).toEqual([1.2, 1.2, 1.2])
   })
 
   it('refuses, and leaves everything as it was', async () => {

@@ -184,6 +184,7 @@ it('opens a photograph when the one before it is coloured, and frees the device 
     predictor: { predict, destroy } as unknown as Predictor,
     classifier: null,
     classNames: [],
+    saturation: 1,
   }
   const photos = new PhotoColorizer({ destroy: () => {} } as Gpu, painter)
   const open = async () => {

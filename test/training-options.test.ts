@@ -7,6 +7,7 @@ import {
   networkFor,
   settingsOf,
   TRAIN_OPTIONS,
+  withTrunk,
 } from '../src/cli/commands/training-options.ts'
 import type { Network } from '../src/model/network.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
@@ -58,6 +59,23 @@ describe('the options of train', () => {
     expect(course('--epochs 60')).toEqual({ ...begun, epochs: 60, steps: Number.POSITIVE_INFINITY })
     expect(course('--steps 60')).toEqual({ ...begun, epochs: 400, steps: 60 })
     expect(courseOf(of(''), DATA)).toEqual({ epochs: 400, steps: Infinity, validateEvery: 250 })
+  })
+
+  it('name a trunk for the network that has one, and no loss beside its probabilities', async () => {
+    const trunked = (line: string) => {
+      const { flags } = parse(line.split(' '), TRAIN_OPTIONS)
+      return withTrunk(askedOf(flags), flags)
+    }
+    const { architecture } = await trunked('--trunk mobilenet-v1')
+    expect(architecture).toMatchObject({
+      trunk: { name: 'mobilenet-v1', sha256: expect.stringMatching(/^aebafe13/) },
+    })
+    await expect(trunked('--network report --trunk mobilenet-v1')).rejects.toThrow(
+      '--trunk mobilenet-v1 does not go with the network report',
+    )
+    await expect(trunked('--trunk none')).rejects.toThrow('--trunk none does not go with the network pyramid')
+    expect(() => of('--loss huber')).toThrow('--loss is for --head ab')
+    expect(of('--loss huber --head ab').settings).toEqual({ loss: 'huber' })
   })
 
   it('have defaults that fit the adapter, and the network of the weights that training begins with', async () => {

@@ -12,7 +12,7 @@ import { advised } from './advice.ts'
 export interface ColorizeOptions {
   /** The folder for the pictures, or the file for the only one; see `isFile`. */
   readonly out: string
-  readonly saturation: number
+  readonly saturation: number | undefined
   /** Also writes NAME.compare.png: grey | coloured. */
   readonly compare: boolean
   /** Is shown every photograph that was coloured. */

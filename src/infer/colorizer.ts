@@ -8,15 +8,14 @@ import { Turns } from '../turns.ts'
 import type { Classifier } from './classifier.ts'
 import type { Predictor } from './predictor.ts'
 
-/** The report multiplies a* and b* by this, since squared error paints too pale. */
-export const SATURATION = 1.2
-
 /** What colours photographs: the network, and the classifier that tells it what is in them, if there is one. */
 export interface Painter {
   readonly predictor: Predictor
   readonly classifier: Classifier | null
   /** Names of the classes, in their order. Not used without a classifier. */
   readonly classNames: readonly string[]
+  /** What a* and b* are multiplied by unless told otherwise. */
+  readonly saturation: number
 }
 
 /** A class that the classifier saw in a photograph. */
@@ -32,17 +31,17 @@ export interface ColouredPhoto {
 }
 
 export interface PaintOptions {
-  /** What a* and b* are multiplied by. */
-  readonly saturation: number
+  /** What a* and b* are multiplied by; as the painter has it by default. */
+  readonly saturation?: number | undefined
   /** When it is raised, the work ends after the stage in hand and its reason is thrown. */
   readonly signal?: AbortSignal | undefined
 }
 
 /** Colours a photograph, of which only the lightness is looked at. Throws as `Predictor.predict`. */
 export async function colorizePhoto(
-  { predictor, classifier, classNames }: Painter,
+  { predictor, classifier, classNames, saturation: usual }: Painter,
   photo: Photo,
-  { saturation, signal }: PaintOptions,
+  { saturation = usual, signal }: PaintOptions,
 ): Promise<ColouredPhoto> {
   signal?.throwIfAborted()
   const [features] = classifier ? await classifier.classify([photo]) : []

@@ -41,6 +41,15 @@ export function trainedWith(metadata: Readonly<Record<string, string>>): Partial
   }
 }
 
+/** The report multiplies a* and b* by this, since squared error paints too pale. */
+const SATURATION = 1.2
+
+/** What a* and b* are multiplied by unless told otherwise: as the file says, else as the report did. */
+export function saturationOf({ saturation }: Readonly<Record<string, string>>): number {
+  const value = Number(saturation)
+  return saturation !== undefined && value >= 0 && Number.isFinite(value) ? value : SATURATION
+}
+
 /** A list, as settings have them since several classifiers can be mixed; before there was one or null. */
 const originsIn = (value: unknown) =>
   value === null ? [] : Array.isArray(value) || value === undefined ? value : [value]

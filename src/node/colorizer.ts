@@ -7,7 +7,7 @@ import {
   signalOption,
   valueLike,
 } from '../infer/arguments.ts'
-import { PhotoColorizer, SATURATION, type SeenClass, wantedClassifier } from '../infer/colorizer.ts'
+import { PhotoColorizer, type SeenClass, wantedClassifier } from '../infer/colorizer.ts'
 import { readAtOf } from '../io/read-at.ts'
 import { expectTrained, parseWeights, trainedWith, type WeightFile } from '../io/weights.ts'
 import { choiceOf } from '../setting.ts'
@@ -30,7 +30,7 @@ export interface ColorizerOptions {
   readonly classifier?: string | undefined
   /** How values are stored; by default what `colorizer tune` found faster on this adapter, else float32. */
   readonly precision?: Precision | undefined
-  /** What a* and b* are multiplied by where a call does not say; 1.2 by default, and 0 is grey. */
+  /** What a* and b* are multiplied by where a call does not say; as the weights say by default, and 0 is grey. */
   readonly saturation?: number | undefined
   /** Ends the opening after the stage in hand; its reason is thrown. */
   readonly signal?: AbortSignal | undefined
@@ -82,7 +82,7 @@ const colorizingSchema = v.strictObject({
 export class Colorizer {
   private constructor(
     private readonly colorizer: PhotoColorizer,
-    private readonly saturation: number,
+    private readonly saturation: number | undefined,
   ) {}
 
   /**
@@ -90,12 +90,7 @@ export class Colorizer {
    * @throws TypeError for options of the wrong kind; UserError when a file is missing or damaged, or no adapter opens
    */
   static async create(options: ColorizerOptions = {}): Promise<Colorizer> {
-    const {
-      adapter,
-      saturation = SATURATION,
-      signal,
-      ...asked
-    } = checkOptions('Colorizer.create', openingSchema, options)
+    const { adapter, saturation, signal, ...asked } = checkOptions('Colorizer.create', openingSchema, options)
     const begin = (stage: OpeningStage) => {
       signal?.throwIfAborted()
       asked.onProgress?.(stage)

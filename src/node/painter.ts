@@ -2,7 +2,7 @@ import type { Gpu } from '../device/gpu.ts'
 import type { Precision } from '../graph/half.ts'
 import type { Painter } from '../infer/colorizer.ts'
 import { predictorOf } from '../infer/predictor.ts'
-import type { WeightFile } from '../io/weights.ts'
+import { saturationOf, type WeightFile } from '../io/weights.ts'
 import { sharpResize } from './image.ts'
 import { type ChosenClassifier, classNames, loadClassifier } from './store/classifiers.ts'
 
@@ -17,5 +17,6 @@ export async function openPainter(
     classifier: chosen && (await loadClassifier(gpu, chosen.file, { fit: chosen.origin.fit, precision })),
     predictor: predictorOf(gpu, weights, { resize: sharpResize, precision }),
     classNames: chosen ? classNames() : [],
+    saturation: saturationOf(weights.metadata),
   }
 }

@@ -14,7 +14,6 @@ import {
   type Painter,
   PhotoColorizer,
   parseClassNames,
-  SATURATION,
   type SeenClass,
   wantedClassifier,
 } from '../infer/colorizer.ts'
@@ -22,7 +21,7 @@ import { predictorOf } from '../infer/predictor.ts'
 import { parseModel } from '../io/onnx/model.ts'
 import { trunkOf } from '../io/onnx/trunk.ts'
 import { type ReadAt, readAtOf } from '../io/read-at.ts'
-import { expectTrained, parseWeights, trainedWith, type WeightFile } from '../io/weights.ts'
+import { expectTrained, parseWeights, saturationOf, trainedWith, type WeightFile } from '../io/weights.ts'
 import { networksOn } from '../model/registry.ts'
 import { missingTrunk, type Trunk, type TrunkName } from '../model/trunk.ts'
 import { type Asset, Assets, folderOf, type OnBytes } from './assets.ts'
@@ -38,7 +37,7 @@ export interface ColorizerOptions {
   readonly weights?: URL | Blob | Uint8Array | undefined
   /** "auto" (default: the best one in `assets`, unless the weights were trained without), "none", a name, or where an ONNX file is. */
   readonly classifier?: string | URL | undefined
-  /** What a* and b* are multiplied by where a call does not say; 1.2 by default, and 0 is grey. */
+  /** What a* and b* are multiplied by where a call does not say; as the weights say by default, and 0 is grey. */
   readonly saturation?: number | undefined
   /** Ends the loading; its reason is thrown. */
   readonly signal?: AbortSignal | undefined
@@ -94,7 +93,7 @@ const colorizingSchema = v.strictObject({ saturation: saturationOption, signal: 
 export class Colorizer {
   private constructor(
     private readonly colorizer: PhotoColorizer,
-    private readonly saturation: number,
+    private readonly saturation: number | undefined,
   ) {}
 
   /**
@@ -103,7 +102,7 @@ export class Colorizer {
    */
   static async create(options: ColorizerOptions = {}): Promise<Colorizer> {
     const asked = checkOptions('Colorizer.create', openingSchema, options)
-    const { gpu: entry = globalThis.navigator?.gpu, saturation = SATURATION, signal } = asked
+    const { gpu: entry = globalThis.navigator?.gpu, saturation, signal } = asked
     const gpu = await openGpu(entry)
     try {
       const painter = await openPainter(gpu, asked)
@@ -163,14 +162,15 @@ async function openPainter(
   const weights = await weightsFrom(source ?? (await assets.load(own!)), assets)
   const wanted = wantedClassifier(trainedWith(weights.metadata), { choice: String(choice) })
   const predictor = predictorOf(gpu, weights, { resize })
-  if (wanted.choice === 'none') return { predictor, classifier: null, classNames: [] }
+  const saturation = saturationOf(weights.metadata)
+  if (wanted.choice === 'none') return { predictor, classifier: null, classNames: [], saturation }
   const { file, names } = early ?? (await findClassifier(choice, assets))
   const asset = file instanceof URL ? await assets.loadFrom(file) : await assets.load(file)
   const { bytes } = await assets.load(names)
   signal?.throwIfAborted()
   const model = await parseModel(asset.bytes, { name: asset.name })
   const classifier = await openClassifier(gpu, { ...asset, model }, { resize, fit: wanted.fit })
-  return { predictor, classifier, classNames: parseClassNames(new TextDecoder().decode(bytes)) }
+  return { predictor, classifier, classNames: parseClassNames(new TextDecoder().decode(bytes)), saturation }
 }
 
 /** Where a classifier and the names of its classes are. Throws as `Assets.find`. */

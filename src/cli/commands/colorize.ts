@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { UserError } from '../../errors.ts'
-import { colorizePhoto, type Painter, SATURATION } from '../../infer/colorizer.ts'
+import { colorizePhoto, type Painter } from '../../infer/colorizer.ts'
 import { expectTrained } from '../../io/weights.ts'
 import { encode, imageFormat, outputFormat, readPhoto } from '../../node/image.ts'
 import { mendOf } from '../../node/package.ts'
@@ -40,7 +40,10 @@ export const colorizeCommand: Command = {
     },
     ...CLASSIFIER_OPTIONS,
     ...PRECISION_OPTIONS,
-    saturation: { value: 'F', help: `multiplies a* and b* (default ${SATURATION}); 0 is grey` },
+    saturation: {
+      value: 'F',
+      help: 'multiplies a* and b* (default: as the weights say, else 1.2); 0 is grey',
+    },
     compare: { help: 'also writes NAME.compare.png, grey beside coloured' },
     sheet: {
       value: 'FILE',
@@ -64,7 +67,7 @@ export const colorizeCommand: Command = {
       throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
     }
     if (piped && flags.text('sheet') !== undefined) throw wrong('--sheet is for photographs in files')
-    const saturation = flags.number('saturation') ?? SATURATION
+    const saturation = flags.number('saturation')
     if (piped) return withPainter(call, (painter) => colorizePipe(painter, saturation))
     const inputs = await findInputs(positionals, out)
     return withPainter(call, (painter) => colorizeFiles(painter, inputs, { out, saturation, call }))
@@ -112,7 +115,7 @@ async function findInputs(inputs: readonly string[], out: string): Promise<Input
 async function colorizeFiles(
   painter: Painter,
   { photos, failures }: Inputs,
-  { out, saturation, call }: { out: string; saturation: number; call: Call },
+  { out, saturation, call }: { out: string; saturation: number | undefined; call: Call },
 ): Promise<Result> {
   const { flags, terminal, interrupted } = call
   const results: Coloured[] = [...failures]
@@ -150,7 +153,7 @@ async function colorizeFiles(
 }
 
 /** stdin → stdout, in the format that came in where it can be written, else PNG. */
-async function colorizePipe(painter: Painter, saturation: number) {
+async function colorizePipe(painter: Painter, saturation: number | undefined) {
   const bytes = await buffer(process.stdin)
   const photo = await readPhoto(bytes, 'stdin')
   const { photo: coloured } = await colorizePhoto(painter, photo, { saturation })

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
 import type { Choices } from '../../device/traits.ts'
-import { SATURATION } from '../../infer/colorizer.ts'
 import { Predictor } from '../../infer/predictor.ts'
 import type { EncodedPicture } from '../../io/events.ts'
 import { matricesOf } from '../../kernels/matrix/gemm.ts'
@@ -166,7 +165,7 @@ class Judge {
     this.score = found
     this.samples = await writeSamples(out, data.val, {
       predictor: this.#predictor,
-      saturation: SATURATION,
+      saturation: 1,
       vectors: vectors[0],
     })
     return found.abMse

@@ -36,6 +36,7 @@ const OWNERS = {
   name: 'import',
   photos: 'verify',
   'class-strength': 'export',
+  saturation: 'export',
   'class-smoothing': 'export',
   size: 'export',
 }
@@ -58,6 +59,10 @@ export function weightsCommandOf(manifest: () => readonly KnownFile[]): Command 
       'class-smoothing': {
         value: 'F',
         help: 'export: spreads what each class does over its neighbours, by a standard deviation of F classes (default 0)',
+      },
+      saturation: {
+        value: 'F',
+        help: 'export: what a* and b* are multiplied by unless told otherwise (default: the file does not say, which means 1.2)',
       },
       size: {
         value: 'PX',
@@ -190,6 +195,7 @@ async function exportOne({ positionals, flags }: Call): Promise<Result> {
   const values = await exportWeights(from, to, {
     classStrength: flags.number('class-strength'),
     classSmoothing: flags.number('class-smoothing', { max: 100 }),
+    saturation: flags.number('saturation'),
     size: flags.integer('size', { min: 8, multipleOf: 8 }),
   })
   const [{ size }, sha256] = [await stat(to), await sha256File(to)]

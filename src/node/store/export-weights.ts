@@ -14,6 +14,8 @@ export interface ExportOptions {
   readonly classSmoothing?: number | undefined
   /** Shorter side in pixels at which pictures are shown to the network; that of its training unless told otherwise. */
   readonly size?: number | undefined
+  /** What a* and b* are multiplied by where nobody says; the file keeps it. */
+  readonly saturation?: number | undefined
   /** The networks that the weights may be of; this package's by default. */
   readonly networks?: Networks | undefined
 }
@@ -26,7 +28,7 @@ export interface ExportOptions {
  *   `to` cannot be written
  */
 export async function exportWeights(from: string, to: string, options: ExportOptions = {}): Promise<number> {
-  const { size, classStrength: strength = 1, classSmoothing: smoothing = 0, networks } = options
+  const { size, classStrength: strength = 1, classSmoothing: smoothing = 0, saturation, networks } = options
   const weights = await readWeights(from, networks)
   const { network } = weights
   expectTrained(from, weights)
@@ -39,6 +41,7 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
     ...{ format: 'webgpu-colorizer weights', ...networkMetadata(network), ...Object.fromEntries(kept) },
     ...(strength === 1 ? {} : { classStrength: String(strength) }),
     ...(smoothing === 0 ? {} : { classSmoothing: String(smoothing) }),
+    ...(saturation === undefined ? {} : { saturation: String(saturation) }),
     ...(size ? { settings: JSON.stringify({ ...settingsIn(weights.metadata), size }) } : {}),
   }
   const statistics = new Set(network.layout.statistics.tensors.map(({ name }) => name))
