@@ -72,7 +72,7 @@ describe('what the package carries', () => {
 
   test('is in order', async () => {
     const { weights, problems } = await doctor()
-    const files = ['lite.safetensors', 'mobilenet_v1.onnx', 'classes.txt']
+    const files = ['lite.safetensors', 'report-lite.safetensors', 'mobilenet_v1.onnx', 'classes.txt']
     expect(weights).toEqual(files.map((file) => ({ file, problem: null })))
     expect(problems).toEqual([])
   })

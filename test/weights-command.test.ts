@@ -268,7 +268,7 @@ describe('weights verify', () => {
     expect(await weights('verify')).toMatchObject({ code: EXIT.ok, json: { passed: true } })
     await weights('fetch thing')
     expect((await weights('verify')).text).toMatch(
-      /thing_a\.onnx +0\.3 MB {2}cached, checksum right\n[\s\S]*4 right, 0 wrong$/,
+      /thing_a\.onnx +0\.3 MB {2}cached, checksum right\n[\s\S]*5 right, 0 wrong$/,
     )
     const path = inCache('thing_a.onnx')
     const changed = Buffer.from(content)
@@ -308,7 +308,7 @@ describe('weights verify --photos', () => {
     )
     expect(text).toMatch(/^none-such .* cached, checksum right, but UNUSABLE$/m)
     expect(text).toMatch(
-      /\n3 right, 2 wrong\nuntrained is not trained: .*\n.*own-none-such\.onnx is truncated, damaged or not/,
+      /\n4 right, 2 wrong\nuntrained is not trained: .*\n.*own-none-such\.onnx is truncated, damaged or not/,
     )
     expect(json).toMatchObject({ passed: false })
   })

@@ -10,7 +10,7 @@ describe('the package', () => {
   it('carries what its manifest says, with provenance in NOTICE', () => {
     const notice = readFileSync('NOTICE', 'utf8')
     const shipped = readManifest().filter((file) => file.shipped)
-    expect(shipped.map(({ name }) => name)).toEqual(['lite', 'mobilenet-v1', 'classes'])
+    expect(shipped.map(({ name }) => name)).toEqual(['lite', 'report-lite', 'mobilenet-v1', 'classes'])
     for (const file of shipped) {
       const bytes = readFileSync(join('weights', file.file))
       expect({ bytes: bytes.length, sha256: sum(bytes) }).toEqual({ bytes: file.bytes, sha256: file.sha256 })

@@ -128,7 +128,7 @@ describe('a Colorizer in a browser', () => {
 })
 
 describe('opening one', () => {
-  const weights = new Blob([readFileSync('weights/lite.safetensors')])
+  const weights = new Blob([readFileSync('weights/report-lite.safetensors')])
 
   it('needs no server for weights in hand and no classifier', async () => {
     const before = requests.length
@@ -138,7 +138,7 @@ describe('opening one', () => {
   })
 
   it('needs no server either for weights that were trained without class vectors', async () => {
-    const { tensors, metadata } = await readSafetensors('weights/lite.safetensors')
+    const { tensors, metadata } = await readSafetensors('weights/report-lite.safetensors')
     const settings = JSON.stringify({ ...JSON.parse(metadata.settings!), classVectors: [] })
     const bytes = [...encodeSafetensors('without', tensors, { metadata: { ...metadata, settings } })]
     const [before, told] = [requests.length, vi.fn()]
@@ -189,7 +189,7 @@ describe('opening one', () => {
 
   it('takes an address of a classifier', async () => {
     const classifier = new URL(`${url}/weights/mobilenet_v1.onnx`)
-    await using own = await Colorizer.create({ gpu, weights, classifier, assets: `${url}/weights/` })
+    await using own = await Colorizer.create({ gpu, classifier, assets: `${url}/weights/` })
     const photo = await pixelsOf('samples/photos/koala.jpg')
     expect(await own.colorize(photo)).toEqual(await colorizer.colorize(photo))
   })

@@ -81,7 +81,11 @@ async function trainOn(gpu: Gpu, call: Call, found: Found) {
     const pictures = [await writeLossCurve(out, training.checkpoint, training.grayLoss)]
     if (existsSync(samplesPath(out))) pictures.push(samplesPath(out))
     return {
-      json: { ...summary(training, gpu.adapterName, out, pictures), skipped: damage.count },
+      json: {
+        ...summary(training, gpu.adapterName, out, pictures),
+        grayVal: trained.score?.grayMse ?? null,
+        skipped: damage.count,
+      },
       text: describe(trained, out, pictures, damage.count),
       code: exitCode(training.interrupted, damage.count),
     }
