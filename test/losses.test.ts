@@ -76,6 +76,9 @@ describe('rarity', () => {
     const raw = [1 / 0.525, 1 / 0.175, 1 / 0.175, 1 / 0.125]
     const mean = 0.8 * raw[0]! + 0.2 * raw[1]!
     expect([common, some, same, never]).toEqual(raw.map((weight) => Math.fround(weight / mean)))
+    expect([...rarityOf(counts, 1)]).toEqual([1, 1, 1, 1]) // all alike
+    const milder = rarityOf(counts, 0.9)
+    expect(milder[3]! / milder[0]!).toBeLessThan(never! / common!)
   })
 })
 

@@ -10,10 +10,11 @@ import type { TrainingSettings } from './settings.ts'
 
 /** Pictures of the first epoch whose colours are counted. */
 const PICTURES = 512
-/** Zhang, Isola and Efros 2016, section 2.2: how much of the uniform distribution is mixed in, so that weights stay bounded. */
-const LAMBDA = 0.5
+/** λ of Zhang, Isola and Efros 2016, section 2.2: how much of the uniform distribution is mixed in, so that weights stay bounded. */
+const USUAL_LAMBDA = 0.5
 
-type Sizes = Pick<TrainingSettings, 'batch' | 'accumulate' | 'size'> & Pick<Network, 'colourStride'>
+type Sizes = Pick<TrainingSettings, 'batch' | 'accumulate' | 'size' | 'rarity'> &
+  Pick<Network, 'colourStride'>
 
 export interface RarityOptions extends Sizes {
   readonly bins: Bins
@@ -27,7 +28,7 @@ export interface RarityOptions extends Sizes {
 export async function countRarity(
   gpu: Gpu,
   source: TrainingSource,
-  { batch, accumulate, size, bins, colourStride, signal }: RarityOptions,
+  { batch, accumulate, size, rarity, bins, colourStride, signal }: RarityOptions,
 ): Promise<Rarity | null> {
   const graph = new Graph()
   const colours = averaged(graph, graph.input('ab', [batch, size, size, 2]), colourStride)
@@ -53,14 +54,14 @@ export async function countRarity(
   } finally {
     executor.destroy()
   }
-  return { bins, weights: rarityOf(counts) }
+  return { bins, weights: rarityOf(counts, rarity) }
 }
 
 /** The weights of bins that hold so many pixels each. */
-export function rarityOf(counts: Float64Array): Float32Array {
+export function rarityOf(counts: Float64Array, lambda = USUAL_LAMBDA): Float32Array {
   const all = counts.reduce((sum, count) => sum + count, 0)
   const shares = counts.map((count) => count / all)
-  const raw = shares.map((share) => 1 / ((1 - LAMBDA) * share + LAMBDA / counts.length))
+  const raw = shares.map((share) => 1 / ((1 - lambda) * share + lambda / counts.length))
   const mean = raw.reduce((sum, weight, q) => sum + weight * shares[q]!, 0)
   return Float32Array.from(raw, (weight) => weight / mean)
 }

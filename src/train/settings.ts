@@ -62,6 +62,10 @@ const chosen = {
     ...{ flag: 'loss', value: 'NAME' },
     help: 'of --head ab: squared, huber (milder to large errors), or rarity (rare colours count more)',
   }),
+  rarity: setting(v.optional(numberOf({ exclusive: true, max: 1 })), {
+    ...{ flag: 'rarity', value: 'F' },
+    help: 'of --head bins and --loss rarity: how evenly colours count, from near 0, each by how rare it is, to 1, all alike (default 0.5)',
+  }),
   fit: setting(choiceOf(SAMPLE_FITS), {
     ...{ flag: 'fit', value: SAMPLE_FITS.join('|') },
     help: 'crop pictures to fill the square, or pad them with white as the report did',
