@@ -192,13 +192,13 @@ describe('a study', () => {
       'a study with a network without hints',
       () => reportNetwork({ width: 0.1, classes: 5 }),
       (predictor) => predictor.study(photo),
-      'cannot be told colours: they are of a network report that takes no hints',
+      'these weights cannot be told colours: the network is a report that takes no hints',
     ],
     [
       'hints for it in a single pass',
       () => pyramid({ hints: false }),
       (predictor) => predictor.predict(photo, features, [RED]),
-      'cannot be told colours: they are of a network pyramid that takes no hints',
+      'these weights cannot be told colours: the network is a pyramid that takes no hints',
     ],
     [
       'probabilities of a network with the head ab',

@@ -70,11 +70,17 @@ export function tellColour(
   }
 }
 
-/** Throws a UserError about weights where the network takes no hints. */
-export function expectHints({ name, takesHints }: Pick<Network, 'name' | 'takesHints'>): void {
+/**
+ * Throws a UserError about weights where the network takes no hints.
+ * @param weights what errors call the network's weights
+ */
+export function expectHints(
+  weights: string,
+  { name, takesHints }: Pick<Network, 'name' | 'takesHints'>,
+): void {
   if (takesHints) return
   throw new UserError(
-    `these weights cannot be told colours: they are of a network ${name} that takes no hints`,
+    `${weights} cannot be told colours: the network is a ${name} that takes no hints`,
     'weights',
   )
 }

@@ -60,7 +60,7 @@ export class Predictor {
     features: Float32Array | undefined,
     told: readonly ToldColour[],
   ): Promise<SmallAb> {
-    if (told.length) expectHints(this.options.network)
+    if (told.length) expectHints('these weights', this.options.network)
     const size = this.#sizeOf(photo)
     const executor = await this.#executor(size)
     const shown = await this.#shown(photo, size, features)
@@ -79,7 +79,7 @@ export class Predictor {
    */
   study(photo: Photo, features?: Float32Array): Promise<Study> {
     return this.#turns.take(async () => {
-      expectHints(this.options.network)
+      expectHints('these weights', this.options.network)
       const size = this.#sizeOf(photo)
       return Study.create(
         { ...this.options, halved: this.#halved },

@@ -46,7 +46,9 @@ export function parseHints(text: string, name: string): readonly Hint[] {
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    throw bad(`is not JSON: ${(cause as Error).message}`, cause)
+    // which quotes the text: line breaks, and whatever another kind of file holds
+    const reason = (cause as Error).message.replaceAll(/[\p{Cc}\ufffd]+/gu, ' ')
+    throw bad(`is not JSON: ${reason}`, cause)
   }
   const version = (value as { version?: unknown } | null)?.version
   if (version === undefined) throw bad('holds no hints: it has no version')
