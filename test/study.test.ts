@@ -103,6 +103,17 @@ describe('a study', () => {
     },
   )
 
+  it('gives nearly the same with float16', async ({ skip }) => {
+    skip(!gpu().has('shader-f16'), 'the adapter has no 16-bit floats')
+    const [exact, halved] = [predictorOn(pyramid()), predictorOn(pyramid(), 'f16')]
+    const study = await halved.study(photo, features)
+    const [wanted, got] = [await exact.predict(photo, features, [RED]), await study.colours([RED])]
+    const errors = Array.from(wanted.ab, (value, i) => Math.abs(value - got.ab[i]!))
+    expect(Math.max(...errors)).toBeGreaterThan(0)
+    expect(Math.max(...errors)).toBeLessThan(0.02 * Math.max(...wanted.ab.map(Math.abs)))
+    study.destroy()
+  })
+
   it('changes colours where they are told, most of all there', async () => {
     const study = await predictorOn(pyramid({ head: 'ab' })).study(photo)
     const [before, after] = [await study.colours(), await study.colours([RED])]
