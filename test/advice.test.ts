@@ -13,7 +13,7 @@ it('is what to type: the option of a setting, another option, a command', () => 
 
 it('is also given where one photograph of many has failed', async () => {
   const trouble = new UserError('a value is too large', 'input', { mend: ['precision'] })
-  const options = { out: 'out', saturation: 1, compare: false }
+  const options = { out: 'out', painting: { saturation: 1 }, compare: false }
   const photo = { path: 'a.jpg', relative: 'a.jpg' }
   expect(await colorizeFile({} as Painter, photo, trouble, options)).toEqual({
     ...{ input: 'a.jpg', error: 'a value is too large (--precision)' },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { hintInput, type ToldColour, toldColours } from '../src/infer/hints.ts'
 import { drawHints } from '../src/train/hints.ts'
 import { seeded } from './harness.ts'
 
@@ -70,5 +71,55 @@ describe('random hints', () => {
     }
     expect(drawHints(eight, at(16, 1))).not.toEqual(whole)
     expect(drawHints(eight, at(16, 0, 2))).not.toEqual(whole)
+  })
+})
+
+describe('hints of a person', () => {
+  /** The cells that are told, as "row,column": [a, b]. */
+  const cellsOf = (told: readonly ToldColour[], width = 160, height = 128) => {
+    const input = hintInput(told, { width, height })
+    expect(input.length).toBe((3 * width * height) / 16)
+    const cells: Record<string, number[]> = {}
+    for (let cell = 0; 3 * cell < input.length; cell++) {
+      const [a, b, mask] = input.subarray(3 * cell, 3 * cell + 3)
+      if (mask === 0) expect([a, b]).toEqual([0, 0])
+      else cells[`${Math.floor((4 * cell) / width)},${cell % (width / 4)}`] = [50 * a!, 50 * b!, mask!]
+    }
+    return cells
+  }
+  const at = (x: number, y: number, a = 25, radius?: number) => ({ x, y, a, b: -75, radius })
+
+  it('are told of the cell where they lie, by fractions of width and height', () => {
+    expect(cellsOf([])).toEqual({})
+    expect(cellsOf([at(0.51, 0.26)])).toEqual({ '8,20': [25, -75, 1] })
+    expect(cellsOf([at(0, 0)])).toEqual({ '0,0': [25, -75, 1] })
+    expect(cellsOf([at(1, 1)])).toEqual({ '31,39': [25, -75, 1] })
+    // a grey one is told, too
+    expect(cellsOf([{ x: 0, y: 1, a: 0, b: 0 }])).toEqual({ '31,0': [0, 0, 1] })
+  })
+
+  it('are told of the cells around, as many as training has told, where their radius reaches them', () => {
+    const around = (row: number, column: number) =>
+      [-1, 0, 1].flatMap((y) => [-1, 0, 1].map((x) => `${row + y},${column + x}`))
+    const oneCell = 1 / 32
+    expect(Object.keys(cellsOf([at(0.5, 0.5, 25, 0.9 * oneCell)]))).toEqual(['16,20'])
+    for (const radius of [oneCell, 1])
+      expect(Object.keys(cellsOf([at(0.5, 0.5, 25, radius)])).sort()).toEqual(around(16, 20).sort())
+    expect(Object.keys(cellsOf([at(1, 0, 25, oneCell)])).sort()).toEqual(['0,38', '0,39', '1,38', '1,39'])
+  })
+
+  it('count as the last one says where two are told of one cell', () => {
+    expect(cellsOf([at(0.5, 0.5, 25), at(0.5, 0.5, 50)])).toEqual({ '16,20': [50, -75, 1] })
+  })
+
+  it('are colours of sRGB, of which the lightness does not count', () => {
+    const [red, gray] = toldColours([
+      { x: 0.1, y: 0.2, colour: '#Ff0000', radius: 0.3 },
+      { x: 1, y: 0, colour: '#7f7f7f' },
+    ])
+    // of pure red in sRGB, CIE L*a*b* with D65
+    expect([red!.a, red!.b].map(Math.round)).toEqual([80, 67])
+    expect(red).toMatchObject({ x: 0.1, y: 0.2, radius: 0.3 })
+    expect(gray).toMatchObject({ x: 1, y: 0, a: 0, b: 0 })
   })
 })

@@ -41,7 +41,7 @@ function oneLayer(architecture: Architecture): Network {
   return {
     ...{ name: 'one-layer', architecture: { ...architecture }, classes: 0, multiple: 1, bins: null },
     ...{ colourStride: 1, layout: { parameters, statistics: arenaOf([]) } },
-    statisticsRate: 0,
+    ...{ takesHints: false, statisticsRate: 0 },
     build(graph, { batch, height, width }) {
       const flat = graph.variable('parameters', [parameters.length])
       const views = parameters.tensors.map(({ name, shape, offset }) => {

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import { grayOf } from '../color/paint.ts'
 import { UserError } from '../errors.ts'
-import { colorizePhoto, type Painter, type SeenClass } from '../infer/colorizer.ts'
+import { colorizePhoto, type Painter, type PaintOptions, type SeenClass } from '../infer/colorizer.ts'
 import { PHOTO_EXTENSIONS, readPhoto, writeImage } from '../node/image.ts'
 import type { PhotoPath } from '../node/photos.ts'
 import { makeFolder, saveFile } from '../node/save.ts'
@@ -12,7 +12,7 @@ import { advised } from './advice.ts'
 export interface ColorizeOptions {
   /** The folder for the pictures, or the file for the only one; see `isFile`. */
   readonly out: string
-  readonly saturation: number | undefined
+  readonly painting: PaintOptions
   /** Also writes NAME.compare.png: grey | coloured. */
   readonly compare: boolean
   /** Is shown every photograph that was coloured. */
@@ -39,13 +39,13 @@ export async function colorizeFile(
   painter: Painter,
   photo: PhotoPath,
   output: string | UserError,
-  { saturation, compare, onColoured }: ColorizeOptions,
+  { painting, compare, onColoured }: ColorizeOptions,
 ): Promise<Coloured> {
   const started = performance.now()
   try {
     if (output instanceof UserError) throw output
     const gray = await readPhoto(photo.path)
-    const { photo: coloured, classes } = await colorizePhoto(painter, gray, { saturation })
+    const { photo: coloured, classes } = await colorizePhoto(painter, gray, painting)
     await makeFolder(dirname(output))
     await writeImage(output, coloured)
     const row = { gray: grayOf(gray), ours: coloured }

@@ -1,10 +1,12 @@
 import { formatShape, type Tensor } from '../kernels/op.ts'
 import { liveNodes } from './compile.ts'
-import { type Graph, GraphError } from './graph.ts'
+import { type Graph, GraphError, type Node } from './graph.ts'
 
 /**
- * Adds to `target` the nodes that the outputs of `source` need, so that one graph becomes a part of another.
- * @param leaf what stands in `target` for an input, variable or constant of `source`; null: one like it
+ * Adds nodes of `source` to `target`, so that one graph becomes a part of another.
+ * @param leaf what stands in `target` for a tensor of `source` that none of the nodes computes; null: one like it, if it is
+ *   an input, variable or constant
+ * @param nodes in order; those that the outputs of `source` need, unless others are asked for
  * @returns what stands in `target` for a tensor of `source`
  * @throws GraphError when the two have not the same shape
  */
@@ -12,6 +14,7 @@ export function include(
   target: Graph,
   source: Graph,
   leaf: (tensor: Tensor) => Tensor | null,
+  nodes: readonly Node[] = liveNodes(source),
 ): (tensor: Tensor) => Tensor {
   const included = new Map<Tensor, Tensor>()
   const standIn = (tensor: Tensor): Tensor => {
@@ -24,7 +27,7 @@ export function include(
     }
     return known
   }
-  for (const node of liveNodes(source)) {
+  for (const node of nodes) {
     const inputs = node.inputs.map(standIn)
     const outputs = target.scope(node.label, () => target.all(node.op, inputs, node.attrs as never))
     node.outputs.forEach((tensor, i) => {

@@ -1,5 +1,6 @@
 /** Arguments of the library's functions, held against a schema: programs in JavaScript have no compiler to tell. */
 import * as v from 'valibot'
+import { hintSchema } from '../io/hints.ts'
 import { numberOf } from '../setting.ts'
 
 /**
@@ -31,6 +32,9 @@ export const valueLike = <T>(what: string, is: (value: unknown) => boolean) =>
 
 /** What a* and b* are multiplied by. */
 export const saturationOption = v.optional(numberOf())
+
+/** Colours that a person has told. */
+export const hintsOption = v.optional(v.array(hintSchema, 'expected a list of hints'))
 
 export const signalOption = v.optional(
   valueLike<AbortSignal>('an AbortSignal', (value) => value instanceof AbortSignal),

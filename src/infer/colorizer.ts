@@ -3,10 +3,14 @@ import { paint } from '../color/paint.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
+import type { Hint } from '../io/hints.ts'
 import { type Fit, topClasses } from '../model/classifier.ts'
 import { Turns } from '../turns.ts'
 import type { Classifier } from './classifier.ts'
+import { toldColours } from './hints.ts'
+import { PhotoStudy, type PhotoStudyParts } from './photo-study.ts'
 import type { Predictor } from './predictor.ts'
+import type { Study } from './study.ts'
 
 /** What colours photographs: the network, and the classifier that tells it what is in them, if there is one. */
 export interface Painter {
@@ -33,24 +37,38 @@ export interface ColouredPhoto {
 export interface PaintOptions {
   /** What a* and b* are multiplied by; as the painter has it by default. */
   readonly saturation?: number | undefined
+  /** Colours that are told, of which the network makes the others. */
+  readonly hints?: readonly Hint[] | undefined
   /** When it is raised, the work ends after the stage in hand and its reason is thrown. */
   readonly signal?: AbortSignal | undefined
 }
 
 /** Colours a photograph, of which only the lightness is looked at. Throws as `Predictor.predict`. */
 export async function colorizePhoto(
-  { predictor, classifier, classNames, saturation: usual }: Painter,
+  painter: Painter,
   photo: Photo,
-  { saturation = usual, signal }: PaintOptions,
+  { saturation = painter.saturation, hints = [], signal }: PaintOptions,
 ): Promise<ColouredPhoto> {
+  const { features, classes } = await recognise(painter, photo, signal)
+  const colours = await painter.predictor.predict(photo, features, toldColours(hints))
+  signal?.throwIfAborted()
+  return { photo: paint(photo, colours, saturation), classes }
+}
+
+/** What the classifier sees in a photograph, if there is one. */
+async function recognise(
+  { classifier, classNames }: Painter,
+  photo: Photo,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly features: Float32Array | undefined; readonly classes: SeenClass[] }> {
   signal?.throwIfAborted()
   const [features] = classifier ? await classifier.classify([photo]) : []
   signal?.throwIfAborted()
-  const colours = await predictor.predict(photo, features)
-  signal?.throwIfAborted()
   const seen = features ? topClasses(features) : []
-  const classes = seen.map(({ index, probability }) => ({ name: classNames[index]!, probability }))
-  return { photo: paint(photo, colours, saturation), classes }
+  return {
+    features,
+    classes: seen.map(({ index, probability }) => ({ name: classNames[index]!, probability })),
+  }
 }
 
 /** Which classifier is to be used, where `choice` is "auto", "none", a name or a place. */
@@ -89,6 +107,7 @@ export const parseClassNames = (text: string): string[] =>
  */
 export class PhotoColorizer {
   readonly #turns = new Turns()
+  readonly #studies = new Set<Study>()
   #disposed: Promise<void> | null = null
 
   constructor(
@@ -101,16 +120,53 @@ export class PhotoColorizer {
    * @throws UserError after `dispose`
    */
   async colorize(open: () => Promise<Photo>, options: PaintOptions): Promise<ColouredPhoto> {
-    if (this.#disposed) throw new UserError('this Colorizer was disposed: create another one', 'usage')
-    return this.#turns.take(async () => {
+    return this.#turn(async () => {
       options.signal?.throwIfAborted()
       return colorizePhoto(this.painter, await open(), options)
+    })
+  }
+
+  /**
+   * Looks at a photograph that is to be coloured with one hint after another.
+   * @param open as of `colorize`
+   * @param give what the host makes of the coloured photograph
+   * @throws UserError after `dispose`, and when the network takes no hints
+   */
+  async study<Image>(
+    open: () => Promise<Photo>,
+    give: (coloured: ColouredPhoto) => Image | Promise<Image>,
+    { saturation = this.painter.saturation, signal }: Omit<PaintOptions, 'hints'>,
+  ): Promise<PhotoStudy<Image>> {
+    return this.#turn(async () => {
+      signal?.throwIfAborted()
+      const photo = await open()
+      const { features, classes } = await recognise(this.painter, photo, signal)
+      const study = await this.painter.predictor.study(photo, features)
+      this.#studies.add(study)
+      const parts: PhotoStudyParts<Image> = {
+        ...{ photo, study, saturation, turn: (work) => this.#turn(work), end: () => this.#end(study) },
+        give: (photo) => give({ photo, classes }),
+      }
+      return new PhotoStudy(parts)
+    })
+  }
+
+  async #turn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#disposed) throw new UserError('this Colorizer was disposed: create another one', 'usage')
+    return this.#turns.take(work)
+  }
+
+  #end(study: Study): Promise<void> {
+    return this.#turns.take(async () => {
+      study.destroy()
+      this.#studies.delete(study)
     })
   }
 
   /** Frees the device, once the photographs asked for until now are coloured. */
   dispose(): Promise<void> {
     this.#disposed ??= this.#turns.take(async () => {
+      for (const study of this.#studies) study.destroy()
       this.painter.predictor.destroy()
       this.painter.classifier?.destroy()
       this.gpu.destroy()

@@ -2,15 +2,16 @@ import type { SmallAb } from '../color/guided.ts'
 import { networkLightness, type Photo } from '../color/photo.ts'
 import type { Resize } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'
-import { compile, type Plan } from '../graph/compile.ts'
 import { Executor, type NamedBuffers, uploadNeeded, Variables } from '../graph/execute.ts'
 import { expectFinite, type Precision } from '../graph/half.ts'
-import { type FixedVariables, rewriteForInference } from '../graph/rewrite.ts'
+import type { FixedVariables } from '../graph/rewrite.ts'
 import { trainedWith, type WeightFile } from '../io/weights.ts'
-import { inferenceGraph } from '../model/graphs.ts'
 import type { Network } from '../model/network.ts'
 import { Turns } from '../turns.ts'
-import { networkInputs } from './inputs.ts'
+import { expectHints, hintInput, type ToldColour } from './hints.ts'
+import { networkInputs, type Shown } from './inputs.ts'
+import { colouringPlan, type Size } from './plans.ts'
+import { Study } from './study.ts'
 
 /** The size of a picture's shorter side for weight files that don't say at which size they were trained. */
 const DEFAULT_SIZE = 224
@@ -47,26 +48,56 @@ export class Predictor {
   /**
    * The colours of `photo`, whose own colours are not looked at: only its lightness reaches the network.
    * @param features class probabilities; none means a vector of zeros
-   * @throws UserError when a value in between was too large for float16
+   * @param told colours that a person wants, of which the network makes the others
+   * @throws UserError when a value in between was too large for float16, or the network takes no hints and some are told
    */
-  predict(photo: Photo, features?: Float32Array): Promise<SmallAb> {
-    return this.#turns.take(() => this.#predict(photo, features))
+  predict(photo: Photo, features?: Float32Array, told: readonly ToldColour[] = []): Promise<SmallAb> {
+    return this.#turns.take(() => this.#predict(photo, features, told))
   }
 
-  async #predict(photo: Photo, features?: Float32Array): Promise<SmallAb> {
-    const { size, network, resize } = this.options
-    const { width, height } = networkSize(photo, size, network.multiple)
-    const executor = await this.#executor(width, height)
-    const seen = await resize(photo, width, height)
-    const shown = {
-      L: networkLightness(seen.rgb),
-      features: features ?? new Float32Array(network.classes),
-    }
-    uploadNeeded(executor, networkInputs(shown))
+  async #predict(
+    photo: Photo,
+    features: Float32Array | undefined,
+    told: readonly ToldColour[],
+  ): Promise<SmallAb> {
+    if (told.length) expectHints('these weights', this.options.network)
+    const size = this.#sizeOf(photo)
+    const executor = await this.#executor(size)
+    const shown = await this.#shown(photo, size, features)
+    const hints = told.length ? { hints: hintInput(told, size) } : {}
+    uploadNeeded(executor, networkInputs({ ...shown, ...hints }))
     const [ab] = await executor.run(['ab'])
     if (this.#halved) expectFinite(ab!, 'the colours')
     const [, rows, columns] = executor.plan.outputs.get('ab')!.shape as [number, number, number, number]
     return { ab: ab!, width: columns, height: rows }
+  }
+
+  /**
+   * The same colours as `predict` gives, again and again with other hints, of which each costs a part of it.
+   * @param features as of `predict`
+   * @throws UserError as `predict`, and when the network takes no hints
+   */
+  study(photo: Photo, features?: Float32Array): Promise<Study> {
+    return this.#turns.take(async () => {
+      expectHints('these weights', this.options.network)
+      const size = this.#sizeOf(photo)
+      return Study.create(
+        { ...this.options, halved: this.#halved },
+        size,
+        await this.#shown(photo, size, features),
+      )
+    })
+  }
+
+  #sizeOf(photo: Photo): Size {
+    const { size, network } = this.options
+    return networkSize(photo, size, network.multiple)
+  }
+
+  async #shown(photo: Photo, { width, height }: Size, features?: Float32Array): Promise<Shown> {
+    const { network, resize } = this.options
+    const seen = await resize(photo, width, height)
+    return { L: networkLightness(seen.rgb), features: features ?? new Float32Array(network.classes) }
   }
 
   /** Not before the calls have ended. */
@@ -77,14 +108,14 @@ export class Predictor {
   }
 
   /** The compiled network for one size; the least recently used one makes room. */
-  async #executor(width: number, height: number): Promise<Executor> {
-    const key = `${width}×${height}`
+  async #executor(size: Size): Promise<Executor> {
+    const key = `${size.width}×${size.height}`
     let executor = this.#plans.get(key)
     this.#plans.delete(key)
     if (!executor) {
       if (this.#plans.size >= MAX_PLANS) this.#evict()
       const { gpu, network, variables } = this.options
-      const plan = colouringPlan(gpu, network, { width, height }, this.#halved)
+      const plan = colouringPlan(gpu, network, size, this.#halved)
       executor = await Executor.create(gpu, plan, variables)
     }
     this.#plans.set(key, executor)
@@ -97,19 +128,6 @@ export class Predictor {
     this.#plans.delete(oldest)
     this.options.gpu.pool.trim()
   }
-}
-
-/** The colouring of one picture of this size; `halved` as for the `Predictor`. */
-export function colouringPlan(
-  { device, traits }: Pick<Gpu, 'device' | 'traits'>,
-  network: Network,
-  size: { readonly width: number; readonly height: number },
-  halved: FixedVariables | null,
-): Plan {
-  const graph = inferenceGraph(network, { batch: 1, ...size })
-  const limit = device.limits.maxStorageBufferBindingSize
-  if (!halved) return compile(graph, limit, traits)
-  return compile(rewriteForInference(graph, halved), limit, traits, { precision: 'f16' })
 }
 
 /** A predictor with the weights of a file, on variables of its own, which it frees. */
@@ -131,7 +149,7 @@ export function predictorOf(
 }
 
 /** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of `multiple`. */
-function networkSize({ width, height }: { width: number; height: number }, size: number, multiple = 8) {
+function networkSize({ width, height }: Size, size: number, multiple = 8): Size {
   const scale = size / Math.min(width, height)
   const side = (length: number) =>
     Math.max(multiple, Math.round(Math.min(length * scale, MAX_ASPECT * size) / multiple) * multiple)

@@ -80,10 +80,15 @@ function runningMean(graph: Graph, name: string, value: Tensor, rate: string): v
   graph.scope(name, () => graph.op('lerp', [state, value, graph.input(rate, [1])], {}))
 }
 
-/** The network alone, with running statistics. Inputs those of the network; output `ab` in ab units, see `Painting`. */
-export function inferenceGraph(network: Network, size: ImageSize): Graph {
+/**
+ * The network alone, with running statistics. Inputs those of the network; output `ab` in ab units and, if they are asked for
+ * and there are any, `logits`, see `Painting`.
+ */
+export function inferenceGraph(network: Network, size: ImageSize, { logits = false } = {}): Graph {
   const graph = new Graph()
-  graph.output('ab', network.build(graph, size, 'infer').ab)
+  const painting = network.build(graph, size, 'infer')
+  graph.output('ab', painting.ab)
+  if (logits && painting.logits !== null) graph.output('logits', painting.logits)
   return graph
 }
 

@@ -55,6 +55,8 @@ export interface Network {
   readonly bins: Bins | null
   /** Side, in pixels, of the squares whose mean colours are compared with bins, and counted for rarity: that of a logit. */
   readonly colourStride: number
+  /** Whether a person can tell it colours: it has the input `hints`. */
+  readonly takesHints: boolean
   /** How much of a batch's statistics goes into the running ones. */
   readonly statisticsRate: number
   /**

@@ -1,13 +1,17 @@
 import * as v from 'valibot'
+import type { Photo } from '../color/photo.ts'
 import { PRECISIONS, type Precision } from '../graph/half.ts'
 import {
   checkOptions,
   functionOption,
+  hintsOption,
   saturationOption,
   signalOption,
   valueLike,
 } from '../infer/arguments.ts'
-import { PhotoColorizer, type SeenClass, wantedClassifier } from '../infer/colorizer.ts'
+import { type ColouredPhoto, PhotoColorizer, type SeenClass, wantedClassifier } from '../infer/colorizer.ts'
+import type { PhotoStudy } from '../infer/photo-study.ts'
+import type { Hint } from '../io/hints.ts'
 import { readAtOf } from '../io/read-at.ts'
 import { expectTrained, parseWeights, trainedWith, type WeightFile } from '../io/weights.ts'
 import { choiceOf } from '../setting.ts'
@@ -40,6 +44,8 @@ export interface ColorizerOptions {
 
 export interface ColorizeOptions {
   readonly saturation?: number | undefined
+  /** Colours that are told, of which the network makes the others; weights whose network takes no hints refuse them. */
+  readonly hints?: readonly Hint[] | undefined
   /** Of the result; by default that of the input where it can be written, else PNG. */
   readonly format?: ImageFormat | undefined
   /** Ends the work after the stage in hand; its reason is thrown. */
@@ -72,11 +78,12 @@ const openingSchema = v.strictObject({
   onProgress: functionOption<(stage: OpeningStage) => void>(),
 })
 
-const colorizingSchema = v.strictObject({
+const studyingSchema = v.strictObject({
   saturation: saturationOption,
   format: v.optional(choiceOf(IMAGE_FORMATS)),
   signal: signalOption,
 })
+const colorizingSchema = v.strictObject({ ...studyingSchema.entries, hints: hintsOption })
 
 /** Colours photographs, as the command line does. Calls may overlap: they are computed one after another. */
 export class Colorizer {
@@ -119,23 +126,29 @@ export class Colorizer {
    * @throws TypeError for arguments of the wrong kind; UserError when it is no image, or after `dispose`
    */
   async colorize(input: string | Uint8Array, options: ColorizeOptions = {}): Promise<ColouredImage> {
-    const {
-      saturation = this.saturation,
-      format,
-      signal,
-    } = checkOptions('colorize', colorizingSchema, options)
-    if (!isText(input) && !(input instanceof Uint8Array))
-      throw new TypeError('colorize takes the path or the bytes of an image file')
-    const name = typeof input === 'string' ? input : 'the input'
-    let itsFormat: ImageFormat = 'png'
-    const open = async () => {
-      const bytes = typeof input === 'string' ? await readPhotoFile(input) : input
-      itsFormat = outputFormat(bytes)
-      return readPhoto(bytes, name)
-    }
-    const { photo, classes } = await this.colorizer.colorize(open, { saturation, signal })
-    const { width, height } = photo
-    return { image: await encode(photo, format ?? itsFormat), width, height, classes }
+    const { format, ...asked } = checkOptions('colorize', colorizingSchema, options)
+    const file = new InputFile('colorize', input, format)
+    const painting = { ...asked, saturation: asked.saturation ?? this.saturation }
+    return file.coloured(await this.colorizer.colorize(() => file.open(), painting))
+  }
+
+  /**
+   * Looks at a photograph that is to be coloured with one hint after another. The caller disposes of the study.
+   * @param input as of `colorize`
+   * @throws as `colorize`; UserError when the network of the weights takes no hints
+   */
+  async study(
+    input: string | Uint8Array,
+    options: Omit<ColorizeOptions, 'hints'> = {},
+  ): Promise<PhotoStudy<ColouredImage>> {
+    const { format, ...asked } = checkOptions('study', studyingSchema, options)
+    const file = new InputFile('study', input, format)
+    const painting = { ...asked, saturation: asked.saturation ?? this.saturation }
+    return this.colorizer.study(
+      () => file.open(),
+      (coloured) => file.coloured(coloured),
+      painting,
+    )
   }
 
   /** Frees the adapter's memory, once the photographs asked for until now are coloured. */
@@ -145,6 +158,33 @@ export class Colorizer {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose()
+  }
+}
+
+/** A photograph that somebody hands in, and the image file that is made of it. */
+class InputFile {
+  #format: ImageFormat = 'png'
+
+  /** Throws a TypeError when `input` is neither a path nor bytes; `format` is what is wanted instead of the input's. */
+  constructor(
+    call: string,
+    private readonly input: string | Uint8Array,
+    private readonly format: ImageFormat | undefined,
+  ) {
+    if (isText(input) || input instanceof Uint8Array) return
+    throw new TypeError(`${call} takes the path or the bytes of an image file`)
+  }
+
+  async open(): Promise<Photo> {
+    const { input } = this
+    const bytes = typeof input === 'string' ? await readPhotoFile(input) : input
+    this.#format = this.format ?? outputFormat(bytes)
+    return readPhoto(bytes, typeof input === 'string' ? input : 'the input')
+  }
+
+  async coloured({ photo, classes }: ColouredPhoto): Promise<ColouredImage> {
+    const { width, height } = photo
+    return { image: await encode(photo, this.#format), width, height, classes }
   }
 }
 

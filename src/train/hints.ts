@@ -2,6 +2,7 @@
  * Colours told at random places, from which a network learns to listen to a person (after Zhang et al. 2017, "Real-time
  * user-guided image colorization with learned deep priors").
  */
+import { type Cells, cellsAround, HINT_CELL, tellColour } from '../infer/hints.ts'
 import { STREAM, uniform4 } from '../random.ts'
 import type { DataPosition } from './batches.ts'
 
@@ -10,10 +11,6 @@ const SILENT = 0.4
 /** Mean number of hints of the others, which is geometrically distributed. */
 const MEAN_COUNT = 8
 const MAX_COUNT = 63
-/** Side of a cell in pixels; a hint is one of them, or one with its neighbours. */
-const CELL = 4
-/** ab units for a hint of 1. */
-const AB_SCALE = 50
 
 export interface HintOptions {
   readonly seed: number
@@ -29,7 +26,7 @@ export interface HintOptions {
  * @returns [N,size/4,size/4,3], see the inputs in `model/network.ts`; a pure function of seed and place
  */
 export function drawHints(ab: Float32Array, { seed, size, place }: HintOptions): Float32Array {
-  const cells = size / CELL
+  const cells = size / HINT_CELL
   const samples = ab.length / (2 * size * size)
   const hints = new Float32Array(3 * samples * cells * cells)
   for (let n = 0; n < samples; n++) {
@@ -48,28 +45,23 @@ export function drawHints(ab: Float32Array, { seed, size, place }: HintOptions):
 const geometric = (draw: number) =>
   Math.min(MAX_COUNT, 1 + Math.floor(Math.log(1 - draw) / Math.log(1 - 1 / MEAN_COUNT)))
 
-/** Tells the mean colour of a square of cells. */
+/** Tells the mean colour of a cell, or of one and its neighbours. */
 function tell(ab: Float32Array, hints: Float32Array, cells: number, [y, x, wide]: readonly number[]): void {
   const reach = wide! < 0.5 ? 0 : 1
-  const range = (draw: number) => {
-    const middle = Math.floor(draw * cells)
-    return [Math.max(0, middle - reach), Math.min(cells, middle + reach + 1)] as const
-  }
-  const [rows, columns] = [range(y!), range(x!)]
-  const colour = meanColour(ab, cells * CELL, rows, columns)
-  for (let row = rows[0]; row < rows[1]; row++) {
-    for (let column = columns[0]; column < columns[1]; column++)
-      hints.set([...colour.map((value) => value / AB_SCALE), 1], 3 * (row * cells + column))
-  }
+  const [rows, columns] = [y!, x!].map((draw) => cellsAround(Math.floor(draw * cells), reach, cells))
+  const square = { rows: rows!, columns: columns! }
+  tellColour(hints, cells, square, meanColour(ab, cells * HINT_CELL, square))
 }
 
-type Range = readonly [from: number, to: number]
-
 /** Mean a* and b* of cells of a picture with sides of `size` pixels. */
-function meanColour(ab: Float32Array, size: number, rows: Range, columns: Range): [number, number] {
+function meanColour(
+  ab: Float32Array,
+  size: number,
+  { rows, columns }: { readonly rows: Cells; readonly columns: Cells },
+): [number, number] {
   let [a, b, count] = [0, 0, 0]
-  for (let y = CELL * rows[0]; y < CELL * rows[1]; y++) {
-    for (let x = CELL * columns[0]; x < CELL * columns[1]; x++, count++) {
+  for (let y = HINT_CELL * rows[0]; y < HINT_CELL * rows[1]; y++) {
+    for (let x = HINT_CELL * columns[0]; x < HINT_CELL * columns[1]; x++, count++) {
       a += ab[2 * (y * size + x)]!
       b += ab[2 * (y * size + x) + 1]!
     }

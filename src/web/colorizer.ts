@@ -5,19 +5,23 @@ import { UserError } from '../errors.ts'
 import {
   checkOptions,
   functionOption,
+  hintsOption,
   saturationOption,
   signalOption,
   valueLike,
 } from '../infer/arguments.ts'
 import { openClassifier } from '../infer/classifier.ts'
 import {
+  type ColouredPhoto,
   type Painter,
   PhotoColorizer,
   parseClassNames,
   type SeenClass,
   wantedClassifier,
 } from '../infer/colorizer.ts'
+import type { PhotoStudy } from '../infer/photo-study.ts'
 import { predictorOf } from '../infer/predictor.ts'
+import type { Hint } from '../io/hints.ts'
 import { parseModel } from '../io/onnx/model.ts'
 import { trunkOf } from '../io/onnx/trunk.ts'
 import { type ReadAt, readAtOf } from '../io/read-at.ts'
@@ -47,6 +51,8 @@ export interface ColorizerOptions {
 
 export interface ColorizeOptions {
   readonly saturation?: number | undefined
+  /** Colours that are told, of which the network makes the others; weights whose network takes no hints refuse them. */
+  readonly hints?: readonly Hint[] | undefined
   /** Ends the work after the stage in hand; its reason is thrown. */
   readonly signal?: AbortSignal | undefined
 }
@@ -87,7 +93,8 @@ const openingSchema = v.strictObject({
   onProgress: functionOption<OnBytes>(),
 })
 
-const colorizingSchema = v.strictObject({ saturation: saturationOption, signal: signalOption })
+const studyingSchema = v.strictObject({ saturation: saturationOption, signal: signalOption })
+const colorizingSchema = v.strictObject({ ...studyingSchema.entries, hints: hintsOption })
 
 /** Colours photographs in a browser, as the command line does. Calls may overlap: they are computed one after another. */
 export class Colorizer {
@@ -120,10 +127,25 @@ export class Colorizer {
    * @throws TypeError for arguments of the wrong kind; UserError when it is no image, or after `dispose`
    */
   async colorize(input: ImageInput, options: ColorizeOptions = {}): Promise<ColouredImage> {
-    const { saturation = this.saturation, signal } = checkOptions('colorize', colorizingSchema, options)
-    expectImage(input)
-    const { photo, classes } = await this.colorizer.colorize(() => photoOf(input), { saturation, signal })
-    return { image: imageDataOf(photo), classes }
+    const asked = checkOptions('colorize', colorizingSchema, options)
+    expectImage('colorize', input)
+    const painting = { ...asked, saturation: asked.saturation ?? this.saturation }
+    return imageOf(await this.colorizer.colorize(() => photoOf(input), painting))
+  }
+
+  /**
+   * Looks at a photograph that is to be coloured with one hint after another. The caller disposes of the study.
+   * @param input as of `colorize`
+   * @throws as `colorize`; UserError when the network of the weights takes no hints
+   */
+  async study(
+    input: ImageInput,
+    options: Omit<ColorizeOptions, 'hints'> = {},
+  ): Promise<PhotoStudy<ColouredImage>> {
+    const asked = checkOptions('study', studyingSchema, options)
+    expectImage('study', input)
+    const painting = { ...asked, saturation: asked.saturation ?? this.saturation }
+    return this.colorizer.study(() => photoOf(input), imageOf, painting)
   }
 
   /** Frees the adapter's memory, once the photographs asked for until now are coloured. */
@@ -135,6 +157,8 @@ export class Colorizer {
     return this.dispose()
   }
 }
+
+const imageOf = ({ photo, classes }: ColouredPhoto): ColouredImage => ({ image: imageDataOf(photo), classes })
 
 async function openGpu(entry: GPU | undefined): Promise<Gpu> {
   if (!entry)

@@ -9,12 +9,12 @@ const isA = (name: 'Blob' | 'ImageBitmap' | 'ImageData', value: unknown): boolea
   typeof globalThis[name] === 'function' && value instanceof globalThis[name]
 
 /** Throws a TypeError unless `value` is an image that `photoOf` reads. */
-export function expectImage(value: unknown): asserts value is ImageInput {
+export function expectImage(call: string, value: unknown): asserts value is ImageInput {
   if (isA('Blob', value) || isA('ImageBitmap', value)) return
-  if (!isA('ImageData', value)) throw new TypeError('colorize takes a Blob, an ImageBitmap or ImageData')
+  if (!isA('ImageData', value)) throw new TypeError(`${call} takes a Blob, an ImageBitmap or ImageData`)
   const { colorSpace, data } = value as ImageData
   if (colorSpace !== 'srgb' || !(data instanceof Uint8ClampedArray))
-    throw new TypeError('colorize takes ImageData of 8 bits in sRGB')
+    throw new TypeError(`${call} takes ImageData of 8 bits in sRGB`)
 }
 
 /**

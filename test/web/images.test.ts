@@ -44,7 +44,7 @@ describe('photoOf', () => {
   it('reads a bitmap, which stays open', async () => {
     stub({})
     const bitmap = new Bitmap() as unknown as ImageBitmap
-    expectImage(bitmap)
+    expectImage('colorize', bitmap)
     expect(await photoOf(bitmap)).toEqual(PHOTO)
     expect(bitmap.close).not.toHaveBeenCalled()
   })
@@ -54,7 +54,7 @@ describe('photoOf', () => {
     const createImageBitmap = vi.fn(async (_: Blob) => bitmap)
     stub({ createImageBitmap })
     const file = new Blob(['a file'])
-    expectImage(file)
+    expectImage('colorize', file)
     expect(await photoOf(file)).toEqual(PHOTO)
     expect(createImageBitmap.mock.calls).toEqual([[file]])
     expect(bitmap.close).toHaveBeenCalledOnce()

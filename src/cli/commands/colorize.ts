@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { UserError } from '../../errors.ts'
-import { colorizePhoto, type Painter } from '../../infer/colorizer.ts'
+import { colorizePhoto, type Painter, type PaintOptions } from '../../infer/colorizer.ts'
+import { expectHints } from '../../infer/hints.ts'
+import { type Hint, parseHints } from '../../io/hints.ts'
 import { expectTrained } from '../../io/weights.ts'
 import { encode, imageFormat, outputFormat, readPhoto } from '../../node/image.ts'
 import { mendOf } from '../../node/package.ts'
@@ -12,6 +15,7 @@ import { saveFile } from '../../node/save.ts'
 import { Sheet, type SheetRow, sheetFormat } from '../../node/sheet.ts'
 import { newestRun, weightsOf } from '../../node/store/runs.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
+import { fileTrouble } from '../../node/trouble.ts'
 import { readWeights, SHIPPED } from '../../node/weights.ts'
 import { type Coloured, colorizeFile, isFile, planOutputs } from '../colorize-files.ts'
 import { EXIT } from '../exit.ts'
@@ -44,6 +48,10 @@ export const colorizeCommand: Command = {
       value: 'F',
       help: 'multiplies a* and b* (default: as the weights say, else 1.2); 0 is grey',
     },
+    hints: {
+      value: 'FILE.json',
+      help: 'colours that are told of places of a single photograph, of which the network makes the others; docs/hints.md has the format',
+    },
     compare: { help: 'also writes NAME.compare.png, grey beside coloured' },
     sheet: {
       value: 'FILE',
@@ -53,6 +61,7 @@ export const colorizeCommand: Command = {
   examples: [
     'colorizer colorize photo.jpg -o coloured.png',
     'colorizer colorize album/ "scans/*.tif" -o out/ --saturation 1.4',
+    'colorizer colorize photo.jpg -o coloured.png --hints hints.json',
     'colorizer colorize - -o - < grey.jpg > coloured.jpg',
   ],
 
@@ -67,11 +76,23 @@ export const colorizeCommand: Command = {
       throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
     }
     if (piped && flags.text('sheet') !== undefined) throw wrong('--sheet is for photographs in files')
-    const saturation = flags.number('saturation')
-    if (piped) return withPainter(call, (painter) => colorizePipe(painter, saturation))
-    const inputs = await findInputs(positionals, out)
-    return withPainter(call, (painter) => colorizeFiles(painter, inputs, { out, saturation, call }))
+    const painting = {
+      saturation: flags.number('saturation'),
+      hints: await readHints(flags.text('hints')),
+    }
+    if (piped) return withPainter(call, (painter) => colorizePipe(painter, painting))
+    const inputs = await findInputs(call, out)
+    return withPainter(call, (painter) => colorizeFiles(painter, inputs, { out, painting, call }))
   },
+}
+
+/** The hints of --hints, if there are any. Throws a `UserError` (exit code 2) about the file. */
+async function readHints(path: string | undefined): Promise<readonly Hint[] | undefined> {
+  if (path === undefined) return undefined
+  const text = await readFile(path, 'utf8').catch((error) => {
+    throw fileTrouble('read', path, error, 'usage')
+  })
+  return parseHints(text, path)
 }
 
 /** Opens weights, classifier and adapter, in this order, so that a bad file is reported before the GPU is opened. */
@@ -81,6 +102,7 @@ async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>
   const path = flags.text('weights') ?? (await defaultWeights())
   const weights = await readWeights(path)
   expectTrained(path, weights)
+  if (flags.text('hints') !== undefined) expectHints(path, weights.network)
   const chosen = await classifierFor(path, weights.metadata, call)
   const gpu = await openAdapter(call)
   try {
@@ -102,12 +124,15 @@ export async function defaultWeights(): Promise<string> {
 
 type Inputs = Awaited<ReturnType<typeof findEach>>
 
-/** Finds the photographs. Throws a `UserError` (exit code 2) when `out` is one file and cannot take what they become. */
-async function findInputs(inputs: readonly string[], out: string): Promise<Inputs> {
-  const found = await findEach(inputs)
+/** Finds the photographs. Throws a `UserError` (exit code 2) when --hints or a single file as `out` is for one, and there are more. */
+async function findInputs({ positionals, flags }: Call, out: string): Promise<Inputs> {
+  const found = await findEach(positionals)
+  const count = found.photos.length + found.failures.length
+  const hints = flags.text('hints')
+  if (hints !== undefined && count > 1)
+    throw wrong(`--hints ${hints} are for one photograph, but there are ${count} inputs`)
   if (!(await isFile(out))) return found
   imageFormat(out)
-  const count = found.photos.length + found.failures.length
   if (count > 1) throw wrong(`-o ${out} is one file, but there are ${count} inputs: name a folder instead`)
   return found
 }
@@ -115,7 +140,7 @@ async function findInputs(inputs: readonly string[], out: string): Promise<Input
 async function colorizeFiles(
   painter: Painter,
   { photos, failures }: Inputs,
-  { out, saturation, call }: { out: string; saturation: number | undefined; call: Call },
+  { out, painting, call }: { out: string; painting: PaintOptions; call: Call },
 ): Promise<Result> {
   const { flags, terminal, interrupted } = call
   const results: Coloured[] = [...failures]
@@ -124,7 +149,7 @@ async function colorizeFiles(
   const sheet = new Sheet(file === undefined ? 0 : SHEET_ROWS)
   const options = {
     out,
-    saturation,
+    painting,
     compare: flags.on('compare'),
     onColoured: (row: SheetRow) => sheet.add(row),
   }
@@ -153,10 +178,10 @@ async function colorizeFiles(
 }
 
 /** stdin → stdout, in the format that came in where it can be written, else PNG. */
-async function colorizePipe(painter: Painter, saturation: number | undefined) {
+async function colorizePipe(painter: Painter, painting: PaintOptions) {
   const bytes = await buffer(process.stdin)
   const photo = await readPhoto(bytes, 'stdin')
-  const { photo: coloured } = await colorizePhoto(painter, photo, { saturation })
+  const { photo: coloured } = await colorizePhoto(painter, photo, painting)
   process.stdout.write(await encode(coloured, outputFormat(bytes)))
   return { json: null, code: EXIT.ok }
 }

@@ -38,6 +38,7 @@ export function pyramidNetwork(architecture: Architecture, trunk: Trunk): Networ
     multiple: TAP_STRIDES.at(-1)!,
     bins: architecture.head === 'bins' ? FINE_BINS : null,
     colourStride: TAP_STRIDES[0],
+    takesHints: architecture.hints,
     statisticsRate: STATISTICS_RATE,
     build: (graph, size, mode) => buildPyramid(graph, { architecture, trunk, layers, layout }, size, mode),
     initial: (uniform) => ({

@@ -32,6 +32,7 @@ export function reportNetwork(chosen: Architecture): Network {
     multiple: 8,
     bins: architecture.head === 'bins' ? COARSE_BINS : null,
     colourStride: 2,
+    takesHints: false,
     statisticsRate: STATISTICS_RATE,
     build: (graph, size, mode) => buildColorizer(graph, architecture, size, mode),
     initial: (uniform) => ({

@@ -1,4 +1,11 @@
-import { Colorizer, UserError } from 'webgpu-colorizer/web'
+import {
+  Colorizer,
+  formatHints,
+  type Hint,
+  type PhotoStudy,
+  parseHints,
+  UserError,
+} from 'webgpu-colorizer/web'
 
 /** What a page may use: nothing of it is run. */
 export async function all(blob: Blob, bitmap: ImageBitmap, data: ImageData): Promise<ImageData[]> {
@@ -11,6 +18,15 @@ export async function all(blob: Blob, bitmap: ImageBitmap, data: ImageData): Pro
       images.push(image)
       console.log(classes.map(({ name, probability }) => `${name} ${probability}`))
     }
+    const study: PhotoStudy<{ readonly image: ImageData }> = await colorizer.study(data)
+    const hints: readonly Hint[] = parseHints(
+      formatHints([{ x: 0.5, y: 0.5, colour: '#b03020' }]),
+      'hints.json',
+    )
+    for (const { colour, probability } of await study.likely({ x: 0.1, y: 0.2 }, { hints }))
+      console.log(colour, probability)
+    images.push((await study.colorize({ hints, saturation: 1 })).image)
+    await study.dispose()
   } catch (error) {
     if (error instanceof UserError) console.log(error.trouble)
   }

@@ -1,0 +1,33 @@
+import type { Gpu } from '../device/gpu.ts'
+import { compile, type Plan } from '../graph/compile.ts'
+import type { Graph } from '../graph/graph.ts'
+import { type FixedVariables, rewriteForInference } from '../graph/rewrite.ts'
+import { inferenceGraph } from '../model/graphs.ts'
+import type { Network } from '../model/network.ts'
+
+/** In pixels, as the network sees a picture. */
+export interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+type Adapter = Pick<Gpu, 'device' | 'traits'>
+
+/** The colouring of one picture of this size; `halved` as for the `Predictor`. */
+export const colouringPlan = (
+  gpu: Adapter,
+  network: Network,
+  size: Size,
+  halved: FixedVariables | null,
+): Plan => inferencePlan(gpu, inferenceGraph(network, { batch: 1, ...size }), halved)
+
+/** A network's graph for inference, or a part of it. */
+export function inferencePlan(
+  { device, traits }: Adapter,
+  graph: Graph,
+  halved: FixedVariables | null,
+): Plan {
+  const limit = device.limits.maxStorageBufferBindingSize
+  if (!halved) return compile(graph, limit, traits)
+  return compile(rewriteForInference(graph, halved), limit, traits, { precision: 'f16' })
+}

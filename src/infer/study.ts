@@ -1,0 +1,156 @@
+import type { SmallAb } from '../color/guided.ts'
+import type { Gpu } from '../device/gpu.ts'
+import { UserError } from '../errors.ts'
+import type { Plan } from '../graph/compile.ts'
+import { Executor, type NamedBuffers, uploadNeeded, Variables } from '../graph/execute.ts'
+import { expectFinite } from '../graph/half.ts'
+import type { FixedVariables } from '../graph/rewrite.ts'
+import { splitAtInput } from '../graph/split.ts'
+import type { Bins } from '../model/bins.ts'
+import { inferenceGraph } from '../model/graphs.ts'
+import type { Network } from '../model/network.ts'
+import { hintInput, type ToldColour } from './hints.ts'
+import { networkInputs, type Shown } from './inputs.ts'
+import { inferencePlan, type Size } from './plans.ts'
+
+/** What computes: see `PredictorOptions`. */
+export interface Studied {
+  readonly gpu: Gpu
+  readonly network: Network
+  readonly variables: NamedBuffers
+  readonly halved: FixedVariables | null
+}
+
+export interface LikelyColour {
+  /** ab units, as b */
+  readonly a: number
+  readonly b: number
+  readonly probability: number
+}
+
+/** What one pass gives. */
+interface Pass {
+  readonly input: Float32Array
+  /** `ab`, and behind it `logits` if the network has any. */
+  readonly results: Promise<Float32Array[]>
+}
+
+/**
+ * A picture that a network has looked at. It can be coloured any number of times: a pass computes only what depends on the
+ * hints. Calls may overlap.
+ */
+export class Study {
+  /** The last pass, for whoever asks again with the same hints. */
+  #last: Pass | null = null
+  #destroyed = false
+
+  private constructor(
+    private readonly studied: Studied,
+    private readonly size: Size,
+    private readonly shown: Shown,
+    private readonly executor: Executor,
+    private readonly kept: Variables,
+  ) {}
+
+  /**
+   * Looks at a picture.
+   * @param size of the picture as the network sees it
+   */
+  static async create(studied: Studied, size: Size, shown: Shown): Promise<Study> {
+    const { gpu, network, variables, halved } = studied
+    const { early, late } = splitAtInput(
+      inferenceGraph(network, { batch: 1, ...size }, { logits: true }),
+      'hints',
+    )
+    const kept = new Variables(gpu)
+    try {
+      await look(studied, inferencePlan(gpu, early, halved), shown, kept)
+      const named: NamedBuffers = {
+        buffer: (name) => (early.outputs.has(name) ? kept : variables).buffer(name),
+        writes: variables.writes,
+      }
+      const executor = await Executor.create(gpu, inferencePlan(gpu, late, halved), named)
+      return new Study(studied, size, shown, executor, kept)
+    } catch (error) {
+      kept.destroy()
+      throw error
+    }
+  }
+
+  /**
+   * The picture's colours. Where none are told they are those of `Predictor.predict`.
+   * @throws UserError when a value in between was too large for float16, or after `destroy`
+   */
+  async colours(told: readonly ToldColour[] = []): Promise<SmallAb> {
+    const [ab] = await this.#pass(told)
+    if (this.studied.halved) expectFinite(ab!, 'the colours')
+    const [rows, columns] = this.#cells('ab')
+    return { ab: ab!, width: columns, height: rows }
+  }
+
+  /**
+   * How likely each colour is at a place, by fractions of width and height: all that the network knows, the likeliest first.
+   * Their mean by probability is what `colours` gives there.
+   * @throws UserError as `colours`, and when the network gives no probabilities
+   */
+  async likely(x: number, y: number, told: readonly ToldColour[] = []): Promise<LikelyColour[]> {
+    const { bins } = this.studied.network
+    if (!bins) {
+      const sentence = 'these weights give one colour for each place, and no probabilities of others'
+      throw new UserError(sentence, 'weights')
+    }
+    const [, logits] = await this.#pass(told)
+    if (this.studied.halved) expectFinite(logits!, 'the probabilities')
+    const [rows, columns] = this.#cells('logits')
+    const at = (place: number, count: number) => Math.min(count - 1, Math.floor(place * count))
+    const cell = at(y, rows) * columns + at(x, columns)
+    return distribution(logits!.subarray(cell * bins.count, (cell + 1) * bins.count), bins)
+  }
+
+  /** Frees what is kept. */
+  destroy(): void {
+    if (this.#destroyed) return
+    this.#destroyed = true
+    this.executor.destroy()
+    this.kept.destroy()
+  }
+
+  /** Uploads and submits at once, so that calls cannot mix. */
+  #pass(told: readonly ToldColour[]): Promise<Float32Array[]> {
+    if (this.#destroyed) throw new UserError('this study was disposed of: begin another one', 'usage')
+    const input = hintInput(told, this.size)
+    if (this.#last?.input.every((value, i) => value === input[i])) return this.#last.results
+    uploadNeeded(this.executor, networkInputs({ ...this.shown, hints: input }))
+    const results = this.executor.run([...this.executor.plan.outputs.keys()])
+    this.#last = { input, results }
+    return results
+  }
+
+  #cells(output: string): [rows: number, columns: number] {
+    const [, rows, columns] = this.executor.plan.outputs.get(output)!.shape
+    return [rows!, columns!]
+  }
+}
+
+/** Runs the early part of a split graph once, and keeps what it gives. */
+async function look({ gpu, variables }: Studied, plan: Plan, shown: Shown, kept: Variables): Promise<void> {
+  const executor = await Executor.create(gpu, plan, variables)
+  try {
+    uploadNeeded(executor, networkInputs(shown))
+    const names = [...plan.outputs.keys()]
+    const values = await executor.run(names)
+    for (const [i, name] of names.entries()) kept.set(name, values[i]!)
+  } finally {
+    executor.destroy()
+  }
+}
+
+/** The softmax of the bins' logits, sorted. */
+function distribution(logits: Float32Array, { centres }: Bins): LikelyColour[] {
+  const largest = logits.reduce((a, b) => Math.max(a, b))
+  const weights = Array.from(logits, (logit) => Math.exp(logit - largest))
+  const sum = weights.reduce((a, b) => a + b)
+  return weights
+    .map((weight, i) => ({ a: centres[2 * i]!, b: centres[2 * i + 1]!, probability: weight / sum }))
+    .sort((one, other) => other.probability - one.probability)
+}

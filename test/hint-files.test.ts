@@ -1,0 +1,154 @@
+/** Hints as a person gives them: in a file for the command line, or to the library. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Photo } from '../src/color/photo.ts'
+import { Colorizer, formatHints, type Hint, parseHints, UserError } from '../src/index.ts'
+import { readPhoto, writeImage } from '../src/node/image.ts'
+import { SHIPPED } from '../src/node/weights.ts'
+import { run } from './program.ts'
+import { pyramidWeights } from './pyramid-weights.ts'
+import { refused } from './refused.ts'
+
+const HINTS: Hint[] = [
+  { x: 0.2, y: 0.5, colour: '#b03020' },
+  { x: 0.8, y: 0.5, colour: '#2040C0', radius: 0.1 },
+]
+
+const hint = { x: 0.5, y: 0.5, colour: '#b03020' }
+const version = 1
+const fileOf = (...hints: unknown[]) => JSON.stringify({ version, hints })
+
+/** Texts that are no hints, and what is said of each. */
+const WRONG: [string, string, string | RegExp][] = [
+  ['text that is not JSON', '{', /^hints\.json is not JSON: /],
+  ['several lines', '{\n\u0000 version', /^hints\.json is not JSON: [ -~]+$/],
+  ['a list', fileOf(hint).slice(21, -1), 'hints.json holds no hints: it has no version'],
+  ['no version', JSON.stringify({ hints: [] }), 'hints.json holds no hints: it has no version'],
+  [
+    'another version',
+    JSON.stringify({ version: 2, hints: [] }),
+    'hints.json has hints of version 2, and this program reads version 1',
+  ],
+  ['no list', JSON.stringify({ version, hints: {} }), 'a list of hints, and nothing else; its hints is {}'],
+  ['another name', JSON.stringify({ version, hints: [], by: 'me' }), 'and nothing else; its by is "me"'],
+  ['a number for a hint', fileOf(hint, 3), 'hints.json has a wrong hint 2: a hint has x, y, a colour'],
+  ['a hint without a place', fileOf({ x: 0.5, colour: '#b03020' }), 'and nothing else; its y is missing'],
+  ['a hint with more', fileOf({ ...hint, radus: 0.1 }), 'and nothing else; its radus is 0.1'],
+  [
+    'a hint right of the picture',
+    fileOf(hint, { ...hint, x: 1.2 }),
+    "hints.json has a wrong hint 2: a hint's x is a fraction of the width, from 0 to 1; its x is 1.2",
+  ],
+  [
+    'a hint above it',
+    fileOf({ ...hint, y: -0.1 }),
+    'y is a fraction of the height, from 0 to 1; its y is -0.1',
+  ],
+  [
+    'a place in words',
+    fileOf({ ...hint, y: 'top' }),
+    'y is a fraction of the height, from 0 to 1; its y is "top"',
+  ],
+  [
+    'a colour by name',
+    fileOf({ ...hint, colour: 'red' }),
+    'colour is written "#rrggbb", in hexadecimal digits; its',
+  ],
+  ['a colour of 3 digits', fileOf({ ...hint, colour: '#f00' }), 'its colour is "#f00"'],
+  ['an impossible colour', fileOf({ ...hint, colour: '#gg0000' }), 'its colour is "#gg0000"'],
+  [
+    'no radius',
+    fileOf({ ...hint, radius: -1 }),
+    'radius is a fraction of the shorter side, from 0 to 1; its',
+  ],
+]
+
+describe('a file of hints', () => {
+  it('is read as it was written', () => {
+    expect(parseHints(formatHints(HINTS), 'hints.json')).toEqual(HINTS)
+    expect(parseHints(formatHints([]), 'hints.json')).toEqual([])
+  })
+
+  it.each(WRONG)('that is wrong is refused in a sentence: %s', (_, text, sentence) => {
+    expect(() => parseHints(text, 'hints.json')).toThrow(UserError)
+    expect(() => parseHints(text, 'hints.json')).toThrow(sentence)
+  })
+})
+
+const adapter = process.env.COLORIZER_ADAPTER
+const folder = mkdtempSync(join(tmpdir(), 'colorizer-hints-'))
+const inFolder = (...names: string[]) => join(folder, ...names)
+const [weights, deaf, photo, file] = ['weights', 'deaf', 'photo.png', 'hints.json'].map((name) =>
+  inFolder(name),
+)
+
+beforeAll(async () => {
+  writeFileSync(weights!, await pyramidWeights({ hints: true }))
+  writeFileSync(deaf!, await pyramidWeights({ hints: false }))
+  await writeImage(photo!, await readPhoto('samples/photos/koala.jpg'))
+  writeFileSync(file!, formatHints(HINTS))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Mean absolute difference of the levels in a square around a place. */
+function difference(one: Photo, other: Photo, { x, y }: { x: number; y: number }): number {
+  const [column, row, reach] = [Math.floor(x * one.width), Math.floor(y * one.height), 5]
+  let [sum, count] = [0, 0]
+  for (let j = Math.max(0, row - reach); j <= Math.min(one.height - 1, row + reach); j++) {
+    const from = 3 * (j * one.width + Math.max(0, column - reach))
+    for (let i = from; i < from + 6 * reach; i++, count++) sum += Math.abs(one.rgb[i]! - other.rgb[i]!)
+  }
+  return sum / count
+}
+
+describe('colorize --hints', () => {
+  const chosen = adapter === undefined ? [] : ['--adapter', adapter]
+  const colorize = (out: string, ...args: string[]) =>
+    run(['colorize', '-o', inFolder(out), '--weights', weights!, ...chosen, '-q', ...args])
+
+  it('paints as the library does, and other colours than without, most of all at their places', async () => {
+    const ended = await colorize('told.png', photo!, '--hints', file!)
+    expect(ended).toMatchObject({ code: 0 })
+    expect(await colorize('untold.png', photo!)).toMatchObject({ code: 0 })
+    const [told, untold] = [await readPhoto(inFolder('told.png')), await readPhoto(inFolder('untold.png'))]
+    for (const place of HINTS)
+      expect(difference(told, untold, place)).toBeGreaterThan(3 * difference(told, untold, { x: 0.5, y: 0 }))
+
+    await using colorizer = await Colorizer.create({ adapter, weights: weights! })
+    const { image } = await colorizer.colorize(photo!, { hints: HINTS })
+    expect(Buffer.compare(image, readFileSync(inFolder('told.png')))).toBe(0)
+    await using study = await colorizer.study(photo!)
+    for (const hints of [HINTS, []]) {
+      const { image, width } = await study.colorize({ hints })
+      expect(width).toBe(told.width)
+      expect(Buffer.compare(image, readFileSync(inFolder(hints.length ? 'told.png' : 'untold.png')))).toBe(0)
+    }
+  })
+
+  it('refuses what it cannot use', async () => {
+    mkdirSync(inFolder('two'))
+    for (const name of ['a.png', 'b.png']) writeFileSync(inFolder('two', name), readFileSync(photo!))
+    const hints = ['--hints', file!]
+    refused(
+      await colorize('out', inFolder('two'), ...hints),
+      2,
+      /--hints .* for one photograph, but there are 2/,
+    )
+    refused(await colorize('out', photo!, '--hints', inFolder('none.json')), 2, /none\.json: no such file/)
+    refused(await colorize('out', photo!, '--hints', photo!), 2, /photo\.png is not JSON/)
+    const outside = inFolder('outside.json')
+    writeFileSync(outside, fileOf({ ...hint, x: 2 }))
+    refused(await colorize('out', photo!, '--hints', outside), 2, /wrong hint 1: .*; its x is 2/)
+    for (const [file, network] of [
+      [deaf!, 'pyramid'],
+      [SHIPPED, 'report'],
+    ] as const)
+      refused(
+        await colorize('out', photo!, ...hints, '--weights', file),
+        4,
+        new RegExp(`cannot be told colours: the network is a ${network} that takes no hints`),
+      )
+  })
+})

@@ -1,0 +1,17 @@
+/** Weights of a small network `pyramid` on the carried classifier: untrained but for random numbers, so that it paints something. */
+import { encodeSafetensors } from '../src/io/safetensors.ts'
+import { networkMetadata, weightTensors } from '../src/io/weights.ts'
+import { TRUNKS } from '../src/model/pyramid/index.ts'
+import { NODE_NETWORKS } from '../src/node/store/networks.ts'
+import { seeded } from './harness.ts'
+
+/** The bytes of a weight file, of a training with pictures of 64 pixels and no class vectors. */
+export async function pyramidWeights({ hints }: { readonly hints: boolean }): Promise<Buffer> {
+  const network = await NODE_NETWORKS.get('pyramid')!.create({ trunk: TRUNKS.mobilenetV1, width: 0.1, hints })
+  const random = seeded('pyramid weights')
+  const { parameters, statistics } = network.initial(random)
+  const weights = { network, statistics, parameters: parameters.map((value) => value || random() - 0.5) }
+  const settings = JSON.stringify({ size: 64, classVectors: [] })
+  const metadata = { ...networkMetadata(network), settings }
+  return Buffer.concat([...encodeSafetensors('weights', weightTensors(weights), { metadata })])
+}
