@@ -7,14 +7,13 @@ import { bestMedianWorst, evaluationJson, evaluationText, reportSheet } from '..
 import {
   BASELINES,
   type Colourist,
-  differenceTo,
   type Evaluated,
   evaluate,
   type Scores,
-  summarise,
 } from '../src/cli/measure-photos.ts'
+import { differenceTo, summarise } from '../src/cli/summaries.ts'
 import { abError } from '../src/color/metrics/abError.ts'
-import { measure } from '../src/color/metrics/measure.ts'
+import { measurer } from '../src/color/metrics/measure.ts'
 import { GRAY, oneColour } from '../src/color/paint.ts'
 import type { Classifier } from '../src/infer/classifier.ts'
 import type { Tensor } from '../src/io/safetensors.ts'
@@ -85,7 +84,7 @@ describe('the command evaluate', () => {
     const photos = await Promise.all(PICTURES.map((name) => readPhoto(inFolder('in', `${name}.png`))))
     const meanOf = (values: number[]) => values.reduce((a, b) => a + b) / values.length
     for (const [name, colour] of Object.entries({ gray: GRAY, constant: oneColour(3.5, 8.5) })) {
-      const figures = photos.map((photo) => measure(photo, colour, 1).figures)
+      const figures = photos.map((photo) => measurer(photo)(colour, 1).figures)
       for (const key of ['abMse', 'psnr', 'ssim', 'deltaE', 'colorfulness'] as const)
         expect(result.baselines[name][key]).toBeCloseTo(meanOf(figures.map((each) => each[key])), 10)
     }
@@ -102,12 +101,17 @@ describe('the command evaluate', () => {
     expect(files.map(({ input }: { input: string }) => input)).toEqual(
       ['cold', 'warm'].map((name) => inFolder('in', `${name}.png`)),
     )
-    for (const key of Object.keys(intervals)) {
-      const values = files.map((file: Record<string, number>) => file[key])
-      expect(result[key]).toBeCloseTo((values[0] + values[1]) / 2, 10)
+    const { chromaRatio, ...others } = intervals
+    expect(chromaRatio[0]).toBeLessThan(result.chromaRatio)
+    expect(result.chromaRatio).toBeCloseTo(result.chroma / result.chromaTruth, 10)
+    for (const key of Object.keys(others)) {
+      // only one of the pictures has strong edges
+      const values: number[] = files.flatMap((file: Record<string, number>) => file[key] ?? [])
+      expect(values).toHaveLength(key === 'edgeAbMse' ? 1 : 2)
+      expect(result[key]).toBeCloseTo(values.reduce((a, b) => a + b) / values.length, 10)
       expect(intervals[key]).toEqual([Math.min(...values), Math.max(...values)])
     }
-    expect(Object.keys(intervals)).toHaveLength(9)
+    expect(Object.keys(intervals)).toHaveLength(15)
     expect(result.colorfulnessDifference).toBeCloseTo(result.colorfulness - result.colorfulnessTruth, 10)
   })
 
@@ -262,6 +266,16 @@ describe('an evaluation', () => {
     const controller = new AbortController()
     controller.abort()
     expect(await all(controller.signal)).toEqual({ evaluated: [], failures: [] })
+  })
+
+  it('leaves pictures out of the means of figures that they do not have', () => {
+    const score = (edgeAbMse?: number) => ({
+      ...{ abMse: 1, chroma: 3, chromaTruth: 6 },
+      ...(edgeAbMse === undefined ? {} : { edgeAbMse }),
+    })
+    const { means, intervals } = summarise([score(), score(2), score(4)] as Scores[])
+    expect(means).toMatchObject({ abMse: 1, chromaRatio: 0.5, edgeAbMse: 3 })
+    expect(intervals).toMatchObject({ abMse: [1, 1], chromaRatio: [0.5, 0.5], edgeAbMse: [2, 4] })
   })
 
   it('is not of nothing', () => {

@@ -7,16 +7,8 @@ import type { Precision } from '../graph/half.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
 import { readPhoto } from '../node/image.ts'
 import { contactSheet, type SheetFormat, type SheetRow } from '../node/sheet.ts'
-import {
-  type Colourist,
-  differenceTo,
-  type Each,
-  type Evaluated,
-  type Failure,
-  type Scores,
-  type Summary,
-  summarise,
-} from './measure-photos.ts'
+import type { Colourist, Each, Evaluated, Failure } from './measure-photos.ts'
+import { differenceTo, type Means, type Summary, summarise } from './summaries.ts'
 
 export interface Evaluation {
   readonly evaluated: readonly Evaluated[]
@@ -75,11 +67,17 @@ export function evaluationJson({ evaluated, failures, against: others, ...settin
 }
 
 /** Rows of the table: what, how many decimals, by what it is multiplied. */
-const ROWS: readonly [keyof Scores, string, number, number?][] = [
+const ROWS: readonly [keyof Means, string, number, number?][] = [
   ['abMse', 'ab error, units²', 1],
+  ['edgeAbMse', '  near edges', 1],
+  ['hueShare', '  by other hues, %', 1, 100],
+  ['wrongHue', '  mostly by them, % of pictures', 1, 100],
   ['psnr', 'PSNR, dB', 2],
   ['ssim', 'SSIM', 4],
   ['deltaE', 'ΔE2000', 2],
+  ['chroma', 'chroma', 1],
+  ['chromaTruth', '  of the originals', 1],
+  ['chromaRatio', '  ratio', 2],
   ['colorfulness', 'colourfulness', 1],
   ['colorfulnessTruth', '  of the originals', 1],
   ['colorfulnessDifference', '  difference', 1],
@@ -113,7 +111,7 @@ export function evaluationText(evaluation: Evaluation): string {
   for (const [key, title, decimals, scale = 1] of ROWS) {
     const shown = (value = Number.NaN) => (value * scale).toFixed(decimals).replace('NaN', '–')
     const { means, intervals } = summaries.result
-    const [low, high] = intervals[key]!.map(shown)
+    const [low, high] = (intervals[key] ?? [undefined, undefined]).map(shown)
     const others = columns.map(({ means }) => shown(means[key]))
     table.push([title, `${shown(means[key]).padStart(7)}  [${low}, ${high}]`, ...others])
   }

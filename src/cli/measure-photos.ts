@@ -1,13 +1,11 @@
 import type { SmallAb } from '../color/guided.ts'
-import { bootstrap, type Interval } from '../color/metrics/bootstrap.ts'
-import { type Figures, measure } from '../color/metrics/measure.ts'
+import { type Figures, type Measured, measurer } from '../color/metrics/measure.ts'
 import { GRAY, oneColour } from '../color/paint.ts'
 import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
 import type { Classifier } from '../infer/classifier.ts'
 import { topClasses } from '../model/classifier.ts'
 import { type PhotoPath, readAhead } from '../node/photos.ts'
-import { mean } from '../numbers.ts'
 import { advised } from './advice.ts'
 import type { Call } from './commands/command.ts'
 import { bar } from './terminal.ts'
@@ -73,7 +71,11 @@ export async function evaluate(
     try {
       const photo = await reading
       const seen = await likeliest(judge, photo)
-      const scores = await forEach(colourists, (colourist) => score(photo, colourist, judge, seen))
+      const measure = measurer(photo)
+      const scores = await forEach(colourists, async (colourist) => {
+        const measured = measure(await colourist.colours(photo), colourist.saturation)
+        return score(measured, colourist.judged, judge, seen)
+      })
       evaluated.push({ input, scores })
     } catch (error) {
       if (!(error instanceof UserError)) throw error
@@ -86,13 +88,12 @@ export async function evaluate(
 }
 
 async function score(
-  photo: Photo,
-  { colours, saturation, judged }: Colourist,
+  { painted, figures }: Measured,
+  isJudged: boolean,
   judge: Classifier,
   seen: number,
 ): Promise<Scores> {
-  const { painted, figures } = measure(photo, await colours(photo), saturation)
-  if (!judged) return figures
+  if (!isJudged) return figures
   return { ...figures, agreement: (await likeliest(judge, painted)) === seen ? 1 : 0 }
 }
 
@@ -108,32 +109,4 @@ async function forEach<T, U>(each: Each<T>, work: (value: T) => Promise<U>): Pro
   const against: U[] = []
   for (const other of each.against ?? []) against.push(await work(other))
   return { result, gray, constant, ...(each.shipped ? { shipped: await work(each.shipped) } : {}), against }
-}
-
-/** Means over pictures, and their 95% intervals. */
-export interface Summary {
-  readonly means: Scores
-  readonly intervals: { readonly [S in keyof Scores]: Interval }
-}
-
-/** @throws RangeError when there is nothing to sum up */
-export function summarise(scores: readonly Scores[]): Summary {
-  const names = Object.keys(scores[0] ?? {}) as (keyof Scores)[]
-  const columns = names.map((name) => scores.map((score) => score[name]!))
-  const named = <T>(values: readonly T[]) =>
-    Object.fromEntries(names.map((name, i) => [name, values[i]!])) as { [S in keyof Scores]: T }
-  return { means: named(columns.map(mean)), intervals: named(bootstrap(columns)) }
-}
-
-/** How much lower or higher the ab error is than that of other scores, over the same pictures. */
-export function differenceTo(
-  evaluated: readonly Evaluated[],
-  other: (scores: Each<Scores>) => Scores | undefined,
-): { mean: number; interval: Interval } | null {
-  const differences = evaluated.flatMap(({ scores }) => {
-    const reference = other(scores)
-    return reference ? [scores.result.abMse - reference.abMse] : []
-  })
-  if (differences.length === 0) return null
-  return { mean: mean(differences), interval: bootstrap([differences])[0]! }
 }
