@@ -13,9 +13,11 @@ import {
 } from '../src/cli/measure-photos.ts'
 import { differenceTo, summarise } from '../src/cli/summaries.ts'
 import { abError } from '../src/color/metrics/abError.ts'
+import { fid, kid as kidOf, productsOf } from '../src/color/metrics/featureSets.ts'
 import { measurer } from '../src/color/metrics/measure.ts'
 import { GRAY, oneColour } from '../src/color/paint.ts'
 import type { Classifier } from '../src/infer/classifier.ts'
+import type { FeatureReader } from '../src/infer/features.ts'
 import type { Tensor } from '../src/io/safetensors.ts'
 import { weightTensors } from '../src/io/weights.ts'
 import { initialStatistics } from '../src/model/arena.ts'
@@ -131,6 +133,22 @@ describe('the command evaluate', () => {
     expect(shipped.abMse).not.toBe(json(ended).baselines.shipped.abMse)
   })
 
+  it('compares the features that a classifier sees, where it is asked to', async () => {
+    const options = ['--classifier', 'none', '--features', 'mobilenet-v1', '--json']
+    const seen = json(await run([...evaluation, inFolder('in'), ...options]))
+    expect(json(ended)).not.toHaveProperty('kid')
+    expect(seen).toMatchObject({ features: 'mobilenet-v1', abMse: json(ended).abMse })
+    const { gray, constant, shipped } = seen.baselines
+    expect(constant).not.toHaveProperty('kid')
+    for (const { kid, fid, featureDistance } of [seen, gray, shipped]) {
+      expect(kid).toEqual(expect.any(Number))
+      expect(fid).toBeGreaterThan(0)
+      expect(featureDistance).toBeGreaterThan(0)
+      expect(featureDistance).toBeLessThan(1)
+    }
+    expect(new Set([seen.fid, gray.fid, shipped.fid]).size).toBe(3)
+  })
+
   it('warns of what cannot be read or written, does the rest as a table, and exits 1', async () => {
     const [empty, missing, taken] = [inFolder('empty.jpg'), inFolder('missing.jpg'), inFolder('taken.png')]
     writeFileSync(empty, '')
@@ -147,7 +165,10 @@ describe('the command evaluate', () => {
     const table = stdout.toString()
     expect(table).toMatch(/^1 picture in the colours of .*weights\.safetensors/)
     expect(table).toMatch(/^class vector: none · .* · saturation 3$/m)
-    expect(table).toMatch(/\n2 failed\n$/)
+    expect(table).toMatch(/\n2 failed\n/)
+    expect(table).toMatch(
+      /^KID, FID and feature distance: --features inception-v3; .* is not here: .* \(colorizer weights import FILE\)\n$/m,
+    )
     // of a saturation of 3 the ab error knows nothing
     const warm = json(ended).files.find(({ input }: { input: string }) => input.endsWith('warm.png'))
     const shown = (row: string) => Number(new RegExp(`^${row} +(\\S+)`, 'm').exec(table)![1])
@@ -169,6 +190,8 @@ describe('the command evaluate', () => {
     ['IN --weights IN/none.safetensors', 4, /none\.safetensors: no such file/],
     ['IN --weights IN/warm.png', 4, /warm\.png: .*not a safetensors file/],
     ['IN --weights WEIGHTS --classifier owl', 2, /no classifier "owl": choose auto, none/],
+    ['IN --weights WEIGHTS --features owl', 2, /no classifier "owl": choose auto, none/],
+    ['IN --weights WEIGHTS --features inception-v3', 4, /inception-v3 is not here: .*weights import FILE/],
     ['IN --weights WEIGHTS --classifier IN/none.onnx', 4, /none\.onnx: no such file/],
   ])('evaluate %s is refused', async (line, code, sentence) => {
     const names = { IN: inFolder('in'), WEIGHTS: weights }
@@ -184,7 +207,7 @@ describe('the command evaluate', () => {
 
 describe('an evaluation', () => {
   /** Sees class 1 in pictures that are red on the whole, class 0 in others. */
-  const judge = {
+  const classifier = {
     name: 'eye',
     classify: async (photos, { inColor } = { inColor: false }) =>
       photos.map(({ rgb }) => {
@@ -192,6 +215,7 @@ describe('an evaluation', () => {
         return Float32Array.of(0.5, inColor && redness > 0 ? 1 : 0)
       }),
   } as Classifier
+  const judges = { classifier, features: null }
   const call = (interrupted = new AbortController().signal) => ({
     terminal: { say() {}, warn() {}, progress() {} },
     interrupted,
@@ -202,12 +226,13 @@ describe('an evaluation', () => {
     colours: () => oneColour(a, b),
   })
   const colourists = { ...BASELINES, result: colourist(20, 20), shipped: colourist(15, 20) }
-  const all = (interrupted?: AbortSignal) => evaluate(photos, colourists, judge, call(interrupted))
+  const all = (interrupted?: AbortSignal) => evaluate(photos, colourists, judges, call(interrupted))
   const setting = {
     weights: 'w',
     against: [],
     classVectors: null,
     judge: 'eye',
+    features: null,
     saturation: 1,
     precision: 'f32' as const,
     adapter: 'a',
@@ -220,6 +245,37 @@ describe('an evaluation', () => {
     expect(evaluated.map(({ scores }) => scores.result.agreement)).toEqual([1, 0])
     expect(evaluated.map(({ scores }) => scores.gray.agreement)).toEqual([0, 1])
     expect(evaluated.map(({ scores }) => scores.constant.agreement)).toEqual([undefined, undefined])
+  })
+
+  it('has a distance between the sets and between each picture and its original by their features', async () => {
+    /** Mean red and mean blue of a picture, 0…1. */
+    const features: FeatureReader = {
+      name: 'eye',
+      features: async (photos) =>
+        photos.map(({ rgb }) => {
+          const meanOf = (channel: number) =>
+            rgb.reduce((sum, level, i) => sum + (i % 3 === channel ? level : 0), 0) / (rgb.length / 3) / 255
+          return Float32Array.of(meanOf(0), meanOf(2))
+        }),
+      destroy() {},
+    }
+    const { evaluated, failures } = await evaluate(photos, colourists, { classifier, features }, call())
+    const [warm, cold] = evaluated
+    const { original, painted } = warm!.features!
+    expect(original[0]).toBeGreaterThan(original[1]!)
+    expect(painted.constant).toBeUndefined()
+    expect(painted.gray![0]).toBe(painted.gray![1])
+    const cosine = (original[0]! + original[1]!) / (Math.SQRT2 * Math.hypot(...original))
+    expect(warm!.scores.gray.featureDistance).toBeCloseTo(1 - cosine, 6)
+    const evaluation = { ...setting, features: 'eye', evaluated, failures, left: 0 }
+    const { baselines, kid } = evaluationJson(evaluation)
+    const wanted = productsOf(
+      [original, cold!.features!.original],
+      [painted.gray!, cold!.features!.painted.gray!],
+    )
+    expect(baselines.gray).toMatchObject({ kid: kidOf(wanted).value, fid: fid(wanted) })
+    expect(evaluationText(evaluation)).toMatch(new RegExp(`^KID × 1000 +${(1000 * kid!).toFixed(2)} `, 'm'))
+    expect(evaluationText(evaluation)).toContain('features of eye')
   })
 
   it('is held against the shipped weights picture by picture', async () => {
@@ -243,7 +299,7 @@ describe('an evaluation', () => {
   it('is held against other weights, in figures and side by side', async () => {
     const against = [colourist(0, 0), colourist(-40, 10)]
     const compared = { ...BASELINES, result: colourist(20, 20), against }
-    const { evaluated, failures } = await evaluate(photos, compared, judge, call())
+    const { evaluated, failures } = await evaluate(photos, compared, judges, call())
     const files = ['runs/mine/best.safetensors', 'runs/gray/best.safetensors', 'green.safetensors']
     const evaluation = {
       ...setting,

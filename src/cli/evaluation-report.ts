@@ -8,7 +8,7 @@ import type { ClassVectorOrigin } from '../model/classifier.ts'
 import { readPhoto } from '../node/image.ts'
 import { contactSheet, type SheetFormat, type SheetRow } from '../node/sheet.ts'
 import type { Colourist, Each, Evaluated, Failure } from './measure-photos.ts'
-import { differenceTo, type Means, type Summary, summarise } from './summaries.ts'
+import { differenceTo, type Means, summariseAll } from './summaries.ts'
 
 export interface Evaluation {
   readonly evaluated: readonly Evaluated[]
@@ -21,6 +21,8 @@ export interface Evaluation {
   readonly classVectors: ClassVectorOrigin | null
   /** Name of the classifier that judged agreement. */
   readonly judge: string
+  /** Name of the classifier whose features were compared. */
+  readonly features: string | null
   readonly saturation: number
   readonly precision: Precision
   readonly adapter: string
@@ -28,21 +30,6 @@ export interface Evaluation {
   readonly report: string | null
   /** Pictures that an interruption left out. */
   readonly left: number
-}
-
-/** At least one picture must have been evaluated. */
-function summariseAll(evaluated: readonly Evaluated[]): Each<Summary> {
-  const of = (name: 'result' | 'gray' | 'constant' | 'shipped') =>
-    evaluated.flatMap(({ scores }) => scores[name] ?? [])
-  const shipped = of('shipped')
-  const others = evaluated[0]!.scores.against ?? []
-  return {
-    result: summarise(of('result')),
-    gray: summarise(of('gray')),
-    constant: summarise(of('constant')),
-    ...(shipped.length ? { shipped: summarise(shipped) } : {}),
-    against: others.map((_, i) => summarise(evaluated.map(({ scores }) => scores.against![i]!))),
-  }
 }
 
 export function evaluationJson({ evaluated, failures, against: others, ...setting }: Evaluation) {
@@ -83,6 +70,9 @@ const ROWS: readonly [keyof Means, string, number, number?][] = [
   ['colorfulnessDifference', '  difference', 1],
   ['colorfulnessError', '  |difference|', 1],
   ['agreement', 'agreement, %', 1, 100],
+  ['featureDistance', 'feature distance', 4],
+  ['kid', 'KID × 1000', 2, 1000],
+  ['fid', 'FID', 2],
 ]
 
 /** What the weights of `files` are called in tables and on sheets: by the folders of their trainings. */
@@ -111,9 +101,10 @@ export function evaluationText(evaluation: Evaluation): string {
   for (const [key, title, decimals, scale = 1] of ROWS) {
     const shown = (value = Number.NaN) => (value * scale).toFixed(decimals).replace('NaN', '–')
     const { means, intervals } = summaries.result
-    const [low, high] = (intervals[key] ?? [undefined, undefined]).map(shown)
+    if (means[key] === undefined) continue
+    const interval = intervals[key] ? `  [${intervals[key].map(shown).join(', ')}]` : ''
     const others = columns.map(({ means }) => shown(means[key]))
-    table.push([title, `${shown(means[key]).padStart(7)}  [${low}, ${high}]`, ...others])
+    table.push([title, `${shown(means[key]).padStart(7)}${interval}`, ...others])
   }
   return [
     ...heading(evaluation),
@@ -127,9 +118,18 @@ export function evaluationText(evaluation: Evaluation): string {
   ].join('\n')
 }
 
-const heading = ({ evaluated, weights, classVectors, judge, saturation, precision, adapter }: Evaluation) => [
+const heading = ({
+  evaluated,
+  weights,
+  classVectors,
+  judge,
+  features,
+  saturation,
+  precision,
+  adapter,
+}: Evaluation) => [
   `${evaluated.length} ${evaluated.length === 1 ? 'picture' : 'pictures'} in the colours of ${weights} (${adapter})`,
-  `class vector: ${classVectors ? `${classVectors.classifier} (${classVectors.fit})` : 'none'} · agreement judged by ${judge} · ${precision} · saturation ${saturation}`,
+  `class vector: ${classVectors ? `${classVectors.classifier} (${classVectors.fit})` : 'none'} · agreement judged by ${judge} · ${features ? `features of ${features} · ` : ''}${precision} · saturation ${saturation}`,
 ]
 
 const toShipped = (evaluated: readonly Evaluated[]) => differenceTo(evaluated, ({ shipped }) => shipped)

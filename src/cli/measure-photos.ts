@@ -1,9 +1,11 @@
 import type { SmallAb } from '../color/guided.ts'
+import { cosineDistance } from '../color/metrics/featureSets.ts'
 import { type Figures, type Measured, measurer } from '../color/metrics/measure.ts'
 import { GRAY, oneColour } from '../color/paint.ts'
 import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
 import type { Classifier } from '../infer/classifier.ts'
+import type { FeatureReader } from '../infer/features.ts'
 import { topClasses } from '../model/classifier.ts'
 import { type PhotoPath, readAhead } from '../node/photos.ts'
 import { advised } from './advice.ts'
@@ -13,7 +15,7 @@ import { bar } from './terminal.ts'
 /** Something that gives photographs colours, and is measured by them. */
 export interface Colourist {
   readonly saturation: number
-  /** Whether the judge looks at its pictures, which costs more than all the rest. */
+  /** Whether the judges look at its pictures, which costs more than all the rest. */
   readonly judged: boolean
   colours(photo: Photo): SmallAb | Promise<SmallAb>
 }
@@ -35,14 +37,23 @@ export const BASELINES = {
   constant: { saturation: 1, judged: false, colours: () => oneColour(3.5, 8.5) },
 }
 
+/** Classifiers that look at originals and results in colour. */
+export interface Judges {
+  readonly classifier: Classifier
+  readonly features: FeatureReader | null
+}
+
 export interface Scores extends Figures {
-  /** 1 where the judge sees in the coloured picture what it sees in the original, else 0; of those that are judged. */
+  /** 1 where the classifier sees in the coloured picture what it sees in the original, else 0; of those that are judged. */
   readonly agreement?: number
+  /** Cosine distance between the features of both. */
+  readonly featureDistance?: number
 }
 
 export interface Evaluated {
   readonly input: string
   readonly scores: Each<Scores>
+  readonly features?: { readonly original: Float32Array; readonly painted: Each<Float32Array | undefined> }
 }
 
 export interface Failure {
@@ -53,12 +64,11 @@ export interface Failure {
 /**
  * Makes every photograph grey, lets each colourist colour it, and compares that with the photograph's own colours. One
  * that cannot be read is warned of and left out. Ends early when it is interrupted.
- * @param judge looks at originals and results in colour
  */
 export async function evaluate(
   photos: readonly PhotoPath[],
   colourists: Each<Colourist>,
-  judge: Classifier,
+  judges: Judges,
   { terminal, interrupted }: Pick<Call, 'terminal' | 'interrupted'>,
 ): Promise<{ evaluated: Evaluated[]; failures: Failure[] }> {
   const evaluated: Evaluated[] = []
@@ -69,14 +79,7 @@ export async function evaluate(
     const { path: input, relative } = photos[at]!
     terminal.progress(`${bar(at / photos.length)} ${++at} of ${photos.length} · ${relative}`)
     try {
-      const photo = await reading
-      const seen = await likeliest(judge, photo)
-      const measure = measurer(photo)
-      const scores = await forEach(colourists, async (colourist) => {
-        const measured = measure(await colourist.colours(photo), colourist.saturation)
-        return score(measured, colourist.judged, judge, seen)
-      })
-      evaluated.push({ input, scores })
+      evaluated.push({ input, ...(await evaluatePhoto(await reading, colourists, judges)) })
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       const sentence = advised(error)
@@ -87,26 +90,57 @@ export async function evaluate(
   return { evaluated, failures }
 }
 
-async function score(
-  { painted, figures }: Measured,
-  isJudged: boolean,
-  judge: Classifier,
-  seen: number,
-): Promise<Scores> {
-  if (!isJudged) return figures
-  return { ...figures, agreement: (await likeliest(judge, painted)) === seen ? 1 : 0 }
+async function evaluatePhoto(photo: Photo, colourists: Each<Colourist>, judges: Judges) {
+  const measure = measurer(photo)
+  const original = await lookAt(photo, judges)
+  const each = await forEach(colourists, async ({ colours, saturation, judged }): Promise<Judged> => {
+    const measured = measure(await colours(photo), saturation)
+    return judged ? judge(measured, original, judges) : { scores: measured.figures }
+  })
+  const scores = mapEach(each, ({ scores }) => scores)
+  if (!original.features) return { scores }
+  const painted = mapEach(each, ({ features }) => features)
+  return { scores, features: { original: original.features, painted } }
 }
 
-/** The class that comes first. */
-async function likeliest(judge: Classifier, photo: Photo): Promise<number> {
-  const [probabilities] = await judge.classify([photo], { inColor: true })
-  return topClasses(probabilities!, 1)[0]!.index
+interface Judged {
+  readonly scores: Scores
+  readonly features?: Float32Array
+}
+
+async function judge({ painted, figures }: Measured, original: Look, judges: Judges): Promise<Judged> {
+  const look = await lookAt(painted, judges)
+  const scores = { ...figures, agreement: look.likeliest === original.likeliest ? 1 : 0 }
+  if (!look.features || !original.features) return { scores }
+  const featureDistance = cosineDistance(original.features, look.features)
+  return { scores: { ...scores, featureDistance }, features: look.features }
+}
+
+/** What the judges see. */
+interface Look {
+  /** The class that comes first. */
+  readonly likeliest: number
+  readonly features?: Float32Array | undefined
+}
+
+async function lookAt(photo: Photo, { classifier, features }: Judges): Promise<Look> {
+  const [probabilities] = await classifier.classify([photo], { inColor: true })
+  const likeliest = topClasses(probabilities!, 1)[0]!.index
+  return features ? { likeliest, features: (await features.features([photo]))[0] } : { likeliest }
 }
 
 /** One after the other. */
 async function forEach<T, U>(each: Each<T>, work: (value: T) => Promise<U>): Promise<Each<U>> {
-  const [result, gray, constant] = [await work(each.result), await work(each.gray), await work(each.constant)]
-  const against: U[] = []
-  for (const other of each.against ?? []) against.push(await work(other))
-  return { result, gray, constant, ...(each.shipped ? { shipped: await work(each.shipped) } : {}), against }
+  const done = new Map<T, U>()
+  for (const one of [each.result, each.gray, each.constant, each.shipped, ...(each.against ?? [])])
+    if (one !== undefined) done.set(one, await work(one))
+  return mapEach(each, (one) => done.get(one)!)
+}
+
+function mapEach<T, U>(each: Each<T>, of: (value: T) => U): Each<U> {
+  return {
+    ...{ result: of(each.result), gray: of(each.gray), constant: of(each.constant) },
+    ...(each.shipped === undefined ? {} : { shipped: of(each.shipped) }),
+    ...(each.against ? { against: each.against.map(of) } : {}),
+  }
 }

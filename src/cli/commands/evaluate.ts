@@ -1,34 +1,20 @@
-import { existsSync } from 'node:fs'
-import type { Photo } from '../../color/photo.ts'
-import type { Gpu } from '../../device/gpu.ts'
 import { UserError } from '../../errors.ts'
-import type { Precision } from '../../graph/half.ts'
-import type { Classifier } from '../../infer/classifier.ts'
-import { predictorOf } from '../../infer/predictor.ts'
-import { expectTrained } from '../../io/weights.ts'
-import { type ClassVectorOrigin, sameOrigin } from '../../model/classifier.ts'
-import { adapterSummary } from '../../node/dawn.ts'
-import { sharpResize } from '../../node/image.ts'
 import { findEach, type PhotoPath } from '../../node/photos.ts'
 import { saveFile } from '../../node/save.ts'
 import { sheetFormat } from '../../node/sheet.ts'
-import { type ChosenClassifier, findClassifier, loadClassifier } from '../../node/store/classifiers.ts'
-import { precisionOn } from '../../node/store/tuning.ts'
-import { readWeights, SHIPPED } from '../../node/weights.ts'
+import { findClassifier } from '../../node/store/classifiers.ts'
 import { advised } from '../advice.ts'
-import { identity } from '../colorize-files.ts'
 import { evaluationJson, evaluationText, reportSheet } from '../evaluation-report.ts'
-import { BASELINES, type Colourist, type Each, evaluate, type Failure } from '../measure-photos.ts'
+import { evaluate, type Failure } from '../measure-photos.ts'
 import type { Terminal } from '../terminal.ts'
-import { openAdapter } from './adapter.ts'
-import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
-import { defaultWeights } from './colorize.ts'
+import { CLASSIFIER_OPTIONS } from './classifier.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
+import { type Setup, withSetup } from './evaluation-setup.ts'
 import { checkPicture } from './picture.ts'
-import { askedPrecision, PRECISION_OPTIONS } from './precision.ts'
+import { PRECISION_OPTIONS } from './precision.ts'
 
-/** Judges agreement even if --classifier names another: it comes with the package, so figures can be compared. */
-const JUDGE = 'mobilenet-v1'
+/** Whose features KID and FID are defined by. It takes longer than everything else, so only where it is asked for. */
+const FEATURES = 'inception-v3'
 
 export const evaluateCommand: Command = {
   summary: 'measures how well photographs are coloured, by their own colours',
@@ -45,6 +31,10 @@ export const evaluateCommand: Command = {
     },
     ...CLASSIFIER_OPTIONS,
     ...PRECISION_OPTIONS,
+    features: {
+      value: 'NAME',
+      help: `also KID, FID and feature distance, by the features of this classifier: ${FEATURES}, another name or FILE.onnx (default none)`,
+    },
     saturation: {
       value: 'F',
       help: 'multiplies a* and b* of the coloured pictures, but not in the ab error (default 1)',
@@ -58,6 +48,7 @@ export const evaluateCommand: Command = {
     'colorizer evaluate holiday/',
     'colorizer evaluate "val/*.webp" --weights runs/mine/checkpoint.safetensors --report report.png',
     'colorizer evaluate val/ --classifier none --json',
+    'colorizer evaluate val/ --features inception-v3',
     'colorizer evaluate val/ --weights runs/a/best.safetensors --against runs/b/best.safetensors --report sheet.png',
   ],
 
@@ -80,100 +71,14 @@ const nothingReadable = ({ length }: readonly Failure[]) =>
     `nothing could be evaluated: ${length === 1 ? 'the only input' : `all ${length} inputs`} failed`,
   )
 
-interface Setup {
-  readonly weights: string
-  readonly against: readonly string[]
-  /** Where the class vectors come from that the network is given. */
-  readonly classVectors: ClassVectorOrigin | null
-  readonly judge: Classifier
-  readonly saturation: number
-  readonly precision: Precision
-  readonly adapter: string
-  readonly colourists: Each<Colourist>
-}
-
-/** Opens weights, classifiers and adapter, in this order, so that a missing file is reported before the GPU is opened. */
-async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup) => Promise<T>): Promise<T> {
-  const { flags } = call
-  const asked = askedPrecision(flags)
-  const own = await readNetwork(flags.text('weights') ?? (await defaultWeights()), call)
-  const shipped = (await isAnotherThanShipped(own.path)) ? await readNetwork(SHIPPED, call) : null
-  const others: NetworkFile[] = []
-  for (const path of flags.texts('against')) others.push(await readNetwork(path, call))
-  const judgeFile = (await findClassifier(JUDGE))!
-  const gpu = await openAdapter(call)
-  try {
-    const precision = precisionOn(gpu, asked)
-    const judge = await loadClassifier(gpu, judgeFile)
-    const vectorsOf = classVectorsOf(gpu, judge, precision)
-    const colourist = async ({ weights, chosen }: NetworkFile, judged = false): Promise<Colourist> => {
-      const predictor = predictorOf(gpu, weights, { resize: sharpResize, precision })
-      const vectors = chosen && (await vectorsOf(chosen))
-      const colours = async (photo: Photo) => predictor.predict(photo, await vectors?.(photo))
-      return { saturation, judged, colours }
-    }
-    const against: Colourist[] = []
-    for (const other of others) against.push(await colourist(other))
-    return await work({
-      ...{ weights: own.path, against: others.map(({ path }) => path) },
-      ...{ classVectors: own.chosen?.origin ?? null },
-      ...{ judge, saturation, precision, adapter: adapterSummary(gpu).name },
-      colourists: {
-        ...{ ...BASELINES, result: await colourist(own, true), against },
-        ...(shipped ? { shipped: await colourist(shipped) } : {}),
-      },
-    })
-  } finally {
-    gpu.destroy()
-  }
-}
-
-/** Weights and the classifier that goes with them. */
-interface NetworkFile {
-  readonly path: string
-  readonly weights: Awaited<ReturnType<typeof readWeights>>
-  readonly chosen: ChosenClassifier | null
-}
-
-async function readNetwork(path: string, call: Call): Promise<NetworkFile> {
-  const weights = await readWeights(path)
-  expectTrained(path, weights)
-  return { path, weights, chosen: await classifierFor(path, weights.metadata, call) }
-}
-
-const isAnotherThanShipped = async (path: string) =>
-  existsSync(SHIPPED) && (await identity(path)) !== (await identity(SHIPPED))
-
-/** Opens each classifier that is chosen once. The judge is there already; it computes in float32, so that figures can be compared. */
-function classVectorsOf(gpu: Gpu, judge: Classifier, precision: Precision) {
-  const opened = precision === 'f32' ? [{ origin: judge.origin, vectors: classVectorsBy(judge) }] : []
-  return async ({ file, origin }: ChosenClassifier) => {
-    const known = opened.find((one) => sameOrigin(one.origin, origin))
-    if (known) return known.vectors
-    const vectors = classVectorsBy(await loadClassifier(gpu, file, { fit: origin.fit, precision }))
-    opened.push({ origin, vectors })
-    return vectors
-  }
-}
-
-/** Class vectors by this classifier. It sees each photograph once, even if several networks ask for its vector. */
-function classVectorsBy(classifier: Classifier) {
-  const known = new WeakMap<Photo, Promise<Float32Array[]>>()
-  return async (photo: Photo): Promise<Float32Array> => {
-    const vectors = known.get(photo) ?? classifier.classify([photo])
-    known.set(photo, vectors)
-    return (await vectors)[0]!
-  }
-}
-
 async function evaluateAll(
   call: Call,
   photos: readonly PhotoPath[],
   missing: readonly Failure[],
-  { colourists, judge, ...setup }: Setup,
+  { colourists, judges, ...setup }: Setup,
 ): Promise<Result> {
   const { flags, terminal, interrupted } = call
-  const { evaluated, failures } = await evaluate(photos, colourists, judge, call)
+  const { evaluated, failures } = await evaluate(photos, colourists, judges, call)
   const failed = [...missing, ...failures]
   if (evaluated.length === 0) {
     if (interrupted.aborted) throw new UserError('interrupted before a picture was done', 'interrupted')
@@ -190,12 +95,26 @@ async function evaluateAll(
           terminal,
         )
   const left = photos.length - evaluated.length - failures.length
-  const evaluation = { ...setup, evaluated, failures: failed, judge: judge.name, report, left }
+  const { name: judge } = judges.classifier
+  const features = judges.features?.name ?? null
+  const evaluation = { ...setup, evaluated, failures: failed, judge, features, report, left }
   const lost = wanted !== undefined && report === null ? 1 : 0
   return {
     json: evaluationJson(evaluation),
-    text: evaluationText(evaluation),
+    text: [evaluationText(evaluation), ...(features ? [] : [await featuresHint()])].join('\n'),
     code: exitCode(interrupted.aborted, failed.length + lost),
+  }
+}
+
+/** How the figures that are missing are to be had. */
+async function featuresHint(): Promise<string> {
+  const how = `KID, FID and feature distance: --features ${FEATURES}`
+  try {
+    await findClassifier(FEATURES)
+    return how
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return `${how}; ${advised(error)}`
   }
 }
 
