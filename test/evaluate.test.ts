@@ -133,6 +133,20 @@ describe('the command evaluate', () => {
     expect(shipped.abMse).not.toBe(json(ended).baselines.shipped.abMse)
   })
 
+  it('measures the network at several saturations', async () => {
+    const saturations = ['--saturation', '3', '--saturation', '1', '--saturation', '3']
+    const result = json(
+      await run([...evaluation, inFolder('in'), '--classifier', 'none', ...saturations, '--json']),
+    )
+    expect(result.saturation).toBe(3)
+    expect(result.colorfulness).toBeGreaterThan(1.5 * json(ended).colorfulness)
+    const { abMse, psnr, chromaRatio, agreement, intervals } = json(ended)
+    expect(result.abMse).toBe(abMse)
+    expect(result.saturated).toEqual([
+      expect.objectContaining({ saturation: 1, abMse, psnr, chromaRatio, agreement, intervals }),
+    ])
+  })
+
   it('compares the features that a classifier sees, where it is asked to', async () => {
     const options = ['--classifier', 'none', '--features', 'mobilenet-v1', '--json']
     const seen = json(await run([...evaluation, inFolder('in'), ...options]))
@@ -154,7 +168,8 @@ describe('the command evaluate', () => {
     writeFileSync(empty, '')
     mkdirSync(taken)
     const inputs = [missing, empty, inFolder('in', 'warm.png')]
-    const options = ['--classifier', 'none', '--saturation', '3', '--report', taken, '--quiet']
+    const strong = ['--saturation', '3', '--saturation', '1.5']
+    const options = ['--classifier', 'none', ...strong, '--report', taken, '--quiet']
     const { code, stdout, stderr } = await run([...evaluation, ...inputs, ...options])
     expect(code).toBe(1)
     const warnings = stderr.trimEnd().split('\n')
@@ -165,6 +180,7 @@ describe('the command evaluate', () => {
     const table = stdout.toString()
     expect(table).toMatch(/^1 picture in the colours of .*weights\.safetensors/)
     expect(table).toMatch(/^class vector: none · .* · saturation 3$/m)
+    expect(table).toMatch(/this network {2}95% interval +saturation 1\.5 +all grey/)
     expect(table).toMatch(/\n2 failed\n/)
     expect(table).toMatch(
       /^KID, FID and feature distance: --features inception-v3; .* is not here: .* \(colorizer weights import FILE\)\n$/m,
@@ -233,7 +249,7 @@ describe('an evaluation', () => {
     classVectors: null,
     judge: 'eye',
     features: null,
-    saturation: 1,
+    saturations: [1],
     precision: 'f32' as const,
     adapter: 'a',
     report: null,

@@ -23,7 +23,8 @@ export interface Evaluation {
   readonly judge: string
   /** Name of the classifier whose features were compared. */
   readonly features: string | null
-  readonly saturation: number
+  /** That of all pictures, and those of further ones of the result. */
+  readonly saturations: readonly number[]
   readonly precision: Precision
   readonly adapter: string
   /** File of the contact sheet. */
@@ -32,8 +33,14 @@ export interface Evaluation {
   readonly left: number
 }
 
-export function evaluationJson({ evaluated, failures, against: others, ...setting }: Evaluation) {
-  const { result, gray, constant, shipped, against = [] } = summariseAll(evaluated)
+export function evaluationJson({
+  evaluated,
+  failures,
+  against: others,
+  saturations,
+  ...setting
+}: Evaluation) {
+  const { result, gray, constant, shipped, against = [], saturated = [] } = summariseAll(evaluated)
   return {
     n: evaluated.length,
     failed: failures.length,
@@ -48,7 +55,11 @@ export function evaluationJson({ evaluated, failures, against: others, ...settin
       ...{ weights: others[i]!, ...means, intervals },
       abMseDifference: toOther(evaluated, i),
     })),
+    saturated: saturated.map(({ means, intervals }, i) => ({
+      ...{ saturation: saturations[i + 1]!, ...means, intervals },
+    })),
     ...setting,
+    saturation: saturations[0]!,
     files: [...evaluated.map(({ input, scores }) => ({ input, ...scores.result })), ...failures],
   }
 }
@@ -92,12 +103,18 @@ const TITLES = {
 }
 
 export function evaluationText(evaluation: Evaluation): string {
-  const { evaluated, failures, left, report, weights, against } = evaluation
+  const { evaluated, failures, left, report, weights, against, saturations } = evaluation
   const summaries = summariseAll(evaluated)
   const [, ...named] = namesOf([weights, ...against])
   const names = (Object.keys(TITLES) as (keyof typeof TITLES)[]).filter((name) => summaries[name])
-  const table = [['', ...names.map((name) => TITLES[name]), ...named]]
-  const columns = [...names.slice(1).map((name) => summaries[name]!), ...summaries.against!]
+  const saturated = saturations.slice(1).map((saturation) => `saturation ${saturation}`)
+  const [ours, ...baselines] = names.map((name) => TITLES[name])
+  const table = [['', ours!, ...saturated, ...baselines, ...named]]
+  const columns = [
+    ...summaries.saturated!,
+    ...names.slice(1).map((name) => summaries[name]!),
+    ...summaries.against!,
+  ]
   for (const [key, title, decimals, scale = 1] of ROWS) {
     const shown = (value = Number.NaN) => (value * scale).toFixed(decimals).replace('NaN', '–')
     const { means, intervals } = summaries.result
@@ -118,19 +135,18 @@ export function evaluationText(evaluation: Evaluation): string {
   ].join('\n')
 }
 
-const heading = ({
-  evaluated,
-  weights,
-  classVectors,
-  judge,
-  features,
-  saturation,
-  precision,
-  adapter,
-}: Evaluation) => [
-  `${evaluated.length} ${evaluated.length === 1 ? 'picture' : 'pictures'} in the colours of ${weights} (${adapter})`,
-  `class vector: ${classVectors ? `${classVectors.classifier} (${classVectors.fit})` : 'none'} · agreement judged by ${judge} · ${features ? `features of ${features} · ` : ''}${precision} · saturation ${saturation}`,
-]
+function heading({ evaluated, weights, adapter, ...setting }: Evaluation): string[] {
+  const { classVectors, judge, features, precision, saturations } = setting
+  const details = [
+    `class vector: ${classVectors ? `${classVectors.classifier} (${classVectors.fit})` : 'none'}`,
+    `agreement judged by ${judge}`,
+    ...(features ? [`features of ${features}`] : []),
+    precision,
+    `saturation ${saturations[0]}`,
+  ]
+  const count = `${evaluated.length} ${evaluated.length === 1 ? 'picture' : 'pictures'}`
+  return [`${count} in the colours of ${weights} (${adapter})`, details.join(' · ')]
+}
 
 const toShipped = (evaluated: readonly Evaluated[]) => differenceTo(evaluated, ({ shipped }) => shipped)
 const toOther = (evaluated: readonly Evaluated[], i: number) =>

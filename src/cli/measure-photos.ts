@@ -29,6 +29,8 @@ export interface Each<T> {
   readonly shipped?: T
   /** Other weights that the result is held against. */
   readonly against?: readonly T[]
+  /** The result's colours at other saturations. */
+  readonly saturated?: readonly T[]
 }
 
 /** What anybody can do without looking: leave all grey, or give every picture the mean colour of photographs. */
@@ -56,6 +58,13 @@ export interface Evaluated {
   readonly features?: { readonly original: Float32Array; readonly painted: Each<Float32Array | undefined> }
 }
 
+/** A photograph, and what was made of it. */
+export interface Painting {
+  readonly original: Photo
+  readonly painted: Each<Photo>
+  readonly evaluated: Evaluated
+}
+
 export interface Failure {
   readonly input: string
   readonly error: string
@@ -64,12 +73,14 @@ export interface Failure {
 /**
  * Makes every photograph grey, lets each colourist colour it, and compares that with the photograph's own colours. One
  * that cannot be read is warned of and left out. Ends early when it is interrupted.
+ * @param show sees the pictures, which are not kept
  */
 export async function evaluate(
   photos: readonly PhotoPath[],
   colourists: Each<Colourist>,
   judges: Judges,
   { terminal, interrupted }: Pick<Call, 'terminal' | 'interrupted'>,
+  show: (painting: Painting) => Promise<void> = async () => {},
 ): Promise<{ evaluated: Evaluated[]; failures: Failure[] }> {
   const evaluated: Evaluated[] = []
   const failures: Failure[] = []
@@ -79,7 +90,9 @@ export async function evaluate(
     const { path: input, relative } = photos[at]!
     terminal.progress(`${bar(at / photos.length)} ${++at} of ${photos.length} · ${relative}`)
     try {
-      evaluated.push({ input, ...(await evaluatePhoto(await reading, colourists, judges)) })
+      const painting = await evaluatePhoto(input, await reading, colourists, judges)
+      evaluated.push(painting.evaluated)
+      await show(painting)
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       const sentence = advised(error)
@@ -90,30 +103,38 @@ export async function evaluate(
   return { evaluated, failures }
 }
 
-async function evaluatePhoto(photo: Photo, colourists: Each<Colourist>, judges: Judges) {
-  const measure = measurer(photo)
-  const original = await lookAt(photo, judges)
+async function evaluatePhoto(
+  input: string,
+  original: Photo,
+  colourists: Each<Colourist>,
+  judges: Judges,
+): Promise<Painting> {
+  const measure = measurer(original)
+  const truth = await lookAt(original, judges)
   const each = await forEach(colourists, async ({ colours, saturation, judged }): Promise<Judged> => {
-    const measured = measure(await colours(photo), saturation)
-    return judged ? judge(measured, original, judges) : { scores: measured.figures }
+    const measured = measure(await colours(original), saturation)
+    return judged ? judge(measured, truth, judges) : { ...measured, scores: measured.figures }
   })
-  const scores = mapEach(each, ({ scores }) => scores)
-  if (!original.features) return { scores }
-  const painted = mapEach(each, ({ features }) => features)
-  return { scores, features: { original: original.features, painted } }
+  const [painted, scores] = [mapEach(each, ({ painted }) => painted), mapEach(each, ({ scores }) => scores)]
+  const features = truth.features && {
+    original: truth.features,
+    painted: mapEach(each, ({ features }) => features),
+  }
+  return { original, painted, evaluated: { input, scores, ...(features ? { features } : {}) } }
 }
 
 interface Judged {
+  readonly painted: Photo
   readonly scores: Scores
   readonly features?: Float32Array
 }
 
-async function judge({ painted, figures }: Measured, original: Look, judges: Judges): Promise<Judged> {
+async function judge({ painted, figures }: Measured, truth: Look, judges: Judges): Promise<Judged> {
   const look = await lookAt(painted, judges)
-  const scores = { ...figures, agreement: look.likeliest === original.likeliest ? 1 : 0 }
-  if (!look.features || !original.features) return { scores }
-  const featureDistance = cosineDistance(original.features, look.features)
-  return { scores: { ...scores, featureDistance }, features: look.features }
+  const scores = { ...figures, agreement: look.likeliest === truth.likeliest ? 1 : 0 }
+  if (!look.features || !truth.features) return { painted, scores }
+  const featureDistance = cosineDistance(truth.features, look.features)
+  return { painted, scores: { ...scores, featureDistance }, features: look.features }
 }
 
 /** What the judges see. */
@@ -132,15 +153,18 @@ async function lookAt(photo: Photo, { classifier, features }: Judges): Promise<L
 /** One after the other. */
 async function forEach<T, U>(each: Each<T>, work: (value: T) => Promise<U>): Promise<Each<U>> {
   const done = new Map<T, U>()
-  for (const one of [each.result, each.gray, each.constant, each.shipped, ...(each.against ?? [])])
+  const { result, gray, constant, shipped, against = [], saturated = [] } = each
+  for (const one of [result, ...saturated, gray, constant, shipped, ...against])
     if (one !== undefined) done.set(one, await work(one))
   return mapEach(each, (one) => done.get(one)!)
 }
 
 function mapEach<T, U>(each: Each<T>, of: (value: T) => U): Each<U> {
+  const { result, gray, constant, shipped, against, saturated } = each
   return {
-    ...{ result: of(each.result), gray: of(each.gray), constant: of(each.constant) },
-    ...(each.shipped === undefined ? {} : { shipped: of(each.shipped) }),
-    ...(each.against ? { against: each.against.map(of) } : {}),
+    ...{ result: of(result), gray: of(gray), constant: of(constant) },
+    ...(shipped === undefined ? {} : { shipped: of(shipped) }),
+    ...(against ? { against: against.map(of) } : {}),
+    ...(saturated ? { saturated: saturated.map(of) } : {}),
   }
 }

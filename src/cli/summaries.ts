@@ -27,13 +27,14 @@ interface FeaturePair {
 
 /** At least one picture must have been evaluated. */
 export function summariseAll(evaluated: readonly Evaluated[]): Each<Summary> {
-  const { shipped, against } = evaluated[0]!.scores
+  const { shipped, against = [], saturated = [] } = evaluated[0]!.scores
   return {
     result: summariseOne(evaluated, ({ result }) => result),
     gray: summariseOne(evaluated, ({ gray }) => gray),
     constant: summariseOne(evaluated, ({ constant }) => constant),
     ...(shipped ? { shipped: summariseOne(evaluated, ({ shipped }) => shipped) } : {}),
-    against: (against ?? []).map((_, i) => summariseOne(evaluated, ({ against }) => against?.[i])),
+    against: against.map((_, i) => summariseOne(evaluated, ({ against }) => against?.[i])),
+    saturated: saturated.map((_, i) => summariseOne(evaluated, ({ saturated }) => saturated?.[i])),
   }
 }
 

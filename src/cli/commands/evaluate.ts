@@ -37,7 +37,8 @@ export const evaluateCommand: Command = {
     },
     saturation: {
       value: 'F',
-      help: 'multiplies a* and b* of the coloured pictures, but not in the ab error (default 1)',
+      many: true,
+      help: 'multiplies a* and b* of the coloured pictures, but not in the ab error (default 1); given more than once, the network is measured at each, and all else at the first',
     },
     report: {
       value: 'FILE',
@@ -56,13 +57,13 @@ export const evaluateCommand: Command = {
     const { flags, positionals, terminal } = call
     if (positionals.length === 0)
       throw wrong('evaluate needs at least one photograph: a file, a folder or a glob')
-    const saturation = flags.number('saturation') ?? 1
+    const [saturation = 1, ...others] = new Set(flags.numbers('saturation'))
     const { photos, failures } = await findEach(positionals)
     for (const { error } of failures) terminal.warn(error)
     if (photos.length === 0) throw nothingReadable(failures)
     const report = flags.text('report')
     if (report !== undefined) await checkPicture('report', report, photos)
-    return withSetup(call, saturation, (setup) => evaluateAll(call, photos, failures, setup))
+    return withSetup(call, [saturation, ...others], (setup) => evaluateAll(call, photos, failures, setup))
   },
 }
 

@@ -34,7 +34,8 @@ export interface Setup {
   /** Where the class vectors come from that the network is given. */
   readonly classVectors: ClassVectorOrigin | null
   readonly judges: Judges
-  readonly saturation: number
+  /** That of all pictures, and those of further ones of the result. */
+  readonly saturations: readonly number[]
   readonly precision: Precision
   readonly adapter: string
   readonly colourists: Each<Colourist>
@@ -43,15 +44,15 @@ export interface Setup {
 /** Opens weights, classifiers and adapter, in this order, so that a missing file is reported before the GPU is opened. */
 export async function withSetup<T>(
   call: Call,
-  saturation: number,
+  saturations: readonly [number, ...number[]],
   work: (setup: Setup) => Promise<T>,
 ): Promise<T> {
   const { flags } = call
   const asked = askedPrecision(flags)
   const own = await readNetwork(flags.text('weights') ?? (await defaultWeights()), call)
   const shipped = (await isAnotherThanShipped(own.path)) ? await readNetwork(SHIPPED, call) : null
-  const others: NetworkFile[] = []
-  for (const path of flags.texts('against')) others.push(await readNetwork(path, call))
+  const opponents: NetworkFile[] = []
+  for (const path of flags.texts('against')) opponents.push(await readNetwork(path, call))
   const judgeFile = (await findClassifier(JUDGE))!
   const featuresFile = await findClassifier(flags.text('features') ?? 'none')
   const gpu = await openAdapter(call)
@@ -60,26 +61,40 @@ export async function withSetup<T>(
     const classifier = await loadClassifier(gpu, judgeFile)
     const features = featuresFile && (await loadFeatures(gpu, featuresFile))
     const vectorsOf = classVectorsOf(gpu, classifier, precision)
+    const [saturation, ...others] = saturations
     const colourist = async ({ weights, chosen }: NetworkFile): Promise<Colourist> => {
       const predictor = predictorOf(gpu, weights, { resize: sharpResize, precision })
       const vectors = chosen && (await vectorsOf(chosen))
       const colours = async (photo: Photo) => predictor.predict(photo, await vectors?.(photo))
       return { saturation, judged: true, colours }
     }
+    const result = remembering(await colourist(own))
     const against: Colourist[] = []
-    for (const other of others) against.push(await colourist(other))
+    for (const file of opponents) against.push(await colourist(file))
     return await work({
-      ...{ weights: own.path, against: others.map(({ path }) => path) },
+      ...{ weights: own.path, against: opponents.map(({ path }) => path) },
       ...{ classVectors: own.chosen?.origin ?? null },
-      ...{ judges: { classifier, features }, saturation, precision, adapter: adapterSummary(gpu).name },
+      ...{ judges: { classifier, features }, saturations, precision, adapter: adapterSummary(gpu).name },
       colourists: {
-        ...{ ...BASELINES, result: await colourist(own), against },
+        ...{ ...BASELINES, result, against },
+        saturated: others.map((saturation) => ({ ...result, saturation })),
         ...(shipped ? { shipped: await colourist(shipped) } : {}),
       },
     })
   } finally {
     gpu.destroy()
   }
+}
+
+/** Looks at each photograph once. */
+function remembering({ colours, ...colourist }: Colourist): Colourist {
+  const known = new WeakMap<Photo, ReturnType<Colourist['colours']>>()
+  const remembered = (photo: Photo) => {
+    const seen = known.get(photo) ?? colours(photo)
+    known.set(photo, seen)
+    return seen
+  }
+  return { ...colourist, colours: remembered }
 }
 
 /** Weights and the classifier that goes with them. */
