@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -11,10 +11,13 @@ import {
   evaluate,
   type Scores,
 } from '../src/cli/measure-photos.ts'
-import { differenceTo, summarise } from '../src/cli/summaries.ts'
+import { pageOf } from '../src/cli/report-page.ts'
+import { differenceTo, summarise, summariseAll } from '../src/cli/summaries.ts'
 import { abError } from '../src/color/metrics/abError.ts'
+import { colorfulness } from '../src/color/metrics/colorfulness.ts'
 import { fid, kid as kidOf, productsOf } from '../src/color/metrics/featureSets.ts'
 import { measurer } from '../src/color/metrics/measure.ts'
+import { psnr } from '../src/color/metrics/psnr.ts'
 import { GRAY, oneColour } from '../src/color/paint.ts'
 import type { Classifier } from '../src/infer/classifier.ts'
 import type { FeatureReader } from '../src/infer/features.ts'
@@ -24,7 +27,7 @@ import { initialStatistics } from '../src/model/arena.ts'
 import { CLASSES } from '../src/model/classifier.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
 import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
-import { readPhoto } from '../src/node/image.ts'
+import { readPhoto, sharpResize } from '../src/node/image.ts'
 import { writeSafetensors } from '../src/node/safetensors.ts'
 import { seeded } from './harness.ts'
 import { type Ended, run } from './program.ts'
@@ -163,6 +166,58 @@ describe('the command evaluate', () => {
     expect(new Set([seen.fid, gray.fid, shipped.fid]).size).toBe(3)
   })
 
+  it('writes a page of all pictures, the worst first, and pairs with a key', async () => {
+    const [page, pairs] = [inFolder('page <1>'), inFolder('pairs')]
+    const outputs = ['--report', page, '--pairs', pairs, '--seed', '8']
+    const options = ['--classifier', 'none', '--saturation', '1', '--saturation', '2', '--json']
+    const other = ['--against', 'weights/lite.safetensors']
+    const result = json(await run([...evaluation, inFolder('in'), ...outputs, ...options, ...other]))
+    expect(result).toMatchObject({ report: page, pairs, files: json(ended).files })
+
+    const html = readFileSync(join(page, 'index.html'), 'utf8')
+    expect(html).not.toContain('<script')
+    const headings = [...html.matchAll(/<h2>(.*)<\/h2>/g)].map(([, heading]) => heading)
+    const worstFirst = [...result.files].sort((a, b) => b.abMse - a.abMse)
+    expect(headings).toEqual(worstFirst.map(({ input }) => input))
+    for (const { abMse } of result.files) expect(html).toContain(`<p>ab error ${abMse.toFixed(1)} · `)
+    const shown = [...html.matchAll(/<img src="([^"]+)" width="40" height="28"/g)].map(([, file]) => file!)
+    expect(shown).toHaveLength(2 * 5)
+    const cold = shown.filter((file) => file.startsWith('pictures/0001-'))
+    expect(cold.map((file) => file.slice(14))).toEqual(
+      ['0-grey', '1-saturation-1', '2-saturation-2', '3-lite', '4-original'].map((name) => `${name}.jpg`),
+    )
+    const [grey, , strong, , original] = await Promise.all(cold.map((file) => readPhoto(join(page, file))))
+    expect(colorfulness(grey!)).toBeLessThan(2)
+    expect(colorfulness(strong!)).toBeGreaterThan(10)
+    expect(psnr(await readPhoto(inFolder('in', 'cold.png')), original!)).toBeGreaterThan(30)
+
+    const key: { number: number; file: string; original: string; input: string }[] = JSON.parse(
+      readFileSync(`${pairs}-key.json`, 'utf8'),
+    )
+    expect(readdirSync(pairs)).toEqual(['0001.jpg', '0002.jpg'])
+    expect(key.map(({ original }) => original).sort()).toEqual(['A', 'B'])
+    expect(key.map(({ input }) => input)).toEqual(result.files.map(({ input }: { input: string }) => input))
+    for (const { number, file, original, input } of key) {
+      expect(file).toBe(`000${number}.jpg`)
+      const sheet = await readPhoto(join(pairs, file))
+      // margins of 16, a heading of 14, and pictures of 40 × 28
+      expect([sheet.width, sheet.height]).toEqual([3 * 16 + 2 * 40, 3 * 16 + 14 + 28])
+      const half = await sharpResize(sheet, 40, 28, {
+        x: original === 'A' ? 16 : 72,
+        y: 46,
+        width: 40,
+        height: 28,
+      })
+      expect(psnr(await readPhoto(input), half)).toBeGreaterThan(30)
+    }
+
+    const again = await run([...evaluation, inFolder('in'), '--pairs', pairs])
+    expect(again).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--pairs .*pairs: that folder has files in it/),
+    })
+  })
+
   it('warns of what cannot be read or written, does the rest as a table, and exits 1', async () => {
     const [empty, missing, taken] = [inFolder('empty.jpg'), inFolder('missing.jpg'), inFolder('taken.png')]
     writeFileSync(empty, '')
@@ -201,6 +256,9 @@ describe('the command evaluate', () => {
     ['IN --saturation x', 2, /--saturation x: expected a number of at least 0/],
     ['IN --precision f8', 2, /--precision f8: choose one of f32, f16/],
     ['IN --report report.jpg', 2, /--report report\.jpg: its name must end in \.png or \.webp/],
+    ['IN --report IN', 2, /--report .*in: that folder has files in it; name one that is new or empty/],
+    ['IN --pairs IN/warm.png', 1, /cannot write .*warm\.png/],
+    ['IN --seed -1', 2, /--seed/],
     ['IN --report IN/warm.png', 2, /--report .*warm\.png would overwrite that photograph/],
     ['IN/missing.png', 1, /missing\.png: no such file or folder\ncolorizer: nothing could be evaluated/],
     ['IN --weights IN/none.safetensors', 4, /none\.safetensors: no such file/],
@@ -252,7 +310,7 @@ describe('an evaluation', () => {
     saturations: [1],
     precision: 'f32' as const,
     adapter: 'a',
-    report: null,
+    ...{ report: null, pairs: null },
   }
 
   it('finds agreement where the judge sees the same in colour', async () => {
@@ -283,7 +341,8 @@ describe('an evaluation', () => {
     expect(painted.gray![0]).toBe(painted.gray![1])
     const cosine = (original[0]! + original[1]!) / (Math.SQRT2 * Math.hypot(...original))
     expect(warm!.scores.gray.featureDistance).toBeCloseTo(1 - cosine, 6)
-    const evaluation = { ...setting, features: 'eye', evaluated, failures, left: 0 }
+    const summaries = summariseAll(evaluated)
+    const evaluation = { ...setting, features: 'eye', evaluated, summaries, failures, left: 0 }
     const { baselines, kid } = evaluationJson(evaluation)
     const wanted = productsOf(
       [original, cold!.features!.original],
@@ -304,7 +363,7 @@ describe('an evaluation', () => {
     expect(mean).toBeCloseTo((differences[0]! + differences[1]!) / 2, 10)
     expect(interval[0]).toBeCloseTo(Math.min(...differences), 10)
     expect(interval[1]).toBeCloseTo(Math.max(...differences), 10)
-    const evaluation = { ...setting, evaluated, failures, left: 0 }
+    const evaluation = { ...setting, evaluated, summaries: summariseAll(evaluated), failures, left: 0 }
     expect(evaluationJson(evaluation).baselines.shipped).toMatchObject({
       abMseDifference: { mean, interval },
     })
@@ -322,6 +381,7 @@ describe('an evaluation', () => {
       weights: files[0]!,
       against: files.slice(1),
       evaluated,
+      summaries: summariseAll(evaluated),
       failures,
       left: 0,
     }
@@ -332,6 +392,13 @@ describe('an evaluation', () => {
     expect(evaluationText(evaluation)).toMatch(/all grey +constant +gray +green\n/)
     const sheet = await sharp(await reportSheet(evaluated, compared, files)).metadata()
     expect(sheet.width).toBe(8 + 5 * 168) // grey, three networks, original
+  })
+
+  it('shows names as they are, and figures that there are, on a page', () => {
+    const row = { input: 'a<b> & "c".jpg', scores: { abMse: 12.34, wrongHue: 1 } as Scores, pictures: [] }
+    const html = pageOf([row], 'x < y')
+    expect(html).toContain('<h2>a&lt;b&gt; &amp; &quot;c&quot;.jpg</h2>\n<p>ab error 12.3</p>')
+    expect(html).toContain('<pre>x &lt; y</pre>')
   })
 
   it('stops when it is interrupted', async () => {

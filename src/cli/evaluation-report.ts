@@ -8,10 +8,12 @@ import type { ClassVectorOrigin } from '../model/classifier.ts'
 import { readPhoto } from '../node/image.ts'
 import { contactSheet, type SheetFormat, type SheetRow } from '../node/sheet.ts'
 import type { Colourist, Each, Evaluated, Failure } from './measure-photos.ts'
-import { differenceTo, type Means, summariseAll } from './summaries.ts'
+import { differenceTo, type Means, type Summary } from './summaries.ts'
 
 export interface Evaluation {
+  /** At least one. */
   readonly evaluated: readonly Evaluated[]
+  readonly summaries: Each<Summary>
   readonly failures: readonly Failure[]
   /** File of the weights. */
   readonly weights: string
@@ -27,20 +29,23 @@ export interface Evaluation {
   readonly saturations: readonly number[]
   readonly precision: Precision
   readonly adapter: string
-  /** File of the contact sheet. */
+  /** The contact sheet's file, or the page's folder. */
   readonly report: string | null
+  /** The folder of pairs. */
+  readonly pairs: string | null
   /** Pictures that an interruption left out. */
   readonly left: number
 }
 
 export function evaluationJson({
   evaluated,
+  summaries,
   failures,
   against: others,
   saturations,
   ...setting
 }: Evaluation) {
-  const { result, gray, constant, shipped, against = [], saturated = [] } = summariseAll(evaluated)
+  const { result, gray, constant, shipped, against = [], saturated = [] } = summaries
   return {
     n: evaluated.length,
     failed: failures.length,
@@ -87,13 +92,15 @@ const ROWS: readonly [keyof Means, string, number, number?][] = [
 ]
 
 /** What the weights of `files` are called in tables and on sheets: by the folders of their trainings. */
-function namesOf(files: readonly string[]): readonly string[] {
+export function namesOf(files: readonly string[]): readonly string[] {
   const names = files.map((file) => {
     const isInRun = ['best.safetensors', 'checkpoint.safetensors'].includes(basename(file))
     return isInRun ? basename(dirname(resolve(file))) : basename(file, '.safetensors')
   })
   return new Set(names).size === names.length ? names : files
 }
+
+export const saturationName = (saturation: number) => `saturation ${saturation}`
 
 const TITLES = {
   result: 'this network  95% interval',
@@ -102,12 +109,11 @@ const TITLES = {
   shipped: 'shipped',
 }
 
-export function evaluationText(evaluation: Evaluation): string {
-  const { evaluated, failures, left, report, weights, against, saturations } = evaluation
-  const summaries = summariseAll(evaluated)
+export function evaluationText(evaluation: Omit<Evaluation, 'report' | 'pairs'>): string {
+  const { evaluated, summaries, failures, left, weights, against, saturations } = evaluation
   const [, ...named] = namesOf([weights, ...against])
   const names = (Object.keys(TITLES) as (keyof typeof TITLES)[]).filter((name) => summaries[name])
-  const saturated = saturations.slice(1).map((saturation) => `saturation ${saturation}`)
+  const saturated = saturations.slice(1).map(saturationName)
   const [ours, ...baselines] = names.map((name) => TITLES[name])
   const table = [['', ours!, ...saturated, ...baselines, ...named]]
   const columns = [
@@ -131,11 +137,15 @@ export function evaluationText(evaluation: Evaluation): string {
     ...named.flatMap((name, i) => comparison(name, toOther(evaluated, i))),
     ...(failures.length ? [`${failures.length} failed`] : []),
     ...(left ? [`interrupted: ${left} left out`] : []),
-    ...(report === null ? [] : [report]),
   ].join('\n')
 }
 
-function heading({ evaluated, weights, adapter, ...setting }: Evaluation): string[] {
+function heading({
+  evaluated,
+  weights,
+  adapter,
+  ...setting
+}: Parameters<typeof evaluationText>[0]): string[] {
   const { classVectors, judge, features, precision, saturations } = setting
   const details = [
     `class vector: ${classVectors ? `${classVectors.classifier} (${classVectors.fit})` : 'none'}`,
@@ -177,12 +187,12 @@ const SHOWN = 3
 /**
  * A contact sheet of the best, the middle and the worst pictures by ab error, with what was measured; beside them what other
  * weights make of them.
- * @param files of the result's weights, and of the others
+ * @param names of the result's weights, and of the others
  */
 export async function reportSheet(
   evaluated: readonly Evaluated[],
   { result, against = [] }: Each<Colourist>,
-  files: readonly string[],
+  names: readonly string[],
   format?: SheetFormat,
 ): Promise<Buffer> {
   const rows: SheetRow[] = []
@@ -195,7 +205,7 @@ export async function reportSheet(
       caption: `${kind}: ab error ${abMse.toFixed(1)}, ${psnr.toFixed(2)} dB, ${input}`,
     })
   }
-  return contactSheet(rows, { format, ...(against.length ? { names: namesOf(files) } : {}) })
+  return contactSheet(rows, { format, ...(against.length ? { names } : {}) })
 }
 
 async function paintBy(colourists: readonly Colourist[], original: Photo): Promise<Photo[]> {

@@ -1,15 +1,18 @@
+import { extname } from 'node:path'
 import { UserError } from '../../errors.ts'
 import { findEach, type PhotoPath } from '../../node/photos.ts'
-import { saveFile } from '../../node/save.ts'
 import { sheetFormat } from '../../node/sheet.ts'
 import { findClassifier } from '../../node/store/classifiers.ts'
 import { advised } from '../advice.ts'
-import { evaluationJson, evaluationText, reportSheet } from '../evaluation-report.ts'
+import { type Album, AskedAlbum, keyOf, pageAlbum, pairAlbum, sheetAlbum } from '../albums.ts'
+import { evaluationJson, evaluationText, namesOf, reportSheet, saturationName } from '../evaluation-report.ts'
 import { evaluate, type Failure } from '../measure-photos.ts'
+import { summariseAll } from '../summaries.ts'
 import type { Terminal } from '../terminal.ts'
 import { CLASSIFIER_OPTIONS } from './classifier.ts'
-import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
+import { type Call, type Command, exitCode, type Flags, type Result, wrong } from './command.ts'
 import { type Setup, withSetup } from './evaluation-setup.ts'
+import { checkFolder } from './folder.ts'
 import { checkPicture } from './picture.ts'
 import { PRECISION_OPTIONS } from './precision.ts'
 
@@ -41,15 +44,21 @@ export const evaluateCommand: Command = {
       help: 'multiplies a* and b* of the coloured pictures, but not in the ab error (default 1); given more than once, the network is measured at each, and all else at the first',
     },
     report: {
-      value: 'FILE',
-      help: 'also writes a contact sheet (.png or .webp) of the best, the median and the worst pictures',
+      value: 'FILE|DIR',
+      help: 'also writes a contact sheet (.png or .webp) of the best, the median and the worst pictures, or a folder with a page, index.html, of all pictures, the worst first',
     },
+    pairs: {
+      value: 'DIR',
+      help: 'also writes a sheet of each picture and its original side by side, in an order by chance, to ask people which is the original; DIR-key.json tells it',
+    },
+    seed: { value: 'N', help: 'decides that order (default 0)' },
   },
   examples: [
     'colorizer evaluate holiday/',
     'colorizer evaluate "val/*.webp" --weights runs/mine/checkpoint.safetensors --report report.png',
     'colorizer evaluate val/ --classifier none --json',
-    'colorizer evaluate val/ --features inception-v3',
+    'colorizer evaluate val/ --features inception-v3 --saturation 1 --saturation 1.2',
+    'colorizer evaluate val/ --report page --pairs pairs --seed 7',
     'colorizer evaluate val/ --weights runs/a/best.safetensors --against runs/b/best.safetensors --report sheet.png',
   ],
 
@@ -61,9 +70,10 @@ export const evaluateCommand: Command = {
     const { photos, failures } = await findEach(positionals)
     for (const { error } of failures) terminal.warn(error)
     if (photos.length === 0) throw nothingReadable(failures)
-    const report = flags.text('report')
-    if (report !== undefined) await checkPicture('report', report, photos)
-    return withSetup(call, [saturation, ...others], (setup) => evaluateAll(call, photos, failures, setup))
+    const wanted = await wantedAlbums(flags, photos)
+    return withSetup(call, [saturation, ...others], (setup) =>
+      evaluateAll(call, { photos, missing: failures, wanted }, setup),
+    )
   },
 }
 
@@ -72,40 +82,79 @@ const nothingReadable = ({ length }: readonly Failure[]) =>
     `nothing could be evaluated: ${length === 1 ? 'the only input' : `all ${length} inputs`} failed`,
   )
 
-async function evaluateAll(
-  call: Call,
-  photos: readonly PhotoPath[],
-  missing: readonly Failure[],
-  { colourists, judges, ...setup }: Setup,
-): Promise<Result> {
-  const { flags, terminal, interrupted } = call
-  const { evaluated, failures } = await evaluate(photos, colourists, judges, call)
+/** What is to be written beside the figures. */
+interface Wanted {
+  readonly sheet: string | undefined
+  readonly page: string | undefined
+  readonly pairs: string | undefined
+  readonly seed: number
+}
+
+async function wantedAlbums(flags: Flags, photos: readonly PhotoPath[]): Promise<Wanted> {
+  const [report, pairs, seed] = [flags.text('report'), flags.text('pairs'), flags.integer('seed') ?? 0]
+  const isFolder = report !== undefined && (extname(report) === '' || /[\\/]$/.test(report))
+  const [sheet, page] = isFolder ? [undefined, report] : [report, undefined]
+  if (sheet !== undefined) await checkPicture('report', sheet, photos)
+  if (page !== undefined) await checkFolder('report', page)
+  if (pairs !== undefined) await checkFolder('pairs', pairs)
+  return { sheet, page, pairs, seed }
+}
+
+function openAlbums({ sheet, page, pairs, seed }: Wanted, setup: Setup, terminal: Terminal): AskedAlbum[] {
+  const { colourists, saturations, weights, against } = setup
+  const names = namesOf([weights, ...against])
+  const albums: AskedAlbum[] = []
+  const ask = (option: 'report' | 'pairs', path: string, album: Album) =>
+    albums.push(new AskedAlbum(option, path, album, terminal))
+  if (sheet !== undefined)
+    ask(
+      'report',
+      sheet,
+      sheetAlbum(sheet, (all) => reportSheet(all, colourists, names, sheetFormat(sheet))),
+    )
+  if (page !== undefined)
+    ask('report', page, pageAlbum(page, [...saturations.map(saturationName), ...names.slice(1)]))
+  if (pairs !== undefined) ask('pairs', pairs, pairAlbum(pairs, seed))
+  return albums
+}
+
+interface Work {
+  readonly photos: readonly PhotoPath[]
+  /** Inputs that cannot be read. */
+  readonly missing: readonly Failure[]
+  readonly wanted: Wanted
+}
+
+async function evaluateAll(call: Call, { photos, missing, wanted }: Work, setup: Setup): Promise<Result> {
+  const { terminal, interrupted } = call
+  const { colourists, judges, ...setting } = setup
+  const albums = openAlbums(wanted, setup, terminal)
+  const { evaluated, failures } = await evaluate(photos, colourists, judges, call, async (painting) => {
+    for (const album of albums) await album.add(painting)
+  })
   const failed = [...missing, ...failures]
   if (evaluated.length === 0) {
     if (interrupted.aborted) throw new UserError('interrupted before a picture was done', 'interrupted')
     throw nothingReadable(failed)
   }
-  const files = [setup.weights, ...setup.against]
-  const wanted = interrupted.aborted ? undefined : flags.text('report')
-  const report =
-    wanted === undefined
-      ? null
-      : await drawReport(
-          wanted,
-          () => reportSheet(evaluated, colourists, files, sheetFormat(wanted)),
-          terminal,
-        )
+  const [judge, features] = [judges.classifier.name, judges.features?.name ?? null]
   const left = photos.length - evaluated.length - failures.length
-  const { name: judge } = judges.classifier
-  const features = judges.features?.name ?? null
-  const evaluation = { ...setup, evaluated, failures: failed, judge, features, report, left }
-  const lost = wanted !== undefined && report === null ? 1 : 0
+  const summaries = summariseAll(evaluated)
+  const evaluation = { ...setting, evaluated, summaries, failures: failed, judge, features, left }
+  const text = evaluationText(evaluation)
+  for (const album of albums) await album.finish(text)
+  const [report, pairs] = [written(albums, 'report'), written(albums, 'pairs')]
+  const files = [...(report ? [report] : []), ...(pairs ? [pairs, keyOf(pairs)] : [])]
+  const lost = albums.filter(({ isLost }) => isLost).length
   return {
-    json: evaluationJson(evaluation),
-    text: [evaluationText(evaluation), ...(features ? [] : [await featuresHint()])].join('\n'),
+    json: evaluationJson({ ...evaluation, report, pairs }),
+    text: [text, ...(features ? [] : [await featuresHint()]), ...files].join('\n'),
     code: exitCode(interrupted.aborted, failed.length + lost),
   }
 }
+
+const written = (albums: readonly AskedAlbum[], option: string) =>
+  albums.find((album) => album.option === option && !album.isLost)?.path ?? null
 
 /** How the figures that are missing are to be had. */
 async function featuresHint(): Promise<string> {
@@ -116,22 +165,5 @@ async function featuresHint(): Promise<string> {
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     return `${how}; ${advised(error)}`
-  }
-}
-
-/** The figures are worth having even where the report cannot be written: that is warned of, and null is the result. */
-async function drawReport(
-  file: string,
-  draw: () => Promise<Buffer>,
-  terminal: Terminal,
-): Promise<string | null> {
-  terminal.progress(`drawing ${file}`)
-  try {
-    await saveFile(file, await draw())
-    return file
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error
-    terminal.warn(advised(error))
-    return null
   }
 }
