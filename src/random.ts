@@ -14,6 +14,7 @@ export const STREAM = {
   bootstrap: 5,
   lightness: 6,
   hints: 7,
+  pairs: 8,
 } as const
 
 const [MULTIPLY_0, MULTIPLY_1] = [0xd2511f53, 0xcd9e8d57]

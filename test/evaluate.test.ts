@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -7,23 +7,27 @@ import { bestMedianWorst, evaluationJson, evaluationText, reportSheet } from '..
 import {
   BASELINES,
   type Colourist,
-  differenceTo,
   type Evaluated,
   evaluate,
   type Scores,
-  summarise,
 } from '../src/cli/measure-photos.ts'
+import { pageOf } from '../src/cli/report-page.ts'
+import { differenceTo, summarise, summariseAll } from '../src/cli/summaries.ts'
 import { abError } from '../src/color/metrics/abError.ts'
-import { measure } from '../src/color/metrics/measure.ts'
+import { colorfulness } from '../src/color/metrics/colorfulness.ts'
+import { fid, kid as kidOf, productsOf } from '../src/color/metrics/featureSets.ts'
+import { measurer } from '../src/color/metrics/measure.ts'
+import { psnr } from '../src/color/metrics/psnr.ts'
 import { GRAY, oneColour } from '../src/color/paint.ts'
 import type { Classifier } from '../src/infer/classifier.ts'
+import type { FeatureReader } from '../src/infer/features.ts'
 import type { Tensor } from '../src/io/safetensors.ts'
 import { weightTensors } from '../src/io/weights.ts'
 import { initialStatistics } from '../src/model/arena.ts'
 import { CLASSES } from '../src/model/classifier.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
 import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
-import { readPhoto } from '../src/node/image.ts'
+import { readPhoto, sharpResize } from '../src/node/image.ts'
 import { writeSafetensors } from '../src/node/safetensors.ts'
 import { seeded } from './harness.ts'
 import { type Ended, run } from './program.ts'
@@ -85,7 +89,7 @@ describe('the command evaluate', () => {
     const photos = await Promise.all(PICTURES.map((name) => readPhoto(inFolder('in', `${name}.png`))))
     const meanOf = (values: number[]) => values.reduce((a, b) => a + b) / values.length
     for (const [name, colour] of Object.entries({ gray: GRAY, constant: oneColour(3.5, 8.5) })) {
-      const figures = photos.map((photo) => measure(photo, colour, 1).figures)
+      const figures = photos.map((photo) => measurer(photo)(colour, 1).figures)
       for (const key of ['abMse', 'psnr', 'ssim', 'deltaE', 'colorfulness'] as const)
         expect(result.baselines[name][key]).toBeCloseTo(meanOf(figures.map((each) => each[key])), 10)
     }
@@ -102,12 +106,17 @@ describe('the command evaluate', () => {
     expect(files.map(({ input }: { input: string }) => input)).toEqual(
       ['cold', 'warm'].map((name) => inFolder('in', `${name}.png`)),
     )
-    for (const key of Object.keys(intervals)) {
-      const values = files.map((file: Record<string, number>) => file[key])
-      expect(result[key]).toBeCloseTo((values[0] + values[1]) / 2, 10)
+    const { chromaRatio, ...others } = intervals
+    expect(chromaRatio[0]).toBeLessThan(result.chromaRatio)
+    expect(result.chromaRatio).toBeCloseTo(result.chroma / result.chromaTruth, 10)
+    for (const key of Object.keys(others)) {
+      // only one of the pictures has strong edges
+      const values: number[] = files.flatMap((file: Record<string, number>) => file[key] ?? [])
+      expect(values).toHaveLength(key === 'edgeAbMse' ? 1 : 2)
+      expect(result[key]).toBeCloseTo(values.reduce((a, b) => a + b) / values.length, 10)
       expect(intervals[key]).toEqual([Math.min(...values), Math.max(...values)])
     }
-    expect(Object.keys(intervals)).toHaveLength(9)
+    expect(Object.keys(intervals)).toHaveLength(15)
     expect(result.colorfulnessDifference).toBeCloseTo(result.colorfulness - result.colorfulnessTruth, 10)
   })
 
@@ -127,12 +136,95 @@ describe('the command evaluate', () => {
     expect(shipped.abMse).not.toBe(json(ended).baselines.shipped.abMse)
   })
 
+  it('measures the network at several saturations', async () => {
+    const saturations = ['--saturation', '3', '--saturation', '1', '--saturation', '3']
+    const result = json(
+      await run([...evaluation, inFolder('in'), '--classifier', 'none', ...saturations, '--json']),
+    )
+    expect(result.saturation).toBe(3)
+    expect(result.colorfulness).toBeGreaterThan(1.5 * json(ended).colorfulness)
+    const { abMse, psnr, chromaRatio, agreement, intervals } = json(ended)
+    expect(result.abMse).toBe(abMse)
+    expect(result.saturated).toEqual([
+      expect.objectContaining({ saturation: 1, abMse, psnr, chromaRatio, agreement, intervals }),
+    ])
+  })
+
+  it('compares the features that a classifier sees, where it is asked to', async () => {
+    const options = ['--classifier', 'none', '--features', 'mobilenet-v1', '--json']
+    const seen = json(await run([...evaluation, inFolder('in'), ...options]))
+    expect(json(ended)).not.toHaveProperty('kid')
+    expect(seen).toMatchObject({ features: 'mobilenet-v1', abMse: json(ended).abMse })
+    const { gray, constant, shipped } = seen.baselines
+    expect(constant).not.toHaveProperty('kid')
+    for (const { kid, fid, featureDistance } of [seen, gray, shipped]) {
+      expect(kid).toEqual(expect.any(Number))
+      expect(fid).toBeGreaterThan(0)
+      expect(featureDistance).toBeGreaterThan(0)
+      expect(featureDistance).toBeLessThan(1)
+    }
+    expect(new Set([seen.fid, gray.fid, shipped.fid]).size).toBe(3)
+  })
+
+  it('writes a page of all pictures, the worst first, and pairs with a key', async () => {
+    const [page, pairs] = [inFolder('page <1>'), inFolder('pairs')]
+    const outputs = ['--report', page, '--pairs', pairs, '--seed', '8']
+    const options = ['--classifier', 'none', '--saturation', '1', '--saturation', '2', '--json']
+    const other = ['--against', 'weights/lite.safetensors']
+    const result = json(await run([...evaluation, inFolder('in'), ...outputs, ...options, ...other]))
+    expect(result).toMatchObject({ report: page, pairs, files: json(ended).files })
+
+    const html = readFileSync(join(page, 'index.html'), 'utf8')
+    expect(html).not.toContain('<script')
+    const headings = [...html.matchAll(/<h2>(.*)<\/h2>/g)].map(([, heading]) => heading)
+    const worstFirst = [...result.files].sort((a, b) => b.abMse - a.abMse)
+    expect(headings).toEqual(worstFirst.map(({ input }) => input))
+    for (const { abMse } of result.files) expect(html).toContain(`<p>ab error ${abMse.toFixed(1)} · `)
+    const shown = [...html.matchAll(/<img src="([^"]+)" width="40" height="28"/g)].map(([, file]) => file!)
+    expect(shown).toHaveLength(2 * 5)
+    const cold = shown.filter((file) => file.startsWith('pictures/0001-'))
+    expect(cold.map((file) => file.slice(14))).toEqual(
+      ['0-grey', '1-saturation-1', '2-saturation-2', '3-lite', '4-original'].map((name) => `${name}.jpg`),
+    )
+    const [grey, , strong, , original] = await Promise.all(cold.map((file) => readPhoto(join(page, file))))
+    expect(colorfulness(grey!)).toBeLessThan(2)
+    expect(colorfulness(strong!)).toBeGreaterThan(10)
+    expect(psnr(await readPhoto(inFolder('in', 'cold.png')), original!)).toBeGreaterThan(30)
+
+    const key: { number: number; file: string; original: string; input: string }[] = JSON.parse(
+      readFileSync(`${pairs}-key.json`, 'utf8'),
+    )
+    expect(readdirSync(pairs)).toEqual(['0001.jpg', '0002.jpg'])
+    expect(key.map(({ original }) => original).sort()).toEqual(['A', 'B'])
+    expect(key.map(({ input }) => input)).toEqual(result.files.map(({ input }: { input: string }) => input))
+    for (const { number, file, original, input } of key) {
+      expect(file).toBe(`000${number}.jpg`)
+      const sheet = await readPhoto(join(pairs, file))
+      // margins of 16, a heading of 14, and pictures of 40 × 28
+      expect([sheet.width, sheet.height]).toEqual([3 * 16 + 2 * 40, 3 * 16 + 14 + 28])
+      const half = await sharpResize(sheet, 40, 28, {
+        x: original === 'A' ? 16 : 72,
+        y: 46,
+        width: 40,
+        height: 28,
+      })
+      expect(psnr(await readPhoto(input), half)).toBeGreaterThan(30)
+    }
+
+    const again = await run([...evaluation, inFolder('in'), '--pairs', pairs])
+    expect(again).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--pairs .*pairs: that folder has files in it/),
+    })
+  })
+
   it('warns of what cannot be read or written, does the rest as a table, and exits 1', async () => {
     const [empty, missing, taken] = [inFolder('empty.jpg'), inFolder('missing.jpg'), inFolder('taken.png')]
     writeFileSync(empty, '')
     mkdirSync(taken)
     const inputs = [missing, empty, inFolder('in', 'warm.png')]
-    const options = ['--classifier', 'none', '--saturation', '3', '--report', taken, '--quiet']
+    const strong = ['--saturation', '3', '--saturation', '1.5']
+    const options = ['--classifier', 'none', ...strong, '--report', taken, '--quiet']
     const { code, stdout, stderr } = await run([...evaluation, ...inputs, ...options])
     expect(code).toBe(1)
     const warnings = stderr.trimEnd().split('\n')
@@ -143,7 +235,11 @@ describe('the command evaluate', () => {
     const table = stdout.toString()
     expect(table).toMatch(/^1 picture in the colours of .*weights\.safetensors/)
     expect(table).toMatch(/^class vector: none · .* · saturation 3$/m)
-    expect(table).toMatch(/\n2 failed\n$/)
+    expect(table).toMatch(/this network {2}95% interval +saturation 1\.5 +all grey/)
+    expect(table).toMatch(/\n2 failed\n/)
+    expect(table).toMatch(
+      /^KID, FID and feature distance: --features inception-v3; .* is not here: .* \(colorizer weights import FILE\)\n$/m,
+    )
     // of a saturation of 3 the ab error knows nothing
     const warm = json(ended).files.find(({ input }: { input: string }) => input.endsWith('warm.png'))
     const shown = (row: string) => Number(new RegExp(`^${row} +(\\S+)`, 'm').exec(table)![1])
@@ -160,11 +256,16 @@ describe('the command evaluate', () => {
     ['IN --saturation x', 2, /--saturation x: expected a number of at least 0/],
     ['IN --precision f8', 2, /--precision f8: choose one of f32, f16/],
     ['IN --report report.jpg', 2, /--report report\.jpg: its name must end in \.png or \.webp/],
+    ['IN --report IN', 2, /--report .*in: that folder has files in it; name one that is new or empty/],
+    ['IN --pairs IN/warm.png', 1, /cannot write .*warm\.png/],
+    ['IN --seed -1', 2, /--seed/],
     ['IN --report IN/warm.png', 2, /--report .*warm\.png would overwrite that photograph/],
     ['IN/missing.png', 1, /missing\.png: no such file or folder\ncolorizer: nothing could be evaluated/],
     ['IN --weights IN/none.safetensors', 4, /none\.safetensors: no such file/],
     ['IN --weights IN/warm.png', 4, /warm\.png: .*not a safetensors file/],
     ['IN --weights WEIGHTS --classifier owl', 2, /no classifier "owl": choose auto, none/],
+    ['IN --weights WEIGHTS --features owl', 2, /no classifier "owl": choose auto, none/],
+    ['IN --weights WEIGHTS --features inception-v3', 4, /inception-v3 is not here: .*weights import FILE/],
     ['IN --weights WEIGHTS --classifier IN/none.onnx', 4, /none\.onnx: no such file/],
   ])('evaluate %s is refused', async (line, code, sentence) => {
     const names = { IN: inFolder('in'), WEIGHTS: weights }
@@ -180,7 +281,7 @@ describe('the command evaluate', () => {
 
 describe('an evaluation', () => {
   /** Sees class 1 in pictures that are red on the whole, class 0 in others. */
-  const judge = {
+  const classifier = {
     name: 'eye',
     classify: async (photos, { inColor } = { inColor: false }) =>
       photos.map(({ rgb }) => {
@@ -188,6 +289,7 @@ describe('an evaluation', () => {
         return Float32Array.of(0.5, inColor && redness > 0 ? 1 : 0)
       }),
   } as Classifier
+  const judges = { classifier, features: null }
   const call = (interrupted = new AbortController().signal) => ({
     terminal: { say() {}, warn() {}, progress() {} },
     interrupted,
@@ -198,16 +300,17 @@ describe('an evaluation', () => {
     colours: () => oneColour(a, b),
   })
   const colourists = { ...BASELINES, result: colourist(20, 20), shipped: colourist(15, 20) }
-  const all = (interrupted?: AbortSignal) => evaluate(photos, colourists, judge, call(interrupted))
+  const all = (interrupted?: AbortSignal) => evaluate(photos, colourists, judges, call(interrupted))
   const setting = {
     weights: 'w',
     against: [],
     classVectors: null,
     judge: 'eye',
-    saturation: 1,
+    features: null,
+    saturations: [1],
     precision: 'f32' as const,
     adapter: 'a',
-    report: null,
+    ...{ report: null, pairs: null },
   }
 
   it('finds agreement where the judge sees the same in colour', async () => {
@@ -216,6 +319,38 @@ describe('an evaluation', () => {
     expect(evaluated.map(({ scores }) => scores.result.agreement)).toEqual([1, 0])
     expect(evaluated.map(({ scores }) => scores.gray.agreement)).toEqual([0, 1])
     expect(evaluated.map(({ scores }) => scores.constant.agreement)).toEqual([undefined, undefined])
+  })
+
+  it('has a distance between the sets and between each picture and its original by their features', async () => {
+    /** Mean red and mean blue of a picture, 0…1. */
+    const features: FeatureReader = {
+      name: 'eye',
+      features: async (photos) =>
+        photos.map(({ rgb }) => {
+          const meanOf = (channel: number) =>
+            rgb.reduce((sum, level, i) => sum + (i % 3 === channel ? level : 0), 0) / (rgb.length / 3) / 255
+          return Float32Array.of(meanOf(0), meanOf(2))
+        }),
+      destroy() {},
+    }
+    const { evaluated, failures } = await evaluate(photos, colourists, { classifier, features }, call())
+    const [warm, cold] = evaluated
+    const { original, painted } = warm!.features!
+    expect(original[0]).toBeGreaterThan(original[1]!)
+    expect(painted.constant).toBeUndefined()
+    expect(painted.gray![0]).toBe(painted.gray![1])
+    const cosine = (original[0]! + original[1]!) / (Math.SQRT2 * Math.hypot(...original))
+    expect(warm!.scores.gray.featureDistance).toBeCloseTo(1 - cosine, 6)
+    const summaries = summariseAll(evaluated)
+    const evaluation = { ...setting, features: 'eye', evaluated, summaries, failures, left: 0 }
+    const { baselines, kid } = evaluationJson(evaluation)
+    const wanted = productsOf(
+      [original, cold!.features!.original],
+      [painted.gray!, cold!.features!.painted.gray!],
+    )
+    expect(baselines.gray).toMatchObject({ kid: kidOf(wanted).value, fid: fid(wanted) })
+    expect(evaluationText(evaluation)).toMatch(new RegExp(`^KID × 1000 +${(1000 * kid!).toFixed(2)} `, 'm'))
+    expect(evaluationText(evaluation)).toContain('features of eye')
   })
 
   it('is held against the shipped weights picture by picture', async () => {
@@ -228,7 +363,7 @@ describe('an evaluation', () => {
     expect(mean).toBeCloseTo((differences[0]! + differences[1]!) / 2, 10)
     expect(interval[0]).toBeCloseTo(Math.min(...differences), 10)
     expect(interval[1]).toBeCloseTo(Math.max(...differences), 10)
-    const evaluation = { ...setting, evaluated, failures, left: 0 }
+    const evaluation = { ...setting, evaluated, summaries: summariseAll(evaluated), failures, left: 0 }
     expect(evaluationJson(evaluation).baselines.shipped).toMatchObject({
       abMseDifference: { mean, interval },
     })
@@ -239,13 +374,14 @@ describe('an evaluation', () => {
   it('is held against other weights, in figures and side by side', async () => {
     const against = [colourist(0, 0), colourist(-40, 10)]
     const compared = { ...BASELINES, result: colourist(20, 20), against }
-    const { evaluated, failures } = await evaluate(photos, compared, judge, call())
+    const { evaluated, failures } = await evaluate(photos, compared, judges, call())
     const files = ['runs/mine/best.safetensors', 'runs/gray/best.safetensors', 'green.safetensors']
     const evaluation = {
       ...setting,
       weights: files[0]!,
       against: files.slice(1),
       evaluated,
+      summaries: summariseAll(evaluated),
       failures,
       left: 0,
     }
@@ -258,10 +394,27 @@ describe('an evaluation', () => {
     expect(sheet.width).toBe(8 + 5 * 168) // grey, three networks, original
   })
 
+  it('shows names as they are, and figures that there are, on a page', () => {
+    const row = { input: 'a<b> & "c".jpg', scores: { abMse: 12.34, wrongHue: 1 } as Scores, pictures: [] }
+    const html = pageOf([row], 'x < y')
+    expect(html).toContain('<h2>a&lt;b&gt; &amp; &quot;c&quot;.jpg</h2>\n<p>ab error 12.3</p>')
+    expect(html).toContain('<pre>x &lt; y</pre>')
+  })
+
   it('stops when it is interrupted', async () => {
     const controller = new AbortController()
     controller.abort()
     expect(await all(controller.signal)).toEqual({ evaluated: [], failures: [] })
+  })
+
+  it('leaves pictures out of the means of figures that they do not have', () => {
+    const score = (edgeAbMse?: number) => ({
+      ...{ abMse: 1, chroma: 3, chromaTruth: 6 },
+      ...(edgeAbMse === undefined ? {} : { edgeAbMse }),
+    })
+    const { means, intervals } = summarise([score(), score(2), score(4)] as Scores[])
+    expect(means).toMatchObject({ abMse: 1, chromaRatio: 0.5, edgeAbMse: 3 })
+    expect(intervals).toMatchObject({ abMse: [1, 1], chromaRatio: [0.5, 0.5], edgeAbMse: [2, 4] })
   })
 
   it('is not of nothing', () => {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { measure } from '../src/color/metrics/measure.ts'
+import { measurer } from '../src/color/metrics/measure.ts'
 import { resize } from '../src/color/resample.ts'
 import { halfBits, halfToFloat, toHalf } from '../src/device/float16.ts'
 import type { Gpu } from '../src/device/gpu.ts'
@@ -150,7 +150,7 @@ describe('colouring with float16', () => {
     expect(range).toBeGreaterThan(5)
     expect(worst).toBeGreaterThan(0)
     expect(worst).toBeLessThan(0.5)
-    const [a, b] = [want, got].map((ab) => measure(photo, ab, 1).figures)
+    const [a, b] = [want, got].map((ab) => measurer(photo)(ab, 1).figures)
     expect(Math.abs(a!.psnr - b!.psnr)).toBeLessThan(0.1)
   })
 

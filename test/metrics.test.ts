@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { abError } from '../src/color/metrics/abError.ts'
-import { bootstrap } from '../src/color/metrics/bootstrap.ts'
+import { GRAY_LIGHTNESS } from '../src/color/lab.ts'
+import { abError, abErrors } from '../src/color/metrics/abError.ts'
+import { bootstrap, bootstrapRatio } from '../src/color/metrics/bootstrap.ts'
+import { meanChroma } from '../src/color/metrics/chroma.ts'
 import { colorfulness } from '../src/color/metrics/colorfulness.ts'
 import { deltaE, deltaE2000 } from '../src/color/metrics/deltaE.ts'
-import { measure } from '../src/color/metrics/measure.ts'
+import { nearEdges } from '../src/color/metrics/edges.ts'
+import { measurer } from '../src/color/metrics/measure.ts'
 import { psnr } from '../src/color/metrics/psnr.ts'
 import { ssim } from '../src/color/metrics/ssim.ts'
 import { GRAY, oneColour } from '../src/color/paint.ts'
@@ -155,7 +158,7 @@ describe('ab error', () => {
 
   it('knows nothing of saturation and of what sRGB has, unlike all other figures', () => {
     const red = plain(12, 12, RED)
-    const [pale, strong] = [0.1, 10].map((saturation) => measure(red, oneColour(a, b), saturation).figures)
+    const [pale, strong] = [0.1, 10].map((saturation) => measurer(red)(oneColour(a, b), saturation).figures)
     expect(pale!.abMse).toBeLessThan(1e-4)
     expect(strong!.abMse).toBe(pale!.abMse)
     expect(strong!.psnr).toBeGreaterThan(40) // it loses chroma until it is red again
@@ -164,6 +167,67 @@ describe('ab error', () => {
     expect(pale!.colorfulnessDifference).toBeLessThan(-40)
     expect(pale!.colorfulnessError).toBe(-pale!.colorfulnessDifference)
   })
+})
+
+describe('the share of the ab error that comes from other hues', () => {
+  const red = plain(6, 4, RED)
+  const [, a, b] = RED_LAB
+  // k times the chroma, a quarter of a turn away: ΔC² = (1 − k)², ΔH² = 2k, of 1 + k² in all
+  it.each([
+    [1, 1, 1],
+    [0.5, 0.8, 1],
+    [0.2, 0.4 / 1.04, 0],
+  ])('at %d of the chroma and a right angle is %d', (k, share, wrongHue) => {
+    const { figures } = measurer(red)(oneColour(-k * b, k * a), 1)
+    expect(figures.hueShare).toBeCloseTo(share, 4)
+    expect(figures.wrongHue).toBe(wrongHue)
+  })
+
+  it('is 0 where only the chroma is wrong, or nothing', () => {
+    for (const k of [0, 0.5, 1.5]) expect(abErrors(red, oneColour(k * a, k * b)).hueShare).toBeCloseTo(0, 6)
+    expect(abErrors(plain(2, 2, [9, 9, 9]), GRAY).hueShare).toBe(0)
+  })
+})
+
+describe('edges', () => {
+  const count = (marks: Uint8Array) => marks.reduce((sum, mark) => sum + mark, 0)
+  const levelOf = (L: number) => GRAY_LIGHTNESS.findIndex((lightness) => lightness >= L)
+
+  it('are steps of 20 L*, and near them are 3 pixels to each side of the two that see the step', () => {
+    const step = (high: number) =>
+      nearEdges(picture(40, 9, (x) => (x < 10 ? levelOf(40) : levelOf(40 + high))))
+    expect(count(step(19))).toBe(0)
+    const near = step(21)
+    expect([...near.subarray(0, 40).entries()].filter(([, mark]) => mark).map(([x]) => x)).toEqual([
+      6, 7, 8, 9, 10, 11, 12, 13,
+    ])
+    expect(count(near)).toBe(8 * 9)
+  })
+
+  it('around a dot are strong where 10/32 or √2 · 3/32 of its height are at least 10', () => {
+    const dot = (L: number, at: number) =>
+      count(nearEdges(picture(20, 20, (x, y) => (x === at && y === at ? levelOf(L) : 0))))
+    expect(dot(30, 10)).toBe(0)
+    expect(dot(60, 10)).toBe(7 * 9 + 9 * 7 - 7 * 7) // the four pixels beside it
+    expect(dot(100, 10)).toBe(9 * 9) // those at its corners, too
+    expect(dot(100, 0)).toBe(5 * 5)
+  })
+
+  it('have an ab error of their own', () => {
+    const chroma = RED_LAB[1] ** 2 + RED_LAB[2] ** 2
+    const striped = picture(40, 9, (x, _y, channel) => (x < 30 ? 0 : RED[channel]!))
+    const { figures } = measurer(striped)(GRAY, 1)
+    expect(figures.abMse).toBeCloseTo((0.25 * chroma) / 2, 1)
+    expect(figures.edgeAbMse).toBeCloseTo((0.5 * chroma) / 2, 1)
+    expect(measurer(plain(5, 5, RED))(GRAY, 1).figures).not.toHaveProperty('edgeAbMse')
+  })
+})
+
+it('the chroma of half red and half grey is half of that of red', () => {
+  const halves = picture(1100, 1000, (x, _y, channel) => (x < 550 ? RED[channel]! : 77))
+  expect(meanChroma(halves)).toBeCloseTo(Math.hypot(RED_LAB[1], RED_LAB[2]) / 2, 2)
+  const { figures } = measurer(halves)(GRAY, 1)
+  expect(figures).toMatchObject({ chroma: 0, chromaTruth: meanChroma(halves) })
 })
 
 describe('bootstrap', () => {
@@ -184,6 +248,13 @@ describe('bootstrap', () => {
     expect(second![0]).toBeCloseTo(2 * first![0], 12)
     expect(second![1]).toBeCloseTo(2 * first![1], 12)
     expect(bootstrap([values])[0]).toEqual(first)
+  })
+
+  it('of a ratio of means takes both from the same resample', () => {
+    expect(bootstrapRatio(values, values)).toEqual([1, 1])
+    const [low, high] = bootstrapRatio([1, 5], [10, 10])
+    expect(low).toBeCloseTo(0.1, 12)
+    expect(high).toBeCloseTo(0.5, 12)
   })
 
   it('of one value is that value, and of none nothing', () => {

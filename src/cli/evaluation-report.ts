@@ -7,19 +7,13 @@ import type { Precision } from '../graph/half.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
 import { readPhoto } from '../node/image.ts'
 import { contactSheet, type SheetFormat, type SheetRow } from '../node/sheet.ts'
-import {
-  type Colourist,
-  differenceTo,
-  type Each,
-  type Evaluated,
-  type Failure,
-  type Scores,
-  type Summary,
-  summarise,
-} from './measure-photos.ts'
+import type { Colourist, Each, Evaluated, Failure } from './measure-photos.ts'
+import { differenceTo, type Means, type Summary } from './summaries.ts'
 
 export interface Evaluation {
+  /** At least one. */
   readonly evaluated: readonly Evaluated[]
+  readonly summaries: Each<Summary>
   readonly failures: readonly Failure[]
   /** File of the weights. */
   readonly weights: string
@@ -29,32 +23,29 @@ export interface Evaluation {
   readonly classVectors: ClassVectorOrigin | null
   /** Name of the classifier that judged agreement. */
   readonly judge: string
-  readonly saturation: number
+  /** Name of the classifier whose features were compared. */
+  readonly features: string | null
+  /** That of all pictures, and those of further ones of the result. */
+  readonly saturations: readonly number[]
   readonly precision: Precision
   readonly adapter: string
-  /** File of the contact sheet. */
+  /** The contact sheet's file, or the page's folder. */
   readonly report: string | null
+  /** The folder of pairs. */
+  readonly pairs: string | null
   /** Pictures that an interruption left out. */
   readonly left: number
 }
 
-/** At least one picture must have been evaluated. */
-function summariseAll(evaluated: readonly Evaluated[]): Each<Summary> {
-  const of = (name: 'result' | 'gray' | 'constant' | 'shipped') =>
-    evaluated.flatMap(({ scores }) => scores[name] ?? [])
-  const shipped = of('shipped')
-  const others = evaluated[0]!.scores.against ?? []
-  return {
-    result: summarise(of('result')),
-    gray: summarise(of('gray')),
-    constant: summarise(of('constant')),
-    ...(shipped.length ? { shipped: summarise(shipped) } : {}),
-    against: others.map((_, i) => summarise(evaluated.map(({ scores }) => scores.against![i]!))),
-  }
-}
-
-export function evaluationJson({ evaluated, failures, against: others, ...setting }: Evaluation) {
-  const { result, gray, constant, shipped, against = [] } = summariseAll(evaluated)
+export function evaluationJson({
+  evaluated,
+  summaries,
+  failures,
+  against: others,
+  saturations,
+  ...setting
+}: Evaluation) {
+  const { result, gray, constant, shipped, against = [], saturated = [] } = summaries
   return {
     n: evaluated.length,
     failed: failures.length,
@@ -69,32 +60,47 @@ export function evaluationJson({ evaluated, failures, against: others, ...settin
       ...{ weights: others[i]!, ...means, intervals },
       abMseDifference: toOther(evaluated, i),
     })),
+    saturated: saturated.map(({ means, intervals }, i) => ({
+      ...{ saturation: saturations[i + 1]!, ...means, intervals },
+    })),
     ...setting,
+    saturation: saturations[0]!,
     files: [...evaluated.map(({ input, scores }) => ({ input, ...scores.result })), ...failures],
   }
 }
 
 /** Rows of the table: what, how many decimals, by what it is multiplied. */
-const ROWS: readonly [keyof Scores, string, number, number?][] = [
+const ROWS: readonly [keyof Means, string, number, number?][] = [
   ['abMse', 'ab error, units²', 1],
+  ['edgeAbMse', '  near edges', 1],
+  ['hueShare', '  by other hues, %', 1, 100],
+  ['wrongHue', '  mostly by them, % of pictures', 1, 100],
   ['psnr', 'PSNR, dB', 2],
   ['ssim', 'SSIM', 4],
   ['deltaE', 'ΔE2000', 2],
+  ['chroma', 'chroma', 1],
+  ['chromaTruth', '  of the originals', 1],
+  ['chromaRatio', '  ratio', 2],
   ['colorfulness', 'colourfulness', 1],
   ['colorfulnessTruth', '  of the originals', 1],
   ['colorfulnessDifference', '  difference', 1],
   ['colorfulnessError', '  |difference|', 1],
   ['agreement', 'agreement, %', 1, 100],
+  ['featureDistance', 'feature distance', 4],
+  ['kid', 'KID × 1000', 2, 1000],
+  ['fid', 'FID', 2],
 ]
 
 /** What the weights of `files` are called in tables and on sheets: by the folders of their trainings. */
-function namesOf(files: readonly string[]): readonly string[] {
+export function namesOf(files: readonly string[]): readonly string[] {
   const names = files.map((file) => {
     const isInRun = ['best.safetensors', 'checkpoint.safetensors'].includes(basename(file))
     return isInRun ? basename(dirname(resolve(file))) : basename(file, '.safetensors')
   })
   return new Set(names).size === names.length ? names : files
 }
+
+export const saturationName = (saturation: number) => `saturation ${saturation}`
 
 const TITLES = {
   result: 'this network  95% interval',
@@ -103,19 +109,25 @@ const TITLES = {
   shipped: 'shipped',
 }
 
-export function evaluationText(evaluation: Evaluation): string {
-  const { evaluated, failures, left, report, weights, against } = evaluation
-  const summaries = summariseAll(evaluated)
+export function evaluationText(evaluation: Omit<Evaluation, 'report' | 'pairs'>): string {
+  const { evaluated, summaries, failures, left, weights, against, saturations } = evaluation
   const [, ...named] = namesOf([weights, ...against])
   const names = (Object.keys(TITLES) as (keyof typeof TITLES)[]).filter((name) => summaries[name])
-  const table = [['', ...names.map((name) => TITLES[name]), ...named]]
-  const columns = [...names.slice(1).map((name) => summaries[name]!), ...summaries.against!]
+  const saturated = saturations.slice(1).map(saturationName)
+  const [ours, ...baselines] = names.map((name) => TITLES[name])
+  const table = [['', ours!, ...saturated, ...baselines, ...named]]
+  const columns = [
+    ...summaries.saturated!,
+    ...names.slice(1).map((name) => summaries[name]!),
+    ...summaries.against!,
+  ]
   for (const [key, title, decimals, scale = 1] of ROWS) {
     const shown = (value = Number.NaN) => (value * scale).toFixed(decimals).replace('NaN', '–')
     const { means, intervals } = summaries.result
-    const [low, high] = intervals[key]!.map(shown)
+    if (means[key] === undefined) continue
+    const interval = intervals[key] ? `  [${intervals[key].map(shown).join(', ')}]` : ''
     const others = columns.map(({ means }) => shown(means[key]))
-    table.push([title, `${shown(means[key]).padStart(7)}  [${low}, ${high}]`, ...others])
+    table.push([title, `${shown(means[key]).padStart(7)}${interval}`, ...others])
   }
   return [
     ...heading(evaluation),
@@ -125,14 +137,26 @@ export function evaluationText(evaluation: Evaluation): string {
     ...named.flatMap((name, i) => comparison(name, toOther(evaluated, i))),
     ...(failures.length ? [`${failures.length} failed`] : []),
     ...(left ? [`interrupted: ${left} left out`] : []),
-    ...(report === null ? [] : [report]),
   ].join('\n')
 }
 
-const heading = ({ evaluated, weights, classVectors, judge, saturation, precision, adapter }: Evaluation) => [
-  `${evaluated.length} ${evaluated.length === 1 ? 'picture' : 'pictures'} in the colours of ${weights} (${adapter})`,
-  `class vector: ${classVectors ? `${classVectors.classifier} (${classVectors.fit})` : 'none'} · agreement judged by ${judge} · ${precision} · saturation ${saturation}`,
-]
+function heading({
+  evaluated,
+  weights,
+  adapter,
+  ...setting
+}: Parameters<typeof evaluationText>[0]): string[] {
+  const { classVectors, judge, features, precision, saturations } = setting
+  const details = [
+    `class vector: ${classVectors ? `${classVectors.classifier} (${classVectors.fit})` : 'none'}`,
+    `agreement judged by ${judge}`,
+    ...(features ? [`features of ${features}`] : []),
+    precision,
+    `saturation ${saturations[0]}`,
+  ]
+  const count = `${evaluated.length} ${evaluated.length === 1 ? 'picture' : 'pictures'}`
+  return [`${count} in the colours of ${weights} (${adapter})`, details.join(' · ')]
+}
 
 const toShipped = (evaluated: readonly Evaluated[]) => differenceTo(evaluated, ({ shipped }) => shipped)
 const toOther = (evaluated: readonly Evaluated[], i: number) =>
@@ -163,12 +187,12 @@ const SHOWN = 3
 /**
  * A contact sheet of the best, the middle and the worst pictures by ab error, with what was measured; beside them what other
  * weights make of them.
- * @param files of the result's weights, and of the others
+ * @param names of the result's weights, and of the others
  */
 export async function reportSheet(
   evaluated: readonly Evaluated[],
   { result, against = [] }: Each<Colourist>,
-  files: readonly string[],
+  names: readonly string[],
   format?: SheetFormat,
 ): Promise<Buffer> {
   const rows: SheetRow[] = []
@@ -181,7 +205,7 @@ export async function reportSheet(
       caption: `${kind}: ab error ${abMse.toFixed(1)}, ${psnr.toFixed(2)} dB, ${input}`,
     })
   }
-  return contactSheet(rows, { format, ...(against.length ? { names: namesOf(files) } : {}) })
+  return contactSheet(rows, { format, ...(against.length ? { names } : {}) })
 }
 
 async function paintBy(colourists: readonly Colourist[], original: Photo): Promise<Photo[]> {

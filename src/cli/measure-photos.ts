@@ -1,13 +1,13 @@
 import type { SmallAb } from '../color/guided.ts'
-import { bootstrap, type Interval } from '../color/metrics/bootstrap.ts'
-import { type Figures, measure } from '../color/metrics/measure.ts'
+import { cosineDistance } from '../color/metrics/featureSets.ts'
+import { type Figures, type Measured, measurer } from '../color/metrics/measure.ts'
 import { GRAY, oneColour } from '../color/paint.ts'
 import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
 import type { Classifier } from '../infer/classifier.ts'
+import type { FeatureReader } from '../infer/features.ts'
 import { topClasses } from '../model/classifier.ts'
 import { type PhotoPath, readAhead } from '../node/photos.ts'
-import { mean } from '../numbers.ts'
 import { advised } from './advice.ts'
 import type { Call } from './commands/command.ts'
 import { bar } from './terminal.ts'
@@ -15,7 +15,7 @@ import { bar } from './terminal.ts'
 /** Something that gives photographs colours, and is measured by them. */
 export interface Colourist {
   readonly saturation: number
-  /** Whether the judge looks at its pictures, which costs more than all the rest. */
+  /** Whether the judges look at its pictures, which costs more than all the rest. */
   readonly judged: boolean
   colours(photo: Photo): SmallAb | Promise<SmallAb>
 }
@@ -29,6 +29,8 @@ export interface Each<T> {
   readonly shipped?: T
   /** Other weights that the result is held against. */
   readonly against?: readonly T[]
+  /** The result's colours at other saturations. */
+  readonly saturated?: readonly T[]
 }
 
 /** What anybody can do without looking: leave all grey, or give every picture the mean colour of photographs. */
@@ -37,14 +39,30 @@ export const BASELINES = {
   constant: { saturation: 1, judged: false, colours: () => oneColour(3.5, 8.5) },
 }
 
+/** Classifiers that look at originals and results in colour. */
+export interface Judges {
+  readonly classifier: Classifier
+  readonly features: FeatureReader | null
+}
+
 export interface Scores extends Figures {
-  /** 1 where the judge sees in the coloured picture what it sees in the original, else 0; of those that are judged. */
+  /** 1 where the classifier sees in the coloured picture what it sees in the original, else 0; of those that are judged. */
   readonly agreement?: number
+  /** Cosine distance between the features of both. */
+  readonly featureDistance?: number
 }
 
 export interface Evaluated {
   readonly input: string
   readonly scores: Each<Scores>
+  readonly features?: { readonly original: Float32Array; readonly painted: Each<Float32Array | undefined> }
+}
+
+/** A photograph, and what was made of it. */
+export interface Painting {
+  readonly original: Photo
+  readonly painted: Each<Photo>
+  readonly evaluated: Evaluated
 }
 
 export interface Failure {
@@ -55,13 +73,14 @@ export interface Failure {
 /**
  * Makes every photograph grey, lets each colourist colour it, and compares that with the photograph's own colours. One
  * that cannot be read is warned of and left out. Ends early when it is interrupted.
- * @param judge looks at originals and results in colour
+ * @param show sees the pictures, which are not kept
  */
 export async function evaluate(
   photos: readonly PhotoPath[],
   colourists: Each<Colourist>,
-  judge: Classifier,
+  judges: Judges,
   { terminal, interrupted }: Pick<Call, 'terminal' | 'interrupted'>,
+  show: (painting: Painting) => Promise<void> = async () => {},
 ): Promise<{ evaluated: Evaluated[]; failures: Failure[] }> {
   const evaluated: Evaluated[] = []
   const failures: Failure[] = []
@@ -71,10 +90,9 @@ export async function evaluate(
     const { path: input, relative } = photos[at]!
     terminal.progress(`${bar(at / photos.length)} ${++at} of ${photos.length} · ${relative}`)
     try {
-      const photo = await reading
-      const seen = await likeliest(judge, photo)
-      const scores = await forEach(colourists, (colourist) => score(photo, colourist, judge, seen))
-      evaluated.push({ input, scores })
+      const painting = await evaluatePhoto(input, await reading, colourists, judges)
+      evaluated.push(painting.evaluated)
+      await show(painting)
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       const sentence = advised(error)
@@ -85,55 +103,68 @@ export async function evaluate(
   return { evaluated, failures }
 }
 
-async function score(
-  photo: Photo,
-  { colours, saturation, judged }: Colourist,
-  judge: Classifier,
-  seen: number,
-): Promise<Scores> {
-  const { painted, figures } = measure(photo, await colours(photo), saturation)
-  if (!judged) return figures
-  return { ...figures, agreement: (await likeliest(judge, painted)) === seen ? 1 : 0 }
+async function evaluatePhoto(
+  input: string,
+  original: Photo,
+  colourists: Each<Colourist>,
+  judges: Judges,
+): Promise<Painting> {
+  const measure = measurer(original)
+  const truth = await lookAt(original, judges)
+  const each = await forEach(colourists, async ({ colours, saturation, judged }): Promise<Judged> => {
+    const measured = measure(await colours(original), saturation)
+    return judged ? judge(measured, truth, judges) : { ...measured, scores: measured.figures }
+  })
+  const [painted, scores] = [mapEach(each, ({ painted }) => painted), mapEach(each, ({ scores }) => scores)]
+  const features = truth.features && {
+    original: truth.features,
+    painted: mapEach(each, ({ features }) => features),
+  }
+  return { original, painted, evaluated: { input, scores, ...(features ? { features } : {}) } }
 }
 
-/** The class that comes first. */
-async function likeliest(judge: Classifier, photo: Photo): Promise<number> {
-  const [probabilities] = await judge.classify([photo], { inColor: true })
-  return topClasses(probabilities!, 1)[0]!.index
+interface Judged {
+  readonly painted: Photo
+  readonly scores: Scores
+  readonly features?: Float32Array
+}
+
+async function judge({ painted, figures }: Measured, truth: Look, judges: Judges): Promise<Judged> {
+  const look = await lookAt(painted, judges)
+  const scores = { ...figures, agreement: look.likeliest === truth.likeliest ? 1 : 0 }
+  if (!look.features || !truth.features) return { painted, scores }
+  const featureDistance = cosineDistance(truth.features, look.features)
+  return { painted, scores: { ...scores, featureDistance }, features: look.features }
+}
+
+/** What the judges see. */
+interface Look {
+  /** The class that comes first. */
+  readonly likeliest: number
+  readonly features?: Float32Array | undefined
+}
+
+async function lookAt(photo: Photo, { classifier, features }: Judges): Promise<Look> {
+  const [probabilities] = await classifier.classify([photo], { inColor: true })
+  const likeliest = topClasses(probabilities!, 1)[0]!.index
+  return features ? { likeliest, features: (await features.features([photo]))[0] } : { likeliest }
 }
 
 /** One after the other. */
 async function forEach<T, U>(each: Each<T>, work: (value: T) => Promise<U>): Promise<Each<U>> {
-  const [result, gray, constant] = [await work(each.result), await work(each.gray), await work(each.constant)]
-  const against: U[] = []
-  for (const other of each.against ?? []) against.push(await work(other))
-  return { result, gray, constant, ...(each.shipped ? { shipped: await work(each.shipped) } : {}), against }
+  const done = new Map<T, U>()
+  const { result, gray, constant, shipped, against = [], saturated = [] } = each
+  for (const one of [result, ...saturated, gray, constant, shipped, ...against])
+    if (one !== undefined) done.set(one, await work(one))
+  return mapEach(each, (one) => done.get(one)!)
 }
 
-/** Means over pictures, and their 95% intervals. */
-export interface Summary {
-  readonly means: Scores
-  readonly intervals: { readonly [S in keyof Scores]: Interval }
-}
-
-/** @throws RangeError when there is nothing to sum up */
-export function summarise(scores: readonly Scores[]): Summary {
-  const names = Object.keys(scores[0] ?? {}) as (keyof Scores)[]
-  const columns = names.map((name) => scores.map((score) => score[name]!))
-  const named = <T>(values: readonly T[]) =>
-    Object.fromEntries(names.map((name, i) => [name, values[i]!])) as { [S in keyof Scores]: T }
-  return { means: named(columns.map(mean)), intervals: named(bootstrap(columns)) }
-}
-
-/** How much lower or higher the ab error is than that of other scores, over the same pictures. */
-export function differenceTo(
-  evaluated: readonly Evaluated[],
-  other: (scores: Each<Scores>) => Scores | undefined,
-): { mean: number; interval: Interval } | null {
-  const differences = evaluated.flatMap(({ scores }) => {
-    const reference = other(scores)
-    return reference ? [scores.result.abMse - reference.abMse] : []
-  })
-  if (differences.length === 0) return null
-  return { mean: mean(differences), interval: bootstrap([differences])[0]! }
+function mapEach<T, U>(each: Each<T>, of: (value: T) => U): Each<U> {
+  const { result, gray, constant, shipped, against, saturated } = each
+  return {
+    ...{ result: of(result), gray: of(gray), constant: of(constant) },
+    ...(shipped === undefined ? {} : { shipped: of(shipped) }),
+    ...(against ? { against: against.map(of) } : {}),
+    ...(saturated ? { saturated: saturated.map(of) } : {}),
+  }
 }

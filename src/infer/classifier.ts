@@ -3,17 +3,14 @@ import type { Photo } from '../color/photo.ts'
 import type { Resize } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
-import { BindingLimitError, compile } from '../graph/compile.ts'
-import { Executor, Variables } from '../graph/execute.ts'
 import type { Graph } from '../graph/graph.ts'
-import { expectFinite, type Precision } from '../graph/half.ts'
+import type { Precision } from '../graph/half.ts'
 import { rewriteForInference } from '../graph/rewrite.ts'
 import { type Imported, type Input, importOnnx } from '../io/onnx/import.ts'
 import type { OnnxModel } from '../io/onnx/model.ts'
-import { relayout } from '../io/onnx/values.ts'
 import type { Tensor } from '../kernels/op.ts'
 import { CLASSES, CLASSIFIERS, type ClassVectorOrigin, type Fit } from '../model/classifier.ts'
-import { inputOf } from './classifier-input.ts'
+import { openReader } from './reader.ts'
 
 /** A classifier that is not on the GPU yet. */
 export interface ClassifierModel {
@@ -57,45 +54,19 @@ const OUTPUT = 'probabilities'
 export async function openClassifier(
   gpu: Gpu,
   classifier: ClassifierModel,
-  { resize, fit = 'stretch', batch = 1, precision = 'f32' }: ClassifierOptions,
+  { batch = 1, ...options }: ClassifierOptions,
 ): Promise<Classifier> {
   const { name, sha256, model } = classifier
-  const { graph, input } = classifierGraph(classifier, batch)
-  const executor = await executorOf(gpu, model.path, graph, precision)
-  const size = input.shape[2]!
-  const probabilities = inBatches(input.shape[0]!, async (pixels) => {
-    executor.upload(input.name, stored(pixels, input))
-    const [all] = await executor.run([OUTPUT])
-    if (precision === 'f16') expectFinite(all!, `what ${name} sees`)
-    return all!
-  })
+  const { fit = 'stretch' } = options
+  const reading = { ...classifierGraph(classifier, batch), output: OUTPUT, length: CLASSES }
+  const reader = await openReader(gpu, { name, path: model.path, ...reading }, { ...options, fit })
   return {
     name,
-    size,
+    size: reader.size,
     origin: { classifier: name, sha256, fit },
-    probabilities,
-    async classify(photos, { inColor } = { inColor: false }) {
-      const inputs: Float32Array[] = []
-      for (const photo of photos) inputs.push(await inputOf(photo, { size, fit, resize, inColor }))
-      return probabilities(inputs)
-    },
-    destroy: () => executor.destroy(),
-  }
-}
-
-/** `run` takes the pixels of `count` pictures and gives the classes of each; a last, smaller batch is filled with grey. */
-function inBatches(count: number, run: (pixels: Float32Array) => Promise<Float32Array>) {
-  return async (inputs: readonly Float32Array[]): Promise<Float32Array[]> => {
-    const results: Float32Array[] = []
-    for (let at = 0; at < inputs.length; at += count) {
-      const batch = inputs.slice(at, at + count)
-      const each = batch[0]!.length
-      const pixels = new Float32Array(count * each)
-      for (const [i, input] of batch.entries()) pixels.set(input, i * each)
-      const all = await run(pixels)
-      for (const i of batch.keys()) results.push(all.slice(i * CLASSES, (i + 1) * CLASSES))
-    }
-    return results
+    probabilities: reader.read,
+    classify: (photos, { inColor } = { inColor: false }) => reader.readPhotos(photos, inColor),
+    destroy: reader.destroy,
   }
 }
 
@@ -106,7 +77,7 @@ export function classifierGraph({ name, model }: Pick<ClassifierModel, 'name' | 
 }
 
 /** The batch, and the size of the square where the model leaves it open. */
-function importOptions({ path, inputs }: OnnxModel, name: string, batch: number) {
+export function importOptions({ path, inputs }: OnnxModel, name: string, batch: number) {
   const [input, ...others] = inputs
   const shape = input?.shape
   const bad = (what: string) => new UserError(`${path} is no classifier of pictures: ${what}`, 'weights')
@@ -143,19 +114,3 @@ function withProbabilities(model: OnnxModel, { graph, inputs, outputs }: Importe
 
 const reshaped = (graph: Graph, tensor: Tensor, shape: readonly number[]) =>
   graph.shape(tensor).length === shape.length ? tensor : graph.op('view', [tensor], { offset: 0, shape })
-
-async function executorOf(gpu: Gpu, path: string, graph: Graph, precision: Precision): Promise<Executor> {
-  try {
-    const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits, { precision })
-    return await Executor.create(gpu, plan, new Variables(gpu))
-  } catch (error) {
-    if (!(error instanceof BindingLimitError)) throw error
-    throw new UserError(`${path}: ${error.message}`, 'weights', { cause: error })
-  }
-}
-
-/** Pixels [N,H,W,3] in the order in which the graph stores them. */
-function stored(pixels: Float32Array, { shape, layout }: Input): Float32Array {
-  if (shape[1] !== 3) return relayout(pixels, shape, layout) // the model wants channels last: they are in its own order
-  return layout === 'nhwc' ? pixels : relayout(pixels, shape, 'nhwc', true)
-}

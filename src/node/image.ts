@@ -104,6 +104,13 @@ export async function sharpResize(photo: Photo, width: number, height: number, f
   )
 }
 
+/** `photo` with a longest side of at most `side` pixels. */
+export async function shrunkTo(photo: Photo, side: number): Promise<Photo> {
+  const scale = Math.min(1, side / Math.max(photo.width, photo.height))
+  const scaled = (length: number) => Math.max(1, Math.round(scale * length))
+  return sharpResize(photo, scaled(photo.width), scaled(photo.height))
+}
+
 function nameOf(source: string | Uint8Array): string {
   return typeof source === 'string' ? source : 'the input'
 }

@@ -76,7 +76,10 @@ export class Flags {
   /** What the option's text means by a schema. */
   value<S extends v.GenericSchema>(name: string, schema: S): v.InferOutput<S> | undefined {
     const text = this.text(name)
-    if (text === undefined) return undefined
+    return text === undefined ? undefined : this.#parsed(name, text, schema)
+  }
+
+  #parsed<S extends v.GenericSchema>(name: string, text: string, schema: S): v.InferOutput<S> {
     try {
       return parseSetting(schema, text)
     } catch (error) {
@@ -88,6 +91,11 @@ export class Flags {
   /** A finite number of at least `min` (more than it when `exclusive`) and at most `max`. */
   number(name: string, limits: Parameters<typeof numberOf>[0] = {}): number | undefined {
     return this.value(name, numberOf(limits))
+  }
+
+  /** All numbers of an option that may be given more than once. */
+  numbers(name: string, limits: Parameters<typeof numberOf>[0] = {}): number[] {
+    return this.texts(name).map((text) => this.#parsed(name, text, numberOf(limits)))
   }
 
   /** A whole number of at least `min` that is a multiple of `multipleOf`. */

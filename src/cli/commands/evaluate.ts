@@ -1,34 +1,23 @@
-import { existsSync } from 'node:fs'
-import type { Photo } from '../../color/photo.ts'
-import type { Gpu } from '../../device/gpu.ts'
+import { extname } from 'node:path'
 import { UserError } from '../../errors.ts'
-import type { Precision } from '../../graph/half.ts'
-import type { Classifier } from '../../infer/classifier.ts'
-import { predictorOf } from '../../infer/predictor.ts'
-import { expectTrained } from '../../io/weights.ts'
-import { type ClassVectorOrigin, sameOrigin } from '../../model/classifier.ts'
-import { adapterSummary } from '../../node/dawn.ts'
-import { sharpResize } from '../../node/image.ts'
 import { findEach, type PhotoPath } from '../../node/photos.ts'
-import { saveFile } from '../../node/save.ts'
 import { sheetFormat } from '../../node/sheet.ts'
-import { type ChosenClassifier, findClassifier, loadClassifier } from '../../node/store/classifiers.ts'
-import { precisionOn } from '../../node/store/tuning.ts'
-import { readWeights, SHIPPED } from '../../node/weights.ts'
+import { findClassifier } from '../../node/store/classifiers.ts'
 import { advised } from '../advice.ts'
-import { identity } from '../colorize-files.ts'
-import { evaluationJson, evaluationText, reportSheet } from '../evaluation-report.ts'
-import { BASELINES, type Colourist, type Each, evaluate, type Failure } from '../measure-photos.ts'
+import { type Album, AskedAlbum, keyOf, pageAlbum, pairAlbum, sheetAlbum } from '../albums.ts'
+import { evaluationJson, evaluationText, namesOf, reportSheet, saturationName } from '../evaluation-report.ts'
+import { evaluate, type Failure } from '../measure-photos.ts'
+import { summariseAll } from '../summaries.ts'
 import type { Terminal } from '../terminal.ts'
-import { openAdapter } from './adapter.ts'
-import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
-import { defaultWeights } from './colorize.ts'
-import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
+import { CLASSIFIER_OPTIONS } from './classifier.ts'
+import { type Call, type Command, exitCode, type Flags, type Result, wrong } from './command.ts'
+import { type Setup, withSetup } from './evaluation-setup.ts'
+import { checkFolder } from './folder.ts'
 import { checkPicture } from './picture.ts'
-import { askedPrecision, PRECISION_OPTIONS } from './precision.ts'
+import { PRECISION_OPTIONS } from './precision.ts'
 
-/** Judges agreement even if --classifier names another: it comes with the package, so figures can be compared. */
-const JUDGE = 'mobilenet-v1'
+/** Whose features KID and FID are defined by. It takes longer than everything else, so only where it is asked for. */
+const FEATURES = 'inception-v3'
 
 export const evaluateCommand: Command = {
   summary: 'measures how well photographs are coloured, by their own colours',
@@ -45,19 +34,31 @@ export const evaluateCommand: Command = {
     },
     ...CLASSIFIER_OPTIONS,
     ...PRECISION_OPTIONS,
+    features: {
+      value: 'NAME',
+      help: `also KID, FID and feature distance, by the features of this classifier: ${FEATURES}, another name or FILE.onnx (default none)`,
+    },
     saturation: {
       value: 'F',
-      help: 'multiplies a* and b* of the coloured pictures, but not in the ab error (default 1)',
+      many: true,
+      help: 'multiplies a* and b* of the coloured pictures, but not in the ab error (default 1); given more than once, the network is measured at each, and all else at the first',
     },
     report: {
-      value: 'FILE',
-      help: 'also writes a contact sheet (.png or .webp) of the best, the median and the worst pictures',
+      value: 'FILE|DIR',
+      help: 'also writes a contact sheet (.png or .webp) of the best, the median and the worst pictures, or a folder with a page, index.html, of all pictures, the worst first',
     },
+    pairs: {
+      value: 'DIR',
+      help: 'also writes a sheet of each picture and its original side by side, in an order by chance, to ask people which is the original; DIR-key.json tells it',
+    },
+    seed: { value: 'N', help: 'decides that order (default 0)' },
   },
   examples: [
     'colorizer evaluate holiday/',
     'colorizer evaluate "val/*.webp" --weights runs/mine/checkpoint.safetensors --report report.png',
     'colorizer evaluate val/ --classifier none --json',
+    'colorizer evaluate val/ --features inception-v3 --saturation 1 --saturation 1.2',
+    'colorizer evaluate val/ --report page --pairs pairs --seed 7',
     'colorizer evaluate val/ --weights runs/a/best.safetensors --against runs/b/best.safetensors --report sheet.png',
   ],
 
@@ -65,13 +66,14 @@ export const evaluateCommand: Command = {
     const { flags, positionals, terminal } = call
     if (positionals.length === 0)
       throw wrong('evaluate needs at least one photograph: a file, a folder or a glob')
-    const saturation = flags.number('saturation') ?? 1
+    const [saturation = 1, ...others] = new Set(flags.numbers('saturation'))
     const { photos, failures } = await findEach(positionals)
     for (const { error } of failures) terminal.warn(error)
     if (photos.length === 0) throw nothingReadable(failures)
-    const report = flags.text('report')
-    if (report !== undefined) await checkPicture('report', report, photos)
-    return withSetup(call, saturation, (setup) => evaluateAll(call, photos, failures, setup))
+    const wanted = await wantedAlbums(flags, photos)
+    return withSetup(call, [saturation, ...others], (setup) =>
+      evaluateAll(call, { photos, missing: failures, wanted }, setup),
+    )
   },
 }
 
@@ -80,138 +82,88 @@ const nothingReadable = ({ length }: readonly Failure[]) =>
     `nothing could be evaluated: ${length === 1 ? 'the only input' : `all ${length} inputs`} failed`,
   )
 
-interface Setup {
-  readonly weights: string
-  readonly against: readonly string[]
-  /** Where the class vectors come from that the network is given. */
-  readonly classVectors: ClassVectorOrigin | null
-  readonly judge: Classifier
-  readonly saturation: number
-  readonly precision: Precision
-  readonly adapter: string
-  readonly colourists: Each<Colourist>
+/** What is to be written beside the figures. */
+interface Wanted {
+  readonly sheet: string | undefined
+  readonly page: string | undefined
+  readonly pairs: string | undefined
+  readonly seed: number
 }
 
-/** Opens weights, classifiers and adapter, in this order, so that a missing file is reported before the GPU is opened. */
-async function withSetup<T>(call: Call, saturation: number, work: (setup: Setup) => Promise<T>): Promise<T> {
-  const { flags } = call
-  const asked = askedPrecision(flags)
-  const own = await readNetwork(flags.text('weights') ?? (await defaultWeights()), call)
-  const shipped = (await isAnotherThanShipped(own.path)) ? await readNetwork(SHIPPED, call) : null
-  const others: NetworkFile[] = []
-  for (const path of flags.texts('against')) others.push(await readNetwork(path, call))
-  const judgeFile = (await findClassifier(JUDGE))!
-  const gpu = await openAdapter(call)
-  try {
-    const precision = precisionOn(gpu, asked)
-    const judge = await loadClassifier(gpu, judgeFile)
-    const vectorsOf = classVectorsOf(gpu, judge, precision)
-    const colourist = async ({ weights, chosen }: NetworkFile, judged = false): Promise<Colourist> => {
-      const predictor = predictorOf(gpu, weights, { resize: sharpResize, precision })
-      const vectors = chosen && (await vectorsOf(chosen))
-      const colours = async (photo: Photo) => predictor.predict(photo, await vectors?.(photo))
-      return { saturation, judged, colours }
-    }
-    const against: Colourist[] = []
-    for (const other of others) against.push(await colourist(other))
-    return await work({
-      ...{ weights: own.path, against: others.map(({ path }) => path) },
-      ...{ classVectors: own.chosen?.origin ?? null },
-      ...{ judge, saturation, precision, adapter: adapterSummary(gpu).name },
-      colourists: {
-        ...{ ...BASELINES, result: await colourist(own, true), against },
-        ...(shipped ? { shipped: await colourist(shipped) } : {}),
-      },
-    })
-  } finally {
-    gpu.destroy()
-  }
+async function wantedAlbums(flags: Flags, photos: readonly PhotoPath[]): Promise<Wanted> {
+  const [report, pairs, seed] = [flags.text('report'), flags.text('pairs'), flags.integer('seed') ?? 0]
+  const isFolder = report !== undefined && (extname(report) === '' || /[\\/]$/.test(report))
+  const [sheet, page] = isFolder ? [undefined, report] : [report, undefined]
+  if (sheet !== undefined) await checkPicture('report', sheet, photos)
+  if (page !== undefined) await checkFolder('report', page)
+  if (pairs !== undefined) await checkFolder('pairs', pairs)
+  return { sheet, page, pairs, seed }
 }
 
-/** Weights and the classifier that goes with them. */
-interface NetworkFile {
-  readonly path: string
-  readonly weights: Awaited<ReturnType<typeof readWeights>>
-  readonly chosen: ChosenClassifier | null
+function openAlbums({ sheet, page, pairs, seed }: Wanted, setup: Setup, terminal: Terminal): AskedAlbum[] {
+  const { colourists, saturations, weights, against } = setup
+  const names = namesOf([weights, ...against])
+  const albums: AskedAlbum[] = []
+  const ask = (option: 'report' | 'pairs', path: string, album: Album) =>
+    albums.push(new AskedAlbum(option, path, album, terminal))
+  if (sheet !== undefined)
+    ask(
+      'report',
+      sheet,
+      sheetAlbum(sheet, (all) => reportSheet(all, colourists, names, sheetFormat(sheet))),
+    )
+  if (page !== undefined)
+    ask('report', page, pageAlbum(page, [...saturations.map(saturationName), ...names.slice(1)]))
+  if (pairs !== undefined) ask('pairs', pairs, pairAlbum(pairs, seed))
+  return albums
 }
 
-async function readNetwork(path: string, call: Call): Promise<NetworkFile> {
-  const weights = await readWeights(path)
-  expectTrained(path, weights)
-  return { path, weights, chosen: await classifierFor(path, weights.metadata, call) }
+interface Work {
+  readonly photos: readonly PhotoPath[]
+  /** Inputs that cannot be read. */
+  readonly missing: readonly Failure[]
+  readonly wanted: Wanted
 }
 
-const isAnotherThanShipped = async (path: string) =>
-  existsSync(SHIPPED) && (await identity(path)) !== (await identity(SHIPPED))
-
-/** Opens each classifier that is chosen once. The judge is there already; it computes in float32, so that figures can be compared. */
-function classVectorsOf(gpu: Gpu, judge: Classifier, precision: Precision) {
-  const opened = precision === 'f32' ? [{ origin: judge.origin, vectors: classVectorsBy(judge) }] : []
-  return async ({ file, origin }: ChosenClassifier) => {
-    const known = opened.find((one) => sameOrigin(one.origin, origin))
-    if (known) return known.vectors
-    const vectors = classVectorsBy(await loadClassifier(gpu, file, { fit: origin.fit, precision }))
-    opened.push({ origin, vectors })
-    return vectors
-  }
-}
-
-/** Class vectors by this classifier. It sees each photograph once, even if several networks ask for its vector. */
-function classVectorsBy(classifier: Classifier) {
-  const known = new WeakMap<Photo, Promise<Float32Array[]>>()
-  return async (photo: Photo): Promise<Float32Array> => {
-    const vectors = known.get(photo) ?? classifier.classify([photo])
-    known.set(photo, vectors)
-    return (await vectors)[0]!
-  }
-}
-
-async function evaluateAll(
-  call: Call,
-  photos: readonly PhotoPath[],
-  missing: readonly Failure[],
-  { colourists, judge, ...setup }: Setup,
-): Promise<Result> {
-  const { flags, terminal, interrupted } = call
-  const { evaluated, failures } = await evaluate(photos, colourists, judge, call)
+async function evaluateAll(call: Call, { photos, missing, wanted }: Work, setup: Setup): Promise<Result> {
+  const { terminal, interrupted } = call
+  const { colourists, judges, ...setting } = setup
+  const albums = openAlbums(wanted, setup, terminal)
+  const { evaluated, failures } = await evaluate(photos, colourists, judges, call, async (painting) => {
+    for (const album of albums) await album.add(painting)
+  })
   const failed = [...missing, ...failures]
   if (evaluated.length === 0) {
     if (interrupted.aborted) throw new UserError('interrupted before a picture was done', 'interrupted')
     throw nothingReadable(failed)
   }
-  const files = [setup.weights, ...setup.against]
-  const wanted = interrupted.aborted ? undefined : flags.text('report')
-  const report =
-    wanted === undefined
-      ? null
-      : await drawReport(
-          wanted,
-          () => reportSheet(evaluated, colourists, files, sheetFormat(wanted)),
-          terminal,
-        )
+  const [judge, features] = [judges.classifier.name, judges.features?.name ?? null]
   const left = photos.length - evaluated.length - failures.length
-  const evaluation = { ...setup, evaluated, failures: failed, judge: judge.name, report, left }
-  const lost = wanted !== undefined && report === null ? 1 : 0
+  const summaries = summariseAll(evaluated)
+  const evaluation = { ...setting, evaluated, summaries, failures: failed, judge, features, left }
+  const text = evaluationText(evaluation)
+  for (const album of albums) await album.finish(text)
+  const [report, pairs] = [written(albums, 'report'), written(albums, 'pairs')]
+  const files = [...(report ? [report] : []), ...(pairs ? [pairs, keyOf(pairs)] : [])]
+  const lost = albums.filter(({ isLost }) => isLost).length
   return {
-    json: evaluationJson(evaluation),
-    text: evaluationText(evaluation),
+    json: evaluationJson({ ...evaluation, report, pairs }),
+    text: [text, ...(features ? [] : [await featuresHint()]), ...files].join('\n'),
     code: exitCode(interrupted.aborted, failed.length + lost),
   }
 }
 
-/** The figures are worth having even where the report cannot be written: that is warned of, and null is the result. */
-async function drawReport(
-  file: string,
-  draw: () => Promise<Buffer>,
-  terminal: Terminal,
-): Promise<string | null> {
-  terminal.progress(`drawing ${file}`)
+const written = (albums: readonly AskedAlbum[], option: string) =>
+  albums.find((album) => album.option === option && !album.isLost)?.path ?? null
+
+/** How the figures that are missing are to be had. */
+async function featuresHint(): Promise<string> {
+  const how = `KID, FID and feature distance: --features ${FEATURES}`
   try {
-    await saveFile(file, await draw())
-    return file
+    await findClassifier(FEATURES)
+    return how
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    terminal.warn(advised(error))
-    return null
+    return `${how}; ${advised(error)}`
   }
 }

@@ -14,7 +14,16 @@ const SEED = 0
  * Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3.
  * @param measures the values of each measure, one a picture
  */
-export function bootstrap(measures: readonly (readonly number[])[]): Interval[] {
+export const bootstrap = (measures: readonly (readonly number[])[]): Interval[] =>
+  resampledMeans(measures).map(middle)
+
+/** The same of the ratio of two means. */
+export function bootstrapRatio(above: readonly number[], below: readonly number[]): Interval {
+  const [numerators, denominators] = resampledMeans([above, below])
+  return middle(numerators!.map((value, i) => value / denominators![i]!))
+}
+
+function resampledMeans(measures: readonly (readonly number[])[]): Float64Array[] {
   const count = measures[0]?.length ?? 0
   if (count === 0) throw new RangeError('there is no interval of nothing')
   const means = measures.map(() => new Float64Array(RESAMPLES))
@@ -26,9 +35,12 @@ export function bootstrap(measures: readonly (readonly number[])[]): Interval[] 
       for (let m = 0; m < means.length; m++) means[m]![resample]! += measures[m]![drawn]! / count
     }
   }
+  return means
+}
+
+/** Sorts the values and gives those between which 95% of them lie. */
+function middle(values: Float64Array): Interval {
   const tail = Math.floor((RESAMPLES * OUTSIDE) / 2)
-  return means.map((values) => {
-    const sorted = values.sort()
-    return [sorted[tail]!, sorted[RESAMPLES - 1 - tail]!]
-  })
+  values.sort()
+  return [values[tail]!, values[RESAMPLES - 1 - tail]!]
 }

@@ -1,20 +1,27 @@
 import type { SmallAb } from '../guided.ts'
 import { paint } from '../paint.ts'
 import type { Photo } from '../photo.ts'
-import { abError } from './abError.ts'
+import { type AbErrors, abErrors } from './abError.ts'
+import { meanChroma } from './chroma.ts'
 import { colorfulness } from './colorfulness.ts'
 import { deltaE } from './deltaE.ts'
+import { nearEdges } from './edges.ts'
 import { psnr } from './psnr.ts'
 import { ssim } from './ssim.ts'
 
-/** What docs/metrics.md defines, for one picture. */
-export interface Figures {
-  /** Of the colours as the network says them, without saturation; ab units². */
-  readonly abMse: number
-  /** This and the others are of the picture as it is painted. In dB. */
+/**
+ * What docs/metrics.md defines, for one picture. Those of `AbErrors` are of the colours as the network says them, without
+ * saturation; the others are of the picture as it is painted.
+ */
+export interface Figures extends AbErrors {
+  /** 1 where more than half of the ab error comes from other hues, else 0. */
+  readonly wrongHue: number
+  /** In dB. */
   readonly psnr: number
   readonly ssim: number
   readonly deltaE: number
+  readonly chroma: number
+  readonly chromaTruth: number
   readonly colorfulness: number
   readonly colorfulnessTruth: number
   /** The result's colourfulness less that of the truth: negative for one that is too pale. */
@@ -23,24 +30,33 @@ export interface Figures {
   readonly colorfulnessError: number
 }
 
-/** Paints `original` in the colours `small` and compares it with what it was. */
-export function measure(
-  original: Photo,
-  small: SmallAb,
-  saturation: number,
-): { painted: Photo; figures: Figures } {
-  const painted = paint(original, small, saturation)
-  const truth = colorfulness(original)
-  const result = colorfulness(painted)
-  const figures = {
-    abMse: abError(original, small),
-    psnr: psnr(original, painted),
-    ssim: ssim(original, painted),
-    deltaE: deltaE(original, painted),
-    colorfulness: result,
-    colorfulnessTruth: truth,
-    colorfulnessDifference: result - truth,
-    colorfulnessError: Math.abs(result - truth),
+/** A picture as it is painted, and how it compares with what it was. */
+export interface Measured {
+  readonly painted: Photo
+  readonly figures: Figures
+}
+
+/** Gives a function that paints `original` in the colours `small` and compares it with what it was. */
+export function measurer(original: Photo): (small: SmallAb, saturation: number) => Measured {
+  const near = nearEdges(original)
+  const truth = { chroma: meanChroma(original), colorfulness: colorfulness(original) }
+  return (small, saturation) => {
+    const painted = paint(original, small, saturation)
+    const errors = abErrors(original, small, near)
+    const result = colorfulness(painted)
+    const figures = {
+      ...errors,
+      wrongHue: errors.hueShare > 0.5 ? 1 : 0,
+      psnr: psnr(original, painted),
+      ssim: ssim(original, painted),
+      deltaE: deltaE(original, painted),
+      chroma: meanChroma(painted),
+      chromaTruth: truth.chroma,
+      colorfulness: result,
+      colorfulnessTruth: truth.colorfulness,
+      colorfulnessDifference: result - truth.colorfulness,
+      colorfulnessError: Math.abs(result - truth.colorfulness),
+    }
+    return { painted, figures }
   }
-  return { painted, figures }
 }

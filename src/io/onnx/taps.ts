@@ -15,6 +15,9 @@ const KEEPING = [
   ...['Add', 'Sub', 'Mul', 'Div', 'Neg', 'BatchNormalization', 'Pad', 'Dropout', 'Identity', 'Cast'],
 ]
 
+/** Layers with weights. On a picture of one pixel, a convolution is a linear layer, too. */
+const LINEAR = ['Gemm', 'MatMul', 'Conv']
+
 /**
  * The names of the taps, in the order of `TAP_STRIDES`: of each stride the last activation that everything behind it is
  * computed from. An activation inside a branch is none, since the other branches pass it by.
@@ -30,6 +33,17 @@ export function findTaps(model: OnnxModel): string[] {
       `1⁄32 of the picture's size, and there are none at ${missing.join(', ')}`,
     'weights',
   )
+}
+
+/**
+ * The name of a classifier's features: what its last layer with weights reads to tell the classes apart.
+ * @throws UserError about weights when it has no such layer
+ */
+export function findFeatures(model: OnnxModel): string {
+  const nodes = neededNodes(model, [model.outputs[0]?.name ?? ''])
+  const last = nodes.findLast(({ op }) => LINEAR.includes(op))
+  if (last) return last.inputs[0]!
+  throw new UserError(`${model.path} has no features: no layer with weights leads to its output`, 'weights')
 }
 
 /** Up to the values called `names`, which become its outputs, and for pictures of any size. */

@@ -6,6 +6,7 @@ import type { Gpu } from '../../device/gpu.ts'
 import { UserError } from '../../errors.ts'
 import { type Classifier, type ClassifierOptions, openClassifier } from '../../infer/classifier.ts'
 import { parseClassNames, type WantedClassifier } from '../../infer/colorizer.ts'
+import { type FeatureReader, openFeatures } from '../../infer/features.ts'
 import { CLASSIFIERS, type ClassVectorOrigin } from '../../model/classifier.ts'
 import { sharpResize } from '../image.ts'
 import { readModel } from '../onnx-file.ts'
@@ -107,6 +108,11 @@ export async function loadClassifier(
 ): Promise<Classifier> {
   const model = await readModel(path)
   return openClassifier(gpu, { name, sha256, model }, { ...options, resize: sharpResize })
+}
+
+/** Loads it without its last layer. Throws as `readModel` and `openFeatures`. */
+export async function loadFeatures(gpu: Gpu, { name, sha256, path }: ClassifierFile): Promise<FeatureReader> {
+  return openFeatures(gpu, { name, sha256, model: await readModel(path) }, sharpResize)
 }
 
 let names: readonly string[] | undefined
