@@ -5,6 +5,7 @@
 
 import { classifierRows } from './classifier-rows.ts'
 import { convGeometryOf, convGradRows, convRows } from './conv-rows.ts'
+import { enlargeRows } from './enlarge-rows.ts'
 import {
   type CaseInput,
   type CaseTable,
@@ -112,6 +113,7 @@ const FAR_LOGITS = [of('huge', 1, 5, 8, 3), of('unit', 1, 5, 8, 3), of('positive
 
 export const cases: CaseTable = {
   ...classifierRows,
+  ...enlargeRows,
   view: [
     { inputs: [[5]], attrs: { offset: 0, shape: [5] } },
     { inputs: [[200]], attrs: { offset: 128, shape: [2, 5, 7] } },

@@ -127,6 +127,7 @@ describe('guided enlargement', () => {
     [5, 4, 9, 3],
     [5, 4, 5, 4],
     [5, 4, 9, 4],
+    [5, 4, 5, 9],
   ])(
     'is bilinear for a grid of %d × %d cells and %d × %d pixels: no cell has an edge in it',
     (w, h, width, height) => {

@@ -9,7 +9,8 @@ import { lightness } from './lab.ts'
 import { bands, type Photo } from './photo.ts'
 import { upsampleAb } from './resample.ts'
 
-interface Size {
+/** Of pictures and grids, in pixels and cells. */
+export interface Size {
   readonly width: number
   readonly height: number
 }

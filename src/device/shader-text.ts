@@ -1458,6 +1458,200 @@ fn main(
   dx[i] = dy[i] * (1.0 - y[i]) * (1.0 + y[i]);
 }
 `,
+  'cell_means': `// y[n,oh,ow,c] = mean of x[n,h,v,c] over rows[oh] ≤ h < rows[oh + 1] and columns[ow] ≤ v < columns[ow + 1] inside the image;
+// 0 for a cell without pixels
+// x [N,H,W,C]   rows [OH + 1]   columns [OW + 1]   y [N,OH,OW,C]
+// One invocation: one element of y. Each row is summed by itself, which rounds less.
+// use lib/grid.wgsl
+
+struct Params { elems: u32, H: u32, W: u32, C: u32, OH: u32, OW: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> rows: array<f32>;
+@group(0) @binding(3) var<storage, read> columns: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+fn edge(at: f32, size: u32) -> u32 { return u32(clamp(at, 0.0, f32(size))); }
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = workgroup_number(group, groups) * 64u + lane;
+  if (i >= params.elems) { return; }
+  let c = i % params.C;
+  let ow = i / params.C % params.OW;
+  let oh = i / params.C / params.OW % params.OH;
+  let image = i / params.C / params.OW / params.OH * params.H;
+  let top = edge(rows[oh], params.H);
+  let bottom = edge(rows[oh + 1u], params.H);
+  let left = edge(columns[ow], params.W);
+  let right = edge(columns[ow + 1u], params.W);
+  var sum = 0.0;
+  for (var h = top; h < bottom; h++) {
+    var line = 0.0;
+    for (var v = left; v < right; v++) { line += x[((image + h) * params.W + v) * params.C + c]; }
+    sum += line;
+  }
+  let isEmpty = bottom <= top || right <= left;
+  y[i] = select(sum / f32((bottom - top) * (right - left)), 0.0, isEmpty);
+}
+`,
+  'guided_apply': `// ab[n,h,v] = slope · L[n,h,v] + offset, both interpolated between the four cells around (rows[h], columns[v])
+// line [N,CH,CW] of (slope of a, slope of b, offset of a, offset of b)   L [N,H,W]   rows [H]   columns [W]   ab [N,H,W,2]
+// One invocation: one pixel.
+// use lib/grid.wgsl
+// use lib/resize.wgsl
+
+struct Params { pixels: u32, H: u32, W: u32, CH: u32, CW: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> line: array<vec4f>;
+@group(0) @binding(2) var<storage, read> L: array<f32>;
+@group(0) @binding(3) var<storage, read> rows: array<f32>;
+@group(0) @binding(4) var<storage, read> columns: array<f32>;
+@group(0) @binding(5) var<storage, read_write> ab: array<vec2f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let pixel = workgroup_number(group, groups) * 64u + lane;
+  if (pixel >= params.pixels) { return; }
+  let row = pixel / params.W;
+  let h = place(rows[row % params.H], params.CH);
+  let v = place(columns[pixel % params.W], params.CW);
+  let image = row / params.H * params.CH;
+  let upper = (image + h.low) * params.CW;
+  let lower = (image + h.high) * params.CW;
+  let above = mix(line[upper + v.low], line[upper + v.high], v.share);
+  let below = mix(line[lower + v.low], line[lower + v.high], v.share);
+  let both = mix(above, below, h.share);
+  ab[pixel] = both.xy * L[pixel] + both.zw;
+}
+`,
+  'guided_fit': `// Colours as a linear function of lightness, by least squares over the window of cells around each cell:
+//   slope = covariance(ab, L) / (variance(L) + epsilon)   and   offset = mean(ab) − slope · mean(L)
+// The window reaches \`radius\` cells to each side, as far as they lie in the grid.
+// ab [N,H,W,2]   L [N,H,W]   line [N,H,W] of (slope of a, slope of b, offset of a, offset of b)
+// One invocation: one cell. Means come first, since E[L²] − E[L]² would cancel.
+// use lib/grid.wgsl
+
+struct Params { cells: u32, H: u32, W: u32, radius: u32, epsilon: f32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> ab: array<vec2f>;
+@group(0) @binding(2) var<storage, read> L: array<f32>;
+@group(0) @binding(3) var<storage, read_write> line: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let cell = workgroup_number(group, groups) * 64u + lane;
+  if (cell >= params.cells) { return; }
+  let column = cell % params.W;
+  let row = cell / params.W % params.H;
+  let image = cell / params.W / params.H * params.H;
+  let top = max(row, params.radius) - params.radius;
+  let bottom = min(row + params.radius + 1u, params.H);
+  let left = max(column, params.radius) - params.radius;
+  let right = min(column + params.radius + 1u, params.W);
+  let count = f32((bottom - top) * (right - left));
+
+  var meanL = 0.0;
+  var mean = vec2f(0.0);
+  for (var h = top; h < bottom; h++) {
+    for (var v = left; v < right; v++) {
+      let at = (image + h) * params.W + v;
+      meanL += L[at];
+      mean += ab[at];
+    }
+  }
+  meanL /= count;
+  mean /= count;
+
+  var variance = 0.0;
+  var covariance = vec2f(0.0);
+  for (var h = top; h < bottom; h++) {
+    for (var v = left; v < right; v++) {
+      let at = (image + h) * params.W + v;
+      let difference = L[at] - meanL;
+      variance += difference * difference;
+      covariance += difference * (ab[at] - mean);
+    }
+  }
+  let slope = covariance / (variance + count * params.epsilon);
+  line[cell] = vec4f(slope, mean - slope * meanL);
+}
+`,
+  'joint_bilateral': `// y[n,h,v] = Σ weight(q) · ab[n,q] / Σ weight(q)  over the cells q around the place p = (rows[h], columns[v]), with
+//   weight(q) = exp(−near · |p − q|² − like · (L[n,h,v] − guide[n,q])²)
+// The cells reach \`radius\` to each side of the one that p is nearest to, as far as they lie in the grid; places outside are
+// those of its border.
+// ab [N,CH,CW,2]   guide [N,CH,CW]   L [N,H,W]   rows [H]   columns [W]   y [N,H,W,2]
+// One invocation: one pixel. The largest weight is scaled to 1, so that not all of them become 0.
+// use lib/grid.wgsl
+
+struct Params { pixels: u32, H: u32, W: u32, CH: u32, CW: u32, radius: u32, near: f32, like: f32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> ab: array<vec2f>;
+@group(0) @binding(2) var<storage, read> guide: array<f32>;
+@group(0) @binding(3) var<storage, read> L: array<f32>;
+@group(0) @binding(4) var<storage, read> rows: array<f32>;
+@group(0) @binding(5) var<storage, read> columns: array<f32>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec2f>;
+
+fn inside(at: f32, size: u32) -> f32 { return clamp(at, 0.0, f32(size - 1u)); }
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let pixel = workgroup_number(group, groups) * 64u + lane;
+  if (pixel >= params.pixels) { return; }
+  let image = pixel / params.W / params.H * params.CH;
+  let p = vec2f(inside(rows[pixel / params.W % params.H], params.CH), inside(columns[pixel % params.W], params.CW));
+  let row = u32(p.x + 0.5);
+  let column = u32(p.y + 0.5);
+  let top = max(row, params.radius) - params.radius;
+  let bottom = min(row + params.radius + 1u, params.CH);
+  let left = max(column, params.radius) - params.radius;
+  let right = min(column + params.radius + 1u, params.CW);
+
+  var largest = -3.0e38;
+  for (var h = top; h < bottom; h++) {
+    for (var v = left; v < right; v++) {
+      let apart = p - vec2f(f32(h), f32(v));
+      let unlike = L[pixel] - guide[(image + h) * params.CW + v];
+      largest = max(largest, -params.near * dot(apart, apart) - params.like * unlike * unlike);
+    }
+  }
+  var weights = 0.0;
+  var sum = vec2f(0.0);
+  for (var h = top; h < bottom; h++) {
+    for (var v = left; v < right; v++) {
+      let at = (image + h) * params.CW + v;
+      let apart = p - vec2f(f32(h), f32(v));
+      let unlike = L[pixel] - guide[at];
+      let weight = exp(-params.near * dot(apart, apart) - params.like * unlike * unlike - largest);
+      weights += weight;
+      sum += weight * ab[at];
+    }
+  }
+  y[pixel] = sum / weights;
+}
+`,
   'lib/activation': `// What a convolution does with its sums. ACTIVATION 0: nothing. 1: max(x, 0). 2: min(max(x, low), high). 3: x where x > 0,
 // else low · x.
 // The file that uses this has alias Value = f32; or alias Value = vec4f;
@@ -3917,4 +4111,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = 'bd8a59d2bd49818eff9d7c67f8e1fc3139c5ee275db36ca9881b509085952344'
+export const KERNEL_VERSION = '81befde5d054a7329880f86354a741ad7361fab0af98d826bf7ade992e9fe3f0'

@@ -1,16 +1,17 @@
 /** Grey photographs in, coloured ones out: the same for the command line, for Node and for browsers. */
-import { paint } from '../color/paint.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
 import { type Fit, topClasses } from '../model/classifier.ts'
 import { Turns } from '../turns.ts'
 import type { Classifier } from './classifier.ts'
+import type { Enlarger } from './enlarger.ts'
 import type { Predictor } from './predictor.ts'
 
-/** What colours photographs: the network, and the classifier that tells it what is in them, if there is one. */
+/** What colours photographs: the network, what enlarges its colours, and the classifier that tells it what it sees, if any. */
 export interface Painter {
   readonly predictor: Predictor
+  readonly enlarger: Enlarger
   readonly classifier: Classifier | null
   /** Names of the classes, in their order. Not used without a classifier. */
   readonly classNames: readonly string[]
@@ -39,7 +40,7 @@ export interface PaintOptions {
 
 /** Colours a photograph, of which only the lightness is looked at. Throws as `Predictor.predict`. */
 export async function colorizePhoto(
-  { predictor, classifier, classNames, saturation: usual }: Painter,
+  { predictor, enlarger, classifier, classNames, saturation: usual }: Painter,
   photo: Photo,
   { saturation = usual, signal }: PaintOptions,
 ): Promise<ColouredPhoto> {
@@ -50,7 +51,7 @@ export async function colorizePhoto(
   signal?.throwIfAborted()
   const seen = features ? topClasses(features) : []
   const classes = seen.map(({ index, probability }) => ({ name: classNames[index]!, probability }))
-  return { photo: paint(photo, colours, saturation), classes }
+  return { photo: await enlarger.paint(photo, colours, saturation), classes }
 }
 
 /** Which classifier is to be used, where `choice` is "auto", "none", a name or a place. */
@@ -112,6 +113,7 @@ export class PhotoColorizer {
   dispose(): Promise<void> {
     this.#disposed ??= this.#turns.take(async () => {
       this.painter.predictor.destroy()
+      this.painter.enlarger.destroy()
       this.painter.classifier?.destroy()
       this.gpu.destroy()
     })

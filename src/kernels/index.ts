@@ -11,6 +11,10 @@ import { scale } from './elementwise/scale.ts'
 import { sigmoid } from './elementwise/sigmoid.ts'
 import { softmax, softmaxGrad } from './elementwise/softmax.ts'
 import { tanh, tanhGrad } from './elementwise/tanh.ts'
+import { cellMeans } from './enlarge/cellMeans.ts'
+import { guidedApply } from './enlarge/guidedApply.ts'
+import { guidedFit } from './enlarge/guidedFit.ts'
+import { jointBilateral } from './enlarge/jointBilateral.ts'
 import { crossEntropy, crossEntropyGrad } from './loss/crossEntropy.ts'
 import { encodeBins } from './loss/encodeBins.ts'
 import { mse, mseGrad } from './loss/mse.ts'
@@ -82,6 +86,10 @@ export const ops = {
   encodeBins,
   crossEntropy,
   crossEntropyGrad,
+  cellMeans,
+  guidedFit,
+  guidedApply,
+  jointBilateral,
   lerp,
   lossScaling,
   adam,
