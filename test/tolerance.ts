@@ -100,6 +100,9 @@ const LENGTHS: Partial<Record<OpName, Length>> = {
   cellMeans: ([x]) => dim(x, 1) * dim(x, 2),
   guidedFit: (_inputs, { radius }: { radius: number }) => (2 * radius + 1) ** 2,
   guidedApply: () => 4,
+  affinities: () => 9,
+  laplacian: () => 9,
+  conjugateGradient: ([x]) => rows(x),
   jointBilateral: (_inputs, { radius }: { radius: number }) => (2 * radius + 1) ** 2,
 }
 

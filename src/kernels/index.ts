@@ -38,6 +38,9 @@ import { lossScaling } from './optim/lossScaling.ts'
 import { pool2d } from './pool/pool2d.ts'
 import { pool2dGrad } from './pool/pool2dGrad.ts'
 import { reduce } from './pool/reduce.ts'
+import { affinities } from './smooth/affinities.ts'
+import { conjugateGradient } from './smooth/conjugateGradient.ts'
+import { laplacian } from './smooth/laplacian.ts'
 
 /** Every operator there is. `test/cases.ts` must have rows for each, or it does not compile. */
 export const ops = {
@@ -90,6 +93,9 @@ export const ops = {
   guidedFit,
   guidedApply,
   jointBilateral,
+  affinities,
+  laplacian,
+  conjugateGradient,
   lerp,
   lossScaling,
   adam,
