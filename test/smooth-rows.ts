@@ -10,7 +10,7 @@ const sizes: readonly (readonly [number, number, number])[] = [
   [1, 11, 13],
 ]
 
-const attrs = { noise: 0.5, least: 0.1, strength: 0.25 }
+const attrs = { share: 0.7, noise: 0.5, least: 0.1, strength: 0.25 }
 
 /** x, r, p, rz, Ap, diagonal: p · Ap above 0 as in a solution, pixels free and fixed. */
 const state = ([N, H, W]: readonly [number, number, number]) => {
@@ -24,7 +24,7 @@ export const smoothRows: Pick<CaseTable, 'affinities' | 'laplacian' | 'conjugate
     ...table(sizes, ([N, H, W]) => ({ inputs: [[N, H, W, 1], of('index', N, H, W, 1)], attrs })),
     {
       inputs: [of('offset', 1, 6, 5, 1), of('positive', 1, 6, 5, 1)],
-      attrs: { noise: 1, least: 0, strength: 0 },
+      attrs: { share: 1, noise: 1, least: 0, strength: 0 },
       note: 'a variance that E[L²] − E[L]² would lose',
     },
   ],

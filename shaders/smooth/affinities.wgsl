@@ -1,12 +1,12 @@
 // How much neighbours r and s of an image want to have the same colour:
-//   k(r,s) = max(least, exp(−(L_r − L_s)² / (variance_r + variance_s + 2 · noise)))
+//   k(r,s) = max(least, exp(−(L_r − L_s)² / (share · (variance_r + variance_s) + 2 · noise)))
 // weights[r] = k to the pixels right, below left, below, below right of r; 0 where there is none
 // diagonal[r] = strength + Σ k to all eight neighbours; 0 for a pixel that is not free (free ≤ 0)
 // L, free, variance, diagonal [N,H,W]   weights [N,H,W] of vec4
 // One invocation: one pixel.
 // use lib/grid.wgsl
 
-struct Params { pixels: u32, H: u32, W: u32, noise: f32, least: f32, strength: f32 }
+struct Params { pixels: u32, H: u32, W: u32, share: f32, noise: f32, least: f32, strength: f32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> L: array<f32>;
@@ -17,7 +17,8 @@ struct Params { pixels: u32, H: u32, W: u32, noise: f32, least: f32, strength: f
 
 fn affinity(r: u32, s: u32) -> f32 {
   let difference = L[r] - L[s];
-  return max(params.least, exp(-difference * difference / (variance[r] + variance[s] + 2.0 * params.noise)));
+  let spread = params.share * (variance[r] + variance[s]) + 2.0 * params.noise;
+  return max(params.least, exp(-difference * difference / spread));
 }
 
 @compute @workgroup_size(64)

@@ -3894,14 +3894,14 @@ fn main(
 }
 `,
   'affinities': `// How much neighbours r and s of an image want to have the same colour:
-//   k(r,s) = max(least, exp(−(L_r − L_s)² / (variance_r + variance_s + 2 · noise)))
+//   k(r,s) = max(least, exp(−(L_r − L_s)² / (share · (variance_r + variance_s) + 2 · noise)))
 // weights[r] = k to the pixels right, below left, below, below right of r; 0 where there is none
 // diagonal[r] = strength + Σ k to all eight neighbours; 0 for a pixel that is not free (free ≤ 0)
 // L, free, variance, diagonal [N,H,W]   weights [N,H,W] of vec4
 // One invocation: one pixel.
 // use lib/grid.wgsl
 
-struct Params { pixels: u32, H: u32, W: u32, noise: f32, least: f32, strength: f32 }
+struct Params { pixels: u32, H: u32, W: u32, share: f32, noise: f32, least: f32, strength: f32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> L: array<f32>;
@@ -3912,7 +3912,8 @@ struct Params { pixels: u32, H: u32, W: u32, noise: f32, least: f32, strength: f
 
 fn affinity(r: u32, s: u32) -> f32 {
   let difference = L[r] - L[s];
-  return max(params.least, exp(-difference * difference / (variance[r] + variance[s] + 2.0 * params.noise)));
+  let spread = params.share * (variance[r] + variance[s]) + 2.0 * params.noise;
+  return max(params.least, exp(-difference * difference / spread));
 }
 
 @compute @workgroup_size(64)
@@ -4389,4 +4390,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = 'd00ed5d399a11a5ce57477b7ff7b754634d8723017f4e7369981467531bb7fe7'
+export const KERNEL_VERSION = '8d8cd8e9169644d20a791520890aaa83175e6ecd75ead2302e2d64ae26cf5c32'

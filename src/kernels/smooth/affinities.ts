@@ -12,7 +12,9 @@ import {
 } from '../op.ts'
 
 export interface AffinityAttrs {
-  /** Added to the variance of a window, so that noise makes no edges; in the lightness' unit, squared. */
+  /** How much of the variance of a window counts: the less, the fewer colours cross its edges. */
+  readonly share: number
+  /** Added to what counts of the variance, so that noise makes no edges; in the lightness' unit, squared. */
   readonly noise: number
   /** Below this no affinity falls, so that no pixel is cut off from all others. */
   readonly least: number
@@ -22,9 +24,9 @@ export interface AffinityAttrs {
 
 /**
  * [L [N,H,W,1], free [N,H,W,1]] → weights [N,H,W,4], diagonal [N,H,W,1]: the matrix of `laplacian`. Neighbours r and s have
- * the affinity k = exp(−(L_r − L_s)² ⁄ (σ_r² + σ_s²)) with the variances of the lightness in the 3 × 3 pixels around each:
- * Levin, Lischinski and Weiss 2004, "Colorization using optimization", eq. 2, but that the variance is the mean of both
- * pixels', which makes the matrix symmetric. `weights` are those to the neighbours right, below left, below and below right,
+ * the affinity k = exp(−(L_r − L_s)² ⁄ (σ_r² + σ_s²)), where σ² is `noise` and a share of the variance of the lightness in the
+ * 3 × 3 pixels around each: Levin, Lischinski and Weiss 2004, "Colorization using optimization", eq. 2, but that σ² is the
+ * mean of both pixels', which makes the matrix symmetric. `weights` are those to the neighbours right, below left, below and below right,
  * 0 where there are none; `diagonal` is `strength` and the affinities to all eight, or 0 where `free` is not above 0: such
  * pixels keep their colours. Not differentiable.
  */
@@ -60,7 +62,7 @@ export const affinities: Op<AffinityAttrs> = {
     ]
   },
 
-  reference([L, free], [spec], { noise, least, strength }) {
+  reference([L, free], [spec], { share, noise, least, strength }) {
     const [, H, W] = spec!.shape as [number, number, number, number]
     const variance = L!.map((_, pixel) => {
       const window = [pixel, ...neighboursOf(pixel, H, W).map(({ other }) => other)].map((i) => L![i]!)
@@ -71,7 +73,7 @@ export const affinities: Op<AffinityAttrs> = {
     const diagonal = L!.map((l, pixel) => {
       let sum = strength
       for (const { other, ahead } of neighboursOf(pixel, H, W)) {
-        const spread = variance[pixel]! + variance[other]! + 2 * noise
+        const spread = share * (variance[pixel]! + variance[other]!) + 2 * noise
         const k = Math.max(least, Math.exp(-((l - L![other]!) ** 2) / spread))
         if (ahead >= 0) weights[4 * pixel + ahead] = k
         sum += k
