@@ -5,6 +5,7 @@
 
 import { classifierRows } from './classifier-rows.ts'
 import { convGeometryOf, convGradRows, convRows } from './conv-rows.ts'
+import { enlargeRows } from './enlarge-rows.ts'
 import {
   type CaseInput,
   type CaseTable,
@@ -15,6 +16,7 @@ import {
   type Shape4,
   table,
 } from './rows.ts'
+import { smoothRows } from './smooth-rows.ts'
 
 const relu = { activation: 'relu' } as const
 const none = { activation: 'none' } as const
@@ -112,6 +114,8 @@ const FAR_LOGITS = [of('huge', 1, 5, 8, 3), of('unit', 1, 5, 8, 3), of('positive
 
 export const cases: CaseTable = {
   ...classifierRows,
+  ...enlargeRows,
+  ...smoothRows,
   view: [
     { inputs: [[5]], attrs: { offset: 0, shape: [5] } },
     { inputs: [[200]], attrs: { offset: 128, shape: [2, 5, 7] } },

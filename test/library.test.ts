@@ -15,6 +15,7 @@ import {
   UserError,
 } from '../src/index.ts'
 import { PhotoColorizer } from '../src/infer/colorizer.ts'
+import type { Enlarger } from '../src/infer/enlarger.ts'
 import type { Predictor } from '../src/infer/predictor.ts'
 import { openPainter } from '../src/node/painter.ts'
 import { SHIPPED } from '../src/node/weights.ts'
@@ -182,6 +183,7 @@ it('opens a photograph when the one before it is coloured, and frees the device 
   const destroy = () => void events.push('freed')
   const painter = {
     predictor: { predict, destroy } as unknown as Predictor,
+    enlarger: { paint: async () => photo, destroy: () => {} } as unknown as Enlarger,
     classifier: null,
     classNames: [],
     saturation: 1,

@@ -97,6 +97,13 @@ const LENGTHS: Partial<Record<OpName, Length>> = {
   mse: ([prediction]) => elems(prediction!),
   crossEntropy: ([logits]) => elems(logits!),
   crossEntropyGrad: ([, logits]) => dim(logits, -1),
+  cellMeans: ([x]) => dim(x, 1) * dim(x, 2),
+  guidedFit: (_inputs, { radius }: { radius: number }) => (2 * radius + 1) ** 2,
+  guidedApply: () => 4,
+  affinities: () => 9,
+  laplacian: () => 9,
+  conjugateGradient: ([x]) => rows(x),
+  jointBilateral: (_inputs, { radius }: { radius: number }) => (2 * radius + 1) ** 2,
 }
 
 export const reductionLength = (op: OpName, inputs: readonly Spec[], attrs: object) =>

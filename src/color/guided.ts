@@ -9,43 +9,47 @@ import { lightness } from './lab.ts'
 import { bands, type Photo } from './photo.ts'
 import { upsampleAb } from './resample.ts'
 
-/** The network's colours of one picture, at the size at which it paints: [height, width, 2] in ab units. */
-export interface SmallAb {
-  readonly ab: Float32Array
+/** Of pictures and grids, in pixels and cells. */
+export interface Size {
   readonly width: number
   readonly height: number
 }
 
-/** Cells that a window reaches to each side. */
-const RADIUS = 1
-/** ε, in L*²: about the variance of lightness from which on a window's edges are followed. */
-const FLATNESS = 20
+/** The network's colours of one picture, at the size at which it paints: [height, width, 2] in ab units. */
+export interface SmallAb extends Size {
+  readonly ab: Float32Array
+}
+
+export const GUIDED = {
+  /** Cells that a window reaches to each side. */
+  radius: 1,
+  /** ε, in L*²: about the variance of lightness from which on a window's edges are followed. */
+  epsilon: 20,
+} as const
 
 /** Rows `first` to `last` of a picture's colours, [rows, width, 2], where `L` is the lightness of these rows. */
 export type Enlarge = (L: Float32Array, first: number, last: number) => Float32Array
+
+/** Whether cells are larger than pixels, so that the lightness can say where in a cell an edge lies. */
+export const canGuide = (small: Size, photo: Size): boolean =>
+  photo.width > small.width && photo.height > small.height && small.width * small.height > 1
 
 /** Enlarges `small` to the size of `photo`, of which only the lightness is looked at. */
 export function enlarger(small: SmallAb, photo: Photo): Enlarge {
   const { width, height } = small
   const upsample = (ab: Float32Array, first: number, last: number) =>
     upsampleAb({ ab, stride: width, content: { x: 0, y: 0, width, height } }, photo, [first, last])
-  // of a picture with fewer pixels than there are cells, no edge lies within a cell
-  if (photo.width < width || photo.height < height || width * height === 1)
-    return (_, first, last) => upsample(small.ab, first, last)
-  const { slope, offset } = linesOf(small, cellLightness(photo, small))
+  if (!canGuide(small, photo)) return (_, first, last) => upsample(small.ab, first, last)
+  const { slope, offset } = coefficients(small, cellLightness(photo, small))
   return (L, first, last) => {
     const ab = upsample(slope, first, last)
     const offsets = upsample(offset, first, last)
-    for (let i = 0; i < L.length; i++) {
-      ab[2 * i] = ab[2 * i]! * L[i]! + offsets[2 * i]!
-      ab[2 * i + 1] = ab[2 * i + 1]! * L[i]! + offsets[2 * i + 1]!
-    }
-    return ab
+    return ab.map((slope, i) => slope * L[i >> 1]! + offsets[i]!)
   }
 }
 
 /** Mean L* of the pixels whose centres lie in each cell, [height, width]. */
-function cellLightness(photo: Photo, { width, height }: SmallAb): Float64Array {
+function cellLightness(photo: Photo, { width, height }: Size): Float64Array {
   const sums = new Float64Array(width * height)
   const counts = new Float64Array(width * height)
   const columns = Int32Array.from({ length: photo.width }, (_, x) =>
@@ -66,47 +70,39 @@ function cellLightness(photo: Photo, { width, height }: SmallAb): Float64Array {
   return sums.map((sum, cell) => sum / counts[cell]!)
 }
 
-/** Slope and offset for each cell, [height, width, 2] each. */
-function linesOf({ ab, width, height }: SmallAb, L: Float64Array) {
-  const average = (values: ArrayLike<number>) => windowMeans(values, width, height)
-  const meanL = average(L)
-  const variance = average(L.map((l) => l * l)).map((square, i) => square - meanL[i]! ** 2)
-  const [slope, offset] = [new Float32Array(ab.length), new Float32Array(ab.length)]
-  for (const channel of [0, 1]) {
-    const colour = L.map((_, i) => ab[2 * i + channel]!)
-    const mean = average(colour)
-    const product = average(colour.map((c, i) => c * L[i]!))
-    const slopes = product.map((p, i) => (p - mean[i]! * meanL[i]!) / (variance[i]! + FLATNESS))
-    const offsets = mean.map((m, i) => m - slopes[i]! * meanL[i]!)
-    for (const [values, into] of [
-      [average(slopes), slope],
-      [average(offsets), offset],
-    ] as const)
-      for (let i = 0; i < values.length; i++) into[2 * i + channel] = values[i]!
-  }
-  return { slope, offset }
+/** Slope and offset for each cell, [height, width, 2] each, where `L` [height, width] is the cells' lightness. */
+function coefficients(small: SmallAb, L: Float64Array) {
+  const average = (values: ArrayLike<number>, channels: number) => windowMeans(values, channels, small)
+  const meanL = average(L, 1)
+  const meanSquare = average(
+    L.map((l) => l * l),
+    1,
+  )
+  const mean = average(small.ab, 2)
+  const meanProduct = average(
+    Float64Array.from(small.ab, (value, i) => value * L[i >> 1]!),
+    2,
+  )
+  const slopes = meanProduct.map((product, i) => {
+    const l = meanL[i >> 1]!
+    return (product - mean[i]! * l) / (meanSquare[i >> 1]! - l * l + GUIDED.epsilon)
+  })
+  const offsets = mean.map((value, i) => value - slopes[i]! * meanL[i >> 1]!)
+  return { slope: Float32Array.from(average(slopes, 2)), offset: Float32Array.from(average(offsets, 2)) }
 }
 
-/** The mean over the window around each cell, as much of it as lies in the picture. */
-function windowMeans(values: ArrayLike<number>, width: number, height: number): Float64Array {
-  const rows = new Float64Array(width * height)
-  const means = new Float64Array(width * height)
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) rows[y * width + x] = meanAlong(values, y * width, 1, x, width)
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) means[y * width + x] = meanAlong(rows, x, width, y, height)
-  return means
-}
+/** Means of `values` [height, width, channels] over the window around each cell, as much of it as lies in the picture. */
+const windowMeans = (values: ArrayLike<number>, channels: number, { width, height }: Size) =>
+  meansAlong(meansAlong(values, channels, width), channels * width, height)
 
-function meanAlong(
-  values: ArrayLike<number>,
-  start: number,
-  step: number,
-  at: number,
-  length: number,
-): number {
-  const [from, to] = [Math.max(0, at - RADIUS), Math.min(length - 1, at + RADIUS)]
-  let sum = 0
-  for (let i = from; i <= to; i++) sum += values[start + i * step]!
-  return sum / (to - from + 1)
+/** Means along one axis of `length`, whose neighbours stand `step` apart. */
+function meansAlong(values: ArrayLike<number>, step: number, length: number): Float64Array {
+  return Float64Array.from({ length: values.length }, (_, i) => {
+    const at = Math.floor(i / step) % length
+    const from = Math.max(0, at - GUIDED.radius)
+    const to = Math.min(length - 1, at + GUIDED.radius)
+    let sum = 0
+    for (let j = from; j <= to; j++) sum += values[i + (j - at) * step]!
+    return sum / (to - from + 1)
+  })
 }

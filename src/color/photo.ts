@@ -10,7 +10,7 @@ export interface Photo {
   rgb: Uint8Array
 }
 
-const BAND_PIXELS = 2 ** 20
+export const BAND_PIXELS = 2 ** 20
 
 /** Where a width x height picture comes to lie in a size x size square: longest side = size, centred. */
 export function contentRect(width: number, height: number, size: number): Rect {

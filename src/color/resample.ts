@@ -195,13 +195,18 @@ export function upsampleAb(
   return out
 }
 
+/** Where the centres of `count` pixels lie among `length` larger ones, whose own centres are 0, 1 …; not beyond these. */
+export const centresAmong = (length: number, count: number): Float64Array =>
+  Float64Array.from({ length: count }, (_, i) =>
+    Math.min(length - 1, Math.max(0, ((i + 0.5) * length) / count - 0.5)),
+  )
+
 /** For each of `count` target positions, the two source positions around its centre and the second one's share. */
 function bilinear(start: number, length: number, count: number) {
   const first = new Int32Array(count)
   const second = new Int32Array(count)
   const share = new Float64Array(count)
-  for (let i = 0; i < count; i++) {
-    const centre = Math.min(length - 1, Math.max(0, ((i + 0.5) * length) / count - 0.5))
+  for (const [i, centre] of centresAmong(length, count).entries()) {
     const below = Math.floor(centre)
     first[i] = start + below
     second[i] = start + Math.min(below + 1, length - 1)

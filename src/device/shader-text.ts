@@ -1458,6 +1458,200 @@ fn main(
   dx[i] = dy[i] * (1.0 - y[i]) * (1.0 + y[i]);
 }
 `,
+  'cell_means': `// y[n,oh,ow,c] = mean of x[n,h,v,c] over rows[oh] ≤ h < rows[oh + 1] and columns[ow] ≤ v < columns[ow + 1] inside the image;
+// 0 for a cell without pixels
+// x [N,H,W,C]   rows [OH + 1]   columns [OW + 1]   y [N,OH,OW,C]
+// One invocation: one element of y. Each row is summed by itself, which rounds less.
+// use lib/grid.wgsl
+
+struct Params { elems: u32, H: u32, W: u32, C: u32, OH: u32, OW: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> rows: array<f32>;
+@group(0) @binding(3) var<storage, read> columns: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+fn edge(at: f32, size: u32) -> u32 { return u32(clamp(at, 0.0, f32(size))); }
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = workgroup_number(group, groups) * 64u + lane;
+  if (i >= params.elems) { return; }
+  let c = i % params.C;
+  let ow = i / params.C % params.OW;
+  let oh = i / params.C / params.OW % params.OH;
+  let image = i / params.C / params.OW / params.OH * params.H;
+  let top = edge(rows[oh], params.H);
+  let bottom = edge(rows[oh + 1u], params.H);
+  let left = edge(columns[ow], params.W);
+  let right = edge(columns[ow + 1u], params.W);
+  var sum = 0.0;
+  for (var h = top; h < bottom; h++) {
+    var line = 0.0;
+    for (var v = left; v < right; v++) { line += x[((image + h) * params.W + v) * params.C + c]; }
+    sum += line;
+  }
+  let isEmpty = bottom <= top || right <= left;
+  y[i] = select(sum / f32((bottom - top) * (right - left)), 0.0, isEmpty);
+}
+`,
+  'guided_apply': `// ab[n,h,v] = slope · L[n,h,v] + offset, both interpolated between the four cells around (rows[h], columns[v])
+// line [N,CH,CW] of (slope of a, slope of b, offset of a, offset of b)   L [N,H,W]   rows [H]   columns [W]   ab [N,H,W,2]
+// One invocation: one pixel.
+// use lib/grid.wgsl
+// use lib/resize.wgsl
+
+struct Params { pixels: u32, H: u32, W: u32, CH: u32, CW: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> line: array<vec4f>;
+@group(0) @binding(2) var<storage, read> L: array<f32>;
+@group(0) @binding(3) var<storage, read> rows: array<f32>;
+@group(0) @binding(4) var<storage, read> columns: array<f32>;
+@group(0) @binding(5) var<storage, read_write> ab: array<vec2f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let pixel = workgroup_number(group, groups) * 64u + lane;
+  if (pixel >= params.pixels) { return; }
+  let row = pixel / params.W;
+  let h = place(rows[row % params.H], params.CH);
+  let v = place(columns[pixel % params.W], params.CW);
+  let image = row / params.H * params.CH;
+  let upper = (image + h.low) * params.CW;
+  let lower = (image + h.high) * params.CW;
+  let above = mix(line[upper + v.low], line[upper + v.high], v.share);
+  let below = mix(line[lower + v.low], line[lower + v.high], v.share);
+  let both = mix(above, below, h.share);
+  ab[pixel] = both.xy * L[pixel] + both.zw;
+}
+`,
+  'guided_fit': `// Colours as a linear function of lightness, by least squares over the window of cells around each cell:
+//   slope = covariance(ab, L) / (variance(L) + epsilon)   and   offset = mean(ab) − slope · mean(L)
+// The window reaches \`radius\` cells to each side, as far as they lie in the grid.
+// ab [N,H,W,2]   L [N,H,W]   line [N,H,W] of (slope of a, slope of b, offset of a, offset of b)
+// One invocation: one cell. Means come first, since E[L²] − E[L]² would cancel.
+// use lib/grid.wgsl
+
+struct Params { cells: u32, H: u32, W: u32, radius: u32, epsilon: f32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> ab: array<vec2f>;
+@group(0) @binding(2) var<storage, read> L: array<f32>;
+@group(0) @binding(3) var<storage, read_write> line: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let cell = workgroup_number(group, groups) * 64u + lane;
+  if (cell >= params.cells) { return; }
+  let column = cell % params.W;
+  let row = cell / params.W % params.H;
+  let image = cell / params.W / params.H * params.H;
+  let top = max(row, params.radius) - params.radius;
+  let bottom = min(row + params.radius + 1u, params.H);
+  let left = max(column, params.radius) - params.radius;
+  let right = min(column + params.radius + 1u, params.W);
+  let count = f32((bottom - top) * (right - left));
+
+  var meanL = 0.0;
+  var mean = vec2f(0.0);
+  for (var h = top; h < bottom; h++) {
+    for (var v = left; v < right; v++) {
+      let at = (image + h) * params.W + v;
+      meanL += L[at];
+      mean += ab[at];
+    }
+  }
+  meanL /= count;
+  mean /= count;
+
+  var variance = 0.0;
+  var covariance = vec2f(0.0);
+  for (var h = top; h < bottom; h++) {
+    for (var v = left; v < right; v++) {
+      let at = (image + h) * params.W + v;
+      let difference = L[at] - meanL;
+      variance += difference * difference;
+      covariance += difference * (ab[at] - mean);
+    }
+  }
+  let slope = covariance / (variance + count * params.epsilon);
+  line[cell] = vec4f(slope, mean - slope * meanL);
+}
+`,
+  'joint_bilateral': `// y[n,h,v] = Σ weight(q) · ab[n,q] / Σ weight(q)  over the cells q around the place p = (rows[h], columns[v]), with
+//   weight(q) = exp(−near · |p − q|² − like · (L[n,h,v] − guide[n,q])²)
+// The cells reach \`radius\` to each side of the one that p is nearest to, as far as they lie in the grid; places outside are
+// those of its border.
+// ab [N,CH,CW,2]   guide [N,CH,CW]   L [N,H,W]   rows [H]   columns [W]   y [N,H,W,2]
+// One invocation: one pixel. The largest weight is scaled to 1, so that not all of them become 0.
+// use lib/grid.wgsl
+
+struct Params { pixels: u32, H: u32, W: u32, CH: u32, CW: u32, radius: u32, near: f32, like: f32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> ab: array<vec2f>;
+@group(0) @binding(2) var<storage, read> guide: array<f32>;
+@group(0) @binding(3) var<storage, read> L: array<f32>;
+@group(0) @binding(4) var<storage, read> rows: array<f32>;
+@group(0) @binding(5) var<storage, read> columns: array<f32>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec2f>;
+
+fn inside(at: f32, size: u32) -> f32 { return clamp(at, 0.0, f32(size - 1u)); }
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let pixel = workgroup_number(group, groups) * 64u + lane;
+  if (pixel >= params.pixels) { return; }
+  let image = pixel / params.W / params.H * params.CH;
+  let p = vec2f(inside(rows[pixel / params.W % params.H], params.CH), inside(columns[pixel % params.W], params.CW));
+  let row = u32(p.x + 0.5);
+  let column = u32(p.y + 0.5);
+  let top = max(row, params.radius) - params.radius;
+  let bottom = min(row + params.radius + 1u, params.CH);
+  let left = max(column, params.radius) - params.radius;
+  let right = min(column + params.radius + 1u, params.CW);
+
+  var largest = -3.0e38;
+  for (var h = top; h < bottom; h++) {
+    for (var v = left; v < right; v++) {
+      let apart = p - vec2f(f32(h), f32(v));
+      let unlike = L[pixel] - guide[(image + h) * params.CW + v];
+      largest = max(largest, -params.near * dot(apart, apart) - params.like * unlike * unlike);
+    }
+  }
+  var weights = 0.0;
+  var sum = vec2f(0.0);
+  for (var h = top; h < bottom; h++) {
+    for (var v = left; v < right; v++) {
+      let at = (image + h) * params.CW + v;
+      let apart = p - vec2f(f32(h), f32(v));
+      let unlike = L[pixel] - guide[at];
+      let weight = exp(-params.near * dot(apart, apart) - params.like * unlike * unlike - largest);
+      weights += weight;
+      sum += weight * ab[at];
+    }
+  }
+  y[pixel] = sum / weights;
+}
+`,
   'lib/activation': `// What a convolution does with its sums. ACTIVATION 0: nothing. 1: max(x, 0). 2: min(max(x, low), high). 3: x where x > 0,
 // else low · x.
 // The file that uses this has alias Value = f32; or alias Value = vec4f;
@@ -3699,6 +3893,285 @@ fn main(
   if (lane < LANES && c < params.inner) { y[place * params.inner + c] = Y(result); }
 }
 `,
+  'affinities': `// How much neighbours r and s of an image want to have the same colour:
+//   k(r,s) = max(least, exp(−(L_r − L_s)² / (share · (variance_r + variance_s) + 2 · noise)))
+// weights[r] = k to the pixels right, below left, below, below right of r; 0 where there is none
+// diagonal[r] = strength + Σ k to all eight neighbours; 0 for a pixel that is not free (free ≤ 0)
+// L, free, variance, diagonal [N,H,W]   weights [N,H,W] of vec4
+// One invocation: one pixel.
+// use lib/grid.wgsl
+
+struct Params { pixels: u32, H: u32, W: u32, share: f32, noise: f32, least: f32, strength: f32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> L: array<f32>;
+@group(0) @binding(2) var<storage, read> free: array<f32>;
+@group(0) @binding(3) var<storage, read> variance: array<f32>;
+@group(0) @binding(4) var<storage, read_write> weights: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> diagonal: array<f32>;
+
+fn affinity(r: u32, s: u32) -> f32 {
+  let difference = L[r] - L[s];
+  let spread = params.share * (variance[r] + variance[s]) + 2.0 * params.noise;
+  return max(params.least, exp(-difference * difference / spread));
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let r = workgroup_number(group, groups) * 64u + lane;
+  if (r >= params.pixels) { return; }
+  let column = r % params.W;
+  let row = r / params.W % params.H;
+  let left = column > 0u;
+  let right = column + 1u < params.W;
+  var ahead = vec4f(0.0);
+  var behind = vec4f(0.0);
+  if (right) { ahead.x = affinity(r, r + 1u); }
+  if (left) { behind.x = affinity(r, r - 1u); }
+  if (row + 1u < params.H) {
+    let below = r + params.W;
+    if (left) { ahead.y = affinity(r, below - 1u); }
+    ahead.z = affinity(r, below);
+    if (right) { ahead.w = affinity(r, below + 1u); }
+  }
+  if (row > 0u) {
+    let above = r - params.W;
+    if (left) { behind.y = affinity(r, above - 1u); }
+    behind.z = affinity(r, above);
+    if (right) { behind.w = affinity(r, above + 1u); }
+  }
+  weights[r] = ahead;
+  let sum = dot(ahead, vec4f(1.0)) + dot(behind, vec4f(1.0));
+  diagonal[r] = select(0.0, params.strength + sum, free[r] > 0.0);
+}
+`,
+  'gradient_dot': `// partial[g] = Σ p · Ap over the pixels of workgroup g, for a and b apart
+// p, Ap [pixels, 2]   partial [workgroups, 2]
+// One workgroup: 64 lanes × PIXELS pixels, added in a fixed order.
+// use lib/grid.wgsl
+// use lib/tree.wgsl
+
+const PIXELS = 16u;
+
+struct Params { pixels: u32, parts: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> p: array<vec2f>;
+@group(0) @binding(2) var<storage, read> Ap: array<vec2f>;
+@group(0) @binding(3) var<storage, read_write> partial: array<vec2f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let part = workgroup_number(group, groups);
+  if (part >= params.parts) { return; }
+  var sum = vec2f(0.0);
+  for (var k = 0u; k < PIXELS; k++) {
+    let i = (part * PIXELS + k) * 64u + lane;
+    if (i < params.pixels) { sum += p[i] * Ap[i]; }
+  }
+  let a = sum_lanes(sum.x, lane, 1u);
+  let b = sum_lanes(sum.y, lane, 1u);
+  if (lane == 0u) { partial[part] = vec2f(a, b); }
+}
+`,
+  'gradient_factor': `// total = Σ partial, for a and b apart, and from it the factor of a step:
+//   DIRECTION 0: factor = rz / total, how far the step goes;   1: factor = total / rz, what stays of the direction, and rz = total
+// A factor whose divisor is not above 0 is 0: before the first step, and when the solution is exact.
+// partial [parts, 2]   rz [2]   factor [2]
+// One workgroup in all.
+// use lib/tree.wgsl
+
+override DIRECTION = 0u;
+
+struct Params { parts: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> partial: array<vec2f>;
+@group(0) @binding(2) var<storage, read_write> rz: array<vec2f>;
+@group(0) @binding(3) var<storage, read_write> factor: array<vec2f>;
+
+fn ratio(x: vec2f, y: vec2f) -> vec2f {
+  let positive = y > vec2f(0.0);
+  return select(vec2f(0.0), x / select(vec2f(1.0), y, positive), positive);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(local_invocation_index) lane: u32) {
+  var sum = vec2f(0.0);
+  for (var i = lane; i < params.parts; i += 64u) { sum += partial[i]; }
+  let total = vec2f(sum_lanes(sum.x, lane, 1u), sum_lanes(sum.y, lane, 1u));
+  if (lane != 0u) { return; }
+  if (DIRECTION == 0u) {
+    factor[0] = ratio(rz[0], total);
+  } else {
+    factor[0] = ratio(total, rz[0]);
+    rz[0] = total;
+  }
+}
+`,
+  'gradient_move': `// x += factor · p   r −= factor · Ap   partial[g] = Σ r · r / diagonal over the pixels of workgroup g, for a and b apart
+// Pixels whose diagonal is not above 0 are fixed: they add nothing to the sum.
+// p, Ap, x, r [pixels, 2]   diagonal [pixels]   factor [2]   partial [workgroups, 2]
+// One workgroup: 64 lanes × PIXELS pixels, added in a fixed order.
+// use lib/grid.wgsl
+// use lib/tree.wgsl
+
+const PIXELS = 16u;
+
+struct Params { pixels: u32, parts: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> x: array<vec2f>;
+@group(0) @binding(2) var<storage, read_write> r: array<vec2f>;
+@group(0) @binding(3) var<storage, read> p: array<vec2f>;
+@group(0) @binding(4) var<storage, read> Ap: array<vec2f>;
+@group(0) @binding(5) var<storage, read> diagonal: array<f32>;
+@group(0) @binding(6) var<storage, read> factor: array<vec2f>;
+@group(0) @binding(7) var<storage, read_write> partial: array<vec2f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let part = workgroup_number(group, groups);
+  if (part >= params.parts) { return; }
+  var sum = vec2f(0.0);
+  for (var k = 0u; k < PIXELS; k++) {
+    let i = (part * PIXELS + k) * 64u + lane;
+    if (i >= params.pixels) { continue; }
+    x[i] += factor[0] * p[i];
+    let rest = r[i] - factor[0] * Ap[i];
+    r[i] = rest;
+    if (diagonal[i] > 0.0) { sum += rest * rest / diagonal[i]; }
+  }
+  let a = sum_lanes(sum.x, lane, 1u);
+  let b = sum_lanes(sum.y, lane, 1u);
+  if (lane == 0u) { partial[part] = vec2f(a, b); }
+}
+`,
+  'gradient_turn': `// p = r / diagonal + factor · p; 0 for fixed pixels, whose diagonal is not above 0
+// r, p [pixels, 2]   diagonal [pixels]   factor [2]
+// One invocation: one pixel.
+// use lib/grid.wgsl
+
+struct Params { pixels: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> r: array<vec2f>;
+@group(0) @binding(2) var<storage, read> diagonal: array<f32>;
+@group(0) @binding(3) var<storage, read> factor: array<vec2f>;
+@group(0) @binding(4) var<storage, read_write> p: array<vec2f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = workgroup_number(group, groups) * 64u + lane;
+  if (i >= params.pixels) { return; }
+  let d = diagonal[i];
+  if (d > 0.0) { p[i] = r[i] / d + factor[0] * p[i]; } else { p[i] = vec2f(0.0); }
+}
+`,
+  'laplacian': `// y_r = diagonal_r · u_r − Σ k(r,s) · u_s over the eight neighbours s of pixel r; 0 where the diagonal is not above 0
+// u, y [N,H,W,2]   diagonal [N,H,W]
+// weights [N,H,W] of vec4: k to the pixels right, below left, below, below right; those that lie outside are not looked at
+// One invocation: one pixel.
+// use lib/grid.wgsl
+
+struct Params { pixels: u32, H: u32, W: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> u: array<vec2f>;
+@group(0) @binding(2) var<storage, read> weights: array<vec4f>;
+@group(0) @binding(3) var<storage, read> diagonal: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec2f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let r = workgroup_number(group, groups) * 64u + lane;
+  if (r >= params.pixels) { return; }
+  let column = r % params.W;
+  let row = r / params.W % params.H;
+  let left = column > 0u;
+  let right = column + 1u < params.W;
+  let own = weights[r];
+  var sum = vec2f(0.0);
+  if (right) { sum += own.x * u[r + 1u]; }
+  if (left) { sum += weights[r - 1u].x * u[r - 1u]; }
+  if (row + 1u < params.H) {
+    let below = r + params.W;
+    if (left) { sum += own.y * u[below - 1u]; }
+    sum += own.z * u[below];
+    if (right) { sum += own.w * u[below + 1u]; }
+  }
+  if (row > 0u) {
+    let above = r - params.W;
+    if (left) { sum += weights[above - 1u].w * u[above - 1u]; }
+    sum += weights[above].z * u[above];
+    if (right) { sum += weights[above + 1u].y * u[above + 1u]; }
+  }
+  let d = diagonal[r];
+  y[r] = select(vec2f(0.0), d * u[r] - sum, d > 0.0);
+}
+`,
+  'window_variance': `// variance[n,h,v] = mean of (L − mean)² over the 3 × 3 pixels around (h, v), as far as they lie in the image
+// L, variance [N,H,W]
+// One invocation: one pixel. The mean comes first, since E[L²] − E[L]² would cancel.
+// use lib/grid.wgsl
+
+struct Params { pixels: u32, H: u32, W: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> L: array<f32>;
+@group(0) @binding(2) var<storage, read_write> variance: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let pixel = workgroup_number(group, groups) * 64u + lane;
+  if (pixel >= params.pixels) { return; }
+  let column = pixel % params.W;
+  let row = pixel / params.W % params.H;
+  let image = pixel / params.W / params.H * params.H;
+  let top = max(row, 1u) - 1u;
+  let bottom = min(row + 2u, params.H);
+  let left = max(column, 1u) - 1u;
+  let right = min(column + 2u, params.W);
+  let count = f32((bottom - top) * (right - left));
+  var mean = 0.0;
+  for (var h = top; h < bottom; h++) {
+    for (var v = left; v < right; v++) { mean += L[(image + h) * params.W + v]; }
+  }
+  mean /= count;
+  var sum = 0.0;
+  for (var h = top; h < bottom; h++) {
+    for (var v = left; v < right; v++) {
+      let difference = L[(image + h) * params.W + v] - mean;
+      sum += difference * difference;
+    }
+  }
+  variance[pixel] = sum / count;
+}
+`,
   'winograd_input': `// v[i,j] = Bᵀ d B for the 6 × 6 pixels d that each tile of 4 × 4 outputs sees, zero outside the image; B as in lib/winograd
 // x [N,H,W,C]   v [36,tiles,C], for \`tiles\` of the N·TH·TW tiles from tile \`first\` on
 // One invocation: one element of each v[i,j].
@@ -3917,4 +4390,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = 'bd8a59d2bd49818eff9d7c67f8e1fc3139c5ee275db36ca9881b509085952344'
+export const KERNEL_VERSION = '8d8cd8e9169644d20a791520890aaa83175e6ecd75ead2302e2d64ae26cf5c32'

@@ -1,5 +1,4 @@
 /** Grey photographs in, coloured ones out: the same for the command line, for Node and for browsers. */
-import { paint } from '../color/paint.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
@@ -7,14 +6,16 @@ import type { Hint } from '../io/hints.ts'
 import { type Fit, topClasses } from '../model/classifier.ts'
 import { Turns } from '../turns.ts'
 import type { Classifier } from './classifier.ts'
+import type { Enlarger } from './enlarger.ts'
 import { toldColours } from './hints.ts'
 import { PhotoStudy, type PhotoStudyParts } from './photo-study.ts'
 import type { Predictor } from './predictor.ts'
 import type { Study } from './study.ts'
 
-/** What colours photographs: the network, and the classifier that tells it what is in them, if there is one. */
+/** What colours photographs: the network, what enlarges its colours, and the classifier that tells it what it sees, if any. */
 export interface Painter {
   readonly predictor: Predictor
+  readonly enlarger: Enlarger
   readonly classifier: Classifier | null
   /** Names of the classes, in their order. Not used without a classifier. */
   readonly classNames: readonly string[]
@@ -52,7 +53,7 @@ export async function colorizePhoto(
   const { features, classes } = await recognise(painter, photo, signal)
   const colours = await painter.predictor.predict(photo, features, toldColours(hints))
   signal?.throwIfAborted()
-  return { photo: paint(photo, colours, saturation), classes }
+  return { photo: await painter.enlarger.paint(photo, colours, saturation), classes }
 }
 
 /** What the classifier sees in a photograph, if there is one. */
@@ -144,7 +145,8 @@ export class PhotoColorizer {
       const study = await this.painter.predictor.study(photo, features)
       this.#studies.add(study)
       const parts: PhotoStudyParts<Image> = {
-        ...{ photo, study, saturation, turn: (work) => this.#turn(work), end: () => this.#end(study) },
+        ...{ photo, study, enlarger: this.painter.enlarger, saturation },
+        ...{ turn: (work) => this.#turn(work), end: () => this.#end(study) },
         give: (photo) => give({ photo, classes }),
       }
       return new PhotoStudy(parts)
@@ -168,6 +170,7 @@ export class PhotoColorizer {
     this.#disposed ??= this.#turns.take(async () => {
       for (const study of this.#studies) study.destroy()
       this.painter.predictor.destroy()
+      this.painter.enlarger.destroy()
       this.painter.classifier?.destroy()
       this.gpu.destroy()
     })

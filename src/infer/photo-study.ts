@@ -1,10 +1,10 @@
 import * as v from 'valibot'
 import { labToSrgb, lightness } from '../color/lab.ts'
-import { paint } from '../color/paint.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Hint } from '../io/hints.ts'
 import { numberOf } from '../setting.ts'
 import { checkOptions, hintsOption, saturationOption, signalOption } from './arguments.ts'
+import type { Enlarger } from './enlarger.ts'
 import { toldColours } from './hints.ts'
 import type { Study } from './study.ts'
 
@@ -28,6 +28,7 @@ export interface PossibleColour {
 export interface PhotoStudyParts<Image> {
   readonly photo: Photo
   readonly study: Study
+  readonly enlarger: Enlarger
   readonly saturation: number
   /** What the host makes of a coloured photograph. */
   readonly give: (photo: Photo) => Image | Promise<Image>
@@ -57,7 +58,7 @@ export class PhotoStudy<Image> {
    * @throws TypeError for options of the wrong kind; UserError after `dispose`
    */
   async colorize(options: StudyOptions = {}): Promise<Image> {
-    const { study, photo, give, turn } = this.parts
+    const { study, enlarger, photo, give, turn } = this.parts
     const {
       hints = [],
       saturation = this.parts.saturation,
@@ -67,7 +68,7 @@ export class PhotoStudy<Image> {
       signal?.throwIfAborted()
       const colours = await study.colours(toldColours(hints))
       signal?.throwIfAborted()
-      return give(paint(photo, colours, saturation))
+      return give(await enlarger.paint(photo, colours, saturation))
     })
   }
 

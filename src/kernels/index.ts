@@ -11,6 +11,10 @@ import { scale } from './elementwise/scale.ts'
 import { sigmoid } from './elementwise/sigmoid.ts'
 import { softmax, softmaxGrad } from './elementwise/softmax.ts'
 import { tanh, tanhGrad } from './elementwise/tanh.ts'
+import { cellMeans } from './enlarge/cellMeans.ts'
+import { guidedApply } from './enlarge/guidedApply.ts'
+import { guidedFit } from './enlarge/guidedFit.ts'
+import { jointBilateral } from './enlarge/jointBilateral.ts'
 import { crossEntropy, crossEntropyGrad } from './loss/crossEntropy.ts'
 import { encodeBins } from './loss/encodeBins.ts'
 import { mse, mseGrad } from './loss/mse.ts'
@@ -34,6 +38,9 @@ import { lossScaling } from './optim/lossScaling.ts'
 import { pool2d } from './pool/pool2d.ts'
 import { pool2dGrad } from './pool/pool2dGrad.ts'
 import { reduce } from './pool/reduce.ts'
+import { affinities } from './smooth/affinities.ts'
+import { conjugateGradient } from './smooth/conjugateGradient.ts'
+import { laplacian } from './smooth/laplacian.ts'
 
 /** Every operator there is. `test/cases.ts` must have rows for each, or it does not compile. */
 export const ops = {
@@ -82,6 +89,13 @@ export const ops = {
   encodeBins,
   crossEntropy,
   crossEntropyGrad,
+  cellMeans,
+  guidedFit,
+  guidedApply,
+  jointBilateral,
+  affinities,
+  laplacian,
+  conjugateGradient,
   lerp,
   lossScaling,
   adam,

@@ -1,6 +1,7 @@
 import type { Gpu } from '../device/gpu.ts'
 import type { Precision } from '../graph/half.ts'
 import type { Painter } from '../infer/colorizer.ts'
+import { Enlarger } from '../infer/enlarger.ts'
 import { predictorOf } from '../infer/predictor.ts'
 import { saturationOf, type WeightFile } from '../io/weights.ts'
 import { sharpResize } from './image.ts'
@@ -16,6 +17,7 @@ export async function openPainter(
   return {
     classifier: chosen && (await loadClassifier(gpu, chosen.file, { fit: chosen.origin.fit, precision })),
     predictor: predictorOf(gpu, weights, { resize: sharpResize, precision }),
+    enlarger: new Enlarger(gpu),
     classNames: chosen ? classNames() : [],
     saturation: saturationOf(weights.metadata),
   }

@@ -19,6 +19,7 @@ import {
   type SeenClass,
   wantedClassifier,
 } from '../infer/colorizer.ts'
+import { Enlarger } from '../infer/enlarger.ts'
 import type { PhotoStudy } from '../infer/photo-study.ts'
 import { predictorOf } from '../infer/predictor.ts'
 import type { Hint } from '../io/hints.ts'
@@ -187,14 +188,15 @@ async function openPainter(
   const wanted = wantedClassifier(trainedWith(weights.metadata), { choice: String(choice) })
   const predictor = predictorOf(gpu, weights, { resize })
   const saturation = saturationOf(weights.metadata)
-  if (wanted.choice === 'none') return { predictor, classifier: null, classNames: [], saturation }
+  const painter = { predictor, enlarger: new Enlarger(gpu), saturation }
+  if (wanted.choice === 'none') return { ...painter, classifier: null, classNames: [] }
   const { file, names } = early ?? (await findClassifier(choice, assets))
   const asset = file instanceof URL ? await assets.loadFrom(file) : await assets.load(file)
   const { bytes } = await assets.load(names)
   signal?.throwIfAborted()
   const model = await parseModel(asset.bytes, { name: asset.name })
   const classifier = await openClassifier(gpu, { ...asset, model }, { resize, fit: wanted.fit })
-  return { predictor, classifier, classNames: parseClassNames(new TextDecoder().decode(bytes)), saturation }
+  return { ...painter, classifier, classNames: parseClassNames(new TextDecoder().decode(bytes)) }
 }
 
 /** Where a classifier and the names of its classes are. Throws as `Assets.find`. */
