@@ -3,6 +3,7 @@ import { type Trouble, UserError } from '../errors.ts'
 import type { Network } from '../model/network.ts'
 import { epochOrder, STREAM, uniform4 } from '../random.ts'
 import type { SampleFit } from './framing.ts'
+import { mixedOrder, type Part } from './mixture.ts'
 import type { BatchTask, DecodedBatch } from './samples.ts'
 import { stepBatch, type TrainingSettings } from './settings.ts'
 
@@ -78,6 +79,8 @@ export interface SampleSet<Source> {
   /** The kind of trouble when none of them can be decoded. */
   readonly trouble: Trouble
   readonly length: number
+  /** Where the samples are of several sources that are mixed by weight; together they have `length` samples. */
+  readonly parts?: readonly Part[]
   at(index: number): Source
   /** the class vector that the sample itself does not carry, of one of the classifiers: `draw` in [0, 1) says which */
   classVector(index: number, draw: number): Promise<Float32Array | null>
@@ -155,7 +158,10 @@ class BatchLoader<Source> {
     private readonly options: BatchOptions,
     private readonly decode: Decoder<Source>['decode'],
   ) {
-    this.#orderOf = rememberLast((epoch) => epochOrder(options.seed, epoch, set.length))
+    const { length, parts } = set
+    this.#orderOf = rememberLast((epoch) =>
+      parts ? mixedOrder(options.seed, epoch, parts) : epochOrder(options.seed, epoch, length),
+    )
   }
 
   /**

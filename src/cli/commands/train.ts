@@ -212,7 +212,7 @@ function sayChange(source: TrainingSource, options: StartOptions, terminal: Term
 /** What the run folder's settings.json says. */
 function about({ positionals, flags }: Call, adapter: string, options: StartOptions) {
   const { network, settings, course, checkpointEvery } = options
-  const asked = { photos: positionals, records: flags.text('records'), val: flags.text('val') }
+  const asked = { photos: positionals, records: flags.texts('records'), val: flags.text('val') }
   const { epochs, steps, validateEvery } = course
   const limits = { epochs, ...(Number.isFinite(steps) ? { steps } : {}), checkpointEvery, validateEvery }
   const { name, architecture } = network
@@ -267,7 +267,7 @@ function open(
   onUndecodable: (reason: string) => void,
 ): Promise<TrainingSource> {
   const options = { ...sourceOptions(network, settings), classVectors: vectors, onUndecodable }
-  return data.kind === 'records' ? openRecords(data.train[0]!, options) : openPhotos([...data.train], options)
+  return data.kind === 'records' ? openRecords(data.folders, options) : openPhotos(data.train, options)
 }
 
 function summary(

@@ -101,7 +101,10 @@ export function usualArchitecture({ schema, sizes }: NetworkKind): Readonly<Reco
 }
 
 export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
-  records: { value: 'DIR', help: 'train on TFRecord shards that `prepare` wrote' },
+  records: {
+    ...{ value: 'DIR[:WEIGHT]', many: true },
+    help: 'train on TFRecord shards that `prepare` wrote; several folders are mixed, by their weights where they have some: of four samples a:3 gives three and b:1 one',
+  },
   val: {
     value: 'PATH',
     help: 'photographs to validate on, none of which may be trained on (default: every eighth is held out)',

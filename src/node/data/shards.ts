@@ -50,23 +50,28 @@ export async function indexShards(
   return records
 }
 
-/**
- * Where the class vectors of the set in `folder` come from, by its first record that is whole; nowhere when it has none, or when
- * there is none. Throws as above.
- */
-export async function originsOfRecords(folder: string): Promise<readonly ClassVectorOrigin[]> {
+/** What the records of a set have in common. */
+export interface RecordTraits {
+  /** Side of the pictures in pixels. */
+  readonly size: number
+  /** Where the class vectors come from; nowhere when there are none. */
+  readonly origins: readonly ClassVectorOrigin[]
+}
+
+/** Of the set in `folder`, by its first record that is whole; null when none is. Throws as above. */
+export async function traitsOfRecords(folder: string): Promise<RecordTraits | null> {
   for (const name of await shardNames(folder)) {
     const shard = join(folder, name)
     for (const place of await placesIn(shard, () => {})) {
       try {
-        const { vectors } = decodeRecord(await readShardAt(shard, place), shard)
-        return vectors.flatMap(({ origin }) => origin ?? [])
+        const { size, vectors } = decodeRecord(await readShardAt(shard, place), shard)
+        return { size, origins: vectors.flatMap(({ origin }) => origin ?? []) }
       } catch (error) {
         if (!(error instanceof UserError)) throw error // told when it is to be trained on
       }
     }
   }
-  return []
+  return null
 }
 
 async function placesIn(shard: string, onDamage?: (reason: string) => void): Promise<RecordPlace[]> {
