@@ -1,4 +1,5 @@
 /** Training samples of several sources, of each a share that its weight decides. */
+import { sum } from '../numbers.ts'
 import { epochOrder, STREAM, shuffled, uniform4 } from '../random.ts'
 
 export interface Part {
@@ -43,5 +44,3 @@ export function mixedOrder(seed: number, epoch: number, parts: readonly Part[]):
   }
   return epochOrder(seed, epoch, chosen.length).map((place) => chosen[place]!)
 }
-
-const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)

@@ -96,11 +96,15 @@ export const courseSchema = v.object({
     ...{ flag: 'validate-every', value: 'N' },
     help: 'steps between validations',
   }),
+  patience: setting(v.optional(integerOf()), {
+    ...{ flag: 'patience', value: 'N' },
+    help: 'ends the training after so many validations in a row that were no better than the best one',
+  }),
 })
 
 /**
  * How a training was asked to go on, which may change when it is resumed. It ends at `epochs` or `steps`, whichever comes
- * first (Infinity: only the other one counts); the learning rate may fall over that.
+ * first (Infinity: only the other one counts); the learning rate may fall over that. `patience` may end it sooner.
  */
 export type Course = Readonly<v.InferOutput<typeof courseSchema>>
 

@@ -84,13 +84,15 @@ export interface TrainOptions {
 export interface Training {
   readonly checkpoint: Checkpoint
   readonly interrupted: boolean
+  /** Whether it ended since validations became no better, see `patience`. */
+  readonly outOfPatience: boolean
   readonly imagesPerSecond: number
   /** The squared error of a network that leaves all grey: that of the pictures that were shown. */
   readonly grayLoss: number
 }
 
 /**
- * Trains until `epochs` or `steps` are done or `signal` is raised, and leaves a checkpoint either way.
+ * Trains until `epochs` or `steps` are done, validations become no better or `signal` is raised, and leaves a checkpoint either way.
  * @throws UserError when settings or course are not what their schemas allow, or not those of the checkpoint to go on with;
  *   when the batch does not fit the adapter or the loss stops being a number; the last good checkpoint
  *   stays. And what `source`, `store` and `validate` throw.
@@ -111,7 +113,8 @@ export async function train(options: TrainOptions): Promise<Training> {
     const { imagesPerSecond, grayLoss } = loop.meter.read(loop.state.step)
     if (!signal?.aborted) await loop.state.validate()
     const checkpoint = await loop.state.save()
-    return { checkpoint, interrupted: signal?.aborted ?? false, imagesPerSecond, grayLoss }
+    const { isOutOfPatience: outOfPatience } = loop.state
+    return { checkpoint, interrupted: signal?.aborted ?? false, outOfPatience, imagesPerSecond, grayLoss }
   } finally {
     variables.destroy()
   }
@@ -164,7 +167,7 @@ class Loop {
     try {
       if (state.isDone) return
       if (state.isValidationDue) await meter.pause(() => state.validate()) // an interruption came before it
-      await this.#takeSteps(executor)
+      if (!state.isDone) await this.#takeSteps(executor)
     } finally {
       await Promise.allSettled(this.#inFlight.map(({ loss }) => loss))
       executor.destroy()
@@ -187,7 +190,7 @@ class Loop {
       if (isEnding || state.isValidationDue || state.isCheckpointDue) await this.#settle(0)
       if (isEnding) return
       if (state.isValidationDue) await meter.pause(() => state.validate())
-      if (signal?.aborted) return
+      if (signal?.aborted || state.isDone) return
       if (state.isCheckpointDue) await meter.pause(() => state.save())
       idleSince = performance.now()
     }

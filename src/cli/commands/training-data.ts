@@ -1,7 +1,7 @@
 /** What `train` trains on, as its command line names it. */
 import { createHash } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { UserError } from '../../errors.ts'
 import { type ClassVectorOrigin, describeOrigins, type Fit, sameOrigins } from '../../model/classifier.ts'
 import type { RecordFolder } from '../../node/data/dataset.ts'
@@ -18,42 +18,50 @@ const SAMPLES = packagePath('samples/photos')
 /** Without --val every eighth photograph is held out, this many at most. */
 const HOLD_OUT = { every: 8, most: 200 }
 
+export interface ValidationSet {
+  readonly name: string
+  readonly paths: readonly string[]
+}
+
 export interface TrainingData {
   readonly kind: 'samples' | 'photos' | 'records'
   /** The photographs; none where records are trained on. */
   readonly train: readonly string[]
   /** The records; none where photographs are trained on. */
   readonly folders: readonly RecordFolder[]
-  readonly val: readonly string[]
+  /** Sets of photographs to validate on; none of them is empty. */
+  readonly val: readonly ValidationSet[]
   /** Identifies the training pictures and their order. */
   readonly identity: string
 }
 
 export async function findData(positionals: readonly string[], flags: Flags): Promise<TrainingData> {
-  const val = flags.text('val')
-  const held = val === undefined ? [] : (await findPhotos([val])).map(({ path }) => path)
+  const val = await validationSets(flags.texts('val'))
   const folders = recordFolders(flags.texts('records'))
   if (folders.length) {
     if (positionals.length) throw wrong('give either PHOTOS or --records, not both')
-    return { kind: 'records', train: [], folders, val: held, identity: await identityOf(folders) }
+    return { kind: 'records', train: [], folders, val, identity: await identityOf(folders) }
   }
   const kind = positionals.length ? 'photos' : 'samples'
   const roots = positionals.length ? positionals : [SAMPLES]
   const found = await findPhotos(roots)
   const isHeld = (i: number) =>
-    val === undefined && i % HOLD_OUT.every === HOLD_OUT.every - 1 && i / HOLD_OUT.every < HOLD_OUT.most
+    !val.length && i % HOLD_OUT.every === HOLD_OUT.every - 1 && i / HOLD_OUT.every < HOLD_OUT.most
   const photos = found.filter((_, i) => !isHeld(i))
+  const held = found.filter((_, i) => isHeld(i)).map(({ path }) => path)
   return {
     kind,
     train: photos.map(({ path }) => path),
     folders: [],
-    val: val === undefined ? found.filter((_, i) => isHeld(i)).map(({ path }) => path) : held,
+    val: held.length ? [{ name: 'held out', paths: held }] : val,
     identity: hash(photos.map((photo) => photo.relative)),
   }
 }
 
 /** Throws a `UserError` when pictures are both trained and validated on. Of records only those know that name their sources. */
-export async function refuseTwins({ kind, train, folders, val }: TrainingData): Promise<void> {
+export async function refuseTwins(data: TrainingData): Promise<void> {
+  const { kind, train, folders } = data
+  const val = heldOut(data)
   const sources = await Promise.all(folders.map(({ folder }) => readSources(folder)))
   const twins =
     kind === 'records'
@@ -64,6 +72,28 @@ export async function refuseTwins({ kind, train, folders, val }: TrainingData): 
   throw wrong(
     `${twins.length} of the ${val.length} pictures to validate on are also trained on, first ${first.val}, which is the same file as ${first.train}: take them out of --val`,
   )
+}
+
+/** All photographs to validate on, a file in two sets once. */
+export const heldOut = ({ val }: Pick<TrainingData, 'val'>): readonly string[] => [
+  ...new Set(val.flatMap(({ paths }) => paths)),
+]
+
+/**
+ * A set for each path, called by the path's last part, or by the whole path where two would be called the same.
+ * @throws UserError as `findPhotos`, and (exit code 2) when a path is given twice
+ */
+async function validationSets(given: readonly string[]): Promise<ValidationSet[]> {
+  const roots = given.map((root) => root.replace(/(?<=.)[/\\]+$/, ''))
+  const twice = roots.find((root, i) => roots.indexOf(root) < i)
+  if (twice !== undefined) throw wrong(`--val ${twice} is given twice`)
+  const short = roots.map((root) => basename(root))
+  const names = new Set(short).size === roots.length ? short : roots
+  const sets = roots.map(async (root, i) => ({
+    name: names[i]!,
+    paths: (await findPhotos([root])).map(({ path }) => path),
+  }))
+  return Promise.all(sets)
 }
 
 /** DIR or DIR:WEIGHT each. Throws a `UserError` (exit code 2) when some have weights and some have none, or one is wrong. */
