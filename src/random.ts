@@ -15,6 +15,7 @@ export const STREAM = {
   lightness: 6,
   hints: 7,
   mixture: 8,
+  views: 9,
 } as const
 
 const [MULTIPLY_0, MULTIPLY_1] = [0xd2511f53, 0xcd9e8d57]

@@ -235,9 +235,9 @@ describe('prepareRecords', () => {
 describe('traitsOfRecords', () => {
   it('says how large the pictures are and where class vectors come from', async () => {
     await prepare()
-    expect(await traitsOfRecords(out)).toEqual({ size: 299, origins: [origin, other] })
+    expect(await traitsOfRecords(out)).toEqual({ size: 299, origins: [origin, other], taps: null })
     await prepareRecords(paths, { out })
-    expect(await traitsOfRecords(out)).toEqual({ size: 299, origins: [] })
+    expect(await traitsOfRecords(out)).toEqual({ size: 299, origins: [], taps: null })
     rmSync(out, { recursive: true })
     await expect(traitsOfRecords(out)).rejects.toMatchObject({ trouble: 'weights' })
   })

@@ -24,6 +24,8 @@ const internal = {
   data: v.string(),
   /** The kernels that it computes with instead of the usual ones, `Choices`: others would round otherwise. */
   choices: v.optional(v.record(v.string(), v.string())),
+  /** Whether it is shown what its trunk saw of the pictures, as records have it, instead of the pictures. */
+  taps: v.optional(v.boolean()),
   /** Whether products are computed in the subgroups' matrices. */
   subgroupMatrices: v.optional(v.boolean()),
 }

@@ -109,7 +109,9 @@ export async function train(options: TrainOptions): Promise<Training> {
     const counted = { ...settings, bins, colourStride: network.colourStride, signal }
     const rarity = isWeighted ? await countRarity(gpu, options.source, counted) : undefined
     if (rarity !== null)
-      await loop.takeSteps(await openStepper({ gpu, network, settings, rarity }, variables))
+      await loop.takeSteps(
+        await openStepper({ gpu, network: shownAs(settings, network), settings, rarity }, variables),
+      )
     const { imagesPerSecond, grayLoss } = loop.meter.read(loop.state.step)
     if (!signal?.aborted) await loop.state.validate()
     const checkpoint = await loop.state.save()
@@ -120,11 +122,14 @@ export async function train(options: TrainOptions): Promise<Training> {
   }
 }
 
+/** The network as training shows it pictures. */
+const shownAs = ({ taps }: TrainingSettings, network: Network) => (taps ? network.fromTaps!() : network)
+
 function expectSound({ network, settings, course, start }: TrainOptions): void {
   expectSettings(network, settings, course)
   if (start?.kind !== 'resume') return
   const { name, architecture } = network
-  const all = { choices: undefined, subgroupMatrices: undefined, ...settings } // even what is missing is compared
+  const all = { choices: undefined, subgroupMatrices: undefined, taps: undefined, ...settings } // even what is missing is compared
   expectSame('the checkpoint', start.checkpoint, { network: name, architecture, settings: all })
 }
 
@@ -200,10 +205,10 @@ class Loop {
   #submit(executor: Stepper, batch: Batch): Submitted {
     const { state } = this
     const { settings, profiler } = this.options
-    const { epoch, L, ab, features } = batch
+    const { epoch, L, ab, features, taps } = batch
     const learningRate = rateAt(settings, { step: state.step, epoch, total: this.#total })
     const inputs = {
-      ...{ ...networkInputs({ L, features }), ab, hints: () => this.#hints(batch) },
+      ...{ ...networkInputs({ L, features, taps }), ab, hints: () => this.#hints(batch) },
       'adam.hyper': adamHyper(learningRate, state.step + 1),
       'average.rate': Float32Array.of(averagingRate(settings.averaging, state.step)),
     }

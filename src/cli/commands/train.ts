@@ -40,6 +40,7 @@ import { Damage } from './damage.ts'
 import { findData, heldOut, refuseTwins, type TrainingData } from './training-data.ts'
 import { askedOf, TRAIN_OPTIONS, withTrunk } from './training-options.ts'
 import { beginningOf, choicesAt, type Found, optionsOf, type StartOptions } from './training-start.ts'
+import { withTaps } from './training-taps.ts'
 
 export const trainCommand: Command = {
   summary: 'trains the network, on the sample photographs unless told otherwise',
@@ -52,8 +53,10 @@ export const trainCommand: Command = {
   ],
 
   async run(call) {
-    const asked = await withTrunk(askedOf(call.flags), call.flags) // a wrong command line is told without waking the GPU
+    // a wrong command line is told without waking the GPU
+    const wanted = await withTrunk(askedOf(call.flags), call.flags)
     const data = await findData(call.positionals, call.flags)
+    const asked = await withTaps(wanted, call.flags, data)
     const beginning = await beginningOf(call.flags, asked, data)
     const preciseTimestamps = call.flags.text('profile') !== undefined
     const choose = (tuned: Choices) => choicesAt(beginning, tuned, call.terminal.say)
@@ -258,6 +261,7 @@ function describeSettings({ network, settings }: StartOptions): string {
     `seed ${seed}`,
     ...(network.bins ? [] : [`${loss} loss`]),
     describeOrigins(classVectors),
+    ...(settings.taps ? ['from stored taps'] : []),
     ...(precision === 'f16' ? ['float16'] : []),
     ...(settings.subgroupMatrices ? ["the subgroups' matrices"] : []),
   ]

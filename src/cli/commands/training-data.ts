@@ -177,7 +177,7 @@ export async function findClassVectors(
   return { origins, files }
 }
 
-interface FoundRecords extends RecordTraits {
+export interface FoundRecords extends RecordTraits {
   readonly folder: string
 }
 
@@ -196,7 +196,7 @@ function originsIn(records: readonly FoundRecords[]): readonly ClassVectorOrigin
  * What the records of each folder have in common, without folders that have no whole record.
  * @throws UserError about weights when their pictures differ in size, and as `traitsOfRecords`
  */
-async function traitsIn(folders: readonly RecordFolder[]): Promise<FoundRecords[]> {
+export async function traitsIn(folders: readonly RecordFolder[]): Promise<FoundRecords[]> {
   const found: FoundRecords[] = []
   for (const { folder } of folders) {
     const traits = await traitsOfRecords(folder)

@@ -106,6 +106,9 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
     ...{ value: 'DIR[:WEIGHT]', many: true },
     help: 'train on TFRecord shards that `prepare` wrote; several folders are mixed, by their weights where they have some: of four samples a:3 gives three and b:1 one',
   },
+  taps: {
+    help: 'train on what the trunk saw of the records, as `prepare --taps` kept it, instead of looking anew in each epoch: much faster, without augmentation',
+  },
   val: {
     ...{ value: 'PATH', many: true },
     help: 'photographs to validate on, none of which may be trained on (default: every eighth is held out); of several sets the mean of their errors decides which weights are best',
