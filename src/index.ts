@@ -49,6 +49,6 @@ export { NODE_NETWORKS } from './node/store/networks.ts'
 
 // Training on photographs or records
 
-export { openPhotos, openRecords, type SourceOptions } from './node/data/dataset.ts'
+export { openPhotos, openRecords, type RecordFolder, type SourceOptions } from './node/data/dataset.ts'
 export { type PrepareOptions, prepareRecords } from './node/data/prepare.ts'
 export { storeIn } from './node/store/runs.ts'

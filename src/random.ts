@@ -15,6 +15,8 @@ export const STREAM = {
   lightness: 6,
   hints: 7,
   pairs: 8,
+  mixture: 9,
+  views: 10,
 } as const
 
 const [MULTIPLY_0, MULTIPLY_1] = [0xd2511f53, 0xcd9e8d57]
@@ -53,11 +55,15 @@ export function uniform4(seed: number, stream: number, counter: number, subcount
   return [a / TWO_32, b / TWO_32, c / TWO_32, d / TWO_32]
 }
 
-/** The order in which an epoch visits `n` samples: a permutation of 0…n-1 (Fisher and Yates), by (seed, epoch). */
-export function epochOrder(seed: number, epoch: number, n: number): Uint32Array {
+/** The order in which an epoch visits `n` samples: a permutation of 0…n-1, by (seed, epoch). */
+export const epochOrder = (seed: number, epoch: number, n: number): Uint32Array =>
+  shuffled(n, (i) => uniform4(seed, STREAM.shuffle, i, epoch)[0])
+
+/** A permutation of 0…n-1 (Fisher and Yates). `draw` gives a number in [0, 1) for each place. */
+export function shuffled(n: number, draw: (place: number) => number): Uint32Array {
   const order = Uint32Array.from({ length: n }, (_, i) => i)
   for (let i = n - 1; i > 0; i--) {
-    const j = Math.floor(uniform4(seed, STREAM.shuffle, i, epoch)[0] * (i + 1))
+    const j = Math.floor(draw(i) * (i + 1))
     const swapped = order[i]!
     order[i] = order[j]!
     order[j] = swapped

@@ -9,7 +9,7 @@ import type { Classifier } from '../src/infer/classifier.ts'
 import { trainedWith } from '../src/io/weights.ts'
 import { CLASSES } from '../src/model/classifier.ts'
 import { prepareRecords } from '../src/node/data/prepare.ts'
-import { originsOfRecords } from '../src/node/data/shards.ts'
+import { traitsOfRecords } from '../src/node/data/shards.ts'
 import { readPhoto } from '../src/node/image.ts'
 import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
 import { findClassifier, loadClassifier } from '../src/node/store/classifiers.ts'
@@ -114,7 +114,7 @@ describe('commands with a classifier', () => {
     expect(await weightsOf(mixed)).not.toEqual(await weightsOf(checkpoint))
     const records = inFolder('records-both')
     succeeded(await run(['prepare', ...PHOTOS, '--out', records, '--quiet', '--json', ...both]))
-    expect(await originsOfRecords(records)).toEqual(origins)
+    expect(await traitsOfRecords(records)).toMatchObject({ origins })
     const never = ['train', ...OPTIONS, ...PHOTOS, '--out', inFolder('never')]
     await refusal(2, /means other\.onnx, which is named already/, [...never, ...both, '--classifier', other])
     await refusal(2, /none stands beside other classifiers/, [...never, ...both, '--classifier', 'none'])

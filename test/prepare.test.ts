@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { decodeRecord } from '../src/io/records.ts'
 import { prepareRecords } from '../src/node/data/prepare.ts'
-import { originsOfRecords } from '../src/node/data/shards.ts'
+import { traitsOfRecords } from '../src/node/data/shards.ts'
 import { writeImage } from '../src/node/image.ts'
 import {
   batches,
@@ -36,8 +36,11 @@ import {
   prepare,
   recordsIn,
   shardNames,
+  usePictures,
   vectorOf,
 } from './prepared.ts'
+
+usePictures()
 
 describe('prepareRecords', () => {
   it('writes records in the photographs’ order, with class vectors, and leaves out what teaches nothing', async () => {
@@ -229,13 +232,13 @@ describe('prepareRecords', () => {
   })
 })
 
-describe('originsOfRecords', () => {
-  it('says where class vectors come from', async () => {
+describe('traitsOfRecords', () => {
+  it('says how large the pictures are and where class vectors come from', async () => {
     await prepare()
-    expect(await originsOfRecords(out)).toEqual([origin, other])
+    expect(await traitsOfRecords(out)).toEqual({ size: 299, origins: [origin, other], taps: null })
     await prepareRecords(paths, { out })
-    expect(await originsOfRecords(out)).toEqual([])
+    expect(await traitsOfRecords(out)).toEqual({ size: 299, origins: [], taps: null })
     rmSync(out, { recursive: true })
-    await expect(originsOfRecords(out)).rejects.toMatchObject({ trouble: 'weights' })
+    await expect(traitsOfRecords(out)).rejects.toMatchObject({ trouble: 'weights' })
   })
 })

@@ -2,8 +2,20 @@ import { readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openPhotos, openRecords } from '../src/node/data/dataset.ts'
-import { originsOfRecords } from '../src/node/data/shards.ts'
-import { batches, classifier, full, otherVectorOf, out, paths, prepare, vectorOf } from './prepared.ts'
+import { traitsOfRecords } from '../src/node/data/shards.ts'
+import {
+  batches,
+  classifier,
+  full,
+  otherVectorOf,
+  out,
+  paths,
+  prepare,
+  usePictures,
+  vectorOf,
+} from './prepared.ts'
+
+usePictures()
 
 describe('openRecords', () => {
   it.each(['int8', 'float32'] as const)(
@@ -105,7 +117,7 @@ describe('openRecords', () => {
       trouble: 'weights',
       message: /no records/,
     })
-    expect(await originsOfRecords(out)).toEqual([])
+    expect(await traitsOfRecords(out)).toBe(null)
   })
 
   it('a network of another number of classes is refused', async () => {

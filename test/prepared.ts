@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
@@ -17,8 +17,6 @@ import type { Batch } from '../src/train/batches.ts'
 
 export const folder = mkdtempSync(join(tmpdir(), 'prepare-'))
 export const out = join(folder, 'records')
-afterAll(() => rmSync(folder, { recursive: true }))
-beforeEach(() => rmSync(out, { recursive: true, force: true }))
 
 /** A smooth picture as large as a record, so that nothing is scaled on the way. */
 export function photo(n: number): Photo {
@@ -30,10 +28,17 @@ export function photo(n: number): Photo {
 }
 export const paths = Array.from({ length: 5 }, (_, n) => join(folder, `${n}.png`))
 export const broken = join(folder, 'broken.jpg')
-beforeAll(async () => {
-  for (const [n, path] of paths.entries()) await writeImage(path, photo(n))
-  writeFileSync(broken, 'not a picture')
-})
+
+/** Makes the pictures, and removes them at the end. Every file calls it, since several may share this module. */
+export function usePictures(): void {
+  beforeAll(async () => {
+    mkdirSync(folder, { recursive: true })
+    for (const [n, path] of paths.entries()) await writeImage(path, photo(n))
+    writeFileSync(broken, 'not a picture')
+  })
+  beforeEach(() => rmSync(out, { recursive: true, force: true }))
+  afterAll(() => rmSync(folder, { recursive: true }))
+}
 
 export const origin = { classifier: 'mine.onnx', sha256: 'c0ffee', fit: 'pad' } as const
 /** A classifier that sees how bright the middle of the picture is. */

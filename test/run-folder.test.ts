@@ -81,6 +81,14 @@ describe('a run folder', () => {
     for (const { wallTime } of file!) expect(Math.abs(wallTime - Date.now() / 1000)).toBeLessThan(60)
   })
 
+  it('logs the error on each set of pictures by its name, beside their mean', async () => {
+    const sets = { val: 3, kodak: 5 }
+    await logged(null, (run) => run.logValidation({ ...validation(196), sets }))
+    expect(linesIn()).toMatchObject([{ step: 196, val: 4, sets }])
+    const scalars = { 'val/ab error': 4, 'val/ab error, val': 3, 'val/ab error, kodak': 5 }
+    expect(events()[0]!.at(-1)).toMatchObject({ step: 196, scalars })
+  })
+
   it('is continued from a checkpoint without lines of what came after it, or half of one', async () => {
     await logged(null, (run) => {
       for (const n of [10, 20]) run.logStep(step(n))

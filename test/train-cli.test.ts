@@ -13,6 +13,9 @@ import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from '../src/cli/commands/command.ts'
+import { findData } from '../src/cli/commands/training-data.ts'
+import { TRAIN_OPTIONS } from '../src/cli/commands/training-options.ts'
 import { findPhotos } from '../src/node/photos.ts'
 import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
 import { weightsOf } from '../src/node/store/runs.ts'
@@ -283,6 +286,40 @@ describe('train', () => {
     refused(await run(['train', '--records', inFolder('none'), '--quiet']), 4, /none: no such file or folder/)
     refused(await run(['train', '--records', records, '--val', val, '--out', inFolder('never')]), 2, both)
     expect(existsSync(inFolder('never'))).toBe(false)
+  })
+
+  it('validates on several sets, tells of each by its name, and ends when their mean gets no better', async () => {
+    const sets = ['near', 'far/near', 'far']
+    const [near, alsoNear, far] = sets.map((name) => inFolder('sets', name)) as [string, string, string]
+    for (const each of [near, alsoNear]) mkdirSync(each, { recursive: true })
+    copyFileSync('samples/photos/dogs.jpg', join(near, 'dogs.jpg'))
+    copyFileSync('samples/photos/wine.jpg', join(far, 'wine.jpg'))
+    copyFileSync('samples/photos/bee.jpg', join(alsoNear, 'bee.jpg'))
+    const train = 'train samples/photos/cat.jpg samples/photos/sky.jpg --classifier none --network report'
+    const options =
+      '--size 16 --batch 2 --width 0.05 --steps 30 --lr 1 --warmup 0 --validate-every 1 --patience 2'
+    const words = [...train.split(' '), ...options.split(' '), '--out', inFolder('patient')]
+    const ended = await run([...words, '--val', near, '--val', `${far}/`, '--json', '--quiet'])
+    succeeded(ended)
+    const { steps, val, outOfPatience } = json(ended)
+    expect(outOfPatience).toBe(true)
+    expect(steps).toBeLessThan(30)
+    for (const { abMse, sets } of val) {
+      expect(Object.keys(sets)).toEqual(['near', 'far'])
+      expect(abMse).toBeCloseTo((sets.near + sets.far) / 2, 9)
+    }
+    const logged = linesIn(inFolder('patient')).filter(({ val }) => val !== undefined)
+    expect(logged.map(({ sets }) => sets)).toEqual(val.map((each: Validation) => each.sets))
+    const again = await run([...words, '--val', near, '--val', far, '--resume'])
+    expect(again.stdout.toString()).toMatch(
+      /^it ended early: 2 validations in a row were no better than that of step \d+$/m,
+    )
+    const never = [...train.split(' '), '--out', inFolder('never')]
+    refused(await run([...never, '--val', near, '--val', `${near}/`]), 2, /--val .*near is given twice/)
+    const bare = await run([...never, '--patience', '2'])
+    refused(bare, 2, /--patience counts validations, and there is nothing to validate on/)
+    const same = parse(['--val', near, '--val', alsoNear], TRAIN_OPTIONS).flags
+    expect((await findData([], same)).val.map(({ name }) => name)).toEqual([near, alsoNear])
   })
 
   it('leaves damaged records out and says so with exit code 1, or refuses them with --strict', async () => {

@@ -237,6 +237,59 @@ describe('training', () => {
     expect([handed, interrupted, checkpoint.step]).toEqual([2, true, 0])
   })
 
+  describe('with several sets to validate on', () => {
+    // means 10, 8, 9, 8, 7: the second is the best until patience for two ends
+    const errors = [
+      { near: 4, far: 16 },
+      { near: 10, far: 6 },
+      { near: 2, far: 16 },
+      { near: 8, far: 8 },
+      { near: 7, far: 7 },
+    ]
+    const judged = (out: string, change: Partial<TrainingInFolder>, from = 0, abort?: AbortController) => {
+      let next = from
+      const validate: Validate = async () => {
+        if (abort && next === from + 1) abort.abort() // after the step that follows
+        return errors[next++]!
+      }
+      const options = optionsFor({ steps: 10, validateEvery: 2, out: join(folder, out), ...change })
+      return run(options, undefined, abort?.signal ?? never, true, validate)
+    }
+
+    it('keeps the best weights by the mean of the errors, and each error by its name', async () => {
+      const { checkpoint, outOfPatience } = await judged('whole', {})
+      expect([checkpoint.step, outOfPatience]).toEqual([10, false])
+      expect(checkpoint.validations.map(({ abMse }) => abMse)).toEqual([10, 8, 9, 8, 7])
+      expect(checkpoint.validations.map(({ sets }) => sets)).toEqual(errors)
+      const stored = await readCheckpoint(checkpointPath(join(folder, 'whole')))
+      expect(stored.validations).toEqual(checkpoint.validations)
+      expect((await readSafetensors(bestPath(join(folder, 'whole')))).metadata.abMse).toBe('7')
+    })
+
+    it('ends when the mean was no better for as many validations as patience says, and resumes to the same bytes', async () => {
+      const { checkpoint, outOfPatience } = await judged('impatient', { patience: 2 })
+      expect([checkpoint.step, outOfPatience]).toEqual([8, true]) // 9 and again 8 are no better than 8
+      expect((await readSafetensors(bestPath(join(folder, 'impatient')))).metadata).toMatchObject({
+        ...{ step: '4', abMse: '8' },
+      })
+      const first = await judged('parts', { patience: 2 }, 0, new AbortController())
+      expect(first).toMatchObject({ interrupted: true, outOfPatience: false, checkpoint: { step: 4 } })
+      const resume = async (change: Partial<TrainingInFolder>, from: number) => {
+        const checkpoint = await readCheckpoint(checkpointPath(join(folder, 'parts')))
+        return judged('parts', { patience: 2, start: { kind: 'resume', checkpoint }, ...change }, from)
+      }
+      await resume({}, 2)
+      for (const path of [checkpointPath, bestPath]) {
+        const [a, b] = await Promise.all(
+          ['impatient', 'parts'].map((out) => readFile(path(join(folder, out)))),
+        )
+        expect(a!.equals(b!)).toBe(true)
+      }
+      expect((await resume({}, 4)).checkpoint.step).toBe(8) // there is nothing left to do
+      expect((await resume({ patience: 3 }, 4)).checkpoint.step).toBe(10)
+    })
+  })
+
   it('stops when the loss is no number, says at which step, and keeps the last good checkpoint', async () => {
     const source = await openPhotos(photos.slice(0, 5), SOURCE)
     const poisoned: TrainingSource = {

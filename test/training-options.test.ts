@@ -59,6 +59,13 @@ describe('the options of train', () => {
     expect(course('--epochs 60')).toEqual({ ...begun, epochs: 60, steps: Number.POSITIVE_INFINITY })
     expect(course('--steps 60')).toEqual({ ...begun, epochs: 400, steps: 60 })
     expect(courseOf(of(''), DATA)).toEqual({ epochs: 400, steps: Infinity, validateEvery: 250 })
+    const patient = { ...begun, patience: 3 }
+    for (const line of ['--patience 3', '--steps 40 --patience 3'])
+      expect(courseOf(of(line), DATA, begun)).toMatchObject({ patience: 3, steps: 40 })
+    expect(courseOf(of(''), DATA, patient)).toEqual(patient)
+    expect(courseOf(of('--steps 60'), DATA, patient)).toMatchObject({ steps: 60, patience: 3 })
+    expect(courseOf(of('--patience 5'), DATA, patient)).toEqual({ ...begun, patience: 5 })
+    expect(() => of('--patience 0')).toThrow('--patience 0: expected a number of at least 1')
   })
 
   it('name a trunk for the network that has one, and no loss beside its probabilities', async () => {

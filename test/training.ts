@@ -23,11 +23,11 @@ export async function trainIn(
   { signal = new AbortController().signal, validate }: { signal?: AbortSignal; validate?: Validate } = {},
 ) {
   const { out, epochs = Number.POSITIVE_INFINITY, steps = Number.POSITIVE_INFINITY } = training
-  const { validateEvery = 1e9, checkpointEvery = 1e9 } = training
+  const { validateEvery = 1e9, checkpointEvery = 1e9, patience } = training
   await mkdir(out, { recursive: true })
   return train({
     ...{ ...training, gpu, source, signal, checkpointEvery, store: storeIn(out) },
-    course: { epochs, steps, validateEvery },
+    course: { epochs, steps, validateEvery, ...(patience ? { patience } : {}) },
     ...(validate ? { validate } : {}),
   })
 }

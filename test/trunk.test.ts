@@ -38,6 +38,8 @@ describe('taps', () => {
     const model = await readModel('weights/mobilenet_v1.onnx')
     const trunk = trunkOf({ name: 'mobilenet-v1', sha256: SHA256, model })
     expect(trunk.channels).toEqual([128, 256, 512, 1024])
+    expect(trunk.ranges).toEqual(Array(4).fill({ low: 0, high: 6 }))
+    expect((await smallTrunk()).ranges).toEqual([null, null, null, null])
     const graph = new Graph()
     const taps = trunk.build(graph, graph.input('gray', [2, 64, 96, 1]))
     expect(taps.map((tap) => graph.shape(tap))).toEqual([

@@ -9,12 +9,18 @@ export interface Shown {
   readonly features: Float32Array
   /** [N,H/4,W/4,3]; without it no colour is told. */
   readonly hints?: Float32Array
+  /** For a network that is shown what its trunk saw, each [N,h,w,channels]. */
+  readonly taps?: readonly Float32Array[] | undefined
 }
 
 /** The inputs by name. What only some networks take is made when it is asked for. */
-export const networkInputs = ({ L, features, hints }: Shown) =>
+export const networkInputs = ({ L, features, hints, taps = [] }: Shown) =>
   ({
     ...{ L, features },
     gray: () => networkGray(L),
     hints: () => hints ?? new Float32Array((3 * L.length) / 16),
+    tap4: () => taps[0]!,
+    tap8: () => taps[1]!,
+    tap16: () => taps[2]!,
+    tap32: () => taps[3]!,
   }) satisfies Record<NetworkInput, unknown>

@@ -13,6 +13,7 @@
  *   label               bytes   the photograph's file name, UTF-8
  *   content_x, content_y, content_width, content_height   int64: where in the S×S square the picture lies; the rest
  *                               is white padding, which training leaves out
+ *   taps …                      what a trunk saw, see `record-taps.ts`; left out when none was asked
  *
  * S = 299, the longest side of the picture, as in the report (Zhao 2019).
  */
@@ -24,6 +25,7 @@ import { UserError } from '../errors.ts'
 import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
 import type { Rect } from '../rect.ts'
 import { decodeExample, type Example, encodeExample, type Feature } from './example.ts'
+import { type RecordTaps, tapFeatures, tapsIn } from './record-taps.ts'
 
 export const RECORD_SIZE = 299
 export const RECORD_CLASSES = 1000
@@ -44,6 +46,8 @@ export interface PhotoRecord extends Picture {
   label: string
   /** one of each classifier; none when there was no classifier */
   vectors: readonly ClassVector[]
+  /** what a trunk saw of it; left out when none was asked */
+  taps?: RecordTaps | null
 }
 
 export interface ClassVector {
@@ -78,7 +82,7 @@ export function photoOf({ gray, ab, size, content }: PhotoRecord): Photo {
 
 /** The bytes of a record, as the data of one TFRecord. */
 export function encodeRecord(record: PhotoRecord, encoding: AbEncoding): Uint8Array {
-  const { gray, ab, content, label, vectors } = record
+  const { gray, ab, content, label, vectors, taps } = record
   const origins = vectors.flatMap(({ origin }) => origin ?? [])
   const number = (value: number): Feature => ({ kind: 'int64', values: [BigInt(value)] })
   const example: Example = new Map([
@@ -98,6 +102,7 @@ export function encodeRecord(record: PhotoRecord, encoding: AbEncoding): Uint8Ar
     ['content_y', number(content.y)],
     ['content_width', number(content.width)],
     ['content_height', number(content.height)],
+    ...(taps ? tapFeatures(taps) : []),
   ])
   return encodeExample(example)
 }
@@ -168,7 +173,9 @@ export function decodeRecord(bytes: Uint8Array, where: string): PhotoRecord {
   if (!content) throw bad('content_x, _y, _width and _height are not a rectangle inside the image')
   const vectors = vectorsIn(example)
   if (!vectors) throw bad('the values of embedding do not share out among its classifiers')
-  return { label: textsIn(example, 'label')[0] ?? '', size, gray, ab, vectors, content }
+  const taps = tapsIn(example)
+  if (taps === undefined) throw bad('the features taps… do not fit together')
+  return { label: textsIn(example, 'label')[0] ?? '', size, gray, ab, vectors, content, taps }
 }
 
 function bytesIn(example: Example, name: string): Uint8Array | null {

@@ -3,6 +3,7 @@ import type { Graph } from '../graph/graph.ts'
 import type { Tensor } from '../kernels/op.ts'
 import type { Layout, NamedTensor } from './arena.ts'
 import type { Bins } from './bins.ts'
+import type { TapInput, Trunk } from './trunk.ts'
 
 export interface ImageSize {
   readonly batch: number
@@ -16,9 +17,10 @@ export interface ImageSize {
  * - `L` [N,H,W,1] is the lightness, L*⁄50 − 1;
  * - `gray` [N,H,W,1] is the same picture as classifiers see it, sRGB level⁄127.5 − 1;
  * - `features` [N,1,1,classes] is the class vector, zeros where there is none;
- * - `hints` [N,H/4,W/4,3] is a*⁄50, b*⁄50 and 1 where a person has told the colour, and 0, 0, 0 elsewhere.
+ * - `hints` [N,H/4,W/4,3] is a*⁄50, b*⁄50 and 1 where a person has told the colour, and 0, 0, 0 elsewhere;
+ * - `tap4` … `tap32` [N,h,w,channels] is what a trunk saw of the picture, see `Network.fromTaps`.
  */
-export type NetworkInput = 'L' | 'gray' | 'features' | 'hints'
+export type NetworkInput = 'L' | 'gray' | 'features' | 'hints' | TapInput
 
 /** What a network adds to a graph. */
 export interface Painting {
@@ -71,6 +73,10 @@ export interface Network {
   isTrained(parameters: Float32Array): boolean
   /** The network of this architecture with some of its parts changed. */
   variant(change: Readonly<Record<string, unknown>>): Network
+  /** What it looks at the picture through; missing where it looks at it itself. */
+  readonly trunk?: Trunk
+  /** Of one with a trunk: the same network, which is shown the trunk's taps instead of the picture `gray`, square ones. */
+  fromTaps?(): Network
   /** Weakens what the class vector does, in tensors in the layout of files. Missing where there is no such thing. */
   adjustClasses?(tensors: ReadonlyMap<string, NamedTensor>, influence: ClassInfluence): void
 }

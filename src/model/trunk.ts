@@ -1,10 +1,15 @@
 /** The pretrained classifiers that a network can look through, without their last layers. */
 import { UserError } from '../errors.ts'
-import type { Graph } from '../graph/graph.ts'
+import { Graph } from '../graph/graph.ts'
 import type { Tensor } from '../kernels/op.ts'
 
 /** Pixels of the picture, along each side, that a cell of each tap stands for. */
 export const TAP_STRIDES = [4, 8, 16, 32] as const
+
+interface Size {
+  readonly height: number
+  readonly width: number
+}
 
 /** Which classifier it is. */
 export interface TrunkName {
@@ -13,9 +18,17 @@ export interface TrunkName {
   readonly sha256: string
 }
 
+/** What the values of a tap lie between. */
+export interface TapRange {
+  readonly low: number
+  readonly high: number
+}
+
 export interface Trunk extends TrunkName {
   /** Of each tap, in the order of `TAP_STRIDES`. */
   readonly channels: readonly number[]
+  /** Of each tap; null where its activation has no bounds. */
+  readonly ranges: readonly (TapRange | null)[]
   /**
    * Adds the layers up to the last tap to a graph. Their weights are constants.
    * @param gray [N,H,W,1], see the inputs in `network.ts`; H and W are multiples of the last stride
@@ -35,3 +48,30 @@ export const missingTrunk = ({ name, sha256 }: TrunkName, cause?: unknown) =>
     'weights',
     { cause, mend: ['trunk'] },
   )
+
+/** What a graph is shown instead of the picture where the taps were computed before. */
+export const TAP_INPUTS = ['tap4', 'tap8', 'tap16', 'tap32'] as const
+export type TapInput = (typeof TAP_INPUTS)[number]
+
+/** [h,w,channels] of each tap of a picture. Throws as `Trunk.build`. */
+export function tapShapes(trunk: Trunk, { height, width }: Size): readonly (readonly number[])[] {
+  const graph = new Graph()
+  return trunk
+    .build(graph, graph.input('gray', [1, height, width, 1]))
+    .map((tap) => graph.shape(tap).slice(1))
+}
+
+/** How a graph comes to a trunk's taps. */
+export type AddTaps = (graph: Graph, size: Size & { readonly batch: number }) => readonly Tensor[]
+
+/** By looking at the picture, which is the input `gray`. */
+export const looking =
+  (trunk: Trunk): AddTaps =>
+  (graph, { batch, height, width }) =>
+    trunk.build(graph, graph.input('gray', [batch, height, width, 1]))
+
+/** As the inputs `TAP_INPUTS`: what the trunk saw before. */
+export const remembering =
+  (trunk: Trunk): AddTaps =>
+  (graph, { batch, ...size }) =>
+    tapShapes(trunk, size).map((shape, i) => graph.input(TAP_INPUTS[i]!, [batch, ...shape]))

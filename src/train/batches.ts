@@ -1,9 +1,11 @@
 /** Training batches in an order set by a seed, decoded ahead of the GPU. Who decodes, and what, is handed in. */
 import { type Trouble, UserError } from '../errors.ts'
 import type { Network } from '../model/network.ts'
+import { type TrunkName, tapShapes } from '../model/trunk.ts'
 import { epochOrder, STREAM, uniform4 } from '../random.ts'
 import type { SampleFit } from './framing.ts'
-import type { BatchTask, DecodedBatch } from './samples.ts'
+import { mixedOrder, type Part } from './mixture.ts'
+import type { BatchTask, DecodedBatch, WantedTaps } from './samples.ts'
 import { stepBatch, type TrainingSettings } from './settings.ts'
 
 /** How far a training has come in its data: `position` samples of epoch `epoch` (from 0) have been handed out. */
@@ -19,6 +21,8 @@ export interface Batch {
   ab: Float32Array
   /** [N, 1, 1, classes], zeros for samples without a class vector */
   features: Float32Array
+  /** of each tap, where batches are made of stored taps: [N, h, w, channels] */
+  taps?: readonly Float32Array[] | undefined
   epoch: number
   /** the place after this batch is {epoch, position}: continue from there for the batch that follows */
   position: number
@@ -56,11 +60,13 @@ export interface BatchOptions {
   lightnessJitter?: number
   /** the share of samples whose class vector is left out, 0 by default; 1 leaves out all of them */
   classDropout?: number
+  /** records' stored taps instead of their pictures; `augment` then chooses one of a record's views */
+  taps?: WantedTaps | undefined
 }
 
 /** How the batches for these settings are made. */
 export function sourceOptions(
-  { classes }: Pick<Network, 'classes'>,
+  { classes, trunk }: Pick<Network, 'classes' | 'trunk'>,
   settings: TrainingSettings,
 ): BatchOptions {
   const { size, seed, fit, lightnessJitter, classVectors, classDropout } = settings
@@ -69,8 +75,14 @@ export function sourceOptions(
     batch: stepBatch(settings),
     augment: fit === 'crop', // the report did not augment what it padded
     classDropout: classVectors.length ? classDropout : 1, // records may carry vectors that this training leaves out
+    ...(settings.taps && trunk
+      ? { taps: { trunk: nameOf(trunk), shapes: tapShapes(trunk, { height: size, width: size }) } }
+      : {}),
   }
 }
+
+/** What a worker can be told of a trunk. */
+const nameOf = ({ name, sha256 }: TrunkName): TrunkName => ({ name, sha256 })
 
 /** What batches are made of. */
 export interface SampleSet<Source> {
@@ -78,6 +90,8 @@ export interface SampleSet<Source> {
   /** The kind of trouble when none of them can be decoded. */
   readonly trouble: Trouble
   readonly length: number
+  /** Where the samples are of several sources that are mixed by weight; together they have `length` samples. */
+  readonly parts?: readonly Part[]
   at(index: number): Source
   /** the class vector that the sample itself does not carry, of one of the classifiers: `draw` in [0, 1) says which */
   classVector(index: number, draw: number): Promise<Float32Array | null>
@@ -155,7 +169,10 @@ class BatchLoader<Source> {
     private readonly options: BatchOptions,
     private readonly decode: Decoder<Source>['decode'],
   ) {
-    this.#orderOf = rememberLast((epoch) => epochOrder(options.seed, epoch, set.length))
+    const { length, parts } = set
+    this.#orderOf = rememberLast((epoch) =>
+      parts ? mixedOrder(options.seed, epoch, parts) : epochOrder(options.seed, epoch, length),
+    )
   }
 
   /**
@@ -192,9 +209,10 @@ class BatchLoader<Source> {
     await this.#replaceUndecodable(chosen, decoded)
     const features = featuresOf(await this.#classVectors(chosen, decoded), classes)
     const after = position + batch
-    const { L, ab } = decoded
+    const { L, ab, taps } = decoded
     const lastOfEpoch = after + batch > this.set.length
-    return { batch: { L, ab, features, epoch, position: after, lastOfEpoch }, undecodable }
+    const shown = { L, ab, features, ...(taps ? { taps } : {}) }
+    return { batch: { ...shown, epoch, position: after, lastOfEpoch }, undecodable }
   }
 
   /** The first sample from the batch's place `n` of the order on that is not known to be undecodable. */
@@ -212,7 +230,7 @@ class BatchLoader<Source> {
 
   /** Samples `from` to `to` of the batch. */
   #decode({ indices, epoch, position }: Chosen, from: number, to: number): Promise<DecodedBatch> {
-    const { seed, augment, lightnessJitter: strength = 0, size, fit } = this.options
+    const { seed, augment, lightnessJitter: strength = 0, size, fit, taps } = this.options
     const samples = indices.slice(from, to).map((index, i) => {
       const draw = (stream: number) => uniform4(seed, stream, position + from + i, epoch)
       return {
@@ -221,7 +239,7 @@ class BatchLoader<Source> {
         jitter: strength ? { strength, draws: draw(STREAM.lightness) } : null,
       }
     })
-    return this.decode({ samples, size, fit })
+    return this.decode({ samples, size, fit, ...(taps ? { taps } : {}) })
   }
 
   /** Puts the next samples of the order where one could not be decoded. */
@@ -234,6 +252,7 @@ class BatchLoader<Source> {
         const one = await this.#decode(chosen, n, n + 1)
         decoded.L.set(one.L, n * one.L.length)
         decoded.ab.set(one.ab, n * one.ab.length)
+        for (const [i, tap] of one.taps?.entries() ?? []) decoded.taps![i]!.set(tap, n * tap.length)
         decoded.vectors[n] = one.vectors[0]!
         reason = one.errors[0]
       }

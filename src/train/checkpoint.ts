@@ -35,7 +35,10 @@ export interface Checkpoint {
 
 export interface Validation {
   readonly step: number
+  /** The ab error; of several sets of pictures the mean of their errors. */
   readonly abMse: number
+  /** Of several sets of pictures the ab error of each, by its name. */
+  readonly sets?: Readonly<Record<string, number>> | undefined
 }
 
 /** The bytes of a checkpoint. `path` is what errors call it. */
@@ -179,8 +182,9 @@ const scalingSchema = v.pipe(
   v.check((scaling) => scaling[0]! >= 1),
 )
 
+const finite = v.pipe(v.number(), v.finite())
 const validationsSchema = v.array(
-  v.object({ step: v.pipe(v.number(), v.finite()), abMse: v.pipe(v.number(), v.finite()) }),
+  v.object({ step: finite, abMse: finite, sets: v.optional(v.record(v.string(), finite)) }),
 )
 
 const bad = (path: string, what: string) => new UserError(`${path} ${what}`, 'weights')

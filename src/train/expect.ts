@@ -8,7 +8,7 @@ import { type Course, courseSchema, type TrainingSettings, trainingSchema } from
 
 /** Throws a `UserError` that names the first setting that its schema, or the network, does not allow. */
 export function expectSettings(
-  { name, multiple }: Pick<Network, 'name' | 'multiple'>,
+  { name, multiple, trunk }: Pick<Network, 'name' | 'multiple' | 'trunk'>,
   settings: TrainingSettings,
   course: Course,
 ): void {
@@ -23,12 +23,23 @@ export function expectSettings(
     const what = value === undefined ? 'is missing' : `is ${textOf(value)}: ${issue.message}`
     throw new UserError(`the setting ${setting} ${what}`, 'usage', { mend: [setting] })
   }
+  if (settings.taps) expectTaps(name, trunk !== undefined, settings)
   if (settings.size % multiple === 0) return
   throw new UserError(
     `the setting size is ${settings.size}: the network ${name} takes pictures with sides of a multiple of ${multiple} pixels`,
     'usage',
     { mend: ['size'] },
   )
+}
+
+/** A trunk has seen each picture once: it cannot be cropped, jittered or padded any more. */
+function expectTaps(name: string, hasTrunk: boolean, settings: TrainingSettings): void {
+  const bad = (what: string, ...mend: string[]) => new UserError(what, 'usage', { mend })
+  if (!hasTrunk)
+    throw bad(`the network ${name} looks through no trunk, so it cannot be trained from taps`, 'network')
+  if (settings.fit !== 'crop') throw bad('taps are stored of cropped pictures, not of padded ones', 'fit')
+  if (settings.lightnessJitter > 0)
+    throw bad('the lightness of pictures whose taps are stored cannot be changed', 'lightnessJitter')
 }
 
 /** What is asked of a training; what nobody asks for is missing. */
@@ -68,6 +79,7 @@ function otherSetting(settings: TrainingSettings, wanted: Partial<TrainingSettin
     if (textOf(was) === textOf(value)) continue
     if (name === 'data') return 'other training pictures'
     if (name === 'choices') return 'other kernels'
+    if (name === 'taps') return was ? 'stored taps, not pictures' : 'pictures, not stored taps'
     if (name !== 'classVectors') return `${name} ${was}, not ${value}`
     const origins = [was, value] as ClassVectorOrigin[][]
     return origins.map((each) => describeOrigins(each)).join(', not ')

@@ -6,7 +6,7 @@
 // The training
 
 export type { Batch, ClassVectors, DataPosition, TrainingSource } from './batches.ts'
-export type { Start, TrainingStore, Validate } from './state.ts'
+export type { SetErrors, Start, TrainingStore, Validate } from './state.ts'
 export {
   type LoggedStep,
   type Training,

@@ -24,6 +24,8 @@ const internal = {
   data: v.string(),
   /** The kernels that it computes with instead of the usual ones, `Choices`: others would round otherwise. */
   choices: v.optional(v.record(v.string(), v.string())),
+  /** Whether it is shown what its trunk saw of the pictures, as records have it, instead of the pictures. */
+  taps: v.optional(v.boolean()),
   /** Whether products are computed in the subgroups' matrices. */
   subgroupMatrices: v.optional(v.boolean()),
 }
@@ -100,11 +102,15 @@ export const courseSchema = v.object({
     ...{ flag: 'validate-every', value: 'N' },
     help: 'steps between validations',
   }),
+  patience: setting(v.optional(integerOf()), {
+    ...{ flag: 'patience', value: 'N' },
+    help: 'ends the training after so many validations in a row that were no better than the best one',
+  }),
 })
 
 /**
  * How a training was asked to go on, which may change when it is resumed. It ends at `epochs` or `steps`, whichever comes
- * first (Infinity: only the other one counts); the learning rate may fall over that.
+ * first (Infinity: only the other one counts); the learning rate may fall over that. `patience` may end it sooner.
  */
 export type Course = Readonly<v.InferOutput<typeof courseSchema>>
 

@@ -5,6 +5,7 @@ import type { NamedBuffers, Variables } from '../graph/execute.ts'
 import type { Weights } from '../io/weights.ts'
 import type { Arena } from '../model/arena.ts'
 import type { Network } from '../model/network.ts'
+import { mean } from '../numbers.ts'
 import { STREAM, uniform4 } from '../random.ts'
 import type { Batch } from './batches.ts'
 import type { Best, Checkpoint, Validation } from './checkpoint.ts'
@@ -24,8 +25,14 @@ export interface TrainingStore {
   saveBest(best: Best): Promise<void>
 }
 
-/** How well the weights colour, as an ab error. Null when there are no pictures for it, or it was stopped. */
-export type Validate = (weights: NamedBuffers) => Promise<number | null>
+/** The ab errors on several sets of pictures, by the sets' names. */
+export type SetErrors = Readonly<Record<string, number>>
+
+/**
+ * How well the weights colour: the ab error on a set of pictures, or those on several. Null when there are no pictures for
+ * it, or it was stopped.
+ */
+export type Validate = (weights: NamedBuffers) => Promise<number | SetErrors | null>
 
 export interface RunOptions {
   readonly network: Network
@@ -76,7 +83,14 @@ export class TrainingState {
 
   get isDone(): boolean {
     const { steps, epochs } = this.options.course
-    return this.step >= steps || this.epoch >= epochs
+    return this.step >= steps || this.epoch >= epochs || this.isOutOfPatience
+  }
+
+  /** Whether so many validations in a row were no better than the best one that the training is to end. */
+  get isOutOfPatience(): boolean {
+    const { patience = Number.POSITIVE_INFINITY } = this.options.course
+    const errors = this.validations.map(({ abMse }) => abMse)
+    return errors.length > 0 && errors.length - 1 - errors.indexOf(Math.min(...errors)) >= patience
   }
 
   get isCheckpointDue(): boolean {
@@ -103,20 +117,24 @@ export class TrainingState {
   }
 
   /**
-   * Adds the validation of this step to the history, once, and keeps the weights when no earlier ones were as good. A
+   * Adds the validation of this step to the history, once, and keeps the weights when no earlier ones were as good, by the
+   * mean over the sets of pictures. A
    * training that is killed before its next checkpoint validates this step again when it is resumed, and writes the same bytes.
    */
   async validate(): Promise<void> {
     if (this.validations.at(-1)?.step === this.step) return
     const { settings, store, validate, onValidation } = this.options
-    const abMse = await validate(averaged(this.variables))
-    if (abMse === null) return
+    const found = await validate(averaged(this.variables))
+    if (found === null) return
+    const sets = typeof found === 'number' ? undefined : found
+    const abMse = typeof found === 'number' ? found : mean(Object.values(found))
     if (!Number.isFinite(abMse)) throw stopped(`the validation error became ${abMse} at step ${this.step}`)
     const { step } = this
     const isBest = this.validations.every((earlier) => abMse < earlier.abMse)
     if (isBest) await store.saveBest({ weights: await this.#weights(), step, abMse, settings })
-    this.validations.push({ step, abMse })
-    onValidation({ step, abMse, isBest })
+    const validation = { step, abMse, ...(sets ? { sets } : {}) }
+    this.validations.push(validation)
+    onValidation({ ...validation, isBest })
   }
 
   async save(): Promise<Checkpoint> {

@@ -84,13 +84,15 @@ export interface TrainOptions {
 export interface Training {
   readonly checkpoint: Checkpoint
   readonly interrupted: boolean
+  /** Whether it ended since validations became no better, see `patience`. */
+  readonly outOfPatience: boolean
   readonly imagesPerSecond: number
   /** The squared error of a network that leaves all grey: that of the pictures that were shown. */
   readonly grayLoss: number
 }
 
 /**
- * Trains until `epochs` or `steps` are done or `signal` is raised, and leaves a checkpoint either way.
+ * Trains until `epochs` or `steps` are done, validations become no better or `signal` is raised, and leaves a checkpoint either way.
  * @throws UserError when settings or course are not what their schemas allow, or not those of the checkpoint to go on with;
  *   when the batch does not fit the adapter or the loss stops being a number; the last good checkpoint
  *   stays. And what `source`, `store` and `validate` throw.
@@ -107,21 +109,27 @@ export async function train(options: TrainOptions): Promise<Training> {
     const counted = { ...settings, bins, colourStride: network.colourStride, signal }
     const rarity = isWeighted ? await countRarity(gpu, options.source, counted) : undefined
     if (rarity !== null)
-      await loop.takeSteps(await openStepper({ gpu, network, settings, rarity }, variables))
+      await loop.takeSteps(
+        await openStepper({ gpu, network: shownAs(settings, network), settings, rarity }, variables),
+      )
     const { imagesPerSecond, grayLoss } = loop.meter.read(loop.state.step)
     if (!signal?.aborted) await loop.state.validate()
     const checkpoint = await loop.state.save()
-    return { checkpoint, interrupted: signal?.aborted ?? false, imagesPerSecond, grayLoss }
+    const { isOutOfPatience: outOfPatience } = loop.state
+    return { checkpoint, interrupted: signal?.aborted ?? false, outOfPatience, imagesPerSecond, grayLoss }
   } finally {
     variables.destroy()
   }
 }
 
+/** The network as training shows it pictures. */
+const shownAs = ({ taps }: TrainingSettings, network: Network) => (taps ? network.fromTaps!() : network)
+
 function expectSound({ network, settings, course, start }: TrainOptions): void {
   expectSettings(network, settings, course)
   if (start?.kind !== 'resume') return
   const { name, architecture } = network
-  const all = { choices: undefined, subgroupMatrices: undefined, ...settings } // even what is missing is compared
+  const all = { choices: undefined, subgroupMatrices: undefined, taps: undefined, ...settings } // even what is missing is compared
   expectSame('the checkpoint', start.checkpoint, { network: name, architecture, settings: all })
 }
 
@@ -164,7 +172,7 @@ class Loop {
     try {
       if (state.isDone) return
       if (state.isValidationDue) await meter.pause(() => state.validate()) // an interruption came before it
-      await this.#takeSteps(executor)
+      if (!state.isDone) await this.#takeSteps(executor)
     } finally {
       await Promise.allSettled(this.#inFlight.map(({ loss }) => loss))
       executor.destroy()
@@ -187,7 +195,7 @@ class Loop {
       if (isEnding || state.isValidationDue || state.isCheckpointDue) await this.#settle(0)
       if (isEnding) return
       if (state.isValidationDue) await meter.pause(() => state.validate())
-      if (signal?.aborted) return
+      if (signal?.aborted || state.isDone) return
       if (state.isCheckpointDue) await meter.pause(() => state.save())
       idleSince = performance.now()
     }
@@ -197,10 +205,10 @@ class Loop {
   #submit(executor: Stepper, batch: Batch): Submitted {
     const { state } = this
     const { settings, profiler } = this.options
-    const { epoch, L, ab, features } = batch
+    const { epoch, L, ab, features, taps } = batch
     const learningRate = rateAt(settings, { step: state.step, epoch, total: this.#total })
     const inputs = {
-      ...{ ...networkInputs({ L, features }), ab, hints: () => this.#hints(batch) },
+      ...{ ...networkInputs({ L, features, taps }), ab, hints: () => this.#hints(batch) },
       'adam.hyper': adamHyper(learningRate, state.step + 1),
       'average.rate': Float32Array.of(averagingRate(settings.averaging, state.step)),
     }

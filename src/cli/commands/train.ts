@@ -18,6 +18,7 @@ import { storeIn } from '../../node/store/runs.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
 import { writeLossCurve, writeSamples } from '../../node/training-pictures.ts'
 import { type ClassVectors, sourceOptions, type TrainingSource } from '../../train/batches.ts'
+import type { Checkpoint } from '../../train/checkpoint.ts'
 import { PhotoClassVectors } from '../../train/class-vectors.ts'
 import { Profiler } from '../../train/profile.ts'
 import type { TrainingSettings } from '../../train/settings.ts'
@@ -35,9 +36,10 @@ import { bar, duration, type Terminal } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'
 import { type Call, type Command, exitCode, wrong } from './command.ts'
 import { Damage } from './damage.ts'
-import { findData, refuseTwins, type TrainingData } from './training-data.ts'
+import { findData, heldOut, refuseTwins, type TrainingData } from './training-data.ts'
 import { askedOf, TRAIN_OPTIONS, withTrunk } from './training-options.ts'
 import { beginningOf, choicesAt, type Found, optionsOf, type StartOptions } from './training-start.ts'
+import { withTaps } from './training-taps.ts'
 
 export const trainCommand: Command = {
   summary: 'trains the network, on the sample photographs unless told otherwise',
@@ -50,8 +52,10 @@ export const trainCommand: Command = {
   ],
 
   async run(call) {
-    const asked = await withTrunk(askedOf(call.flags), call.flags) // a wrong command line is told without waking the GPU
+    // a wrong command line is told without waking the GPU
+    const wanted = await withTrunk(askedOf(call.flags), call.flags)
     const data = await findData(call.positionals, call.flags)
+    const asked = await withTaps(wanted, call.flags, data)
     const beginning = await beginningOf(call.flags, asked, data)
     const preciseTimestamps = call.flags.text('profile') !== undefined
     const choose = (tuned: Choices) => choicesAt(beginning, tuned, call.terminal.say)
@@ -67,7 +71,7 @@ export const trainCommand: Command = {
 async function trainOn(gpu: Gpu, call: Call, found: Found) {
   const { flags, terminal } = call
   const { data } = found
-  if (flags.text('val') !== undefined) await refuseTwins(data)
+  if (flags.texts('val').length) await refuseTwins(data)
   const options = await optionsOf(flags, found, gpu)
   const { settings, out } = options
   precisionOn(gpu, settings.precision) // throws where the adapter lacks it
@@ -105,8 +109,8 @@ interface Work {
 
 interface Trained {
   readonly training: Training
-  /** Of the last validation. */
-  readonly score: Score | null
+  /** Of the last validation, by the names of the sets. */
+  readonly scores: ReadonlyMap<string, Score>
 }
 
 /** The training itself, in its folder, which is this process's as long as it takes. */
@@ -120,7 +124,7 @@ async function trainInFolder(work: Work): Promise<Trained> {
   const judge = new Judge(work)
   try {
     terminal.say(
-      `training on ${source.length} pictures, ${data.val.length} held out: ${describeSettings(options)}, ${gpu.adapterName} → ${out}`,
+      `training on ${source.length} pictures, ${heldOut(data).length} held out: ${describeSettings(options)}, ${gpu.adapterName} → ${out}`,
     )
     sayChange(source, options, terminal)
     const training = await train({
@@ -133,7 +137,7 @@ async function trainInFolder(work: Work): Promise<Trained> {
       await saveFile(flags.text('profile')!, Buffer.from(profiler.trace()))
       terminal.say(profiler.table())
     }
-    return { training, score: judge.score }
+    return { training, scores: judge.scores }
   } finally {
     judge.destroy()
     await folder.close()
@@ -145,7 +149,8 @@ const isDebugging = () => process.env.DEBUG === '1'
 
 /** Colours the pictures that are held out, whenever it is time to. */
 class Judge {
-  score: Score | null = null
+  /** Of the last validation, by the names of the sets. */
+  scores: ReadonlyMap<string, Score> = new Map()
   /** Of the last validation. */
   samples: EncodedPicture | undefined
   #predictor: Predictor | undefined
@@ -156,7 +161,6 @@ class Judge {
     const { gpu, call, options, data, vectors } = this.work
     const { network, settings, out } = options
     if (data.val.length === 0) return null
-    call.terminal.progress(`validating on ${data.val.length} pictures`)
     this.#predictor ??= new Predictor({
       gpu,
       network,
@@ -164,15 +168,21 @@ class Judge {
       size: settings.size,
       resize: sharpResize,
     })
-    const found = await validate(this.#predictor, showPhotos(data.val, vectors[0]), call.interrupted)
-    if (!found) return null
-    this.score = found
-    this.samples = await writeSamples(out, data.val, {
+    const scores = new Map<string, Score>()
+    for (const { name, paths } of data.val) {
+      call.terminal.progress(`validating on ${paths.length} pictures (${name})`)
+      const score = await validate(this.#predictor, showPhotos(paths, vectors[0]), call.interrupted)
+      if (!score) return null
+      scores.set(name, score)
+    }
+    this.scores = scores
+    this.samples = await writeSamples(out, heldOut(data), {
       predictor: this.#predictor,
       saturation: 1,
       vectors: vectors[0],
     })
-    return found.abMse
+    const errors = [...scores].map(([name, { abMse }]) => [name, abMse] as const)
+    return errors.length === 1 ? errors[0]![1] : Object.fromEntries(errors)
   }
 
   destroy(): void {
@@ -190,8 +200,8 @@ function observerOf(
   return {
     onStep: (progress) => terminal.progress(describeProgress(progress, showsGray)),
     onLog: (line) => folder.logStep(line),
-    onValidation: ({ step, abMse, isBest }) =>
-      folder.logValidation({ step, val: abMse, isBest }, judge.samples),
+    onValidation: ({ abMse, ...validation }) =>
+      folder.logValidation({ ...validation, val: abMse }, judge.samples),
   }
 }
 
@@ -215,9 +225,9 @@ function sayChange(source: TrainingSource, options: StartOptions, terminal: Term
 /** What the run folder's settings.json says. */
 function about({ positionals, flags }: Call, adapter: string, options: StartOptions) {
   const { network, settings, course, checkpointEvery } = options
-  const asked = { photos: positionals, records: flags.text('records'), val: flags.text('val') }
-  const { epochs, steps, validateEvery } = course
-  const limits = { epochs, ...(Number.isFinite(steps) ? { steps } : {}), checkpointEvery, validateEvery }
+  const asked = { photos: positionals, records: flags.texts('records'), val: flags.texts('val') }
+  const { steps, ...others } = course
+  const limits = { ...others, ...(Number.isFinite(steps) ? { steps } : {}), checkpointEvery }
   const { name, architecture } = network
   return { version: VERSION, adapter, data: asked, ...limits, network: name, architecture, settings }
 }
@@ -254,6 +264,7 @@ function describeSettings({ network, settings }: StartOptions): string {
     `seed ${seed}`,
     ...(network.bins ? [] : [`${loss} loss`]),
     describeOrigins(classVectors),
+    ...(settings.taps ? ['from stored taps'] : []),
     ...(precision === 'f16' ? ['float16'] : []),
     ...(settings.subgroupMatrices ? ["the subgroups' matrices"] : []),
   ]
@@ -270,11 +281,11 @@ function open(
   onUndecodable: (reason: string) => void,
 ): Promise<TrainingSource> {
   const options = { ...sourceOptions(network, settings), classVectors: vectors, onUndecodable }
-  return data.kind === 'records' ? openRecords(data.train[0]!, options) : openPhotos([...data.train], options)
+  return data.kind === 'records' ? openRecords(data.folders, options) : openPhotos(data.train, options)
 }
 
 function summary(
-  { checkpoint, imagesPerSecond, grayLoss }: Training,
+  { checkpoint, imagesPerSecond, grayLoss, outOfPatience }: Training,
   adapter: string,
   out: string,
   pictures: string[],
@@ -285,6 +296,7 @@ function summary(
     loss: [...checkpoint.losses],
     grayLoss,
     val: checkpoint.validations,
+    outOfPatience,
     imagesPerSecond,
     adapter,
     checkpoint: checkpointPath(out),
@@ -296,7 +308,7 @@ function summary(
 /** The weights that did best on the validation pictures; null where there were none. */
 const bestIn = (out: string) => (existsSync(bestPath(out)) ? bestPath(out) : null)
 
-function describe({ training, score }: Trained, out: string, pictures: string[], skipped: number): string {
+function describe({ training, scores }: Trained, out: string, pictures: string[], skipped: number): string {
   const { checkpoint, imagesPerSecond, grayLoss, interrupted } = training
   const { step, losses } = checkpoint
   const last = losses.slice(-Math.min(20, losses.length))
@@ -306,9 +318,19 @@ function describe({ training, score }: Trained, out: string, pictures: string[],
     `training loss ${mean.toPrecision(4)}${isSquaredError(checkpoint.weights.network, checkpoint.settings) ? ` (all grey: ${grayLoss.toFixed(1)})` : ''}`,
   ]
   if (skipped) lines.push(`${skipped} damaged, left out`)
-  if (score) lines.push(`held-out ab error ${score.abMse.toFixed(1)} (all grey: ${score.grayMse.toFixed(1)})`)
+  if (training.outOfPatience) lines.push(describeEnd(checkpoint))
+  for (const [name, { abMse, grayMse }] of scores)
+    lines.push(
+      `${scores.size > 1 ? `${name}: ` : ''}held-out ab error ${abMse.toFixed(1)} (all grey: ${grayMse.toFixed(1)})`,
+    )
   const files = [checkpointPath(out), bestIn(out) ?? [], pictures].flat()
   lines.push(...files.map((file) => relative('.', file)))
   if (interrupted) lines.push(`continue with --out ${relative('.', out)} --resume`)
   return lines.join('\n')
+}
+
+/** "it ended early: 3 validations in a row were no better than that of step 200" */
+function describeEnd({ course, validations }: Checkpoint): string {
+  const best = validations.reduce((a, b) => (b.abMse < a.abMse ? b : a))
+  return `it ended early: ${course.patience} validations in a row were no better than that of step ${best.step}`
 }

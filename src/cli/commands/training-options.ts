@@ -77,6 +77,7 @@ export const USUAL_TEXTS = {
   epochs: `${EPOCHS.photos}; ${EPOCHS.samples} on the sample photographs; with --resume as it was begun, and more or fewer move the fall of the learning rate`,
   steps: 'all; with --resume as --epochs',
   validateEvery: EVERY.validation,
+  patience: 'endless',
 }
 
 function scaleText(name: 'batch' | 'size'): string {
@@ -101,10 +102,16 @@ export function usualArchitecture({ schema, sizes }: NetworkKind): Readonly<Reco
 }
 
 export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
-  records: { value: 'DIR', help: 'train on TFRecord shards that `prepare` wrote' },
+  records: {
+    ...{ value: 'DIR[:WEIGHT]', many: true },
+    help: 'train on TFRecord shards that `prepare` wrote; several folders are mixed, by their weights where they have some: of four samples a:3 gives three and b:1 one',
+  },
+  taps: {
+    help: 'train on what the trunk saw of the records, as `prepare --taps` kept it, instead of looking anew in each epoch: much faster, without augmentation',
+  },
   val: {
-    value: 'PATH',
-    help: 'photographs to validate on, none of which may be trained on (default: every eighth is held out)',
+    ...{ value: 'PATH', many: true },
+    help: 'photographs to validate on, none of which may be trained on (default: every eighth is held out); of several sets the mean of their errors decides which weights are best',
   },
   preset: {
     value: 'report',
@@ -193,7 +200,7 @@ export async function withTrunk(asked: Asked, flags: Flags): Promise<Asked> {
  * together: who asks for more of the one does not want to end at what was the other.
  */
 export function courseOf(
-  { course: { epochs, steps, validateEvery } }: Pick<Asked, 'course'>,
+  { course: { epochs, steps, validateEvery, patience } }: Pick<Asked, 'course'>,
   { kind }: Pick<TrainingData, 'kind'>,
   begun?: Course,
 ): Course {
@@ -202,9 +209,11 @@ export function courseOf(
     steps: steps ?? Number.POSITIVE_INFINITY,
   }
   const isAsked = epochs !== undefined || steps !== undefined
+  const kept = patience ?? begun?.patience
   return {
     ...(isAsked ? length : { ...length, ...begun }),
     validateEvery: validateEvery ?? begun?.validateEvery ?? EVERY.validation,
+    ...(kept === undefined ? {} : { patience: kept }),
   }
 }
 

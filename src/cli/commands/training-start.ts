@@ -37,6 +37,10 @@ export interface Found {
  * @throws UserError: what is asked for and what is there do not go together
  */
 export async function beginningOf(flags: Flags, asked: Asked, data: TrainingData): Promise<Beginning> {
+  if (asked.course.patience !== undefined && data.val.length === 0)
+    throw wrong(
+      '--patience counts validations, and there is nothing to validate on: name photographs with --val',
+    )
   const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
   return { out, ...(await startOf(flags, out, asked, data.identity)) }
 }

@@ -3,8 +3,10 @@ import { UserError } from '../../errors.ts'
 import { Graph } from '../../graph/graph.ts'
 import { include } from '../../graph/include.ts'
 import { rewriteForInference } from '../../graph/rewrite.ts'
+import type { Conv2dAttrs } from '../../kernels/conv/conv2d.ts'
+import type { ClipAttrs } from '../../kernels/elementwise/clip.ts'
 import type { Tensor } from '../../kernels/op.ts'
-import type { Trunk, TrunkName } from '../../model/trunk.ts'
+import type { TapRange, Trunk, TrunkName } from '../../model/trunk.ts'
 import { importOnnx } from './import.ts'
 import type { OnnxModel } from './model.ts'
 import { cutAt, findTaps } from './taps.ts'
@@ -38,7 +40,18 @@ export function trunkOf({ name, sha256, model }: TrunkModel): Trunk {
   }
   const counting = new Graph()
   const counted = build(counting, counting.input('gray', [1, COUNTING_SIZE, COUNTING_SIZE, 1]))
-  return { name, sha256, channels: counted.map((tap) => counting.shape(tap)[3]!), build }
+  const channels = counted.map((tap) => counting.shape(tap)[3]!)
+  return { name, sha256, channels, ranges: counted.map((tap) => rangeOf(counting, tap)), build }
+}
+
+/** What an activation cuts its values off at; null for one that has no bound on either side. */
+function rangeOf(graph: Graph, tap: Tensor): TapRange | null {
+  const origin = graph.origin(tap)
+  const node = origin.kind === 'node' ? graph.nodes[origin.node] : undefined
+  const isClipped = node?.op === 'clip' || (node?.attrs as Partial<Conv2dAttrs>)?.activation === 'clip'
+  if (!isClipped) return null
+  const { min, max } = node!.attrs as ClipAttrs
+  return min > Number.NEGATIVE_INFINITY && max < Number.POSITIVE_INFINITY ? { low: min, high: max } : null
 }
 
 /** Whether the one input, a picture, has its channels last. */

@@ -5,7 +5,15 @@ import { initialStatistics } from '../arena.ts'
 import { FINE_BINS } from '../bins.ts'
 import { adjustClassRows } from '../class-rows.ts'
 import { MisfitError, type Network, type NetworkKind } from '../network.ts'
-import { type LoadTrunk, TAP_STRIDES, type Trunk, type TrunkName } from '../trunk.ts'
+import {
+  type AddTaps,
+  type LoadTrunk,
+  looking,
+  remembering,
+  TAP_STRIDES,
+  type Trunk,
+  type TrunkName,
+} from '../trunk.ts'
 import { type Architecture, architectureSchema, layersOf } from './layers.ts'
 import { GLOBAL_MAPS, HEAD, initialParameters, layoutOf } from './layout.ts'
 import { buildPyramid, STATISTICS_RATE } from './network.ts'
@@ -26,8 +34,12 @@ export const TRUNKS = {
   },
 } as const satisfies Record<string, TrunkName>
 
-/** The network of this architecture, on its trunk. */
-export function pyramidNetwork(architecture: Architecture, trunk: Trunk): Network {
+/** The network of this architecture, on its trunk, at which it looks as `addTaps` does. */
+export function pyramidNetwork(
+  architecture: Architecture,
+  trunk: Trunk,
+  addTaps: AddTaps = looking(trunk),
+): Network {
   const layers = layersOf(architecture, trunk.channels)
   const layout = layoutOf(layers, architecture.classes)
   return {
@@ -40,7 +52,7 @@ export function pyramidNetwork(architecture: Architecture, trunk: Trunk): Networ
     colourStride: TAP_STRIDES[0],
     takesHints: architecture.hints,
     statisticsRate: STATISTICS_RATE,
-    build: (graph, size, mode) => buildPyramid(graph, { architecture, trunk, layers, layout }, size, mode),
+    build: (graph, size, mode) => buildPyramid(graph, { architecture, addTaps, layers, layout }, size, mode),
     initial: (uniform) => ({
       parameters: initialParameters(layout, uniform),
       statistics: initialStatistics(layout.statistics),
@@ -49,7 +61,10 @@ export function pyramidNetwork(architecture: Architecture, trunk: Trunk): Networ
       const head = layout.parameters.tensors.find(({ name }) => name === HEAD.weight)!
       return parameters.subarray(head.offset, head.offset + elems(head)).some((value) => value !== 0)
     },
-    variant: (change) => pyramidNetwork(v.parse(architectureSchema, { ...architecture, ...change }), trunk),
+    variant: (change) =>
+      pyramidNetwork(v.parse(architectureSchema, { ...architecture, ...change }), trunk, addTaps),
+    trunk,
+    fromTaps: () => pyramidNetwork(architecture, trunk, remembering(trunk)),
     adjustClasses: (tensors, influence) =>
       adjustClassRows(tensors.get(GLOBAL_MAPS.classes)!, architecture.classes, influence),
   }

@@ -6,7 +6,7 @@ import { FINE_BINS } from '../bins.ts'
 import { type GraphWeights, graphWeights, normalize } from '../graph-weights.ts'
 import { averaged, meanOverBins } from '../losses.ts'
 import type { ImageSize, Painting } from '../network.ts'
-import { TAP_STRIDES, type Trunk } from '../trunk.ts'
+import { type AddTaps, TAP_STRIDES } from '../trunk.ts'
 import type { Architecture, Block, Layers } from './layers.ts'
 import { GLOBAL_MAPS, HEAD } from './layout.ts'
 
@@ -19,7 +19,7 @@ const AB_SCALE = 50
 /** All that decides what the network is. */
 export interface Blueprint {
   readonly architecture: Architecture
-  readonly trunk: Trunk
+  readonly addTaps: AddTaps
   readonly layers: Layers
   readonly layout: Layout
 }
@@ -65,10 +65,9 @@ class Builder {
 
   /** What the trunk sees, with as many cells as the picture has. */
   #taps(): Levels {
-    const { batch, height, width } = this.size
-    const gray = this.graph.input('gray', [batch, height, width, 1])
-    return this.blueprint.trunk
-      .build(this.graph, gray)
+    const { height, width } = this.size
+    return this.blueprint
+      .addTaps(this.graph, this.size)
       .map((tap, i) => bordered(this.graph, tap, height / TAP_STRIDES[i]!, width / TAP_STRIDES[i]!))
   }
 

@@ -8,10 +8,11 @@ import {
   type TrainingSource,
   trainingSource,
 } from '../../train/batches.ts'
+import { type Part, quotasOf } from '../../train/mixture.ts'
 import type { BatchTask, DecodedBatch } from '../../train/samples.ts'
 import { openWorkerPool, usualWorkers, workerUrl } from '../worker-pool.ts'
 import type { SampleSource } from './decode.ts'
-import { indexShards } from './shards.ts'
+import { indexShards, type RecordSource } from './shards.ts'
 
 export interface SourceOptions extends BatchOptions {
   workers?: number
@@ -36,20 +37,57 @@ export async function openPhotos(paths: readonly string[], options: SourceOption
   })
 }
 
+/** A folder of record shards. */
+export interface RecordFolder {
+  readonly folder: string
+  /** Its share among the weights of all folders is its share of the samples. */
+  readonly weight?: number
+}
+
 /**
- * Training batches from the record shards in `folder`, of which only the records' places are kept in memory. Records
- * bring their own class vectors. Without `onUndecodable` a damaged record ends the batches with a `UserError` about
- * weights.
+ * Training batches from record shards, of which only the records' places are kept in memory. Records bring their own class
+ * vectors. Of several folders either all have weights or none; then every record is shown once in an epoch. Without
+ * `onUndecodable` a damaged record ends the batches with a `UserError` about weights.
  */
-export async function openRecords(folder: string, options: SourceOptions): Promise<TrainingSource> {
-  const records = await indexShards(folder, options.onUndecodable)
+export async function openRecords(
+  folders: string | readonly RecordFolder[],
+  options: SourceOptions,
+): Promise<TrainingSource> {
+  const sources = typeof folders === 'string' ? [{ folder: folders }] : folders
+  const records: RecordSource[] = []
+  const lengths: number[] = []
+  for (const { folder } of sources) {
+    const found = await indexShards(folder, options.onUndecodable)
+    for (const record of found) records.push(record)
+    lengths.push(found.length)
+  }
+  const parts = partsOf(sources, lengths)
   return openSource(options, {
     ...{ what: 'records', trouble: 'weights' },
     length: records.length,
+    ...(parts ? { parts } : {}),
     at: (index) => records[index]!,
     classVector: async () => null,
     undecodable: options.onUndecodable ?? refuse,
   })
+}
+
+/** Null where no folder has a weight. */
+function partsOf(folders: readonly RecordFolder[], lengths: readonly number[]): Part[] | null {
+  const weights = folders.flatMap(({ weight }) => weight ?? [])
+  if (weights.length === 0) return null
+  if (weights.length < folders.length || !weights.every((weight) => weight > 0 && Number.isFinite(weight)))
+    throw new UserError(
+      'of several folders of records either each has a weight above 0 or none has one',
+      'usage',
+    )
+  const parts = weights.map((weight, i) => ({ weight, length: lengths[i]! }))
+  const none = quotasOf(parts).indexOf(0)
+  if (none === -1) return parts
+  throw new UserError(
+    `no record of ${folders[none]!.folder} would be shown in an epoch: give it a greater weight`,
+    'usage',
+  )
 }
 
 function refuse(reason: string): never {

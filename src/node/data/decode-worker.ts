@@ -10,5 +10,6 @@ sharp.cache(false)
 
 parentPort?.on('message', async (task: BatchTask<SampleSource>) => {
   const batch = await decodeBatch(task, openSample)
-  parentPort?.postMessage(batch, [batch.L.buffer, batch.ab.buffer] as ArrayBuffer[])
+  const { L, ab, taps = [] } = batch
+  parentPort?.postMessage(batch, [L, ab, ...taps].map(({ buffer }) => buffer) as ArrayBuffer[])
 })

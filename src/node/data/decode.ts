@@ -23,14 +23,17 @@ async function openPhoto(path: string): Promise<OpenedSample> {
 }
 
 async function openRecord({ shard, ...place }: RecordSource): Promise<OpenedSample> {
-  const record = decodeRecord(await readShardAt(shard, place), `${shard}, record at byte ${place.offset}`)
-  const photo = photoOf(record)
-  const { width, height } = photo
+  const where = `${shard}, record at byte ${place.offset}`
+  const record = decodeRecord(await readShardAt(shard, place), where)
+  const { taps = null } = record
+  const { width, height } = record.content
   const vectors = record.vectors.map(({ probabilities }) => probabilities)
-  return { width, height, vectors, decode: (...scaled) => editPhoto(photo, framed(...scaled)) }
+  const decode: OpenedSample['decode'] = (...scaled) => editPhoto(photoOf(record), framed(...scaled))
+  return { width, height, vectors, stored: { where, taps }, decode }
 }
 
-const framed = (width: number, height: number, { x, y, ...size }: Rect) => {
+/** Scales a picture, and takes a part of it. */
+export const framed = (width: number, height: number, { x, y, ...size }: Rect) => {
   const window = { left: x, top: y, ...size }
   return (image: Sharp) => image.resize(width, height, { fit: 'fill', kernel: 'lanczos3' }).extract(window)
 }

@@ -2,12 +2,14 @@
 import { basename, join } from 'node:path'
 import { UserError } from '../../errors.ts'
 import type { Classifier } from '../../infer/classifier.ts'
-import { type AbEncoding, type ClassVector, encodeRecord } from '../../io/records.ts'
+import type { RecordTaps } from '../../io/record-taps.ts'
+import { type AbEncoding, type ClassVector, encodeRecord, type PhotoRecord } from '../../io/records.ts'
 import { lock } from '../lock.ts'
 import { makeFolder } from '../save.ts'
 import { openWorkerPool, usualWorkers, type WorkerPool, workerUrl } from '../worker-pool.ts'
-import { type Manifest, RecordSet } from './record-set.ts'
+import { type Manifest, RecordSet, type TapSettings } from './record-set.ts'
 import type { Outcome, PrepareTask } from './sample.ts'
+import { expectRoom, recordBytes, type TapOptions, tapSettings, tapsOf, viewsOf } from './taps.ts'
 
 export interface PrepareOptions {
   /** The folder for the set; made when it is not there. A set that is in it is replaced once the new one is whole. */
@@ -19,12 +21,17 @@ export interface PrepareOptions {
   readonly minSide?: number | undefined
   /** Who computes class vectors, one each; zeros without any. */
   readonly classifiers?: readonly VectorMaker[]
+  /** A trunk, and how many views of each photograph it is shown; without it the records have no taps. */
+  readonly taps?: TapOptions | undefined
+  /** Called once, before the first photograph, with the bytes that records with taps take at most. */
+  readonly onSize?: (bytes: number) => void
   /** Photographs that are decoded at the same time. */
   readonly workers?: number | undefined
   readonly onProgress?: (done: number, total: number) => void
   readonly signal?: AbortSignal
 }
 
+type Pool = WorkerPool<PrepareTask, Outcome>
 type VectorMaker = Pick<Classifier, 'size' | 'origin' | 'probabilities'>
 
 const DEFAULTS = { shardSize: 256, ab: 'int8', minSide: 32 } as const
@@ -38,18 +45,24 @@ export const CLASSIFIER_BATCH = 8
  *   folder, interrupted (trouble 'interrupted')
  */
 export async function prepareRecords(paths: readonly string[], options: PrepareOptions): Promise<Manifest> {
-  const { out, classifiers = [] } = options
+  const { out, classifiers = [], taps } = options
   await makeFolder(out)
   const unlock = await lock(join(out, 'prepare.lock'), out)
+  const pool = openWorkerPool<PrepareTask, Outcome>(
+    workerUrl('prepare-worker', import.meta.url),
+    options.workers ?? usualWorkers(),
+  )
   try {
     const set = await RecordSet.open(out, paths, {
       shardSize: options.shardSize ?? DEFAULTS.shardSize,
       ab: options.ab ?? DEFAULTS.ab,
       minSide: options.minSide ?? DEFAULTS.minSide,
       classVectors: classifiers.map(({ origin }) => origin),
+      ...(taps ? { taps: await tapSettings(taps, paths, pool.run) } : {}),
     })
     try {
-      await fill(set, paths, options)
+      if (taps) await planRoom(set, taps, paths.length - set.done, options)
+      await fill(set, paths, options, pool)
       if (set.counts.records > 0) return await set.publish()
       await set.discard()
       throw new UserError(
@@ -59,8 +72,22 @@ export async function prepareRecords(paths: readonly string[], options: PrepareO
       await set.close()
     }
   } finally {
+    await pool.close()
     await unlock()
   }
+}
+
+/** Tells how much is still to be written, and throws a `UserError` when it is more than the disk has. */
+async function planRoom(
+  { settings }: RecordSet,
+  taps: TapOptions,
+  left: number,
+  { out, onSize }: PrepareOptions,
+): Promise<void> {
+  const sizes = { ab: settings.ab, classifiers: settings.classVectors.length }
+  const bytes = left * recordBytes(taps, sizes)
+  onSize?.(bytes)
+  await expectRoom(out, bytes)
 }
 
 /** "3 undecodable, 1 gray" */
@@ -70,31 +97,39 @@ export function describeSkipped(skipped: Manifest['skipped']): string {
 }
 
 /** Decoding runs ahead; classifying and writing keep the photographs' order. */
-async function fill(set: RecordSet, paths: readonly string[], options: PrepareOptions): Promise<void> {
-  const { classifiers = [], signal, onProgress } = options
-  if (set.done === paths.length) return
-  const workers = options.workers ?? usualWorkers()
-  const pool = openWorkerPool<PrepareTask, Outcome>(workerUrl('prepare-worker', import.meta.url), workers)
-  const wanted = {
-    minSide: set.settings.minSide,
-    classifiers: classifiers.map(({ size, origin }) => ({ size, fit: origin.fit })),
-  }
-  const decoded = decodeAhead(pool, paths.slice(set.done), wanted, 2 * workers + CLASSIFIER_BATCH)
-  try {
-    while (set.done < paths.length) {
-      if (signal?.aborted) throw interrupted(set.done, paths.length)
-      const batch: Outcome[] = []
-      while (batch.length < CLASSIFIER_BATCH && set.done + batch.length < paths.length) {
-        batch.push(await decoded.next().value!)
-      }
-      const vectors = await classVectors(batch, classifiers)
-      for (const [i, outcome] of batch.entries()) {
-        await store(set, paths[set.done]!, outcome, vectors[i]!)
-        onProgress?.(set.done, paths.length)
-      }
+async function fill(
+  set: RecordSet,
+  paths: readonly string[],
+  options: PrepareOptions,
+  pool: Pool,
+): Promise<void> {
+  const { classifiers = [], signal, onProgress, workers = usualWorkers() } = options
+  const decoded = decodeAhead(pool, tasksFrom(set, paths, classifiers), 2 * workers + CLASSIFIER_BATCH)
+  while (set.done < paths.length) {
+    if (signal?.aborted) throw interrupted(set.done, paths.length)
+    const batch: Outcome[] = []
+    while (batch.length < CLASSIFIER_BATCH && set.done + batch.length < paths.length) {
+      batch.push(await decoded.next().value!)
     }
-  } finally {
-    await pool.close()
+    const vectors = await classVectors(batch, classifiers)
+    const taps = await tapsIn(batch, set.settings.taps, options.taps)
+    for (const [i, outcome] of batch.entries()) {
+      await store(set, paths[set.done]!, outcome, { vectors: vectors[i]!, taps: taps[i] ?? null })
+      onProgress?.(set.done, paths.length)
+    }
+  }
+}
+
+/** What is to be done with the photographs whose fate is not known. */
+function* tasksFrom(
+  { done, settings: { minSide, taps } }: RecordSet,
+  paths: readonly string[],
+  classifiers: readonly VectorMaker[],
+): Generator<PrepareTask, void> {
+  const squares = classifiers.map(({ size, origin }) => ({ size, fit: origin.fit }))
+  for (let index = done; index < paths.length; index++) {
+    const views = taps ? viewsOf(index, taps.size, taps.views) : []
+    yield { path: paths[index]!, minSide, classifiers: squares, views }
   }
 }
 
@@ -102,14 +137,13 @@ const interrupted = (done: number, total: number) =>
   new UserError(`interrupted after ${done} of ${total}; the same command goes on from there`, 'interrupted')
 
 function* decodeAhead(
-  pool: WorkerPool<PrepareTask, Outcome>,
-  paths: readonly string[],
-  wanted: Omit<PrepareTask, 'path'>,
+  pool: Pool,
+  tasks: Iterable<PrepareTask>,
   ahead: number,
 ): Generator<Promise<Outcome>, void> {
   const begun: Promise<Outcome>[] = []
-  for (const path of paths) {
-    const outcome = pool.run({ path, ...wanted })
+  for (const task of tasks) {
+    const outcome = pool.run(task)
     outcome.catch(() => {}) // thrown where it is awaited
     begun.push(outcome)
     if (begun.length >= ahead) yield begun.shift()!
@@ -134,16 +168,31 @@ async function classVectors(
   return vectors
 }
 
+/** For each outcome what the trunk sees; undefined for those that are left out, and where no trunk is asked. */
+async function tapsIn(
+  batch: readonly Outcome[],
+  settings: TapSettings | undefined,
+  options: TapOptions | undefined,
+): Promise<(RecordTaps | undefined)[]> {
+  const views = batch.map((outcome) => ('picture' in outcome ? outcome.views : []))
+  if (!settings || !options || views.every((each) => each.length === 0)) return []
+  const found = (await tapsOf(options, settings, views)).values()
+  return views.map((each) => {
+    const taps = found.next().value
+    return each.length ? taps : undefined
+  })
+}
+
 async function store(
   set: RecordSet,
   path: string,
   outcome: Outcome,
-  vectors: readonly ClassVector[],
+  seen: Pick<PhotoRecord, 'vectors' | 'taps'>,
 ): Promise<void> {
   if ('skip' in outcome) return set.skip(outcome.skip, outcome.reason)
   const { picture, sha256 } = outcome
   const twin = set.twinOf(sha256)
   if (twin !== undefined) return set.skip('duplicate', `${path} is the same file as ${twin}`)
-  const record = { ...picture, label: basename(path), vectors }
+  const record = { ...picture, label: basename(path), ...seen }
   await set.add(encodeRecord(record, set.settings.ab), sha256)
 }

@@ -14,6 +14,7 @@ import { createReadStream } from 'node:fs'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../../errors.ts'
+import type { RecordTaps } from '../../io/record-taps.ts'
 import type { AbEncoding } from '../../io/records.ts'
 import { frameOf } from '../../io/tfrecord.ts'
 import type { ClassVectorOrigin } from '../../model/classifier.ts'
@@ -36,6 +37,13 @@ export interface SetSettings {
   /** Photographs with a shorter side are left out, in pixels. */
   readonly minSide: number
   readonly classVectors: readonly ClassVectorOrigin[]
+  /** What a trunk saw of the photographs is in the records, too. */
+  readonly taps?: TapSettings
+}
+
+export interface TapSettings extends Omit<RecordTaps, 'views'> {
+  /** Of each photograph. */
+  readonly views: number
 }
 
 export interface Manifest extends SetSettings {

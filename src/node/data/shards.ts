@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../../errors.ts'
+import type { RecordTaps } from '../../io/record-taps.ts'
 import { decodeRecord } from '../../io/records.ts'
 import { indexRecords, type RecordPlace, readRecordAt } from '../../io/tfrecord.ts'
 import type { ClassVectorOrigin } from '../../model/classifier.ts'
@@ -50,23 +51,31 @@ export async function indexShards(
   return records
 }
 
-/**
- * Where the class vectors of the set in `folder` come from, by its first record that is whole; nowhere when it has none, or when
- * there is none. Throws as above.
- */
-export async function originsOfRecords(folder: string): Promise<readonly ClassVectorOrigin[]> {
+/** What the records of a set have in common. */
+export interface RecordTraits {
+  /** Side of the pictures in pixels. */
+  readonly size: number
+  /** Where the class vectors come from; nowhere when there are none. */
+  readonly origins: readonly ClassVectorOrigin[]
+  /** Whose taps they have, of pictures of how many pixels a side; null when they have none. */
+  readonly taps: Pick<RecordTaps, 'trunk' | 'size'> | null
+}
+
+/** Of the set in `folder`, by its first record that is whole; null when none is. Throws as above. */
+export async function traitsOfRecords(folder: string): Promise<RecordTraits | null> {
   for (const name of await shardNames(folder)) {
     const shard = join(folder, name)
     for (const place of await placesIn(shard, () => {})) {
       try {
-        const { vectors } = decodeRecord(await readShardAt(shard, place), shard)
-        return vectors.flatMap(({ origin }) => origin ?? [])
+        const { size, vectors, taps } = decodeRecord(await readShardAt(shard, place), shard)
+        const origins = vectors.flatMap(({ origin }) => origin ?? [])
+        return { size, origins, taps: taps ? { trunk: taps.trunk, size: taps.size } : null }
       } catch (error) {
         if (!(error instanceof UserError)) throw error // told when it is to be trained on
       }
     }
   }
-  return []
+  return null
 }
 
 async function placesIn(shard: string, onDamage?: (reason: string) => void): Promise<RecordPlace[]> {

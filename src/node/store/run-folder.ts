@@ -30,8 +30,10 @@ const isEvents = (name: string) => name.startsWith('events.out.tfevents.')
 
 export interface LoggedValidation {
   readonly step: number
-  /** ab error */
+  /** ab error; of several sets of pictures the mean of their errors */
   readonly val: number
+  /** Of several sets of pictures the ab error of each, by its name. */
+  readonly sets?: Readonly<Record<string, number>> | undefined
   /** Whether it is the lowest so far. */
   readonly isBest: boolean
 }
@@ -92,7 +94,8 @@ export class RunFolder {
   logValidation(line: LoggedValidation, samples?: EncodedPicture): void {
     const moment = { wallTime: now(), step: line.step }
     this.#log(line)
-    this.#add(scalarEvent(moment, { 'val/ab error': line.val }))
+    const ofSets = Object.entries(line.sets ?? {}).map(([name, error]) => [`val/ab error, ${name}`, error])
+    this.#add(scalarEvent(moment, { 'val/ab error': line.val, ...Object.fromEntries(ofSets) }))
     if (samples) this.#add(imageEvent(moment, 'val/samples', samples))
   }
 
