@@ -17,6 +17,7 @@ import { bestPath, checkpointPath, RunFolder, samplesPath } from '../../node/sto
 import { storeIn } from '../../node/store/runs.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
 import { writeLossCurve, writeSamples } from '../../node/training-pictures.ts'
+import { mean } from '../../numbers.ts'
 import { type ClassVectors, sourceOptions, type TrainingSource } from '../../train/batches.ts'
 import type { Checkpoint } from '../../train/checkpoint.ts'
 import { PhotoClassVectors } from '../../train/class-vectors.ts'
@@ -87,7 +88,9 @@ async function trainOn(gpu: Gpu, call: Call, found: Found) {
     return {
       json: {
         ...summary(training, gpu.adapterName, out, pictures),
-        grayVal: trained.score?.grayMse ?? null,
+        grayVal: trained.scores.size
+          ? mean([...trained.scores.values()].map(({ grayMse }) => grayMse))
+          : null,
         skipped: damage.count,
       },
       text: describe(trained, out, pictures, damage.count),
