@@ -43,12 +43,14 @@ export {
 } from './node/store/classifiers.ts'
 export { PhotoClassVectors } from './train/class-vectors.ts'
 
-// Networks, on classifiers that lie on the disk
+// Networks, on classifiers that lie on the disk, and what those see
 
-export { NODE_NETWORKS } from './node/store/networks.ts'
+export { openTapMaker, type TapMaker, type TapMakerOptions } from './infer/tap-maker.ts'
+export { loadTrunk, NODE_NETWORKS } from './node/store/networks.ts'
 
 // Training on photographs or records
 
 export { openPhotos, openRecords, type RecordFolder, type SourceOptions } from './node/data/dataset.ts'
 export { type PrepareOptions, prepareRecords } from './node/data/prepare.ts'
+export type { TapOptions } from './node/data/taps.ts'
 export { storeIn } from './node/store/runs.ts'

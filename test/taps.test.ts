@@ -1,5 +1,5 @@
 /** A trunk's taps: as bytes, in records, and trained from. */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -305,62 +305,59 @@ describe('training from taps', () => {
 })
 
 describe('prepare --taps and train --taps', () => {
-  const small = () => {
-    mkdirSync(join(folder, 'models'), { recursive: true })
-    const path = join(folder, 'models', 'small.onnx')
-    writeFileSync(path, modelBytes(chain()))
-    return path
+  const inFolder = (...names: string[]) => join(folder, ...names)
+  const never = ['--out', inFolder('never')]
+  const settings = '--width 0.1 --batch 2 --steps 4 --classifier none --quiet --json'.split(' ')
+  /** `chain` as a file, its first weight plus `change`. */
+  const save = (name: string, change = 0) => {
+    const parts = chain()
+    const { floatData } = parts.initializers![0]!
+    floatData![0] = floatData![0]! + change
+    writeFileSync(inFolder(name), modelBytes(parts))
+    return inFolder(name)
   }
+  const prepare = (to: string, ...options: string[]) =>
+    run(['prepare', ...paths, '--classifier', 'none', '--out', to, ...options])
+  const withTaps = (model: string) => ['--taps', '--trunk', model, '--taps-size', '32', '--taps-views', '2']
+  const train = (...more: string[]) => run(['train', ...settings, ...more])
 
-  it('say the size, train, and refuse what does not go together', async () => {
-    const [model, taps, none] = [small(), join(folder, 'taps'), join(folder, 'none')]
-    const prepare = ['prepare', ...paths, '--classifier', 'none', '--out']
-    const options = ['--taps', '--trunk', model, '--taps-size', '32', '--taps-views', '2']
-    const prepared = await run([...prepare, taps, ...options, '--json'])
+  it('say the size, and train', async () => {
+    const [model, taps] = [save('small.onnx'), inFolder('taps')]
+    const prepared = await prepare(taps, ...withTaps(model), '--json')
     succeeded(prepared)
     expect(prepared.stderr).toMatch(/^the records with their taps take up to 0\.00\d+ GB$/m)
     expect(JSON.parse(prepared.stdout.toString()).taps).toMatchObject({ size: 32, views: 2 })
-    succeeded(await run([...prepare, none, '--quiet']))
-    refused(
-      await run([...prepare, none, '--trunk', model]),
-      2,
-      /--trunk is about taps: add --taps to keep them/,
-    )
-
-    const settings = '--width 0.1 --batch 2 --steps 4 --classifier none --quiet --json'.split(' ')
-    const train = (...more: string[]) => run(['train', '--trunk', model, ...settings, ...more])
-    const val = ['--val', 'samples/photos/dogs.jpg']
-    const ended = await train('--records', taps, '--taps', ...val, '--out', join(folder, 'trained'))
+    const val = ['--val', 'samples/photos/dogs.jpg', '--out', inFolder('trained')]
+    const ended = await train('--trunk', model, '--records', taps, '--taps', ...val)
     succeeded(ended)
     expect(JSON.parse(ended.stdout.toString())).toMatchObject({ steps: 4, val: [{ step: 4 }] })
-    const stored = JSON.parse(await readFile(join(folder, 'trained', 'settings.json'), 'utf8'))
+    const stored = JSON.parse(await readFile(inFolder('trained', 'settings.json'), 'utf8'))
     expect(stored.settings).toMatchObject({ taps: true, size: 32, lightnessJitter: 0 })
+  })
 
-    const never = ['--out', join(folder, 'never')]
+  it('refuse what does not go together', async () => {
+    const [model, other] = [save('small.onnx'), save('other.onnx', 1)]
+    const [taps, none] = [inFolder('some-taps'), inFolder('no-taps')]
+    succeeded(await prepare(taps, ...withTaps(model), '--quiet'))
+    succeeded(await prepare(none, '--quiet'))
+    refused(await prepare(none, '--trunk', model), 2, /--trunk is about taps: add --taps to keep them/)
+    const from = ['--trunk', model, '--taps', ...never, '--records']
+    const missing = /no-taps have no taps: prepare them again with --taps, or train without --taps/
+    refused(await train(...from, none), 4, missing)
+    refused(await train(...from, taps, '--records', none), 4, missing)
+    const size = /have taps of 32 px, not of 64 px: prepare them again with --taps-size 64/
+    refused(await train(...from, taps, '--size', '64'), 4, size)
+    const others = ['--trunk', other, '--taps', ...never, '--records', taps]
+    const trunks = /have taps of small\.onnx \(sha256 .*, not of other\.onnx: prepare them again/
+    refused(await train(...others), 4, trunks)
     refused(
-      await train('--records', none, '--taps', ...never),
-      4,
-      /none have no taps: prepare them again with --taps, or train without --taps/,
-    )
-    refused(await train('--records', taps, '--records', none, '--taps', ...never), 4, /none have no taps/)
-    refused(
-      await train('--records', taps, '--taps', '--size', '64', ...never),
-      4,
-      /have taps of 32 px, not of 64 px: prepare them again with --taps-size 64/,
-    )
-    const other = ['train', ...settings, '--trunk', 'mobilenet-v1', '--records', taps, '--taps', ...never]
-    refused(
-      await run(other),
-      4,
-      /have taps of small\.onnx \(sha256 .*, not of mobilenet-v1: prepare them again/,
-    )
-    refused(await train(paths[0]!, '--taps', ...never), 2, /--taps trains from the taps that records have/)
-    const report = ['train', ...settings, '--network', 'report', '--records', taps, '--taps', ...never]
-    refused(await run(report), 2, /--taps does not go with the network report, which looks through no trunk/)
-    refused(
-      await train('--records', taps, '--taps', '--lightness-jitter', '0.1', ...never),
+      await train(paths[0]!, '--taps', ...never),
       2,
-      /the lightness of pictures whose taps are stored cannot be changed/,
+      /trains from the taps that records have: name them/,
     )
+    const report = ['--network', 'report', '--taps', ...never, '--records', taps]
+    refused(await train(...report), 2, /does not go with the network report, which looks through no trunk/)
+    const jitter = /the lightness of pictures whose taps are stored cannot be changed/
+    refused(await train(...from, taps, '--lightness-jitter', '0.1'), 2, jitter)
   })
 })
