@@ -170,7 +170,7 @@ describe('the command evaluate', () => {
     const [page, pairs] = [inFolder('page <1>'), inFolder('pairs')]
     const outputs = ['--report', page, '--pairs', pairs, '--seed', '8']
     const options = ['--classifier', 'none', '--saturation', '1', '--saturation', '2', '--json']
-    const other = ['--against', 'weights/lite.safetensors']
+    const other = ['--against', 'weights/report-lite.safetensors']
     const result = json(await run([...evaluation, inFolder('in'), ...outputs, ...options, ...other]))
     expect(result).toMatchObject({ report: page, pairs, files: json(ended).files })
 
@@ -184,7 +184,9 @@ describe('the command evaluate', () => {
     expect(shown).toHaveLength(2 * 5)
     const cold = shown.filter((file) => file.startsWith('pictures/0001-'))
     expect(cold.map((file) => file.slice(14))).toEqual(
-      ['0-grey', '1-saturation-1', '2-saturation-2', '3-lite', '4-original'].map((name) => `${name}.jpg`),
+      ['0-grey', '1-saturation-1', '2-saturation-2', '3-report-lite', '4-original'].map(
+        (name) => `${name}.jpg`,
+      ),
     )
     const [grey, , strong, , original] = await Promise.all(cold.map((file) => readPhoto(join(page, file))))
     expect(colorfulness(grey!)).toBeLessThan(2)

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Photo } from '../src/color/photo.ts'
 import { Colorizer, formatHints, type Hint, parseHints, UserError } from '../src/index.ts'
 import { readPhoto, writeImage } from '../src/node/image.ts'
-import { SHIPPED } from '../src/node/weights.ts'
 import { run } from './program.ts'
 import { pyramidWeights } from './pyramid-weights.ts'
 import { refused } from './refused.ts'
@@ -143,7 +142,7 @@ describe('colorize --hints', () => {
     refused(await colorize('out', photo!, '--hints', outside), 2, /wrong hint 1: .*; its x is 2/)
     for (const [file, network] of [
       [deaf!, 'pyramid'],
-      [SHIPPED, 'report'],
+      ['weights/report-lite.safetensors', 'report'],
     ] as const)
       refused(
         await colorize('out', photo!, ...hints, '--weights', file),

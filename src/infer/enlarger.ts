@@ -4,6 +4,7 @@ import type { Photo } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { Turns } from '../turns.ts'
 import { Enlargement } from './enlargement.ts'
+import { smoothColours } from './smoothing.ts'
 
 /** Sizes of pictures whose plans are kept; each holds the memory of about two bands. */
 const MAX_PLANS = 4
@@ -25,6 +26,11 @@ export class Enlarger {
         labToSrgb(L, colours, rgb.subarray(3 * photo.width * first, 3 * photo.width * last))
       return { ...photo, rgb }
     })
+  }
+
+  /** The network's colours smoothed along the lightness: see `smoothColours`. */
+  smooth(photo: Photo, small: SmallAb): Promise<SmallAb> {
+    return this.#turns.take(() => smoothColours(this.gpu, photo, small))
   }
 
   /** Not before the calls have ended. */

@@ -107,7 +107,7 @@ describe('a study in a browser', () => {
   })
 
   it('needs weights whose network takes hints', async () => {
-    const weights = new Blob([readFileSync('weights/lite.safetensors')])
+    const weights = new Blob([readFileSync('weights/report-lite.safetensors')])
     await using own = await Colorizer.create({ gpu, assets, weights, classifier: 'none' })
     for (const call of [own.study(photo), own.colorize(photo, { hints: HINTS })]) {
       await expect(call).rejects.toThrow(UserError)

@@ -52,6 +52,9 @@ export const colorizeCommand: Command = {
       value: 'FILE.json',
       help: 'colours that are told of places of a single photograph, of which the network makes the others; docs/hints.md has the format',
     },
+    smooth: {
+      help: 'smooths the colours along the lightness by optimization (Levin et al. 2004), against blotches; slower',
+    },
     compare: { help: 'also writes NAME.compare.png, grey beside coloured' },
     sheet: {
       value: 'FILE',
@@ -78,6 +81,7 @@ export const colorizeCommand: Command = {
     if (piped && flags.text('sheet') !== undefined) throw wrong('--sheet is for photographs in files')
     const painting = {
       saturation: flags.number('saturation'),
+      smooth: flags.on('smooth'),
       hints: await readHints(flags.text('hints')),
     }
     if (piped) return withPainter(call, (painter) => colorizePipe(painter, painting))
