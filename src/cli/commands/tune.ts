@@ -60,7 +60,10 @@ async function networkOf(flags: Flags) {
 async function graphs(flags: Flags): Promise<Graph[]> {
   const { network, size } = await networkOf(flags)
   const image = { batch: flags.integer('batch') ?? SIZE.batch, height: size, width: size }
-  const found = [trainingGraph(network, image), inferenceGraph(network, image)]
+  const { bins } = network
+  // its weights change no kernel
+  const rarity = bins ? { bins, weights: new Float32Array(bins.count).fill(1) } : undefined
+  const found = [trainingGraph(network, image, { rarity }), inferenceGraph(network, image)]
   for (const { name } of CLASSIFIERS) {
     const file = await locate(name)
     if (file) found.push(classifierGraph({ name, model: await readModel(file.path) }).graph)
