@@ -13,14 +13,16 @@ export interface Shown {
   readonly taps?: readonly Float32Array[] | undefined
 }
 
+/** Given, or made when it is asked for. */
+type Value = Float32Array | (() => Float32Array)
+
 /** The inputs by name. What only some networks take is made when it is asked for. */
-export const networkInputs = ({ L, features, hints, taps = [] }: Shown) =>
-  ({
-    ...{ L, features },
-    gray: () => networkGray(L),
-    hints: () => hints ?? new Float32Array((3 * L.length) / 16),
-    tap4: () => taps[0]!,
-    tap8: () => taps[1]!,
-    tap16: () => taps[2]!,
-    tap32: () => taps[3]!,
-  }) satisfies Record<NetworkInput, unknown>
+export const networkInputs = ({ L, features, hints, taps = [] }: Shown): Record<NetworkInput, Value> => ({
+  ...{ L, features },
+  gray: () => networkGray(L),
+  hints: () => hints ?? new Float32Array((3 * L.length) / 16),
+  tap4: () => taps[0]!,
+  tap8: () => taps[1]!,
+  tap16: () => taps[2]!,
+  tap32: () => taps[3]!,
+})

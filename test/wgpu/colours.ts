@@ -8,6 +8,7 @@ import { parseModel } from '../../src/io/onnx/model.ts'
 import { trunkOf } from '../../src/io/onnx/trunk.ts'
 import { parseWeights } from '../../src/io/weights.ts'
 import { inferenceGraph } from '../../src/model/graphs.ts'
+import type { NetworkInput } from '../../src/model/network.ts'
 import { networksOn } from '../../src/model/registry.ts'
 import { withFile } from '../../src/node/read-at.ts'
 
@@ -28,16 +29,20 @@ export async function colours(gpu: Gpu): Promise<string[]> {
   const graph = inferenceGraph(network, { batch: 1, height: SIZE, width: SIZE })
   const L = Float32Array.from({ length: SIZE * SIZE }, (_, i) => Math.sin(i / 5) * Math.cos(i / (3 * SIZE)))
   const features = Float32Array.from({ length: network.classes }, (_, i) => (i === 7 ? 0.9 : 0))
-  const { gray, hints } = networkInputs({ L, features })
+  const inputs = networkInputs({ L, features })
   const variables = new Variables(gpu)
   variables.set('parameters', parameters)
   variables.set('statistics', statistics)
   const plan = compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits)
   const executor = await Executor.create(gpu, plan, variables)
-  uploadNeeded(executor, networkInputs({ L, features }))
+  uploadNeeded(executor, inputs)
   const [got] = await executor.run(['ab'])
-  const values = { parameters, statistics, L, features, gray: gray(), hints: hints() }
-  const exact = new Map(Object.entries(values).map(([name, data]) => [name, Float64Array.from(data)]))
+  const shown = [...plan.inputs.keys()].map((name) => {
+    const input = inputs[name as NetworkInput]
+    return [name, typeof input === 'function' ? input() : input] as const
+  })
+  const values = [...shown, ['parameters', parameters] as const, ['statistics', statistics] as const]
+  const exact = new Map(values.map(([name, data]) => [name, Float64Array.from(data)]))
   const want = runReference(graph, exact).get(graph.outputs.get('ab')!)!
   const worst = want.reduce((most, value, i) => Math.max(most, Math.abs(value - got![i]!)), 0)
   const most = want.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
