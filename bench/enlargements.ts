@@ -13,7 +13,7 @@ import { smoothColours } from '../src/infer/smoothing.ts'
 /** Colours at full size, [height, width, 2]. */
 export type Way = (gpu: Gpu, photo: Photo, small: SmallAb) => Promise<Float32Array> | Float32Array
 
-/** Kopf et al. use windows of 5 × 5 cells; σ in cells and in L*, which did best on the photographs of docs/enlargement.md. */
+/** Kopf et al. use windows of 5 × 5 cells; σ in cells and in L*. Not tuned. */
 export const BILATERAL = { radius: 2, space: 1, range: 8 }
 
 export const WAYS = {
