@@ -69,7 +69,7 @@ export function pairAlbum(folder: string, seed: number): Album {
   return {
     async add({ original, painted, evaluated: { input } }) {
       const number = key.length + 1
-      const file = `${numbered(number)}.jpg`
+      const file = `${numbered(number)}.png`
       const isFirst = uniform4(seed, STREAM.pairs, number)[0] < 0.5
       const { result } = painted
       const pair = isFirst ? ([original, result] as const) : ([result, original] as const)

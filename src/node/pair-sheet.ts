@@ -9,7 +9,7 @@ const CELL = 640
 const MARGIN = 16
 const HEADING = 14
 
-/** A JPEG file of both pictures, which have one size, under the headings "7 A" and "7 B". */
+/** A PNG file, whose compression gives nothing away, of both pictures, which have one size, under the headings "7 A" and "7 B". */
 export async function pairSheet(number: number, pair: readonly [Photo, Photo]): Promise<Buffer> {
   const [left, right] = [await shrunkTo(pair[0], CELL), await shrunkTo(pair[1], CELL)]
   const top = 2 * MARGIN + HEADING
@@ -26,6 +26,6 @@ export async function pairSheet(number: number, pair: readonly [Photo, Photo]): 
   return sharp({ create: { ...paper, channels: 3, background: '#ffffff' }, limitInputPixels: false })
     .composite([...pictures, { input: Buffer.from(svg) }])
     .removeAlpha()
-    .jpeg({ quality: 92, chromaSubsampling: '4:4:4' })
+    .png()
     .toBuffer()
 }
