@@ -6,6 +6,7 @@ import { toHalf } from '../src/device/float16.ts'
 import type { Tensor } from '../src/io/safetensors.ts'
 import { saturationOf, weightTensors } from '../src/io/weights.ts'
 import { initialStatistics } from '../src/model/arena.ts'
+import { COARSE_BINS } from '../src/model/bins.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
 import { layoutOf } from '../src/model/report/layout.ts'
 import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
@@ -89,8 +90,12 @@ describe('weights export', () => {
 
   it('says how strong the colours are to be', async () => {
     const { to } = await exported('--saturation', '0.9')
-    expect(saturationOf((await readSafetensors(to)).metadata)).toBe(0.9)
-    expect([{}, { saturation: 'much' }, { saturation: '-1' }].map(saturationOf)).toEqual([1.2, 1.2, 1.2])
+    const weights = await readWeights(to)
+    expect(saturationOf(weights)).toBe(0.9)
+    for (const metadata of [{}, { saturation: 'much' }, { saturation: '-1' }]) {
+      expect(saturationOf({ ...weights, metadata })).toBe(1.2)
+      expect(saturationOf({ network: { bins: COARSE_BINS }, metadata })).toBe(1)
+    }
   })
 
   it('refuses, and leaves everything as it was', async () => {

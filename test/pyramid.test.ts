@@ -237,7 +237,7 @@ describe('networks on trunks', () => {
 
   it('are refused without their trunk, and as others', async () => {
     await expect(kind().create(kind().sizes.lite)).rejects.toThrow(
-      'this network looks through the classifier mobilenet-v1 (sha256 aebafe13…), which is not here: bring it, or name its file',
+      'this network looks through the classifier mobilenet-v1 (sha256 aebafe13…), which is not here: bring its file',
     )
     expect(() => kind().read(file({ classes: 3 }))).toThrow(
       /^its architecture is none of the network pyramid: /,

@@ -5,15 +5,10 @@
  * a linear function of lightness, ab = slope · L + offset, by least squares with ε against steep slopes. Slopes and offsets
  * are averaged over the windows that a cell lies in, enlarged bilinearly, and applied to the picture's own lightness.
  */
+import type { Size } from '../rect.ts'
 import { lightness } from './lab.ts'
 import { bands, type Photo } from './photo.ts'
 import { upsampleAb } from './resample.ts'
-
-/** Of pictures and grids, in pixels and cells. */
-export interface Size {
-  readonly width: number
-  readonly height: number
-}
 
 /** The network's colours of one picture, at the size at which it paints: [height, width, 2] in ab units. */
 export interface SmallAb extends Size {

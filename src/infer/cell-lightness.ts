@@ -1,10 +1,10 @@
-import type { Size } from '../color/guided.ts'
 import { lightness } from '../color/lab.ts'
 import { BAND_PIXELS, type Photo } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import type { Executor } from '../graph/execute.ts'
 import { Graph } from '../graph/graph.ts'
 import { cellEdges } from '../kernels/enlarge/cellMeans.ts'
+import type { Size } from '../rect.ts'
 import { executorOf } from './executor.ts'
 
 /** Computes the mean L* of the pixels whose centres lie in each cell of a grid, in bands that hold whole cells. */

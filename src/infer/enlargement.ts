@@ -1,10 +1,11 @@
-import { canGuide, GUIDED, type Size } from '../color/guided.ts'
+import { canGuide, GUIDED } from '../color/guided.ts'
 import { lightness } from '../color/lab.ts'
 import { bands, type Photo } from '../color/photo.ts'
 import { centresAmong } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { type Executor, Variables } from '../graph/execute.ts'
 import { Graph } from '../graph/graph.ts'
+import type { Size } from '../rect.ts'
 import { CellLightness } from './cell-lightness.ts'
 import { executorOf } from './executor.ts'
 

@@ -1,9 +1,11 @@
-import type { Size, SmallAb } from '../color/guided.ts'
+import type { SmallAb } from '../color/guided.ts'
 import { labToSrgb } from '../color/lab.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
+import type { Size } from '../rect.ts'
 import { Turns } from '../turns.ts'
 import { Enlargement } from './enlargement.ts'
+import { Recent } from './recent.ts'
 import { smoothColours } from './smoothing.ts'
 
 /** Sizes of pictures whose plans are kept; each holds the memory of about two bands. */
@@ -11,10 +13,12 @@ const MAX_PLANS = 4
 
 /** Paints photographs in a network's colours, band by band, so that large ones need little memory. Calls may overlap: they are computed in turn. */
 export class Enlarger {
-  readonly #kept = new Map<string, Enlargement>()
+  readonly #plans: Recent<Enlargement>
   readonly #turns = new Turns()
 
-  constructor(private readonly gpu: Gpu) {}
+  constructor(private readonly gpu: Gpu) {
+    this.#plans = new Recent(MAX_PLANS, () => gpu.pool.trim())
+  }
 
   /** As `paint` of `color/paint.ts`, to the rounding of float32. */
   paint(photo: Photo, small: SmallAb, saturation: number): Promise<Photo> {
@@ -35,27 +39,11 @@ export class Enlarger {
 
   /** Not before the calls have ended. */
   destroy(): void {
-    for (const enlargement of this.#kept.values()) enlargement.destroy()
-    this.#kept.clear()
+    this.#plans.destroy()
   }
 
-  /** The plans for one size; the least recently used ones make room. */
-  async #enlargement(photo: Size, small: Size): Promise<Enlargement> {
+  #enlargement(photo: Size, small: Size): Promise<Enlargement> {
     const key = [photo.width, photo.height, small.width, small.height].join('×')
-    let enlargement = this.#kept.get(key)
-    this.#kept.delete(key)
-    if (!enlargement) {
-      if (this.#kept.size >= MAX_PLANS) this.#evict()
-      enlargement = await Enlargement.create(this.gpu, photo, small)
-    }
-    this.#kept.set(key, enlargement)
-    return enlargement
-  }
-
-  #evict(): void {
-    const [oldest, enlargement] = this.#kept.entries().next().value!
-    enlargement.destroy()
-    this.#kept.delete(oldest)
-    this.gpu.pool.trim()
+    return this.#plans.get(key, () => Enlargement.create(this.gpu, photo, small))
   }
 }

@@ -7,11 +7,13 @@
  * least, where some pixels may have colours that are known; k is that of the operator `affinities`. This is a linear system,
  * solved by conjugate gradients.
  */
-import type { Size, SmallAb } from '../color/guided.ts'
+
+import type { SmallAb } from '../color/guided.ts'
 import { centresAmong } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { Variables } from '../graph/execute.ts'
 import { Graph } from '../graph/graph.ts'
+import type { Size } from '../rect.ts'
 import { executorOf } from './executor.ts'
 
 export const AFFINITY = { share: 0.2, noise: 2, least: 1e-4 }

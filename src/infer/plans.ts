@@ -4,12 +4,7 @@ import type { Graph } from '../graph/graph.ts'
 import { type FixedVariables, rewriteForInference } from '../graph/rewrite.ts'
 import { inferenceGraph } from '../model/graphs.ts'
 import type { Network } from '../model/network.ts'
-
-/** In pixels, as the network sees a picture. */
-export interface Size {
-  readonly width: number
-  readonly height: number
-}
+import type { Size } from '../rect.ts'
 
 type Adapter = Pick<Gpu, 'device' | 'traits'>
 

@@ -7,10 +7,12 @@ import { expectFinite, type Precision } from '../graph/half.ts'
 import type { FixedVariables } from '../graph/rewrite.ts'
 import { trainedWith, type WeightFile } from '../io/weights.ts'
 import type { Network } from '../model/network.ts'
+import type { Size } from '../rect.ts'
 import { Turns } from '../turns.ts'
 import { expectHints, hintInput, type ToldColour } from './hints.ts'
 import { networkInputs, type Shown } from './inputs.ts'
-import { colouringPlan, type Size } from './plans.ts'
+import { colouringPlan } from './plans.ts'
+import { Recent } from './recent.ts'
 import { Study } from './study.ts'
 
 /** The size of a picture's shorter side for weight files that don't say at which size they were trained. */
@@ -33,7 +35,7 @@ export interface PredictorOptions {
 
 /** Shows whole pictures to the network whose weights are in `variables`. Calls may overlap: they are computed in turn. */
 export class Predictor {
-  readonly #plans = new Map<string, Executor>()
+  readonly #plans: Recent<Executor>
   readonly #turns = new Turns()
   readonly #halved: FixedVariables | null
 
@@ -43,6 +45,7 @@ export class Predictor {
     private readonly own?: Pick<Variables, 'destroy'>,
   ) {
     this.#halved = options.halved ?? null
+    this.#plans = new Recent(MAX_PLANS, () => options.gpu.pool.trim())
   }
 
   /**
@@ -102,31 +105,16 @@ export class Predictor {
 
   /** Not before the calls have ended. */
   destroy(): void {
-    for (const executor of this.#plans.values()) executor.destroy()
-    this.#plans.clear()
+    this.#plans.destroy()
     this.own?.destroy()
   }
 
-  /** The compiled network for one size; the least recently used one makes room. */
-  async #executor(size: Size): Promise<Executor> {
-    const key = `${size.width}×${size.height}`
-    let executor = this.#plans.get(key)
-    this.#plans.delete(key)
-    if (!executor) {
-      if (this.#plans.size >= MAX_PLANS) this.#evict()
-      const { gpu, network, variables } = this.options
-      const plan = colouringPlan(gpu, network, size, this.#halved)
-      executor = await Executor.create(gpu, plan, variables)
-    }
-    this.#plans.set(key, executor)
-    return executor
-  }
-
-  #evict(): void {
-    const [oldest, executor] = this.#plans.entries().next().value!
-    executor.destroy()
-    this.#plans.delete(oldest)
-    this.options.gpu.pool.trim()
+  /** The compiled network for one size. */
+  #executor(size: Size): Promise<Executor> {
+    const { gpu, network, variables } = this.options
+    return this.#plans.get(`${size.width}×${size.height}`, () =>
+      Executor.create(gpu, colouringPlan(gpu, network, size, this.#halved), variables),
+    )
   }
 }
 

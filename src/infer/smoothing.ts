@@ -3,14 +3,16 @@
  * megapixel at most, and then enlarged as a network's colours are.
  */
 
-import type { Size, SmallAb } from '../color/guided.ts'
+import type { SmallAb } from '../color/guided.ts'
 import { GRAY } from '../color/paint.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { Graph } from '../graph/graph.ts'
 import { cellEdges } from '../kernels/enlarge/cellMeans.ts'
+import type { Size } from '../rect.ts'
 import { CellLightness } from './cell-lightness.ts'
 import { executorOf } from './executor.ts'
+import { cellsAround, type ToldColour } from './hints.ts'
 import { solveColours } from './optimization.ts'
 
 const MAX_PIXELS = 2 ** 20
@@ -18,18 +20,6 @@ const MAX_PIXELS = 2 ** 20
 const STRENGTH = 0.01
 /** Grids whose longer side is no longer than this are solved without a coarser one. */
 const COARSEST = 16
-
-/** A colour that a place of a picture has. */
-export interface ColourAt {
-  /** Fraction of the width, and y of the height. */
-  readonly x: number
-  readonly y: number
-  /** ab units, as b */
-  readonly a: number
-  readonly b: number
-  /** How far around the place the colour holds, as a fraction of the shorter side; 0 by default. */
-  readonly radius?: number | undefined
-}
 
 /** The network's colours, smoothed along the lightness of `photo`. */
 export async function smoothColours(
@@ -47,7 +37,11 @@ export async function smoothColours(
  * Colours for a whole photograph from a few that are told, without a network. Each cell of the result where a colour is told
  * has exactly that colour, the last one where there are several; up to about a megapixel cells are pixels. Nothing told is grey.
  */
-export async function coloursFromHints(gpu: Gpu, photo: Photo, told: readonly ColourAt[]): Promise<SmallAb> {
+export async function coloursFromHints(
+  gpu: Gpu,
+  photo: Photo,
+  told: readonly ToldColour[],
+): Promise<SmallAb> {
   const [first] = told
   if (!first) return GRAY
   const size = workingSize(photo)
@@ -111,20 +105,17 @@ async function meansOf(
 }
 
 /** Where colours are told on a grid, and which. */
-function fixedCells(told: readonly ColourAt[], { width, height }: Size) {
+function fixedCells(told: readonly ToldColour[], { width, height }: Size) {
   const free = new Float32Array(width * height).fill(1)
   const known = new Float32Array(2 * width * height)
   for (const { x, y, a, b, radius = 0 } of told) {
     const reach = Math.floor(radius * Math.min(width, height))
-    const around = (place: number, count: number) => {
-      const middle = Math.min(count - 1, Math.floor(place * count))
-      return [Math.max(0, middle - reach), Math.min(count - 1, middle + reach)] as const
-    }
-    const [top, bottom] = around(y, height)
-    const [left, right] = around(x, width)
-    for (let row = top; row <= bottom; row++) {
-      free.fill(0, row * width + left, row * width + right + 1)
-      for (let column = left; column <= right; column++) known.set([a, b], 2 * (row * width + column))
+    const around = (place: number, count: number) =>
+      cellsAround(Math.min(count - 1, Math.floor(place * count)), reach, count)
+    const [[top, bottom], [left, right]] = [around(y, height), around(x, width)]
+    for (let row = top; row < bottom; row++) {
+      free.fill(0, row * width + left, row * width + right)
+      for (let column = left; column < right; column++) known.set([a, b], 2 * (row * width + column))
     }
   }
   return { free, known }

@@ -9,9 +9,10 @@ import { splitAtInput } from '../graph/split.ts'
 import type { Bins } from '../model/bins.ts'
 import { inferenceGraph } from '../model/graphs.ts'
 import type { Network } from '../model/network.ts'
+import type { Size } from '../rect.ts'
 import { hintInput, type ToldColour } from './hints.ts'
 import { networkInputs, type Shown } from './inputs.ts'
-import { inferencePlan, type Size } from './plans.ts'
+import { inferencePlan } from './plans.ts'
 
 /** What computes: see `PredictorOptions`. */
 export interface Studied {

@@ -41,13 +41,23 @@ export function trainedWith(metadata: Readonly<Record<string, string>>): Partial
   }
 }
 
-/** The report multiplies a* and b* by this, since squared error paints too pale. */
+/** The report multiplies a* and b* by this, since errors in ab units are least for colours that are too pale. */
 const SATURATION = 1.2
 
-/** What a* and b* are multiplied by unless told otherwise: as the file says, else as the report did. */
-export function saturationOf({ saturation }: Readonly<Record<string, string>>): number {
+/**
+ * What a* and b* are multiplied by unless told otherwise: as the file says, else as the report did, but not where the network
+ * gives probabilities of colours, whose means are not pale.
+ */
+export function saturationOf({
+  network: { bins },
+  metadata: { saturation },
+}: {
+  readonly network: Pick<Network, 'bins'>
+  readonly metadata: Readonly<Record<string, string>>
+}): number {
   const value = Number(saturation)
-  return saturation !== undefined && value >= 0 && Number.isFinite(value) ? value : SATURATION
+  if (saturation !== undefined && value >= 0 && Number.isFinite(value)) return value
+  return bins ? 1 : SATURATION
 }
 
 /** A list, as settings have them since several classifiers can be mixed; before there was one or null. */

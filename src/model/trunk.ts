@@ -1,15 +1,12 @@
 /** The pretrained classifiers that a network can look through, without their last layers. */
+
 import { UserError } from '../errors.ts'
 import { Graph } from '../graph/graph.ts'
 import type { Tensor } from '../kernels/op.ts'
+import type { Size } from '../rect.ts'
 
 /** Pixels of the picture, along each side, that a cell of each tap stands for. */
 export const TAP_STRIDES = [4, 8, 16, 32] as const
-
-interface Size {
-  readonly height: number
-  readonly width: number
-}
 
 /** Which classifier it is. */
 export interface TrunkName {
@@ -44,9 +41,9 @@ export type LoadTrunk = (name: TrunkName) => Promise<Trunk>
 
 export const missingTrunk = ({ name, sha256 }: TrunkName, cause?: unknown) =>
   new UserError(
-    `this network looks through the classifier ${name} (sha256 ${sha256.slice(0, 8)}…), which is not here: bring it, or name its file`,
+    `this network looks through the classifier ${name} (sha256 ${sha256.slice(0, 8)}…), which is not here: bring its file`,
     'weights',
-    { cause, mend: ['trunk'] },
+    { cause, mend: ['weights import FILE'] },
   )
 
 /** What a graph is shown instead of the picture where the taps were computed before. */

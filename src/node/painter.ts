@@ -19,6 +19,6 @@ export async function openPainter(
     predictor: predictorOf(gpu, weights, { resize: sharpResize, precision }),
     enlarger: new Enlarger(gpu),
     classNames: chosen ? classNames() : [],
-    saturation: saturationOf(weights.metadata),
+    saturation: saturationOf(weights),
   }
 }

@@ -1,6 +1,6 @@
 /** Which part of a picture a training sample shows, how large, and whether mirrored. */
 import { contentRect, type Photo } from '../color/photo.ts'
-import type { Rect } from '../rect.ts'
+import type { Rect, Size } from '../rect.ts'
 
 /** Four numbers in [0, 1) that decide a sample's augmentation: mirror, scale, left, top. */
 export type Draws = readonly [number, number, number, number]
@@ -16,11 +16,6 @@ export interface Framing {
   left: number
   top: number
   mirror: boolean
-}
-
-interface Size {
-  readonly width: number
-  readonly height: number
 }
 
 /** With augmentation the shorter side is scaled to between size and this many times size. */

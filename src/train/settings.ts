@@ -42,7 +42,7 @@ const chosen = {
   }),
   size: setting(integerOf({ min: 8, multipleOf: 8 }), {
     ...{ flag: 'size', value: 'PX' },
-    help: 'side of the training pictures, a multiple of 8',
+    help: 'side of the training pictures, a multiple of 8, and of 32 for the network pyramid',
   }),
   learningRate: setting(numberOf({ exclusive: true }), {
     ...{ flag: 'lr', value: 'F' },

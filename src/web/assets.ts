@@ -92,6 +92,7 @@ export class Assets {
   load(file: KnownFile): Promise<Asset> {
     const loading = this.#assets.get(file.sha256) ?? this.#load(file)
     this.#assets.set(file.sha256, loading)
+    loading.catch(() => this.#assets.delete(file.sha256))
     return loading
   }
 

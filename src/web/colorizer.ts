@@ -187,7 +187,7 @@ async function openPainter(
   const weights = await weightsFrom(source ?? (await assets.load(own!)), assets)
   const wanted = wantedClassifier(trainedWith(weights.metadata), { choice: String(choice) })
   const predictor = predictorOf(gpu, weights, { resize })
-  const saturation = saturationOf(weights.metadata)
+  const saturation = saturationOf(weights)
   const painter = { predictor, enlarger: new Enlarger(gpu), saturation }
   if (wanted.choice === 'none') return { ...painter, classifier: null, classNames: [] }
   const { file, names } = early ?? (await findClassifier(choice, assets))

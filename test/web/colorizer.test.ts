@@ -13,17 +13,7 @@ import { folderOf } from '../../src/web/assets.ts'
 import { Colorizer, type ColorizerOptions, type SeenClass, UserError } from '../../src/web/index.ts'
 import { readAtOfBlob } from '../../src/web/read-at.ts'
 import { run } from '../program.ts'
-
-/** Node has none; ours takes what the library makes. */
-class Pixels {
-  readonly colorSpace = 'srgb'
-  constructor(
-    readonly data: Uint8ClampedArray,
-    readonly width: number,
-    readonly height: number,
-  ) {}
-}
-globalThis.ImageData = Pixels as unknown as typeof ImageData
+import './pixels.ts'
 
 const adapter = process.env.COLORIZER_ADAPTER
 const gpu = create(adapter === undefined ? [] : [`adapter=${adapter}`])
@@ -111,8 +101,8 @@ describe('a Colorizer in a browser', () => {
 
   it.each<[unknown, object, string]>([
     ['koala.jpg', {}, 'colorize takes a Blob, an ImageBitmap or ImageData'],
-    [new Pixels(new Uint8ClampedArray(4), 1, 1), { format: 'png' }, 'colorize has no option "format"'],
-    [{ ...new Pixels(new Uint8ClampedArray(4), 1, 1) }, {}, 'colorize takes a Blob'],
+    [new ImageData(new Uint8ClampedArray(4), 1, 1), { format: 'png' }, 'colorize has no option "format"'],
+    [{ ...new ImageData(new Uint8ClampedArray(4), 1, 1) }, {}, 'colorize takes a Blob'],
   ])('refuses what is of the wrong kind in a sentence: %o', async (input, options, sentence) => {
     const call = colorizer.colorize(input as ImageData, options)
     await expect(call).rejects.toThrow(TypeError)

@@ -7,16 +7,7 @@ import { create } from 'webgpu'
 import { lightness } from '../../src/color/lab.ts'
 import { Colorizer, type Hint, UserError } from '../../src/web/index.ts'
 import { pyramidWeights } from '../pyramid-weights.ts'
-
-class Pixels {
-  readonly colorSpace = 'srgb'
-  constructor(
-    readonly data: Uint8ClampedArray,
-    readonly width: number,
-    readonly height: number,
-  ) {}
-}
-globalThis.ImageData = Pixels as unknown as typeof ImageData
+import './pixels.ts'
 
 const adapter = process.env.COLORIZER_ADAPTER
 const gpu = create(adapter === undefined ? [] : [`adapter=${adapter}`])

@@ -46,7 +46,7 @@ export const colorizeCommand: Command = {
     ...PRECISION_OPTIONS,
     saturation: {
       value: 'F',
-      help: 'multiplies a* and b* (default: as the weights say, else 1.2); 0 is grey',
+      help: 'multiplies a* and b* (default: as the weights say, else 1 where the network gives probabilities and 1.2 where it does not); 0 is grey',
     },
     hints: {
       value: 'FILE.json',

@@ -62,7 +62,7 @@ export function weightsCommandOf(manifest: () => readonly KnownFile[]): Command 
       },
       saturation: {
         value: 'F',
-        help: 'export: what a* and b* are multiplied by unless told otherwise (default: the file does not say, which means 1.2)',
+        help: 'export: what a* and b* are multiplied by unless told otherwise (default: the file does not say; `colorize --help` says what that means)',
       },
       size: {
         value: 'PX',

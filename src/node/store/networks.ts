@@ -11,6 +11,7 @@ const trunks = new Map<string, Promise<Trunk>>()
 export function loadTrunk({ name, sha256, path }: ClassifierFile): Promise<Trunk> {
   const loading = trunks.get(sha256) ?? readModel(path).then((model) => trunkOf({ name, sha256, model }))
   trunks.set(sha256, loading)
+  loading.catch(() => trunks.delete(sha256)) // the file may be mended
   return loading
 }
 
