@@ -83,6 +83,9 @@ describe('the options of train', () => {
     await expect(trunked('--trunk none')).rejects.toThrow('--trunk none does not go with the network pyramid')
     expect(() => of('--loss huber')).toThrow('--loss is for --head ab')
     expect(of('--loss huber --head ab').settings).toEqual({ loss: 'huber' })
+    expect(() => of('--class-power 1')).toThrow('--class-power is for --network report, not for pyramid')
+    expect(of('--class-power 1 --network report').architecture).toEqual({ squaredClasses: false })
+    expect(TRAIN_OPTIONS.head!.help).toMatch(/^pyramid: .*\(default bins\); report: .*\(default ab\)$/)
   })
 
   it('have defaults that fit the adapter, and the network of the weights that training begins with', async () => {

@@ -73,11 +73,21 @@ const PRESETS: Readonly<Record<(typeof PRESET_NAMES)[number], Preset>> = {
 /** What a training's settings are where nobody chooses them, in words where it depends. */
 export const USUAL_TEXTS = {
   ...USUAL,
+  ...usualTexts(),
   ...{ batch: scaleText('batch'), size: scaleText('size') },
   epochs: `${EPOCHS.photos}; ${EPOCHS.samples} on the sample photographs; with --resume as it was begun, and more or fewer move the fall of the learning rate`,
   steps: 'all; with --resume as --epochs',
   validateEvery: EVERY.validation,
   patience: 'endless',
+}
+
+/** Of the settings whose usual value depends on the network. */
+function usualTexts(): Record<string, string> {
+  const names = new Set(Object.values(USUAL_OF).flatMap(Object.keys)) as Set<keyof TrainingSettings>
+  const usualOf = (network: string): Partial<TrainingSettings> => ({ ...USUAL, ...USUAL_OF[network] })
+  const text = (name: keyof TrainingSettings) =>
+    [...NETWORKS.keys()].map((network) => `${usualOf(network)[name]} (${network})`).join('; ')
+  return Object.fromEntries([...names].map((name) => [name, text(name)]))
 }
 
 function scaleText(name: 'batch' | 'size'): string {
@@ -99,6 +109,21 @@ export function usualArchitecture({ schema, sizes }: NetworkKind): Readonly<Reco
   return Object.fromEntries(
     Object.entries(full!).map(([name, value]) => [name, value === lite![name] ? value : text(name)]),
   )
+}
+
+/** The options of all networks. What several have under one name, each explains for itself. */
+function architectureOptions(): Record<string, Option> {
+  const found = new Map<string, { readonly network: string; readonly option: Option }[]>()
+  for (const kind of NETWORKS.values()) {
+    const options = settingOptions(kind.schema.entries, usualArchitecture(kind))
+    for (const [flag, option] of Object.entries(options))
+      found.set(flag, [...(found.get(flag) ?? []), { network: kind.name, option }])
+  }
+  const joined = [...found].map(([flag, each]): [string, Option] => [
+    flag,
+    { ...each[0]!.option, help: each.map(({ network, option }) => `${network}: ${option.help}`).join('; ') },
+  ])
+  return Object.fromEntries(joined)
 }
 
 export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
@@ -125,10 +150,7 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
     value: 'NAME',
     help: 'the classifier that pyramid looks through: a name (`colorizer weights list`) or FILE.onnx (default inception-v3; mobilenet-v1 on a software adapter and for the sample photographs)',
   },
-  ...Object.assign(
-    {},
-    ...[...NETWORKS.values()].map((kind) => settingOptions(kind.schema.entries, usualArchitecture(kind))),
-  ),
+  ...architectureOptions(),
   ...settingOptions(courseSchema.entries, USUAL_TEXTS),
   ...CLASSIFIERS_OPTIONS,
   ...PRECISION_OPTIONS,
@@ -161,6 +183,7 @@ export function askedOf(flags: Flags): Asked {
   const name = flags.choice('preset', PRESET_NAMES)
   const preset = name && PRESETS[name]
   const network = flags.value('network', choiceOf([...NETWORKS.keys()])) ?? preset?.network
+  refuseOthers(flags, kindOf(network))
   const architecture = askedSettings(flags, kindOf(network).schema.entries)
   const precision = askedPrecision(flags)
   const settings = { ...askedSettings(flags, trainingSchema.entries), ...(precision ? { precision } : {}) }
@@ -175,6 +198,17 @@ export function askedOf(flags: Flags): Asked {
     course: { ...(preset ? { epochs: preset.epochs } : {}), ...askedSettings(flags, courseSchema.entries) },
     checkpointEvery: flags.integer('checkpoint-every') ?? EVERY.checkpoint,
     classifierFit: preset?.classifierFit,
+  }
+}
+
+/** Throws a `UserError` (exit code 2) for an option that only other networks have. */
+function refuseOthers(flags: Flags, chosen: NetworkKind): void {
+  const own = settingOptions(chosen.schema.entries, {})
+  for (const { name, schema } of NETWORKS.values()) {
+    const other = Object.keys(settingOptions(schema.entries, {})).find(
+      (flag) => !(flag in own) && flags.text(flag) !== undefined,
+    )
+    if (other) throw wrong(`--${other} is for --network ${name}, not for ${chosen.name}`)
   }
 }
 
