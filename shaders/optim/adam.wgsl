@@ -1,6 +1,7 @@
-// m ← β1·m + (1 − β1)·g     v ← β2·v + (1 − β2)·g²     p ← p − lr · (m / c1) / (√(v / c2) + ε)
-// with the bias corrections c1 = 1 − β1ᵗ, c2 = 1 − β2ᵗ of step t (Kingma and Ba 2015, algorithm 1).
-// g, p, m, v: all parameters in one row, as vec4   hyper [4] = [lr, c1, c2, 0]
+// m ← β1·m + (1 − β1)·g     v ← β2·v + (1 − β2)·g²     p ← (1 − d)·p − lr · (m / c1) / (√(v / c2) + ε)
+// with the bias corrections c1 = 1 − β1ᵗ, c2 = 1 − β2ᵗ of step t (Kingma and Ba 2015, algorithm 1), and with what decays
+// in the step, d = lr · decay (Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2).
+// g, p, m, v: all parameters in one row, as vec4   hyper [4] = [lr, c1, c2, d]
 // factor [1]: what g is multiplied by, where 0 leaves all as it is; any buffer when SCALED is 0
 // One invocation: one vec4 of parameters.
 // use lib/grid.wgsl
@@ -38,7 +39,7 @@ fn main(
   let mean = params.beta1 * m[i] + params.oneMinusBeta1 * grad;
   let square = params.beta2 * v[i] + params.oneMinusBeta2 * grad * grad;
   let h = hyper[0];
-  p[i] -= h.x * (mean / h.y) / (sqrt(square / h.z) + params.epsilon);
+  p[i] -= h.w * p[i] + h.x * (mean / h.y) / (sqrt(square / h.z) + params.epsilon);
   m[i] = mean;
   v[i] = square;
 }

@@ -19,7 +19,10 @@ export function adamStep(graph: Graph, parameters: Tensor, gradients: Tensor, fa
   })
 }
 
-/** The step's scalars: learning rate and the bias corrections 1 − βᵗ of step `t`, which counts from 1. */
-export function adamHyper(learningRate: number, t: number): Float32Array {
-  return new Float32Array([learningRate, 1 - ADAM.beta1 ** t, 1 - ADAM.beta2 ** t, 0])
+/**
+ * The step's scalars: learning rate, the bias corrections 1 − βᵗ of step `t`, which counts from 1, and the share of the
+ * parameters that decays in the step, learning rate times `decay` (Loshchilov and Hutter 2019, AdamW).
+ */
+export function adamHyper(learningRate: number, t: number, decay = 0): Float32Array {
+  return new Float32Array([learningRate, 1 - ADAM.beta1 ** t, 1 - ADAM.beta2 ** t, learningRate * decay])
 }

@@ -3537,9 +3537,10 @@ fn main(
   sums[id] = sum;
 }
 `,
-  'adam': `// m ← β1·m + (1 − β1)·g     v ← β2·v + (1 − β2)·g²     p ← p − lr · (m / c1) / (√(v / c2) + ε)
-// with the bias corrections c1 = 1 − β1ᵗ, c2 = 1 − β2ᵗ of step t (Kingma and Ba 2015, algorithm 1).
-// g, p, m, v: all parameters in one row, as vec4   hyper [4] = [lr, c1, c2, 0]
+  'adam': `// m ← β1·m + (1 − β1)·g     v ← β2·v + (1 − β2)·g²     p ← (1 − d)·p − lr · (m / c1) / (√(v / c2) + ε)
+// with the bias corrections c1 = 1 − β1ᵗ, c2 = 1 − β2ᵗ of step t (Kingma and Ba 2015, algorithm 1), and with what decays
+// in the step, d = lr · decay (Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2).
+// g, p, m, v: all parameters in one row, as vec4   hyper [4] = [lr, c1, c2, d]
 // factor [1]: what g is multiplied by, where 0 leaves all as it is; any buffer when SCALED is 0
 // One invocation: one vec4 of parameters.
 // use lib/grid.wgsl
@@ -3577,7 +3578,7 @@ fn main(
   let mean = params.beta1 * m[i] + params.oneMinusBeta1 * grad;
   let square = params.beta2 * v[i] + params.oneMinusBeta2 * grad * grad;
   let h = hyper[0];
-  p[i] -= h.x * (mean / h.y) / (sqrt(square / h.z) + params.epsilon);
+  p[i] -= h.w * p[i] + h.x * (mean / h.y) / (sqrt(square / h.z) + params.epsilon);
   m[i] = mean;
   v[i] = square;
 }
@@ -4390,4 +4391,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = '8d8cd8e9169644d20a791520890aaa83175e6ecd75ead2302e2d64ae26cf5c32'
+export const KERNEL_VERSION = '3553e4ac99ce2be170f54434381d753061ff3710efc1d56bccbd97036abf4c84'

@@ -6,14 +6,16 @@ import { type Cells, cellsAround, HINT_CELL, tellColour } from '../infer/hints.t
 import { STREAM, uniform4 } from '../random.ts'
 import type { DataPosition } from './batches.ts'
 
-/** Samples of which nothing is told. */
-const SILENT = 0.4
+/** Share of the samples of which something is told. */
+const USUAL_SHARE = 0.6
 /** Mean number of hints of the others, which is geometrically distributed. */
 const MEAN_COUNT = 8
 const MAX_COUNT = 63
 
 export interface HintOptions {
   readonly seed: number
+  /** Share of the samples of which something is told. */
+  readonly hinted?: number | undefined
   /** Side of the pictures. */
   readonly size: number
   /** Of the first sample. */
@@ -25,7 +27,10 @@ export interface HintOptions {
  * @param ab [N,size,size,2], ab units
  * @returns [N,size/4,size/4,3], see the inputs in `model/network.ts`; a pure function of seed and place
  */
-export function drawHints(ab: Float32Array, { seed, size, place }: HintOptions): Float32Array {
+export function drawHints(
+  ab: Float32Array,
+  { seed, hinted = USUAL_SHARE, size, place }: HintOptions,
+): Float32Array {
   const cells = size / HINT_CELL
   const samples = ab.length / (2 * size * size)
   const hints = new Float32Array(3 * samples * cells * cells)
@@ -35,7 +40,7 @@ export function drawHints(ab: Float32Array, { seed, size, place }: HintOptions):
     const draw = (k: number) =>
       uniform4(seed, STREAM.hints, (place.position + n) * (MAX_COUNT + 1) + k, place.epoch)
     const [silent, many] = draw(0)
-    const count = silent < SILENT ? 0 : geometric(many)
+    const count = silent < 1 - hinted ? 0 : geometric(many)
     for (let k = 1; k <= count; k++) tell(picture, told, cells, draw(k))
   }
   return hints

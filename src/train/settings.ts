@@ -56,6 +56,10 @@ const chosen = {
     ...{ flag: 'warmup', value: 'N' },
     help: 'steps over which the learning rate rises',
   }),
+  decay: setting(v.optional(numberOf()), {
+    ...{ flag: 'decay', value: 'F' },
+    help: 'times the learning rate: the share of every parameter that each step takes away (AdamW; default 0)',
+  }),
   averaging: setting(numberOf({ max: 1 }), {
     ...{ flag: 'averaging', value: 'F' },
     help: 'decay of the running average of the weights, which is what is kept; 0 keeps the last weights',
@@ -79,6 +83,10 @@ const chosen = {
   classDropout: setting(numberOf({ max: 1 }), {
     ...{ flag: 'class-dropout', value: 'F' },
     help: 'share of the samples that are shown without their class vector',
+  }),
+  hinted: setting(v.optional(numberOf({ max: 1 })), {
+    ...{ flag: 'hinted', value: 'F' },
+    help: 'of networks that take hints: share of the samples of which colours are told (default 0.6)',
   }),
   precision: setting(choiceOf(PRECISIONS), {
     ...{ flag: 'precision', value: 'P' },

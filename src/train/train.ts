@@ -209,7 +209,7 @@ class Loop {
     const learningRate = rateAt(settings, { step: state.step, epoch, total: this.#total })
     const inputs = {
       ...{ ...networkInputs({ L, features, taps }), ab, hints: () => this.#hints(batch) },
-      'adam.hyper': adamHyper(learningRate, state.step + 1),
+      'adam.hyper': adamHyper(learningRate, state.step + 1, settings.decay),
       'average.rate': Float32Array.of(averagingRate(settings.averaging, state.step)),
     }
     const upload = () => uploadNeeded(executor, inputs)
@@ -225,8 +225,9 @@ class Loop {
   /** What is told of the batch's colours. */
   #hints({ ab, epoch, position }: Batch): Float32Array {
     const { settings } = this.options
+    const { seed, hinted, size } = settings
     const first = position - stepBatch(settings) // `position` is behind the batch
-    return drawHints(ab, { seed: settings.seed, size: settings.size, place: { epoch, position: first } })
+    return drawHints(ab, { seed, hinted, size, place: { epoch, position: first } })
   }
 
   async #lossOf(executor: Stepper, step: number): Promise<number> {

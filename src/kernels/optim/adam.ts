@@ -8,8 +8,9 @@ export interface AdamAttrs {
 
 /**
  * [params, grads, m, v, hyper [4]] → [params, m, v], in place, all parameters in one flat tensor: Adam as Kingma and Ba
- * 2015, algorithm 1. hyper = [learning rate, 1 − beta1ᵗ, 1 − beta2ᵗ, 0] at step t ≥ 1, computed by the host. A sixth input,
- * factor [1], multiplies the gradients; where it is 0 all stays as it is.
+ * 2015, algorithm 1, with the decoupled decay of Loshchilov and Hutter 2019. hyper = [learning rate, 1 − beta1ᵗ, 1 − beta2ᵗ,
+ * learning rate · decay] at step t ≥ 1, computed by the host. A sixth input, factor [1], multiplies the gradients; where it is 0
+ * all stays as it is.
  */
 export const adam: Op<AdamAttrs> = {
   name: 'adam',
@@ -35,12 +36,12 @@ export const adam: Op<AdamAttrs> = {
   reference([params, scaled, m, v, hyper, factor], _specs, { beta1, beta2, epsilon }) {
     if (factor?.[0] === 0) return [params!, m!, v!]
     const grads = scaled!.map((value) => value * (factor?.[0] ?? 1))
-    const [rate, correction1, correction2] = hyper!
+    const [rate, correction1, correction2, decay] = hyper!
     const newM = m!.map((value, i) => beta1 * value + (1 - beta1) * grads[i]!)
     const newV = v!.map((value, i) => beta2 * value + (1 - beta2) * grads[i]! ** 2)
     const newParams = params!.map((value, i) => {
       const denominator = Math.sqrt(newV[i]! / correction2!) + epsilon
-      return value - (rate! * (newM[i]! / correction1!)) / denominator
+      return value - decay! * value - (rate! * (newM[i]! / correction1!)) / denominator
     })
     return [newParams, newM, newV]
   },
