@@ -55,7 +55,7 @@ describe('a study in a browser', () => {
     const [wanted] = lightness(Uint8Array.of(level, level, level))
     for (const { color } of likely) {
       expect(color).toMatch(/^#[0-9a-f]{6}$/)
-      const levels = Uint8Array.from([1, 3, 5], (at) => Number.parseInt(colour.slice(at, at + 2), 16))
+      const levels = Uint8Array.from([1, 3, 5], (at) => Number.parseInt(color.slice(at, at + 2), 16))
       expect(Math.abs(lightness(levels)[0]! - wanted!)).toBeLessThan(0.5)
     }
     expect(new Set(likely.map(({ color }) => color)).size).toBeGreaterThan(100)
