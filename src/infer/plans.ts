@@ -14,7 +14,7 @@ export const colouringPlan = (
   network: Network,
   size: Size,
   halved: FixedVariables | null,
-): Plan => inferencePlan(gpu, inferenceGraph(network, { batch: 1, ...size }), halved)
+): Plan => inferencePlan(gpu, inferenceGraph(network, { batch: 1, ...size }, { spread: true }), halved)
 
 /** A network's graph for inference, or a part of it. */
 export function inferencePlan(

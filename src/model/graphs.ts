@@ -7,6 +7,7 @@ import type { Tensor } from '../kernels/op.ts'
 import { type Arena, usedInBlocks } from './arena.ts'
 import { type Loss, lossOf, type Rarity } from './losses.ts'
 import type { ImageSize, Network } from './network.ts'
+import { spreadTold } from './told.ts'
 
 export interface TrainingGraphOptions {
   readonly inspect?: boolean
@@ -81,13 +82,17 @@ function runningMean(graph: Graph, name: string, value: Tensor, rate: string): v
 }
 
 /**
- * The network alone, with running statistics. Inputs those of the network; output `ab` in ab units and, if they are asked for
- * and there are any, `logits`, see `Painting`.
+ * The network with running statistics. Inputs those of the network; output `ab` in ab units and, if they are asked for
+ * and there are any, `logits`, see `Painting`. With `spread`, hints go on to what is alike, see `spreadTold`.
  */
-export function inferenceGraph(network: Network, size: ImageSize, { logits = false } = {}): Graph {
+export function inferenceGraph(
+  network: Network,
+  size: ImageSize,
+  { logits = false, spread = false } = {},
+): Graph {
   const graph = new Graph()
   const painting = network.build(graph, size, 'infer')
-  graph.output('ab', painting.ab)
+  graph.output('ab', spread && painting.told ? spreadTold(graph, painting.ab, painting.told) : painting.ab)
   if (logits && painting.logits !== null) graph.output('logits', painting.logits)
   return graph
 }
