@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { advised } from '../src/cli/advice.ts'
-import { colorizeFile } from '../src/cli/colorize-files.ts'
+import { colorizeInto } from '../src/cli/colorize-files.ts'
 import { UserError } from '../src/errors.ts'
 import type { Painter } from '../src/infer/colorizer.ts'
 
@@ -13,9 +13,9 @@ it('is what to type: the option of a setting, another option, a command', () => 
 
 it('is also given where one photograph of many has failed', async () => {
   const trouble = new UserError('a value is too large', 'input', { mend: ['precision'] })
-  const options = { out: 'out', painting: { saturation: 1 }, compare: false }
+  const options = { out: 'out', file: { making: null }, hints: undefined, compare: false }
   const photo = { path: 'a.jpg', relative: 'a.jpg' }
-  expect(await colorizeFile({} as Painter, photo, trouble, options)).toEqual({
+  expect(await colorizeInto({} as Painter, photo, trouble, options)).toEqual({
     ...{ input: 'a.jpg', error: 'a value is too large (--precision)' },
   })
 })

@@ -3,11 +3,13 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { UserError } from '../../errors.ts'
-import { colorizePhoto, type Painter, type PaintOptions } from '../../infer/colorizer.ts'
+import type { Painter } from '../../infer/colorizer.ts'
 import { expectHints } from '../../infer/hints.ts'
 import { type HintFile, hintsFor, parseHints } from '../../io/hints.ts'
 import { expectTrained } from '../../io/weights.ts'
-import { encode, imageFormat, outputFormat, readPhoto } from '../../node/image.ts'
+import { colorizeFile, type FileOptions } from '../../node/formats/colorize.ts'
+import { formatOfName } from '../../node/formats/kinds.ts'
+import { photoSize } from '../../node/image.ts'
 import { mendOf } from '../../node/package.ts'
 import { openPainter } from '../../node/painter.ts'
 import { findEach } from '../../node/photos.ts'
@@ -17,12 +19,13 @@ import { newestRun, weightsOf } from '../../node/store/runs.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
 import { fileTrouble } from '../../node/trouble.ts'
 import { readWeights, SHIPPED } from '../../node/weights.ts'
-import { type ColorizeOptions, type Coloured, colorizeFile, isFile, planOutputs } from '../colorize-files.ts'
+import { type ColorizeOptions, type Coloured, colorizeInto, isFile, planOutputs } from '../colorize-files.ts'
 import { EXIT } from '../exit.ts'
 import { bar } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'
 import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
+import { FILE_OPTIONS, fileOptions, makingOf } from './file-options.ts'
 import { checkPicture } from './picture.ts'
 import { askedPrecision, PRECISION_OPTIONS } from './precision.ts'
 
@@ -52,6 +55,7 @@ export const colorizeCommand: Command = {
       value: 'FILE.json',
       help: 'colours that are told of places of a single photograph, of which the network makes the others; docs/hints.md has the format',
     },
+    ...FILE_OPTIONS,
     smooth: {
       help: 'smooths the colours along the lightness by optimization (Levin et al. 2004), against blotches; slower',
     },
@@ -79,11 +83,16 @@ export const colorizeCommand: Command = {
       throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
     }
     if (piped && flags.text('sheet') !== undefined) throw wrong('--sheet is for photographs in files')
-    const painting = { saturation: flags.number('saturation'), smooth: flags.on('smooth') }
+    const asked = {
+      ...fileOptions(flags),
+      ...{ saturation: flags.number('saturation'), smooth: flags.on('smooth') },
+    }
     const hints = await readHints(flags.text('hints'))
-    if (piped) return withPainter(call, (painter) => colorizePipe(painter, painting, hints))
+    if (piped) return withPainter(call, asked, (painter, file) => colorizePipe(painter, file, hints, call))
     const inputs = await findInputs(call, out)
-    return withPainter(call, (painter) => colorizeFiles(painter, inputs, { out, painting, hints, call }))
+    return withPainter(call, asked, (painter, file) =>
+      colorizeFiles(painter, inputs, { out, file, hints, call }),
+    )
   },
 }
 
@@ -97,7 +106,11 @@ async function readHints(path: string | undefined): Promise<HintFile | undefined
 }
 
 /** Opens weights, classifier and adapter, in this order, so that a bad file is reported before the GPU is opened. */
-async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>): Promise<T> {
+async function withPainter<T>(
+  call: Call,
+  file: Omit<FileOptions, 'making'>,
+  work: (painter: Painter, file: FileOptions) => Promise<T>,
+): Promise<T> {
   const { flags } = call
   const asked = askedPrecision(flags)
   const path = flags.text('weights') ?? (await defaultWeights())
@@ -107,7 +120,8 @@ async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>
   const chosen = await classifierFor(path, weights.metadata, call)
   const gpu = await openAdapter(call)
   try {
-    return await work(await openPainter(gpu, weights, chosen, precisionOn(gpu, asked)))
+    const painter = await openPainter(gpu, weights, chosen, precisionOn(gpu, asked))
+    return await work(painter, { ...file, making: await makingOf(flags, path, painter, file) })
   } finally {
     gpu.destroy()
   }
@@ -133,7 +147,8 @@ async function findInputs({ positionals, flags }: Call, out: string): Promise<In
   if (hints !== undefined && count > 1)
     throw wrong(`--hints ${hints} are for one photograph, but there are ${count} inputs`)
   if (!(await isFile(out))) return found
-  imageFormat(out)
+  const format = flags.text('format') ?? formatOfName(out)
+  if (format !== formatOfName(out)) throw wrong(`--format ${format} is another one than that of -o ${out}`)
   if (count > 1) throw wrong(`-o ${out} is one file, but there are ${count} inputs: name a folder instead`)
   return found
 }
@@ -141,7 +156,7 @@ async function findInputs({ positionals, flags }: Call, out: string): Promise<In
 async function colorizeFiles(
   painter: Painter,
   { photos, failures }: Inputs,
-  { call, ...asked }: Pick<ColorizeOptions, 'out' | 'painting' | 'hints'> & { call: Call },
+  { call, ...asked }: Pick<ColorizeOptions, 'out' | 'file' | 'hints'> & { call: Call },
 ): Promise<Result> {
   const { flags, terminal, interrupted } = call
   const results: Coloured[] = [...failures]
@@ -152,6 +167,7 @@ async function colorizeFiles(
     ...asked,
     compare: flags.on('compare'),
     onColoured: (row: SheetRow) => sheet.add(row),
+    onRemark: terminal.warn,
   }
   const outputs = await planOutputs(photos, options)
   if (
@@ -162,11 +178,14 @@ async function colorizeFiles(
   for (const [i, photo] of photos.entries()) {
     if (interrupted.aborted) break
     terminal.progress(`${bar(i / photos.length)} ${i + 1} of ${photos.length} · ${photo.relative}`)
-    results.push(await colorizeFile(painter, photo, outputs[i]!, options))
+    results.push(await colorizeInto(painter, photo, outputs[i]!, options))
   }
   const failed = results.filter((result) => 'error' in result)
   for (const { error } of failed) terminal.warn(error)
-  const done = results.length - failed.length
+  const left = results.filter((result) => 'skipped' in result)
+  for (const { input, skipped } of left)
+    terminal.say(`${input} is ${skipped}: it is left out without --recolor`)
+  const done = results.length - failed.length - left.length
   const drawn = file !== undefined && sheet.length > 0 ? file : null
   if (drawn !== null) await saveFile(drawn, await sheet.draw(sheetFormat(drawn)))
   const told = `coloured ${done} of ${results.length} → ${asked.out}`
@@ -177,12 +196,19 @@ async function colorizeFiles(
   }
 }
 
-/** stdin → stdout, in the format that came in where it can be written, else PNG. */
-async function colorizePipe(painter: Painter, painting: PaintOptions, file: HintFile | undefined) {
+/** stdin → stdout, in the format that came in where it can be written, else PNG. A picture in colour is passed on as it is. */
+async function colorizePipe(
+  painter: Painter,
+  file: FileOptions,
+  hints: HintFile | undefined,
+  { terminal }: Call,
+): Promise<Result> {
   const bytes = await buffer(process.stdin)
-  const photo = await readPhoto(bytes, 'stdin')
-  const hints = file && hintsFor(file, 'stdin', photo)
-  const { photo: coloured } = await colorizePhoto(painter, photo, { ...painting, hints })
-  process.stdout.write(await encode(coloured, outputFormat(bytes)))
+  const told = hints && hintsFor(hints, 'stdin', await photoSize(bytes, 'stdin'))
+  const coloured = await colorizeFile(painter, bytes, 'stdin', { ...file, hints: told })
+  if ('skipped' in coloured)
+    terminal.say(`stdin is ${coloured.skipped}: it is passed on as it is without --recolor`)
+  else for (const remark of coloured.remarks) terminal.warn(remark)
+  for (const part of 'skipped' in coloured ? [bytes] : coloured.parts) process.stdout.write(part)
   return { json: null, code: EXIT.ok }
 }
