@@ -1,68 +1,139 @@
+import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { dirname, extname, join } from 'node:path'
+import { dirname, extname } from 'node:path'
 import { grayOf } from '../color/paint.ts'
+import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
 import { colorizePhoto, type Painter, type PaintOptions, type SeenClass } from '../infer/colorizer.ts'
 import { type HintFile, hintsFor } from '../io/hints.ts'
-import { PHOTO_EXTENSIONS, readPhoto, writeImage } from '../node/image.ts'
-import type { PhotoPath } from '../node/photos.ts'
+import { encode, imageFormat, PHOTO_EXTENSIONS, photoSize, readPhoto, readPhotoFile } from '../node/image.ts'
+import { type Journal, stampOf, type Written } from '../node/journal.ts'
+import type { Unreadable } from '../node/photos.ts'
 import { makeFolder, saveFile } from '../node/save.ts'
 import { contactSheet, type SheetRow } from '../node/sheet.ts'
+import { Turns } from '../turns.ts'
 import { advised } from './advice.ts'
+import { Room } from './colouring/parallel.ts'
+import type { Job, Skipped } from './colouring/plan.ts'
+
+/** A coloured picture that was written. */
+export interface Coloured {
+  readonly input: string
+  readonly output: string
+  readonly width: number
+  readonly height: number
+  /** For all pictures of the photograph. */
+  readonly milliseconds: number
+  /** What the classifier saw, the likeliest five; left out without one. */
+  readonly classes?: readonly SeenClass[]
+}
+
+export type Outcome = Coloured | Skipped | Unreadable
 
 export interface ColorizeOptions {
-  /** The folder for the pictures, or the file for the only one; see `isFile`. */
-  readonly out: string
   readonly painting: PaintOptions
-  /** What is told of the only photograph. */
-  readonly hints?: HintFile | undefined
-  /** Also writes NAME.compare.png: grey | coloured. */
-  readonly compare: boolean
+  /** For the only photograph. */
+  readonly hints: HintFile | undefined
+  /** Digest of what the pictures are made with. */
+  readonly settings: string
+  /** Lists what is written. */
+  readonly journal: Journal
   /** Is shown every photograph that was coloured. */
-  readonly onColoured?: ((row: SheetRow) => Promise<void>) | undefined
+  readonly onColoured?: OnColoured | undefined
 }
 
-export type Coloured =
-  | {
-      readonly input: string
-      readonly output: string
-      readonly width: number
-      readonly height: number
-      readonly milliseconds: number
-      /** What the classifier saw, the likeliest five; left out without one. */
-      readonly classes?: readonly SeenClass[]
+/** @param first of the pictures that `row` shows */
+export type OnColoured = (row: SheetRow, first: Coloured, job: Job) => Promise<void>
+
+/** Pixels of the photographs that are decoded at once. */
+const PIXELS_AT_ONCE = 64e6
+
+/** Colours photographs into files. Calls may overlap: while one photograph is on the GPU, others are decoded and encoded. */
+export class FileColorizer {
+  readonly #gpu = new Turns()
+  readonly #memory = new Room(PIXELS_AT_ONCE)
+
+  constructor(
+    private readonly painter: Painter,
+    private readonly options: ColorizeOptions,
+  ) {}
+
+  /** Writes the pictures of one photograph. Trouble with it is returned, not thrown. */
+  async colorize(job: Job): Promise<readonly Outcome[]> {
+    const input = job.photo.path
+    try {
+      const stamp = (await stampOf(input)) ?? ''
+      const bytes = await readPhotoFile(input)
+      const { width, height } = await photoSize(bytes, input)
+      const source = { bytes, stamp, of: digestOf(bytes) }
+      return await this.#memory.with(width * height, () => this.#colorize(job, source))
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      return [{ input, error: advised(error) }]
     }
-  | { readonly input: string; readonly error: string }
+  }
 
-/** Endings that are written as they were read; anything else becomes a PNG. */
-const WRITABLE = ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff']
+  async #colorize(job: Job, source: Source): Promise<Coloured[]> {
+    const started = performance.now()
+    const { hints: file, onColoured } = this.options
+    const { path: input, relative: caption } = job.photo
+    const photo = await readPhoto(source.bytes, input)
+    const painting = { ...this.options.painting, hints: file && hintsFor(file, input, photo) }
+    const painted: (Coloured & { readonly photo: Photo })[] = []
+    for (const output of job.outputs) {
+      const coloured = await this.#gpu.take(() => colorizePhoto(this.painter, photo, painting))
+      await this.#write(job, source, output, await encode(coloured.photo, imageFormat(output)))
+      const { width, height } = photo
+      const classes = coloured.classes.length ? { classes: coloured.classes } : {}
+      painted.push({ input, output, width, height, milliseconds: 0, ...classes, photo: coloured.photo })
+    }
+    const milliseconds = () => Math.round(performance.now() - started)
+    if (job.comparison !== null || onColoured) {
+      const [ours, ...others] = painted.map((picture) => picture.photo) as [Photo, ...Photo[]]
+      const row = { gray: grayOf(photo), ours, others, caption }
+      if (job.comparison !== null) await this.#compare(job, source, row)
+      await onColoured?.(row, { ...painted[0]!, milliseconds: milliseconds() }, job)
+    }
+    return painted.map(({ photo: _, ...result }) => ({ ...result, milliseconds: milliseconds() }))
+  }
 
-/** Colours one photograph into the file `output`. Trouble with it is returned, not thrown. */
-export async function colorizeFile(
-  painter: Painter,
-  photo: PhotoPath,
-  output: string | UserError,
-  { painting, hints: file, compare, onColoured }: ColorizeOptions,
-): Promise<Coloured> {
-  const started = performance.now()
-  try {
-    if (output instanceof UserError) throw output
-    const gray = await readPhoto(photo.path)
-    const hints = file && hintsFor(file, photo.path, gray)
-    const { photo: coloured, classes } = await colorizePhoto(painter, gray, { ...painting, hints })
-    await makeFolder(dirname(output))
-    await writeImage(output, coloured)
-    const row = { gray: grayOf(gray), ours: coloured }
-    if (compare) await saveFile(comparisonPath(output), await contactSheet([row]))
-    await onColoured?.({ ...row, caption: photo.relative })
-    const { width, height } = coloured
-    const milliseconds = Math.round(performance.now() - started)
-    return { input: photo.path, output, width, height, milliseconds, ...(classes.length ? { classes } : {}) }
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error
-    return { input: photo.path, error: advised(error) }
+  async #compare(job: Job, source: Source, { caption: _, ...row }: SheetRow): Promise<void> {
+    const names = namesOf(job.outputs.length)
+    await this.#write(job, source, job.comparison!, await contactSheet([row], { names }))
+  }
+
+  #write({ photo }: Job, { of, stamp }: Source, output: string, bytes: Uint8Array): Promise<void> {
+    const { journal, settings } = this.options
+    return writeListed(journal, output, bytes, { input: photo.path, of, settings, stamp })
   }
 }
+
+/** Writes a picture and lists it in the journal. */
+export async function writeListed(
+  journal: Journal,
+  output: string,
+  bytes: Uint8Array,
+  { stamp = '', ...made }: Omit<Written, 'output' | 'sha256'> & { readonly stamp?: string } = {},
+): Promise<void> {
+  await makeFolder(dirname(output))
+  await journal.begin({ output, sha256: digestOf(bytes), ...made })
+  await saveFile(output, bytes)
+  await journal.end(output, stamp)
+}
+
+/** A photograph's file. */
+interface Source {
+  readonly bytes: Uint8Array
+  /** Digest of them. */
+  readonly of: string
+  readonly stamp: string
+}
+
+const digestOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+
+/** What stands above pictures that are shown beside the grey one. */
+export const namesOf = (variants: number): string[] =>
+  variants === 1 ? ['ours'] : Array.from({ length: variants }, (_, i) => `variant ${i + 1}`)
 
 /** Whether `out` names a picture rather than a folder: it has the ending of one, and is no folder that exists. */
 export async function isFile(out: string): Promise<boolean> {
@@ -72,49 +143,3 @@ export async function isFile(out: string): Promise<boolean> {
     () => true,
   )
 }
-
-/**
- * Where each picture goes: the same tree below `out`, or the file `out` itself. For one that would overwrite a photograph
- * or another picture, the error that says so.
- */
-export async function planOutputs(
-  photos: readonly PhotoPath[],
-  { out, compare }: ColorizeOptions,
-): Promise<(string | UserError)[]> {
-  const only = (await isFile(out)) ? out : null
-  const originals = new Map<string, string>()
-  for (const { path } of photos) originals.set((await identity(path)) ?? path, path)
-  const taken = new Map<string, string>()
-  const plan = async (photo: PhotoPath) => {
-    const output = only ?? outputPath(photo, out)
-    const files = compare ? [output, comparisonPath(output)] : [output]
-    for (const file of files) {
-      const original = originals.get((await identity(file)) ?? '')
-      if (original !== undefined) return overwriting(photo, `the photograph ${original}`)
-      const other = taken.get(file)
-      if (other !== undefined) return overwriting(photo, `that of ${other}`)
-    }
-    for (const file of files) taken.set(file, photo.path)
-    return output
-  }
-  const outputs: (string | UserError)[] = []
-  for (const photo of photos) outputs.push(await plan(photo))
-  return outputs
-}
-
-const overwriting = ({ path }: PhotoPath, what: string) =>
-  new UserError(`the coloured ${path} would overwrite ${what}; colour it with another -o`)
-
-/** What two names of one file have in common; null when there is no such file. */
-export async function identity(path: string): Promise<string | null> {
-  const found = await stat(path, { bigint: true }).catch(() => null)
-  return found && `${found.dev}:${found.ino}`
-}
-
-function outputPath({ relative }: PhotoPath, out: string): string {
-  const extension = extname(relative)
-  if (WRITABLE.includes(extension.toLowerCase())) return join(out, relative)
-  return join(out, `${relative.slice(0, -extension.length || undefined)}.png`)
-}
-
-const comparisonPath = (output: string) => `${output.slice(0, -extname(output).length)}.compare.png`

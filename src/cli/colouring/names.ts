@@ -1,0 +1,48 @@
+/** What coloured pictures are called, and how those of equal names are told apart. */
+import { basename, dirname, extname, join } from 'node:path'
+import { MAX_NAME_BYTES, shortened } from '../../node/files.ts'
+import type { PhotoPath } from '../../node/photos.ts'
+
+/** The files that are made of one photograph. */
+export interface Files {
+  /** The coloured picture, or its variants in order. */
+  readonly outputs: readonly string[]
+  /** Grey beside coloured; null when that is not asked for. */
+  readonly comparison: string | null
+}
+
+export interface Naming {
+  /** The folder for the pictures, or the file for the only one. */
+  readonly out: string
+  readonly isFile: boolean
+  /** Pictures of each photograph. */
+  readonly variants: number
+  readonly compare: boolean
+}
+
+/** Endings that are written as they were read; anything else becomes a PNG. */
+const WRITABLE = ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff']
+
+/** The same tree below `out`, or the file `out` itself; of a folder more and more others, for when the first are taken. */
+export function* namesFor({ relative }: PhotoPath, naming: Naming): Generator<Files, void> {
+  const { out, isFile } = naming
+  if (isFile) return yield filesOf(out, '', extname(out), naming)
+  const given = extname(relative)
+  const ending = WRITABLE.includes(given.toLowerCase()) ? given : '.png'
+  const stem = join(out, relative.slice(0, relative.length - given.length))
+  for (let n = 1; ; n++) yield filesOf(`${stem}${ending}`, n === 1 ? '' : `-${n}`, ending, naming)
+}
+
+function filesOf(path: string, mark: string, ending: string, { variants, compare }: Naming): Files {
+  const stem = basename(path, ending)
+  const named = (tail: string) => {
+    const room = MAX_NAME_BYTES - Buffer.byteLength(mark + tail)
+    return join(dirname(path), `${shortened(stem, room)}${mark}${tail}`)
+  }
+  const outputs =
+    variants === 1 ? [named(ending)] : Array.from({ length: variants }, (_, i) => named(`.${i + 1}${ending}`))
+  return { outputs, comparison: compare ? named('.compare.png') : null }
+}
+
+export const allOf = ({ outputs, comparison }: Files): readonly string[] =>
+  comparison === null ? outputs : [...outputs, comparison]
