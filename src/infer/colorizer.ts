@@ -1,4 +1,5 @@
 /** Grey photographs in, coloured ones out: the same for the command line, for Node and for browsers. */
+import type { SmallAb } from '../color/guided.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
@@ -50,14 +51,25 @@ export interface PaintOptions {
 export async function colorizePhoto(
   painter: Painter,
   photo: Photo,
-  { saturation = painter.saturation, hints = [], smooth = false, signal }: PaintOptions,
+  options: PaintOptions,
 ): Promise<ColouredPhoto> {
+  const { colours, classes } = await findColours(painter, photo, options)
+  const { saturation = painter.saturation } = options
+  return { photo: await painter.enlarger.paint(photo, colours, saturation), classes }
+}
+
+/** The network's colours of a photograph, at the network's size and without a saturation. Throws as `Predictor.predict`. */
+export async function findColours(
+  painter: Painter,
+  photo: Photo,
+  { hints = [], smooth = false, signal }: Omit<PaintOptions, 'saturation'>,
+): Promise<{ readonly colours: SmallAb; readonly classes: SeenClass[] }> {
   const { features, classes } = await recognise(painter, photo, signal)
   const predicted = await painter.predictor.predict(photo, features, toldColours(hints))
   signal?.throwIfAborted()
   const colours = smooth ? await painter.enlarger.smooth(photo, predicted) : predicted
   signal?.throwIfAborted()
-  return { photo: await painter.enlarger.paint(photo, colours, saturation), classes }
+  return { colours, classes }
 }
 
 /** What the classifier sees in a photograph, if there is one. */

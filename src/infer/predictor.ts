@@ -1,5 +1,5 @@
 import type { SmallAb } from '../color/guided.ts'
-import { networkLightness, type Photo } from '../color/photo.ts'
+import { mirrored, networkLightness, type Photo } from '../color/photo.ts'
 import type { Resize } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { Executor, type NamedBuffers, uploadNeeded, Variables } from '../graph/execute.ts'
@@ -21,6 +21,8 @@ const DEFAULT_SIZE = 224
 const MAX_PLANS = 4
 /** Panoramas are shown to the network at most this many times as long as they are high. */
 const MAX_ASPECT = 4
+/** Pictures are shown to the network with at least that many pixels on a side. */
+const LEAST_SIDE = 32
 
 export interface PredictorOptions {
   readonly gpu: Gpu
@@ -58,7 +60,20 @@ export class Predictor {
     return this.#turns.take(() => this.#predict(photo, features, told))
   }
 
+  /** A tiny picture is continued by its mirror images, since enlarged a hundred times nothing in it would look like anything. */
   async #predict(
+    photo: Photo,
+    features: Float32Array | undefined,
+    told: readonly ToldColour[],
+  ): Promise<SmallAb> {
+    const whole = mirrored(photo, LEAST_SIDE)
+    if (whole === photo) return this.#predictWhole(photo, features, told)
+    const [across, down] = [photo.width / whole.width, photo.height / whole.height]
+    const moved = told.map(({ x, y, ...rest }) => ({ x: x * across, y: y * down, ...rest }))
+    return corner(await this.#predictWhole(whole, features, moved), across, down)
+  }
+
+  async #predictWhole(
     photo: Photo,
     features: Float32Array | undefined,
     told: readonly ToldColour[],
@@ -134,6 +149,15 @@ export function predictorOf(
   variables.set('parameters', parameters)
   if (statistics.length) variables.set('statistics', statistics)
   return new Predictor(options, variables)
+}
+
+/** The part of `colours` at the upper left, of these shares of its sides. */
+function corner({ ab, width, height }: SmallAb, across: number, down: number): SmallAb {
+  const [columns, rows] = [Math.max(1, Math.round(width * across)), Math.max(1, Math.round(height * down))]
+  const part = new Float32Array(2 * columns * rows)
+  for (let y = 0; y < rows; y++)
+    part.set(ab.subarray(2 * y * width, 2 * (y * width + columns)), 2 * y * columns)
+  return { ab: part, width: columns, height: rows }
 }
 
 /** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of `multiple`. */
