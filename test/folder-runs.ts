@@ -23,12 +23,15 @@ export type Changes = Partial<PlanOptions> & Partial<RunOptions>
 export async function colour(out: string, inputs: readonly string[], changes: Changes = {}) {
   const journal = await Journal.open(join(out, JOURNAL))
   const usual = { settings: 'usual', journal, force: false }
-  const naming = { out, isFile: false, variants: 1, compare: false }
+  const naming = { out, isFile: false, variants: null, compare: false }
   const { photos, failures } = await findEach(inputs)
   const planned = [...failures, ...(await planFor(photos, { ...usual, ...naming, ...changes }))]
   const running = {
-    ...{ painting: {}, hints: undefined, jobs: 2, values: {}, terminal: silent },
-    ...{ interrupted: new AbortController().signal, openPainter: async () => onePainter },
+    ...{ hints: undefined, jobs: 2, values: {}, terminal: silent },
+    ...{
+      interrupted: new AbortController().signal,
+      open: async () => ({ painter: onePainter, painting: {} }),
+    },
   }
   return runPlan(planned, { ...usual, ...running, ...changes })
 }

@@ -34,6 +34,8 @@ export interface ColorizeOptions {
   readonly painting: PaintOptions
   /** For the only photograph. */
   readonly hints: HintFile | undefined
+  /** Of the versions that are drawn, where there are to be several. */
+  readonly seed?: number | undefined
   /** Digest of what the pictures are made with. */
   readonly settings: string
   /** Lists what is written. */
@@ -80,8 +82,9 @@ export class FileColorizer {
     const photo = await readPhoto(source.bytes, input)
     const painting = { ...this.options.painting, hints: file && hintsFor(file, input, photo) }
     const painted: (Coloured & { readonly photo: Photo })[] = []
-    for (const output of job.outputs) {
-      const coloured = await this.#gpu.take(() => colorizePhoto(this.painter, photo, painting))
+    for (const [i, output] of job.outputs.entries()) {
+      const variant = this.#variant(painting, i)
+      const coloured = await this.#gpu.take(() => colorizePhoto(this.painter, photo, variant))
       await this.#write(job, source, output, await encode(coloured.photo, imageFormat(output)))
       const { width, height } = photo
       const classes = coloured.classes.length ? { classes: coloured.classes } : {}
@@ -95,6 +98,13 @@ export class FileColorizer {
       await onColoured?.(row, { ...painted[0]!, milliseconds: milliseconds() }, job)
     }
     return painted.map(({ photo: _, ...result }) => ({ ...result, milliseconds: milliseconds() }))
+  }
+
+  /** The version of this place among those of a photograph. */
+  #variant({ leaning, ...painting }: PaintOptions, i: number): PaintOptions {
+    const { seed } = this.options
+    const variant = seed === undefined ? undefined : { seed, number: i }
+    return { ...painting, leaning: { ...leaning, variant } }
   }
 
   async #compare(job: Job, source: Source, { caption: _, ...row }: SheetRow): Promise<void> {

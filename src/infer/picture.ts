@@ -1,7 +1,7 @@
 /** Pictures as files have them, in colour: what comes in goes out, of 8 or 16 bits, see-through, toned or with a border. */
 
 import type { SmallAb } from '../color/guided.ts'
-import { type Levels, labToSrgb } from '../color/lab.ts'
+import { labToSrgb } from '../color/lab.ts'
 import { forNetwork, type Look } from '../color/look.ts'
 import { isDeep, levelsAt, type Raster, rasterLightness, shown } from '../color/raster.ts'
 import type { Hint } from '../io/hints.ts'
@@ -60,14 +60,14 @@ const saturated = ({ ab, ...size }: SmallAb, factor: number): SmallAb => ({
 })
 
 /** The same place in a part of a picture; one outside of it moves to its edge. */
-function hintIn({ x, y, radius, colour }: Hint, { width, height }: Size, part: Rect): Hint {
+function hintIn({ x, y, radius, color }: Hint, { width, height }: Size, part: Rect): Hint {
   const inside = (at: number) => Math.min(1, Math.max(0, at))
   const scale = Math.min(width, height) / Math.min(part.width, part.height)
   return {
     ...{
       x: inside((x * width - part.x) / part.width),
       y: inside((y * height - part.y) / part.height),
-      colour,
+      color,
     },
     ...(radius === undefined ? {} : { radius: Math.min(1, radius * scale) }),
   }

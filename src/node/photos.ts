@@ -81,11 +81,11 @@ export async function* showPhotos(
   }
 }
 
-/** What is done about a file or folder that cannot be read; by default it is thrown. */
-type OnTrouble = (path: string, error: UserError) => void
+/** What is done about a folder that cannot be read, or a link to a file that is not there; by default, only folders count. */
+type OnTrouble = (path: string, error: UserError, kind: 'folder' | 'link') => void
 
-const throwing: OnTrouble = (_path, error) => {
-  throw error
+const throwing: OnTrouble = (_path, error, kind) => {
+  if (kind === 'folder') throw error
 }
 
 async function expand(input: string, onTrouble = throwing): Promise<PhotoPath[]> {
@@ -108,19 +108,30 @@ async function expandGlob(glob: string, onTrouble: OnTrouble): Promise<PhotoPath
   const fixed = parts.findIndex((part) => /[*?[{]/.test(part))
   const base = parts.slice(0, fixed).join('/') || (glob.startsWith('/') ? '/' : '.')
   const pattern = globPattern(parts.slice(fixed).join('/'), glob)
-  const photos = (await walk(base, '', onTrouble)).filter(({ relative }) => pattern.test(relative))
+  const depth = glob.includes('**') ? Number.POSITIVE_INFINITY : parts.length - fixed - 1
+  const inGlob: OnTrouble = (path, error, kind) => {
+    const below = path.slice(join(base, '/').length).replaceAll('\\', '/')
+    if (kind === 'folder' || pattern.test(below)) onTrouble(path, error, kind)
+  }
+  const photos = (await walk(base, '', inGlob, depth)).filter(({ relative }) => pattern.test(relative))
   if (!photos.length) throw new UserError(`no image matches ${glob}`)
   return fixed === 0 ? photos.map(({ relative }) => ({ path: relative, relative })) : photos
 }
 
 /** Images below folder/below. Hidden files are passed over; links to files are followed, links to folders are not. */
-async function walk(folder: string, below: string, onTrouble: OnTrouble): Promise<PhotoPath[]> {
+async function walk(
+  folder: string,
+  below: string,
+  onTrouble: OnTrouble,
+  depth = Number.POSITIVE_INFINITY,
+): Promise<PhotoPath[]> {
   const here = join(folder, below)
   let entries: Dirent[]
   try {
     entries = await readdir(here, { withFileTypes: true })
   } catch (error) {
-    onTrouble(here, fileTrouble('read', codeOf(error) === 'ENOENT' ? here : `the folder ${here}`, error))
+    const what = codeOf(error) === 'ENOENT' ? here : `the folder ${here}`
+    onTrouble(here, fileTrouble('read', what, error), 'folder')
     return []
   }
   const photos: PhotoPath[] = []
@@ -128,8 +139,9 @@ async function walk(folder: string, below: string, onTrouble: OnTrouble): Promis
     if (entry.name.startsWith('.')) continue
     const relative = below ? `${below}/${entry.name}` : entry.name
     const path = join(folder, relative)
-    if (entry.isDirectory()) photos.push(...(await walk(folder, relative, onTrouble)))
-    else if (isPhotoName(entry.name) && (await isFile(path, entry, onTrouble)))
+    if (entry.isDirectory()) {
+      if (depth > 0) photos.push(...(await walk(folder, relative, onTrouble, depth - 1)))
+    } else if (isPhotoName(entry.name) && (await isFile(path, entry, onTrouble)))
       photos.push({ path, relative })
   }
   return photos
@@ -142,7 +154,7 @@ async function isFile(path: string, entry: Dirent, onTrouble: OnTrouble): Promis
   try {
     return (await stat(path)).isFile()
   } catch (error) {
-    onTrouble(path, fileTrouble('read', path, error))
+    onTrouble(path, fileTrouble('read', path, error), 'link')
     return false
   }
 }

@@ -15,8 +15,8 @@ export interface Naming {
   /** The folder for the pictures, or the file for the only one. */
   readonly out: string
   readonly isFile: boolean
-  /** Pictures of each photograph. */
-  readonly variants: number
+  /** Pictures of each photograph, with numbers in their names; null for one without. */
+  readonly variants: number | null
   readonly compare: boolean
 }
 
@@ -40,7 +40,9 @@ function filesOf(path: string, mark: string, ending: string, { variants, compare
     return join(dirname(path), `${shortened(stem, room)}${mark}${tail}`)
   }
   const outputs =
-    variants === 1 ? [named(ending)] : Array.from({ length: variants }, (_, i) => named(`.${i + 1}${ending}`))
+    variants === null
+      ? [named(ending)]
+      : Array.from({ length: variants }, (_, i) => named(`.${i + 1}${ending}`))
   return { outputs, comparison: compare ? named('.compare.png') : null }
 }
 

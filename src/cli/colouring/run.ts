@@ -1,6 +1,5 @@
 /** Colours what a plan says, and tells how far it is. */
 
-import type { Painter } from '../../infer/colorizer.ts'
 import { removeParts } from '../../node/files.ts'
 import { isRunning } from '../../node/lock.ts'
 import { type ColorizeOptions, FileColorizer, type Outcome } from '../colorize-files.ts'
@@ -9,8 +8,9 @@ import { allOf } from './names.ts'
 import { Pace } from './pace.ts'
 import { inParallel } from './parallel.ts'
 import type { Job, Planned } from './plan.ts'
+import type { Opened } from './setup.ts'
 
-export interface RunOptions extends ColorizeOptions {
+export interface RunOptions extends Omit<ColorizeOptions, 'painting'> {
   /** Photographs in work at once. */
   readonly jobs: number
   /** What the pictures are made with, in full. */
@@ -18,7 +18,7 @@ export interface RunOptions extends ColorizeOptions {
   readonly terminal: Terminal
   readonly interrupted: AbortSignal
   /** Called when there is something to colour. */
-  openPainter(): Promise<Painter>
+  open(): Promise<Opened>
 }
 
 export interface Ran {
@@ -35,7 +35,8 @@ export async function runPlan(planned: readonly Planned[], options: RunOptions):
   for (const entry of planned) if (!('photo' in entry)) outcomes.set(entry, [entry])
   for (const entry of planned) if ('error' in entry) terminal.warn(entry.error)
   if (jobs.length === 0) return { outcomes: [...outcomes.values()].flat(), pace: new Pace(0) }
-  const colorizer = new FileColorizer(await options.openPainter(), options)
+  const { painter, painting } = await options.open()
+  const colorizer = new FileColorizer(painter, { ...options, painting })
   await removeParts(jobs.flatMap(allOf), (pid) => !isRunning(pid))
   await journal.settings(options.settings, options.values)
   const pace = new Pace(jobs.length)

@@ -6,6 +6,7 @@ import type { Gpu } from '../../device/gpu.ts'
 import { UserError } from '../../errors.ts'
 import type { Painter, PaintOptions } from '../../infer/colorizer.ts'
 import { expectHints } from '../../infer/hints.ts'
+import { coloursOf, expectBins } from '../../infer/leaning.ts'
 import { type HintFile, parseHints } from '../../io/hints.ts'
 import { expectTrained, type WeightFile } from '../../io/weights.ts'
 import { mendOf } from '../../node/package.ts'
@@ -20,11 +21,11 @@ import { openAdapter } from '../commands/adapter.ts'
 import { classifierFor } from '../commands/classifier.ts'
 import type { Call } from '../commands/command.ts'
 import { askedPrecision } from '../commands/precision.ts'
+import { type Control, readControl } from './control.ts'
 
-export interface Setup {
+export interface Setup extends Control {
   readonly weights: WeightFile
   readonly classifier: ChosenClassifier | null
-  readonly painting: PaintOptions
   readonly hints: HintFile | undefined
   /** All that decides what is made of a photograph. */
   readonly values: unknown
@@ -34,7 +35,7 @@ export interface Setup {
 
 /** Options that do not change what is made of a photograph. */
 const OTHER_OPTIONS = [
-  ...['out', 'jobs', 'force', 'dry-run', 'watch', 'variants', 'compare', 'sheet', 'report'],
+  ...['out', 'jobs', 'force', 'dry-run', 'watch', 'compare', 'sheet', 'report'],
   ...['adapter', 'json', 'quiet'],
 ]
 
@@ -42,19 +43,21 @@ const OTHER_OPTIONS = [
 export async function readSetup(call: Call): Promise<Setup> {
   const { flags } = call
   askedPrecision(flags)
-  const painting = { saturation: flags.number('saturation'), smooth: flags.on('smooth') }
   const hints = await readHints(flags.text('hints'))
   const path = flags.text('weights') ?? (await defaultWeights())
   const weights = await readWeights(path)
   expectTrained(path, weights)
   if (hints) expectHints(path, weights.network)
-  const classifier = await classifierFor(path, weights.metadata, call)
+  const control = await readControl(flags, path, weights)
+  const classifier = control.painting.told ? null : await classifierFor(path, weights.metadata, call)
+  const like = flags.text('like')
   const values = {
     ...flags.givenBut(OTHER_OPTIONS),
     ...{ weights: await sha256File(path), classifier: classifier?.origin ?? null, hints },
+    ...(like === undefined ? {} : { like: await sha256File(like) }),
   }
   const settings = createHash('sha256').update(JSON.stringify(values)).digest('hex').slice(0, 16)
-  return { weights, classifier, painting, hints, values, settings }
+  return { ...control, weights, classifier, hints, values, settings }
 }
 
 /** The hints of --hints, if there are any. Throws a `UserError` (exit code 2) about the file. */
@@ -76,10 +79,16 @@ export async function defaultWeights(): Promise<string> {
   )
 }
 
+/** What colours, and how. */
+export interface Opened {
+  readonly painter: Painter
+  readonly painting: PaintOptions
+}
+
 /** The painter of a setup, opened when it is first asked for: a run that finds nothing to do needs no GPU. */
 export class LatePainter {
   #gpu: Gpu | null = null
-  #painter: Promise<Painter> | null = null
+  #opened: Promise<Opened> | null = null
 
   constructor(
     private readonly call: Call,
@@ -87,20 +96,20 @@ export class LatePainter {
   ) {}
 
   /** Throws as `openAdapter` and `openPainter`. */
-  open(): Promise<Painter> {
-    this.#painter ??= this.#open()
-    return this.#painter
+  open(): Promise<Opened> {
+    this.#opened ??= this.#open()
+    return this.#opened
   }
 
-  async #open(): Promise<Painter> {
-    this.#gpu = await openAdapter(this.call)
-    const { weights, classifier } = this.setup
-    return openPainter(
-      this.#gpu,
-      weights,
-      classifier,
-      precisionOn(this.#gpu, askedPrecision(this.call.flags)),
-    )
+  async #open(): Promise<Opened> {
+    const gpu = await openAdapter(this.call)
+    this.#gpu = gpu
+    const { weights, classifier, size, like, painting } = this.setup
+    const precision = precisionOn(gpu, askedPrecision(this.call.flags))
+    const painter = await openPainter(gpu, weights, classifier, { precision, size })
+    if (!like) return { painter, painting }
+    const palette = await coloursOf(gpu, expectBins('these weights', weights.network), like)
+    return { painter, painting: { ...painting, leaning: { ...painting.leaning, palette } } }
   }
 
   close(): void {

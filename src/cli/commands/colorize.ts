@@ -8,6 +8,7 @@ import { findEach, type PhotoPath } from '../../node/photos.ts'
 import { Sheet, sheetFormat } from '../../node/sheet.ts'
 import { cacheFolder } from '../../node/store/cache.ts'
 import { isFile, namesOf, type OnColoured, writeListed } from '../colorize-files.ts'
+import { CONTROL_OPTIONS } from '../colouring/control.ts'
 import { allOf } from '../colouring/names.ts'
 import { MADE, type Planned, type PlanOptions, planFor } from '../colouring/plan.ts'
 import { runPlan } from '../colouring/run.ts'
@@ -20,6 +21,8 @@ import { checkPicture } from './picture.ts'
 import { PRECISION_OPTIONS } from './precision.ts'
 
 const STDIO = '-'
+/** Options that mean nothing between stdin and stdout. */
+const FOR_FILES = ['sheet', 'report', 'compare', 'variants', 'seed', 'jobs', 'dry-run', 'force', 'watch']
 const SHEET_ROWS = 100
 /** One is read, one coloured and one written at the same time. */
 const JOBS = 3
@@ -41,17 +44,7 @@ export const colorizeCommand: Command = {
     },
     ...CLASSIFIER_OPTIONS,
     ...PRECISION_OPTIONS,
-    saturation: {
-      value: 'F',
-      help: 'multiplies a* and b* (default: as the weights say, else 1 where the network gives probabilities and 1.2 where it does not); 0 is grey',
-    },
-    hints: {
-      value: 'FILE.json',
-      help: 'colours that are told of places of a single photograph, of which the network makes the others; docs/hints.md has the format',
-    },
-    smooth: {
-      help: 'smooths the colours along the lightness by optimization (Levin et al. 2004), against blotches; slower',
-    },
+    ...CONTROL_OPTIONS,
     jobs: {
       value: 'N',
       help: `photographs in work at once: some are read or written while one is coloured (default ${JOBS})`,
@@ -97,7 +90,7 @@ export const colorizeCommand: Command = {
 }
 
 /** Finds the photographs and decides what is done with each. Throws a `UserError` when the options do not fit what is there. */
-async function makePlan({ positionals, flags }: Call, out: string, { settings }: Setup) {
+async function makePlan({ positionals, flags }: Call, out: string, { settings, variants }: Setup) {
   const { photos, failures } = await findEach(positionals)
   const count = photos.length + failures.length
   const hints = flags.text('hints')
@@ -108,7 +101,13 @@ async function makePlan({ positionals, flags }: Call, out: string, { settings }:
   if (isSingle && count > 1)
     throw wrong(`-o ${out} is one file, but there are ${count} inputs: name a folder instead`)
   const options: PlanOptions = {
-    ...{ out, isFile: isSingle, variants: 1, compare: flags.on('compare'), force: flags.on('force') },
+    ...{
+      out,
+      isFile: isSingle,
+      variants: variants?.count ?? null,
+      compare: flags.on('compare'),
+      force: flags.on('force'),
+    },
     settings,
     journal: await Journal.open(isSingle ? join(cacheFolder(), SINGLE_FILES) : join(out, JOURNAL)),
   }
@@ -153,14 +152,14 @@ async function colorizeFiles(call: Call, { planned, options, setup, painter, job
   const sheet = new Sheet(SHEET_ROWS)
   const onColoured: OnColoured = (row, _, { place }) => sheet.add(row, place)
   const { outcomes, pace } = await runPlan(planned, {
-    ...{ painting: setup.painting, hints: setup.hints, settings: setup.settings, values: setup.values },
+    ...{ hints: setup.hints, seed: setup.variants?.seed, settings: setup.settings, values: setup.values },
     ...{ journal: options.journal, onColoured: file === undefined ? undefined : onColoured },
-    ...{ jobs, terminal: call.terminal, interrupted, openPainter: () => painter.open() },
+    ...{ jobs, terminal: call.terminal, interrupted, open: () => painter.open() },
   })
   const failed = outcomes.filter((outcome) => 'error' in outcome).length
   const drawn = file !== undefined && sheet.length > 0 ? file : null
   if (drawn !== null) {
-    const drawing = { format: sheetFormat(drawn), names: namesOf(options.variants) }
+    const drawing = { format: sheetFormat(drawn), names: namesOf(options.variants ?? 1) }
     await writeListed(options.journal, drawn, await sheet.draw(drawing))
   }
   const total = planned.filter((entry) => !('skipped' in entry)).length
@@ -177,7 +176,8 @@ async function colorizePipe(call: Call, out: string): Promise<Result> {
   const { flags, positionals } = call
   if (positionals.length > 1 || positionals[0] !== STDIO || out !== STDIO || flags.on('json'))
     throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
-  if (flags.text('sheet') !== undefined) throw wrong('--sheet is for photographs in files')
+  const forFiles = FOR_FILES.find((name) => flags.given(name))
+  if (forFiles !== undefined) throw wrong(`--${forFiles} is for photographs in files`)
   const setup = await readSetup(call)
   const painter = new LatePainter(call, setup)
   try {
@@ -185,7 +185,7 @@ async function colorizePipe(call: Call, out: string): Promise<Result> {
     const bytes = await buffer(process.stdin)
     const photo = await readPhoto(bytes, 'stdin')
     const hints = setup.hints && hintsFor(setup.hints, 'stdin', photo)
-    const { photo: coloured } = await colorizePhoto(opened, photo, { ...setup.painting, hints })
+    const { photo: coloured } = await colorizePhoto(opened.painter, photo, { ...opened.painting, hints })
     process.stdout.write(await encode(coloured, outputFormat(bytes)))
     return { json: null, code: EXIT.ok }
   } finally {

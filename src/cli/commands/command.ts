@@ -63,6 +63,10 @@ export class Flags {
     return this.values[name] === true
   }
 
+  given(name: string): boolean {
+    return this.values[name] !== undefined
+  }
+
   text(name: string): string | undefined {
     const value = this.values[name]
     return typeof value === 'string' ? value : undefined
