@@ -17,7 +17,12 @@ it('is also given where one photograph of many has failed', async () => {
     Promise.reject(new UserError('a value is too large', 'input', { mend: ['precision'] }))
   const painter = { classifier: null, predictor: { predict } } as unknown as Painter
   const journal = await Journal.open('no such folder/journal')
-  const colorizer = new FileColorizer(painter, { painting: {}, hints: undefined, settings: '', journal })
+  const colorizer = new FileColorizer(painter, {
+    file: { making: null },
+    hints: undefined,
+    settings: '',
+    journal,
+  })
   const input = 'samples/gray/march-pastoral.jpg'
   const job = { photo: { path: input, relative: 'a.jpg' }, place: 0, outputs: ['a.jpg'], comparison: null }
   expect(await colorizer.colorize(job)).toEqual([{ input, error: 'a value is too large (--precision)' }])

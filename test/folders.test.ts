@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { JOURNAL } from '../src/node/journal.ts'
 import { findEach } from '../src/node/photos.ts'
-import { colour, picturesIn, writeGray } from './folder-runs.ts'
+import { colour, onePainter, picturesIn, silent, writeGray } from './folder-runs.ts'
 import { run } from './program.ts'
 import { reportWeights } from './report-weights.ts'
 
@@ -42,7 +42,7 @@ it('says what it would do, and does nothing, with --dry-run', async () => {
   await writeGray(inAlbum('a.png'))
   await writeGray(inAlbum('deep/b.gif'))
   const missing = join(folder, 'missing.png')
-  const dry = ['-o', out, '--weights', weights, '--dry-run']
+  const dry = ['-o', out, '--weights', weights, '--dry-run', '--format', 'png']
   const json = await run(['colorize', album, missing, ...dry, '--compare', '--json'])
   expect(json.code).toBe(1)
   expect(JSON.parse(json.stdout.toString())).toEqual({
@@ -115,11 +115,11 @@ it('goes on where the whole archive was moved to', async () => {
 it('never takes its own pictures for photographs, wherever they lie', async () => {
   const { album, inAlbum } = fresh('own')
   await writeGray(inAlbum('a.gif'))
-  await colour(album, [album], { compare: true })
-  await colour(inAlbum('sub/coloured'), [inAlbum('a.gif')])
+  await colour(album, [album], { compare: true, format: 'png' })
+  await colour(inAlbum('sub/coloured'), [inAlbum('a.gif')], { format: 'png' })
   const before = picturesIn(album)
   expect(before).toEqual(['a.compare.png', 'a.png', 'sub/coloured/a.png'])
-  const again = await colour(album, [album], { compare: true })
+  const again = await colour(album, [album], { compare: true, format: 'png' })
   const made = 'made by this program'
   expect(again.outcomes.map((outcome) => 'skipped' in outcome && outcome.skipped)).toEqual([
     made,
@@ -177,13 +177,13 @@ it('tells pictures of equal names apart, and finds each again', async () => {
   await writeGray(join(two, 'a.png'), 2)
   await writeGray(join(two, 'a.gif'), 3)
   await writeGray(join(two, 'A.PNG'), 4)
-  const first = await colour(out, [two])
+  const first = await colour(out, [two], { format: 'png' })
   expect(first.outcomes).toEqual([
     expect.objectContaining({ input: join(two, 'A.PNG'), output: inOut('A.PNG') }),
     expect.objectContaining({ input: join(two, 'a.gif'), output: inOut('a-2.png') }),
     expect.objectContaining({ input: join(two, 'a.png'), output: inOut('a-3.png') }),
   ])
-  const both = await colour(out, [one, two])
+  const both = await colour(out, [one, two], { format: 'png' })
   expect(both.outcomes).toEqual([
     expect.objectContaining({ input: join(one, 'a.png'), output: inOut('a-4.png') }),
     ...['A.PNG', 'a.gif', 'a.png'].map((name) => ({ input: join(two, name), skipped: 'done' })),
@@ -224,12 +224,12 @@ it('writes names of 255 bytes, with comparisons', async () => {
   expect(Buffer.byteLength(long)).toBe(255)
   await writeGray(inAlbum(long))
   await writeGray(inAlbum(animated), 2)
-  await colour(out, [album], { compare: true })
+  await colour(out, [album], { compare: true, format: 'png' })
   const names = picturesIn(out)
   expect(names.filter((name) => !name.includes('compare'))).toEqual([`${'n'.repeat(251)}.png`, long])
   expect(names).toHaveLength(4)
   expect(Math.max(...names.map((name) => Buffer.byteLength(name)))).toBe(255)
-  const again = await colour(out, [album], { compare: true })
+  const again = await colour(out, [album], { compare: true, format: 'png' })
   expect(again.outcomes.map((outcome) => 'skipped' in outcome && outcome.skipped)).toEqual(['done', 'done'])
 })
 
@@ -291,4 +291,42 @@ it('writes a single file once, and leaves it alone when it was made of another p
   expect(other.code).toBe(1)
   expect(other.stdout.toString()).toMatch(/would overwrite .*new\.webp, which was made of another photograph/)
   expect(readdirSync(folder).sort()).toEqual(['album', 'new.webp'])
+})
+
+it('knows its pictures by what they say of themselves, without their journal', async () => {
+  const { folder, album, out, inAlbum, inOut } = fresh('lost')
+  for (const [seed, name] of ['a.png', 'b.png'].entries()) await writeGray(inAlbum(name), seed)
+  await colour(out, [album])
+  rmSync(inOut(JOURNAL))
+  const again = await colour(out, [album])
+  expect(again.outcomes).toEqual(
+    ['a.png', 'b.png'].map((name) => ({ input: inAlbum(name), skipped: 'done' })),
+  )
+  cpSync(inOut('a.png'), inAlbum('copy.png'))
+  cpSync(inOut('b.png'), inOut('a.png'))
+  const { outcomes } = await colour(out, [album])
+  expect(outcomes).toEqual([
+    {
+      input: inAlbum('a.png'),
+      error: expect.stringContaining('a.png, which this program did not make of it'),
+    },
+    { input: inAlbum('b.png'), skipped: 'done' },
+    { input: inAlbum('copy.png'), skipped: 'made by this program' },
+  ])
+  expect(readdirSync(folder).sort()).toEqual(['album', 'out'])
+})
+
+it('leaves pictures in colour alone, and says so', async () => {
+  const { album, out, inAlbum, inOut } = fresh('colour')
+  cpSync('samples/photos/dahlia.jpg', inAlbum('dahlia.jpg'))
+  const said: string[] = []
+  const terminal = { ...silent, say: (line: string) => said.push(line) }
+  expect((await colour(out, [album], { terminal })).outcomes).toEqual([
+    { input: inAlbum('dahlia.jpg'), skipped: 'in colour' },
+  ])
+  expect(said).toEqual([`${inAlbum('dahlia.jpg')} is in colour: it is left out without --recolor`])
+  expect(readdirSync(out)).toEqual([JOURNAL])
+  const file = { recolor: true, making: null }
+  const recoloured = await colour(out, [album], { open: async () => ({ painter: onePainter, file }) })
+  expect(recoloured.outcomes).toEqual([expect.objectContaining({ output: inOut('dahlia.jpg') })])
 })

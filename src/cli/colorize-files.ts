@@ -1,20 +1,19 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { dirname, extname } from 'node:path'
-import { grayOf } from '../color/paint.ts'
-import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
-import { colorizePhoto, type Painter, type PaintOptions, type SeenClass } from '../infer/colorizer.ts'
-import { type HintFile, hintsFor } from '../io/hints.ts'
-import { encode, imageFormat, PHOTO_EXTENSIONS, photoSize, readPhoto, readPhotoFile } from '../node/image.ts'
+import type { Painter, SeenClass } from '../infer/colorizer.ts'
+import { type Hint, type HintFile, hintsFor } from '../io/hints.ts'
+import { type ColouredFile, colorizeFile, type FileOptions } from '../node/formats/colorize.ts'
+import { formatOfName, WRITTEN_ENDINGS } from '../node/formats/kinds.ts'
+import { photoSize, readPhotoFile } from '../node/image.ts'
 import { type Journal, stampOf, type Written } from '../node/journal.ts'
 import type { Unreadable } from '../node/photos.ts'
 import { makeFolder, saveFile } from '../node/save.ts'
 import { contactSheet, type SheetRow } from '../node/sheet.ts'
-import { Turns } from '../turns.ts'
 import { advised } from './advice.ts'
 import { Room } from './colouring/parallel.ts'
-import type { Job, Skipped } from './colouring/plan.ts'
+import { type Job, type Skipped, sourceDigest } from './colouring/plan.ts'
 
 /** A coloured picture that was written. */
 export interface Coloured {
@@ -26,12 +25,15 @@ export interface Coloured {
   readonly milliseconds: number
   /** What the classifier saw, the likeliest five; left out without one. */
   readonly classes?: readonly SeenClass[]
+  /** What was not as it should be, or is lost; left out where nothing is. */
+  readonly remarks?: readonly string[]
 }
 
 export type Outcome = Coloured | Skipped | Unreadable
 
 export interface ColorizeOptions {
-  readonly painting: PaintOptions
+  /** How files are read, coloured and written. */
+  readonly file: FileOptions
   /** For the only photograph. */
   readonly hints: HintFile | undefined
   /** Of the versions that are drawn, where there are to be several. */
@@ -52,7 +54,6 @@ const PIXELS_AT_ONCE = 64e6
 
 /** Colours photographs into files. Calls may overlap: while one photograph is on the GPU, others are decoded and encoded. */
 export class FileColorizer {
-  readonly #gpu = new Turns()
   readonly #memory = new Room(PIXELS_AT_ONCE)
 
   constructor(
@@ -67,7 +68,8 @@ export class FileColorizer {
       const stamp = (await stampOf(input)) ?? ''
       const bytes = await readPhotoFile(input)
       const { width, height } = await photoSize(bytes, input)
-      const source = { bytes, stamp, of: digestOf(bytes) }
+      const hints = this.options.hints && hintsFor(this.options.hints, input, { width, height })
+      const source = { bytes, stamp, of: digestOf([bytes]), hints }
       return await this.#memory.with(width * height, () => this.#colorize(job, source))
     } catch (error) {
       if (!(error instanceof UserError)) throw error
@@ -75,59 +77,70 @@ export class FileColorizer {
     }
   }
 
-  async #colorize(job: Job, source: Source): Promise<Coloured[]> {
+  async #colorize(job: Job, source: Source): Promise<readonly Outcome[]> {
     const started = performance.now()
-    const { hints: file, onColoured } = this.options
-    const { path: input, relative: caption } = job.photo
-    const photo = await readPhoto(source.bytes, input)
-    const painting = { ...this.options.painting, hints: file && hintsFor(file, input, photo) }
-    const painted: (Coloured & { readonly photo: Photo })[] = []
+    const input = job.photo.path
+    const made: ColouredFile[] = []
     for (const [i, output] of job.outputs.entries()) {
-      const variant = this.#variant(painting, i)
-      const coloured = await this.#gpu.take(() => colorizePhoto(this.painter, photo, variant))
-      await this.#write(job, source, output, await encode(coloured.photo, imageFormat(output)))
-      const { width, height } = photo
-      const classes = coloured.classes.length ? { classes: coloured.classes } : {}
-      painted.push({ input, output, width, height, milliseconds: 0, ...classes, photo: coloured.photo })
+      const coloured = await colorizeFile(
+        this.painter,
+        source.bytes,
+        input,
+        this.#fileOptions(source, output, i),
+      )
+      if ('skipped' in coloured) return [{ input, ...coloured }]
+      await this.#write(job, source, output, coloured.parts)
+      made.push({ ...coloured, parts: [] })
     }
-    const milliseconds = () => Math.round(performance.now() - started)
-    if (job.comparison !== null || onColoured) {
-      const [ours, ...others] = painted.map((picture) => picture.photo) as [Photo, ...Photo[]]
-      const row = { gray: grayOf(photo), ours, others, caption }
-      if (job.comparison !== null) await this.#compare(job, source, row)
-      await onColoured?.(row, { ...painted[0]!, milliseconds: milliseconds() }, job)
+    await this.#compare(job, source, made)
+    const milliseconds = Math.round(performance.now() - started)
+    const results = made.map(({ width, height, classes, remarks }, i) => ({
+      ...{ input, output: job.outputs[i]!, width, height, milliseconds },
+      ...(classes.length ? { classes } : {}),
+      ...(remarks.length ? { remarks } : {}),
+    }))
+    await this.options.onColoured?.({ ...rowOf(made), caption: job.photo.relative }, results[0]!, job)
+    return results
+  }
+
+  /** For the picture or version of this place among those of a photograph. */
+  #fileOptions({ of, hints }: Source, output: string, i: number): FileOptions {
+    const { file, seed } = this.options
+    const { leaning, making, format = formatOfName(output) } = file
+    const version = seed === undefined ? {} : { variant: { seed, number: i } }
+    const drawn = seed === undefined ? {} : { seed, variant: i + 1 }
+    return {
+      ...{ ...file, format, hints, leaning: { ...leaning, ...version } },
+      making: making && { ...making, settings: { ...making.settings, ...drawn, source: sourceDigest(of) } },
     }
-    return painted.map(({ photo: _, ...result }) => ({ ...result, milliseconds: milliseconds() }))
   }
 
-  /** The version of this place among those of a photograph. */
-  #variant({ leaning, ...painting }: PaintOptions, i: number): PaintOptions {
-    const { seed } = this.options
-    const variant = seed === undefined ? undefined : { seed, number: i }
-    return { ...painting, leaning: { ...leaning, variant } }
+  async #compare(job: Job, source: Source, made: readonly ColouredFile[]): Promise<void> {
+    if (job.comparison === null) return
+    const sheet = await contactSheet([rowOf(made)], { names: namesOf(job.outputs.length) })
+    await this.#write(job, source, job.comparison, [sheet])
   }
 
-  async #compare(job: Job, source: Source, { caption: _, ...row }: SheetRow): Promise<void> {
-    const names = namesOf(job.outputs.length)
-    await this.#write(job, source, job.comparison!, await contactSheet([row], { names }))
-  }
-
-  #write({ photo }: Job, { of, stamp }: Source, output: string, bytes: Uint8Array): Promise<void> {
+  #write({ photo }: Job, { of, stamp }: Source, output: string, parts: readonly Uint8Array[]): Promise<void> {
     const { journal, settings } = this.options
-    return writeListed(journal, output, bytes, { input: photo.path, of, settings, stamp })
+    return writeListed(journal, output, parts, { input: photo.path, of, settings, stamp })
   }
+}
+
+function rowOf([first, ...others]: readonly ColouredFile[]): SheetRow {
+  return { gray: first!.before, ours: first!.after, others: others.map(({ after }) => after) }
 }
 
 /** Writes a picture and lists it in the journal. */
 export async function writeListed(
   journal: Journal,
   output: string,
-  bytes: Uint8Array,
+  parts: readonly Uint8Array[],
   { stamp = '', ...made }: Omit<Written, 'output' | 'sha256'> & { readonly stamp?: string } = {},
 ): Promise<void> {
   await makeFolder(dirname(output))
-  await journal.begin({ output, sha256: digestOf(bytes), ...made })
-  await saveFile(output, bytes)
+  await journal.begin({ output, sha256: digestOf(parts), ...made })
+  await saveFile(output, parts)
   await journal.end(output, stamp)
 }
 
@@ -137,9 +150,14 @@ interface Source {
   /** Digest of them. */
   readonly of: string
   readonly stamp: string
+  readonly hints: readonly Hint[] | undefined
 }
 
-const digestOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+function digestOf(parts: readonly Uint8Array[]): string {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part)
+  return hash.digest('hex')
+}
 
 /** What stands above pictures that are shown beside the grey one. */
 export const namesOf = (variants: number): string[] =>
@@ -147,7 +165,7 @@ export const namesOf = (variants: number): string[] =>
 
 /** Whether `out` names a picture rather than a folder: it has the ending of one, and is no folder that exists. */
 export async function isFile(out: string): Promise<boolean> {
-  if (!PHOTO_EXTENSIONS.includes(extname(out).toLowerCase()) || /[\\/]$/.test(out)) return false
+  if (!WRITTEN_ENDINGS.includes(extname(out).toLowerCase()) || /[\\/]$/.test(out)) return false
   return stat(out).then(
     (found) => !found.isDirectory(),
     () => true,

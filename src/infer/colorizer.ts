@@ -40,8 +40,6 @@ export interface ColouredPhoto {
 export interface PaintOptions {
   /** What a* and b* are multiplied by; as the painter has it by default. */
   readonly saturation?: number | undefined
-  /** From 1, the new colours alone, to 0, the photograph's own ones; 1 by default. */
-  readonly strength?: number | undefined
   /** Colours that are told, of which the network makes the others. */
   readonly hints?: readonly Hint[] | undefined
   /** A class of which the network is told instead of those that the classifier sees. */

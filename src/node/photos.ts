@@ -37,9 +37,10 @@ export interface Unreadable {
   readonly error: string
 }
 
-/** The same, but what cannot be read is told beside the photographs of the rest: a whole input, or a folder or file below one. */
+/** The same, of files with these endings, but what cannot be read is told beside the photographs of the rest: a whole input, or a folder or file below one. */
 export async function findEach(
   inputs: readonly string[],
+  endings: readonly string[] = PHOTO_EXTENSIONS,
 ): Promise<{ photos: PhotoPath[]; failures: Unreadable[] }> {
   const photos = new Map<string, PhotoPath>()
   const failures: Unreadable[] = []
@@ -47,7 +48,7 @@ export async function findEach(
     const told = (path: string, error: UserError) => failures.push({ input: path, error: error.message })
     const before = failures.length
     try {
-      for (const photo of await expand(input, told))
+      for (const photo of await expand(input, { endings, onTrouble: told }))
         if (!photos.has(photo.path)) photos.set(photo.path, photo)
     } catch (error) {
       if (!(error instanceof UserError)) throw error
@@ -84,12 +85,23 @@ export async function* showPhotos(
 /** What is done about a folder that cannot be read, or a link to a file that is not there; by default, only folders count. */
 type OnTrouble = (path: string, error: UserError, kind: 'folder' | 'link') => void
 
-const throwing: OnTrouble = (_path, error, kind) => {
-  if (kind === 'folder') throw error
+interface Search {
+  /** File name endings that are looked for. */
+  readonly endings: readonly string[]
+  readonly onTrouble: OnTrouble
+  /** Folders to go down. */
+  readonly depth?: number
 }
 
-async function expand(input: string, onTrouble = throwing): Promise<PhotoPath[]> {
-  if (/[*?[{]/.test(input) && !existsSync(input)) return expandGlob(input, onTrouble)
+const STRICT: Search = {
+  endings: PHOTO_EXTENSIONS,
+  onTrouble: (_path, error, kind) => {
+    if (kind === 'folder') throw error
+  },
+}
+
+async function expand(input: string, search = STRICT): Promise<PhotoPath[]> {
+  if (/[*?[{]/.test(input) && !existsSync(input)) return expandGlob(input, search)
   let isFolder: boolean
   try {
     isFolder = (await stat(input)).isDirectory()
@@ -97,34 +109,32 @@ async function expand(input: string, onTrouble = throwing): Promise<PhotoPath[]>
     throw fileTrouble('read', input, error)
   }
   if (!isFolder) return [{ path: input, relative: basename(input) }]
-  const photos = await walk(input, '', onTrouble)
+  const photos = await walk(input, '', search)
   if (!photos.length)
     throw new UserError(`the folder ${input} has no images (${PHOTO_EXTENSIONS.join(' ')}) in it or below`)
   return photos
 }
 
-async function expandGlob(glob: string, onTrouble: OnTrouble): Promise<PhotoPath[]> {
+async function expandGlob(glob: string, search: Search): Promise<PhotoPath[]> {
   const parts = (process.platform === 'win32' ? glob.replaceAll('\\', '/') : glob).split('/')
   const fixed = parts.findIndex((part) => /[*?[{]/.test(part))
   const base = parts.slice(0, fixed).join('/') || (glob.startsWith('/') ? '/' : '.')
   const pattern = globPattern(parts.slice(fixed).join('/'), glob)
   const depth = glob.includes('**') ? Number.POSITIVE_INFINITY : parts.length - fixed - 1
-  const inGlob: OnTrouble = (path, error, kind) => {
+  const onTrouble: OnTrouble = (path, error, kind) => {
     const below = path.slice(join(base, '/').length).replaceAll('\\', '/')
-    if (kind === 'folder' || pattern.test(below)) onTrouble(path, error, kind)
+    if (kind === 'folder' || pattern.test(below)) search.onTrouble(path, error, kind)
   }
-  const photos = (await walk(base, '', inGlob, depth)).filter(({ relative }) => pattern.test(relative))
+  const photos = (await walk(base, '', { ...search, onTrouble, depth })).filter(({ relative }) =>
+    pattern.test(relative),
+  )
   if (!photos.length) throw new UserError(`no image matches ${glob}`)
   return fixed === 0 ? photos.map(({ relative }) => ({ path: relative, relative })) : photos
 }
 
 /** Images below folder/below. Hidden files are passed over; links to files are followed, links to folders are not. */
-async function walk(
-  folder: string,
-  below: string,
-  onTrouble: OnTrouble,
-  depth = Number.POSITIVE_INFINITY,
-): Promise<PhotoPath[]> {
+async function walk(folder: string, below: string, search: Search): Promise<PhotoPath[]> {
+  const { endings, onTrouble, depth = Number.POSITIVE_INFINITY } = search
   const here = join(folder, below)
   let entries: Dirent[]
   try {
@@ -140,14 +150,12 @@ async function walk(
     const relative = below ? `${below}/${entry.name}` : entry.name
     const path = join(folder, relative)
     if (entry.isDirectory()) {
-      if (depth > 0) photos.push(...(await walk(folder, relative, onTrouble, depth - 1)))
-    } else if (isPhotoName(entry.name) && (await isFile(path, entry, onTrouble)))
+      if (depth > 0) photos.push(...(await walk(folder, relative, { ...search, depth: depth - 1 })))
+    } else if (endings.includes(extname(entry.name).toLowerCase()) && (await isFile(path, entry, onTrouble)))
       photos.push({ path, relative })
   }
   return photos
 }
-
-const isPhotoName = (name: string) => PHOTO_EXTENSIONS.includes(extname(name).toLowerCase())
 
 async function isFile(path: string, entry: Dirent, onTrouble: OnTrouble): Promise<boolean> {
   if (!entry.isSymbolicLink()) return entry.isFile()

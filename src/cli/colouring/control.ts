@@ -4,6 +4,7 @@ import { UserError } from '../../errors.ts'
 import { MAX_SATURATION } from '../../infer/arguments.ts'
 import type { PaintOptions } from '../../infer/colorizer.ts'
 import { expectBins } from '../../infer/leaning.ts'
+import type { PictureOptions } from '../../infer/picture.ts'
 import { trainedWith, type WeightFile } from '../../io/weights.ts'
 import { readPhoto, shrunkTo } from '../../node/image.ts'
 import { classNames } from '../../node/store/classifiers.ts'
@@ -59,7 +60,7 @@ const MOST_VARIANTS = 99
 const [LEAST_SIZE, MOST_SIZE] = [32, 2048]
 
 export interface Control {
-  readonly painting: PaintOptions
+  readonly painting: PictureOptions
   /** Shorter side in px at which the network sees photographs. */
   readonly size: number | undefined
   /** The photograph of --like, small. */

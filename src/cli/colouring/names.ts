@@ -1,6 +1,7 @@
 /** What coloured pictures are called, and how those of equal names are told apart. */
 import { basename, dirname, extname, join } from 'node:path'
 import { MAX_NAME_BYTES, shortened } from '../../node/files.ts'
+import { type OutputFormat, outputName } from '../../node/formats/kinds.ts'
 import type { PhotoPath } from '../../node/photos.ts'
 
 /** The files that are made of one photograph. */
@@ -18,22 +19,20 @@ export interface Naming {
   /** Pictures of each photograph, with numbers in their names; null for one without. */
   readonly variants: number | null
   readonly compare: boolean
+  /** Of all pictures; that of each photograph by default. */
+  readonly format?: OutputFormat | undefined
 }
-
-/** Endings that are written as they were read; anything else becomes a PNG. */
-const WRITABLE = ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff']
 
 /** The same tree below `out`, or the file `out` itself; of a folder more and more others, for when the first are taken. */
 export function* namesFor({ relative }: PhotoPath, naming: Naming): Generator<Files, void> {
-  const { out, isFile } = naming
-  if (isFile) return yield filesOf(out, '', extname(out), naming)
-  const given = extname(relative)
-  const ending = WRITABLE.includes(given.toLowerCase()) ? given : '.png'
-  const stem = join(out, relative.slice(0, relative.length - given.length))
-  for (let n = 1; ; n++) yield filesOf(`${stem}${ending}`, n === 1 ? '' : `-${n}`, ending, naming)
+  const { out, isFile, format } = naming
+  if (isFile) return yield filesOf(out, '', naming)
+  const path = join(out, outputName(relative, format))
+  for (let n = 1; ; n++) yield filesOf(path, n === 1 ? '' : `-${n}`, naming)
 }
 
-function filesOf(path: string, mark: string, ending: string, { variants, compare }: Naming): Files {
+function filesOf(path: string, mark: string, { variants, compare }: Naming): Files {
+  const ending = extname(path)
   const stem = basename(path, ending)
   const named = (tail: string) => {
     const room = MAX_NAME_BYTES - Buffer.byteLength(mark + tail)

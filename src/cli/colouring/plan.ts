@@ -1,8 +1,10 @@
 /** What will be coloured and where to, decided before the first picture. */
 import { UserError } from '../../errors.ts'
 import { identity } from '../../node/files.ts'
+import { madeHere } from '../../node/formats/made.ts'
 import { type Journal, Journals } from '../../node/journal.ts'
 import type { PhotoPath, Unreadable } from '../../node/photos.ts'
+import { sha256File } from '../../node/store/fetch.ts'
 import { allOf, type Files, type Naming, namesFor } from './names.ts'
 
 export const MADE = 'made by this program'
@@ -37,7 +39,10 @@ export async function planFor(photos: readonly PhotoPath[], options: PlanOptions
   const planned: (Planned | null)[] = []
   const journals = new Journals()
   for (const { path: input } of photos) {
-    const isOwn = (await options.journal.isAsWritten(input)) || (await journals.list(input))
+    const isOwn =
+      (await options.journal.isAsWritten(input)) ||
+      (await journals.list(input)) ||
+      (await madeHere(input)) !== null
     planned.push(isOwn ? { input, skipped: MADE } : null)
   }
   const originals = new Map<string, string>()
@@ -109,11 +114,20 @@ class Planner {
     const original = this.originals.get(found)
     if (original !== undefined) throw inTheWay(photo, `the photograph ${original}`)
     const { journal } = this.options
-    if (!journal.knows(file)) throw inTheWay(photo, `${file}, which this program did not make of it`)
+    if (!journal.knows(file)) {
+      if (await this.#saysSo(file, photo)) return false
+      throw inTheWay(photo, `${file}, which this program did not make of it`)
+    }
     if (!(await journal.isOf(file, photo.path))) return true
     if (!(await journal.isAsWritten(file)))
       throw inTheWay(photo, `${file}, which was changed since it was coloured`)
     return false
+  }
+
+  /** Whether the file itself says that it was made of the photograph: where the journal is lost. */
+  async #saysSo(file: string, { path }: PhotoPath): Promise<boolean> {
+    const { source } = (await madeHere(file))?.settings ?? {}
+    return source !== undefined && source === sourceDigest(await sha256File(path))
   }
 
   async #isDone({ path }: PhotoPath, files: Files): Promise<boolean> {
@@ -121,11 +135,15 @@ class Planner {
     if (force) return false
     for (const file of allOf(files)) {
       if ((await identity(file)) === null) return false
-      if (!(await journal.isCurrent(file, path, settings))) return false
+      // of files that only say what they were made of nobody knows whether they were worked on since
+      if (journal.knows(file) && !(await journal.isCurrent(file, path, settings))) return false
     }
     return true
   }
 }
+
+/** Of the photograph's SHA-256 what its picture says. */
+export const sourceDigest = (sha256: string) => sha256.slice(0, 16)
 
 const folded = (path: string) => path.normalize('NFC').toLowerCase()
 

@@ -10,7 +10,7 @@ import { inParallel } from './parallel.ts'
 import type { Job, Planned } from './plan.ts'
 import type { Opened } from './setup.ts'
 
-export interface RunOptions extends Omit<ColorizeOptions, 'painting'> {
+export interface RunOptions extends Omit<ColorizeOptions, 'file'> {
   /** Photographs in work at once. */
   readonly jobs: number
   /** What the pictures are made with, in full. */
@@ -27,6 +27,13 @@ export interface Ran {
   readonly pace: Pace
 }
 
+/** Says what a person should know of it. */
+function tell(outcome: Outcome, terminal: Terminal): void {
+  if ('error' in outcome) terminal.warn(outcome.error)
+  else if ('output' in outcome) for (const remark of outcome.remarks ?? []) terminal.warn(remark)
+  else terminal.say(`${outcome.input} is ${outcome.skipped}: it is left out without --recolor`)
+}
+
 /** Throws what opening the painter throws, and failures of the GPU; trouble with single photographs is in the outcomes. */
 export async function runPlan(planned: readonly Planned[], options: RunOptions): Promise<Ran> {
   const { terminal, interrupted, journal } = options
@@ -35,8 +42,8 @@ export async function runPlan(planned: readonly Planned[], options: RunOptions):
   for (const entry of planned) if (!('photo' in entry)) outcomes.set(entry, [entry])
   for (const entry of planned) if ('error' in entry) terminal.warn(entry.error)
   if (jobs.length === 0) return { outcomes: [...outcomes.values()].flat(), pace: new Pace(0) }
-  const { painter, painting } = await options.open()
-  const colorizer = new FileColorizer(painter, { ...options, painting })
+  const { painter, file } = await options.open()
+  const colorizer = new FileColorizer(painter, { ...options, file })
   await removeParts(jobs.flatMap(allOf), (pid) => !isRunning(pid))
   await journal.settings(options.settings, options.values)
   const pace = new Pace(jobs.length)
@@ -44,7 +51,7 @@ export async function runPlan(planned: readonly Planned[], options: RunOptions):
     terminal.progress(`${pace} · ${job.photo.relative}`)
     const made = await colorizer.colorize(job)
     outcomes.set(job, made)
-    for (const outcome of made) if ('error' in outcome) terminal.warn(outcome.error)
+    for (const outcome of made) tell(outcome, terminal)
     pace.step()
   })
   return { outcomes: planned.flatMap((entry) => outcomes.get(entry) ?? []), pace }

@@ -4,11 +4,12 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Gpu } from '../../device/gpu.ts'
 import { UserError } from '../../errors.ts'
-import type { Painter, PaintOptions } from '../../infer/colorizer.ts'
+import type { Painter } from '../../infer/colorizer.ts'
 import { expectHints } from '../../infer/hints.ts'
 import { coloursOf, expectBins } from '../../infer/leaning.ts'
 import { type HintFile, parseHints } from '../../io/hints.ts'
 import { expectTrained, type WeightFile } from '../../io/weights.ts'
+import type { FileOptions } from '../../node/formats/colorize.ts'
 import { mendOf } from '../../node/package.ts'
 import { openPainter } from '../../node/painter.ts'
 import type { ChosenClassifier } from '../../node/store/classifiers.ts'
@@ -20,10 +21,13 @@ import { readWeights, SHIPPED } from '../../node/weights.ts'
 import { openAdapter } from '../commands/adapter.ts'
 import { classifierFor } from '../commands/classifier.ts'
 import type { Call } from '../commands/command.ts'
+import { fileOptions, makingOf } from '../commands/file-options.ts'
 import { askedPrecision } from '../commands/precision.ts'
 import { type Control, readControl } from './control.ts'
 
 export interface Setup extends Control {
+  /** Of the weights. */
+  readonly path: string
   readonly weights: WeightFile
   readonly classifier: ChosenClassifier | null
   readonly hints: HintFile | undefined
@@ -43,6 +47,7 @@ const OTHER_OPTIONS = [
 export async function readSetup(call: Call): Promise<Setup> {
   const { flags } = call
   askedPrecision(flags)
+  fileOptions(flags)
   const hints = await readHints(flags.text('hints'))
   const path = flags.text('weights') ?? (await defaultWeights())
   const weights = await readWeights(path)
@@ -57,7 +62,7 @@ export async function readSetup(call: Call): Promise<Setup> {
     ...(like === undefined ? {} : { like: await sha256File(like) }),
   }
   const settings = createHash('sha256').update(JSON.stringify(values)).digest('hex').slice(0, 16)
-  return { ...control, weights, classifier, hints, values, settings }
+  return { ...control, path, weights, classifier, hints, values, settings }
 }
 
 /** The hints of --hints, if there are any. Throws a `UserError` (exit code 2) about the file. */
@@ -82,7 +87,7 @@ export async function defaultWeights(): Promise<string> {
 /** What colours, and how. */
 export interface Opened {
   readonly painter: Painter
-  readonly painting: PaintOptions
+  readonly file: FileOptions
 }
 
 /** The painter of a setup, opened when it is first asked for: a run that finds nothing to do needs no GPU. */
@@ -105,11 +110,14 @@ export class LatePainter {
     const gpu = await openAdapter(this.call)
     this.#gpu = gpu
     const { weights, classifier, size, like, painting } = this.setup
-    const precision = precisionOn(gpu, askedPrecision(this.call.flags))
+    const { flags } = this.call
+    const precision = precisionOn(gpu, askedPrecision(flags))
     const painter = await openPainter(gpu, weights, classifier, { precision, size })
-    if (!like) return { painter, painting }
+    const file = { ...fileOptions(flags), ...painting }
+    const making = await makingOf(flags, this.setup.path, painter, file)
+    if (!like) return { painter, file: { ...file, making } }
     const palette = await coloursOf(gpu, expectBins('these weights', weights.network), like)
-    return { painter, painting: { ...painting, leaning: { ...painting.leaning, palette } } }
+    return { painter, file: { ...file, making, leaning: { ...painting.leaning, palette } } }
   }
 
   close(): void {

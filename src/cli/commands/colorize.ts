@@ -1,8 +1,9 @@
 import { join, resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { colorizePhoto } from '../../infer/colorizer.ts'
 import { hintsFor } from '../../io/hints.ts'
-import { encode, imageFormat, outputFormat, readPhoto } from '../../node/image.ts'
+import { colorizeFile } from '../../node/formats/colorize.ts'
+import { formatOfName, OUTPUT_FORMATS, PICTURE_ENDINGS } from '../../node/formats/kinds.ts'
+import { photoSize } from '../../node/image.ts'
 import { JOURNAL, Journal } from '../../node/journal.ts'
 import { findEach, type PhotoPath } from '../../node/photos.ts'
 import { Sheet, sheetFormat } from '../../node/sheet.ts'
@@ -17,6 +18,7 @@ import { doneText, planJson, planText } from '../colouring/summary.ts'
 import { EXIT } from '../exit.ts'
 import { CLASSIFIER_OPTIONS } from './classifier.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
+import { FILE_OPTIONS } from './file-options.ts'
 import { checkPicture } from './picture.ts'
 import { PRECISION_OPTIONS } from './precision.ts'
 
@@ -45,6 +47,7 @@ export const colorizeCommand: Command = {
     ...CLASSIFIER_OPTIONS,
     ...PRECISION_OPTIONS,
     ...CONTROL_OPTIONS,
+    ...FILE_OPTIONS,
     jobs: {
       value: 'N',
       help: `photographs in work at once: some are read or written while one is coloured (default ${JOBS})`,
@@ -91,13 +94,15 @@ export const colorizeCommand: Command = {
 
 /** Finds the photographs and decides what is done with each. Throws a `UserError` when the options do not fit what is there. */
 async function makePlan({ positionals, flags }: Call, out: string, { settings, variants }: Setup) {
-  const { photos, failures } = await findEach(positionals)
+  const { photos, failures } = await findEach(positionals, PICTURE_ENDINGS)
   const count = photos.length + failures.length
   const hints = flags.text('hints')
   if (hints !== undefined && count > 1)
     throw wrong(`--hints ${hints} are for one photograph, but there are ${count} inputs`)
   const isSingle = await isFile(out)
-  if (isSingle) imageFormat(out)
+  const format = flags.choice('format', OUTPUT_FORMATS)
+  if (isSingle && format !== undefined && format !== formatOfName(out))
+    throw wrong(`--format ${format} is another one than that of -o ${out}`)
   if (isSingle && count > 1)
     throw wrong(`-o ${out} is one file, but there are ${count} inputs: name a folder instead`)
   const options: PlanOptions = {
@@ -105,6 +110,7 @@ async function makePlan({ positionals, flags }: Call, out: string, { settings, v
       out,
       isFile: isSingle,
       variants: variants?.count ?? null,
+      format,
       compare: flags.on('compare'),
       force: flags.on('force'),
     },
@@ -160,7 +166,7 @@ async function colorizeFiles(call: Call, { planned, options, setup, painter, job
   const drawn = file !== undefined && sheet.length > 0 ? file : null
   if (drawn !== null) {
     const drawing = { format: sheetFormat(drawn), names: namesOf(options.variants ?? 1) }
-    await writeListed(options.journal, drawn, await sheet.draw(drawing))
+    await writeListed(options.journal, drawn, [await sheet.draw(drawing)])
   }
   const total = planned.filter((entry) => !('skipped' in entry)).length
   const told = doneText(outcomes, { total, out: options.out, pace })
@@ -171,24 +177,26 @@ async function colorizeFiles(call: Call, { planned, options, setup, painter, job
   }
 }
 
-/** stdin → stdout, in the format that came in where it can be written, else PNG. */
+/** stdin → stdout, in the format that came in where it can be written, else PNG. A picture in colour is passed on as it is. */
 async function colorizePipe(call: Call, out: string): Promise<Result> {
-  const { flags, positionals } = call
+  const { flags, positionals, terminal } = call
   if (positionals.length > 1 || positionals[0] !== STDIO || out !== STDIO || flags.on('json'))
     throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
   const forFiles = FOR_FILES.find((name) => flags.given(name))
   if (forFiles !== undefined) throw wrong(`--${forFiles} is for photographs in files`)
   const setup = await readSetup(call)
-  const painter = new LatePainter(call, setup)
+  const late = new LatePainter(call, setup)
   try {
-    const opened = await painter.open()
+    const { painter, file } = await late.open()
     const bytes = await buffer(process.stdin)
-    const photo = await readPhoto(bytes, 'stdin')
-    const hints = setup.hints && hintsFor(setup.hints, 'stdin', photo)
-    const { photo: coloured } = await colorizePhoto(opened.painter, photo, { ...opened.painting, hints })
-    process.stdout.write(await encode(coloured, outputFormat(bytes)))
+    const hints = setup.hints && hintsFor(setup.hints, 'stdin', await photoSize(bytes, 'stdin'))
+    const coloured = await colorizeFile(painter, bytes, 'stdin', { ...file, hints })
+    if ('skipped' in coloured)
+      terminal.say(`stdin is ${coloured.skipped}: it is passed on as it is without --recolor`)
+    else for (const remark of coloured.remarks) terminal.warn(remark)
+    for (const part of 'skipped' in coloured ? [bytes] : coloured.parts) process.stdout.write(part)
     return { json: null, code: EXIT.ok }
   } finally {
-    painter.close()
+    late.close()
   }
 }

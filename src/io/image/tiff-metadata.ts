@@ -1,4 +1,5 @@
 /** What is carried over from page to page of TIFF files. */
+import { concat, viewOf } from './bytes.ts'
 import { fieldsBelow } from './exif.ts'
 import { type Directory, type Field, Tiff, TiffEdit } from './tiff.ts'
 
@@ -35,4 +36,43 @@ export function withPageFields(bytes: Uint8Array, pages: readonly (readonly Fiel
     pointer = edit.replace({ pointer }, [...fields.filter((field) => !isReplaced(field)), ...added], next)
   }
   return edit.finish()
+}
+
+/** Fields with offsets of the pixels: of strips and of tiles. */
+const PLACES: readonly number[] = [273, 324]
+
+/** One file of several, each with one page: little-endian, and changed themselves. */
+export function mergedPages(files: readonly Uint8Array[]): Uint8Array {
+  const whole = files[0]!
+  const edit = new TiffEdit(whole)
+  let pointer = nextPointer(new Tiff(whole))
+  for (const file of files.slice(1)) {
+    const tiff = new Tiff(file)
+    const [{ fields }] = [...tiff.directories()] as [Directory]
+    const start = edit.append(file)
+    pointer = edit.replace(
+      { pointer },
+      fields.map((field) => (PLACES.includes(field.tag) ? moved(field, start) : field)),
+      0,
+    )
+  }
+  return concat(edit.finish())
+}
+
+/** Where the offset of a second page stands in a file with one. */
+function nextPointer(tiff: Tiff): number {
+  const [{ entries }] = [...tiff.directories()] as [Directory]
+  return entries + 12 * tiff.short(entries - 2)
+}
+
+/** The field with offsets that are larger by `by`, as LONGs. */
+function moved({ tag, type, count, value }: Field, by: number): Field {
+  const [from, to] = [viewOf(value), new Uint8Array(4 * count)]
+  for (let i = 0; i < count; i++)
+    viewOf(to).setUint32(
+      4 * i,
+      by + (type === 3 ? from.getUint16(2 * i, true) : from.getUint32(4 * i, true)),
+      true,
+    )
+  return { tag, type: 4, count, value: to }
 }

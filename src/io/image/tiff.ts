@@ -198,14 +198,14 @@ export class TiffEdit {
       view.setUint32(at + 4, count, little)
       if (nested) view.setUint32(at + 8, this.#directory(nested, 0), little)
       else if (value.length <= 4) table.set(value, at + 8)
-      else view.setUint32(at + 8, this.#append(value), little)
+      else view.setUint32(at + 8, this.append(value), little)
     }
     view.setUint32(table.length - 4, next, little)
-    return this.#append(table)
+    return this.append(table)
   }
 
-  /** Offsets are even: TIFF wants that. */
-  #append(part: Uint8Array): number {
+  /** Appends bytes and says where: at an even offset, as TIFF wants it. */
+  append(part: Uint8Array): number {
     if (this.#length % 2) this.#add(new Uint8Array(1))
     const at = this.#length
     this.#add(part)
