@@ -36,6 +36,8 @@ export interface Painting {
   readonly logits: Tensor | null
   /** What a person has told; null of a network that takes no hints. */
   readonly told: Told | null
+  /** By what the logits are divided for the probabilities whose mean `ab` is; 1 where there are none. */
+  readonly temperature: number
   /** The weights by name, as views of the variable `parameters`. */
   readonly parameters: ReadonlyMap<string, Tensor>
   /** Batch means and variances by the names of the running statistics; empty outside training. */

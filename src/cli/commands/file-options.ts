@@ -48,16 +48,30 @@ export async function makingOf(
   flags: Flags,
   weights: string,
   painter: Painter,
-  { saturation = painter.saturation, smooth = false, keepTone = false }: Partial<FileOptions>,
+  { saturation = painter.saturation, smooth = false, keepTone = false, ...more }: Partial<FileOptions>,
 ): Promise<Making | null> {
   if (flags.on('no-history')) return null
   const digest = (await sha256File(weights)).slice(0, DIGITS)
-  const hints = flags.text('hints')
   const settings = {
     ...{ saturation, classifier: painter.classifier?.name ?? 'none' },
     ...(smooth ? { smooth } : {}),
     ...(keepTone ? { keepTone } : {}),
-    ...(hints === undefined ? {} : { hints: basename(hints) }),
+    ...defined({
+      ...{ strength: more.strength, temperature: more.leaning?.temperature, class: more.told?.name },
+      ...{
+        like: nameIn(flags.text('like')),
+        hints: nameIn(flags.text('hints')),
+        size: flags.integer('size'),
+      },
+    }),
   }
   return { weights: `${basename(weights)} sha256:${digest}`, settings }
 }
+
+const nameIn = (path: string | undefined) => (path === undefined ? undefined : basename(path))
+
+/** What has a value. */
+const defined = (values: Readonly<Record<string, string | number | undefined>>): Making['settings'] =>
+  Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  )
