@@ -4,11 +4,12 @@ import type { Photo } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
 import type { Hint } from '../io/hints.ts'
-import { type Fit, topClasses } from '../model/classifier.ts'
+import { CLASSES, type Fit, topClasses } from '../model/classifier.ts'
 import { Turns } from '../turns.ts'
 import type { Classifier } from './classifier.ts'
 import type { Enlarger } from './enlarger.ts'
 import { toldColours } from './hints.ts'
+import type { Leaning } from './leaning.ts'
 import { PhotoStudy, type PhotoStudyParts } from './photo-study.ts'
 import type { Predictor } from './predictor.ts'
 import type { Study } from './study.ts'
@@ -41,6 +42,10 @@ export interface PaintOptions {
   readonly saturation?: number | undefined
   /** Colours that are told, of which the network makes the others. */
   readonly hints?: readonly Hint[] | undefined
+  /** A class of which the network is told instead of those that the classifier sees. */
+  readonly told?: { readonly index: number; readonly name: string } | undefined
+  /** How the network's probabilities of colours are moved before their mean is taken. */
+  readonly leaning?: Leaning | undefined
   /** Smooths the network's colours along the lightness, by Levin et al. 2004, before they are enlarged; slower. */
   readonly smooth?: boolean | undefined
   /** When it is raised, the work ends after the stage in hand and its reason is thrown. */
@@ -62,14 +67,26 @@ export async function colorizePhoto(
 export async function findColours(
   painter: Painter,
   photo: Photo,
-  { hints = [], smooth = false, signal }: Omit<PaintOptions, 'saturation'>,
+  { hints = [], smooth = false, told, leaning = {}, signal }: Omit<PaintOptions, 'saturation'>,
 ): Promise<{ readonly colours: SmallAb; readonly classes: SeenClass[] }> {
-  const { features, classes } = await recognise(painter, photo, signal)
-  const predicted = await painter.predictor.predict(photo, features, toldColours(hints))
+  const { features, classes } = told ? certain(told) : await recognise(painter, photo, signal)
+  const predicted = await painter.predictor.predict(photo, features, toldColours(hints), leaning)
   signal?.throwIfAborted()
   const colours = smooth ? await painter.enlarger.smooth(photo, predicted) : predicted
   signal?.throwIfAborted()
   return { colours, classes }
+}
+
+/** As if a classifier were sure of one class. */
+function certain({ index, name }: NonNullable<PaintOptions['told']>): Recognised {
+  const features = new Float32Array(CLASSES)
+  features[index] = 1
+  return { features, classes: [{ name, probability: 1 }] }
+}
+
+interface Recognised {
+  readonly features: Float32Array | undefined
+  readonly classes: SeenClass[]
 }
 
 /** What the classifier sees in a photograph, if there is one. */
@@ -77,7 +94,7 @@ async function recognise(
   { classifier, classNames }: Painter,
   photo: Photo,
   signal: AbortSignal | undefined,
-): Promise<{ readonly features: Float32Array | undefined; readonly classes: SeenClass[] }> {
+): Promise<Recognised> {
   signal?.throwIfAborted()
   const [features] = classifier ? await classifier.classify([photo]) : []
   signal?.throwIfAborted()

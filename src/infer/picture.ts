@@ -1,7 +1,7 @@
 /** Pictures as files have them, in colour: what comes in goes out, of 8 or 16 bits, see-through, toned or with a border. */
 
 import type { SmallAb } from '../color/guided.ts'
-import { labToSrgb } from '../color/lab.ts'
+import { labToSrgb, srgbToLab } from '../color/lab.ts'
 import { forNetwork, type Look } from '../color/look.ts'
 import { isDeep, levelsAt, type Raster, rasterLightness, shown } from '../color/raster.ts'
 import type { Hint } from '../io/hints.ts'
@@ -9,6 +9,8 @@ import type { Rect, Size } from '../rect.ts'
 import { findColours, type Painter, type PaintOptions, type SeenClass } from './colorizer.ts'
 
 export interface PictureOptions extends PaintOptions {
+  /** From 1, the new colours alone, to 0, the picture as it was; 1 by default. */
+  readonly strength?: number | undefined
   /** Whether a tone such as sepia is added to the colours. */
   readonly keepTone?: boolean | undefined
   /** Of the result's levels; those of the picture by default. */
@@ -34,6 +36,7 @@ export async function colorizePicture(
     saturation = painter.saturation,
     hints = [],
     keepTone = false,
+    strength = 1,
     bits = isDeep(picture) ? 16 : 8,
   } = options
   const seen = forNetwork(shown(picture, SEEN_PIXELS, look.content), look)
@@ -41,14 +44,20 @@ export async function colorizePicture(
   const { colours, classes } = await findColours(painter, seen, { ...options, hints: inside })
   const canvas = canvasFor(picture, bits)
   const addTone = keepTone ? toneAdder(look) : () => {}
-  paintBorder(picture, canvas, look.content, addTone)
+  const mix = mixer(picture, strength)
+  const finish: Finish = (L, ab, at) => {
+    addTone(L, ab)
+    mix(L, ab, at)
+  }
+  paintBorder(picture, canvas, look.content, finish)
   await painter.enlarger.enlarge(
     rasterLightness(picture, look.content),
     saturated(colours, saturation * look.structure),
     ({ first, L, colours }) => {
-      addTone(L, colours)
       const { x, y, width } = look.content
-      setRows(canvas, { x, y: y + first, width, height: L.length / width }, L, colours)
+      const at = { x, y: y + first, width, height: L.length / width }
+      finish(L, colours, at)
+      setRows(canvas, at, L, colours)
     },
   )
   return { picture: canvas, classes }
@@ -81,10 +90,27 @@ function canvasFor(picture: Raster, bits: 8 | 16): Raster {
   return { ...picture, channels: 3, levels, alpha: picture.alpha && levelsAt(picture.alpha, bits) }
 }
 
-type AddTone = (L: Float32Array, ab: Float32Array) => void
+/** Changes the colours of a rectangle before they are written. */
+type Finish = (L: Float32Array, ab: Float32Array, at: Rect) => void
+
+/** Mixes the colours with those that the picture has had, of which a strength of 1 leaves nothing. */
+function mixer({ levels, channels, width }: Raster, strength: number): Finish {
+  if (strength === 1) return () => {}
+  return (_, ab, at) => {
+    for (let i = 0; i < ab.length; i++) ab[i]! *= strength
+    if (channels === 1) return
+    for (let row = 0; row < at.height; row++) {
+      const start = 3 * ((at.y + row) * width + at.x)
+      const own = levelsAt(levels.subarray(start, start + 3 * at.width), 8)
+      const before = srgbToLab(own as Uint8Array).ab
+      const from = 2 * row * at.width
+      for (let i = 0; i < before.length; i++) ab[from + i]! += (1 - strength) * before[i]!
+    }
+  }
+}
 
 /** Adds the tone of each lightness to its colour; of a picture in colour there is none. */
-function toneAdder({ tone, isInColour }: Look): AddTone {
+function toneAdder({ tone, isInColour }: Look): (L: Float32Array, ab: Float32Array) => void {
   if (isInColour) return () => {}
   const tones = Array.from({ length: 101 }, (_, L) => tone(L))
   return (L, ab) => {
@@ -97,7 +123,7 @@ function toneAdder({ tone, isInColour }: Look): AddTone {
 }
 
 /** All around `content` becomes grey. */
-function paintBorder(picture: Raster, canvas: Raster, content: Rect, addTone: AddTone): void {
+function paintBorder(picture: Raster, canvas: Raster, content: Rect, finish: Finish): void {
   const { x, y, width, height } = content
   const paint = (part: Rect) => {
     if (part.width === 0) return
@@ -105,8 +131,9 @@ function paintBorder(picture: Raster, canvas: Raster, content: Rect, addTone: Ad
     for (let row = 0; row < part.height; row++) {
       const L = lightness.rows(row, row + 1)
       const ab = new Float32Array(2 * L.length)
-      addTone(L, ab)
-      setRows(canvas, { ...part, y: part.y + row, height: 1 }, L, ab)
+      const at = { ...part, y: part.y + row, height: 1 }
+      finish(L, ab, at)
+      setRows(canvas, at, L, ab)
     }
   }
   paint({ x: 0, y: 0, width: picture.width, height: y })

@@ -11,7 +11,8 @@ import type { Size } from '../rect.ts'
 import { Turns } from '../turns.ts'
 import { expectHints, hintInput, type ToldColour } from './hints.ts'
 import { networkInputs, type Shown } from './inputs.ts'
-import { colouringPlan } from './plans.ts'
+import { drawnLean, expectBins, type Leaning, leans, priorTowards } from './leaning.ts'
+import { colouringPlan, leaningPlan } from './plans.ts'
 import { Recent } from './recent.ts'
 import { Study } from './study.ts'
 
@@ -54,10 +55,17 @@ export class Predictor {
    * The colours of `photo`, whose own colours are not looked at: only its lightness reaches the network.
    * @param features class probabilities; none means a vector of zeros
    * @param told colours that a person wants, of which the network makes the others
-   * @throws UserError when a value in between was too large for float16, or the network takes no hints and some are told
+   * @param leaning how its probabilities of colours are moved
+   * @throws UserError when a value in between was too large for float16, or the network takes no hints and some are told, or gives
+   *   no probabilities and they are to be moved
    */
-  predict(photo: Photo, features?: Float32Array, told: readonly ToldColour[] = []): Promise<SmallAb> {
-    return this.#turns.take(() => this.#predict(photo, features, told))
+  predict(
+    photo: Photo,
+    features?: Float32Array,
+    told: readonly ToldColour[] = [],
+    leaning: Leaning = {},
+  ): Promise<SmallAb> {
+    return this.#turns.take(() => this.#predict(photo, features, told, leaning))
   }
 
   /** A tiny picture is continued by its mirror images, since enlarged a hundred times nothing in it would look like anything. */
@@ -65,29 +73,52 @@ export class Predictor {
     photo: Photo,
     features: Float32Array | undefined,
     told: readonly ToldColour[],
+    leaning: Leaning,
   ): Promise<SmallAb> {
     const whole = mirrored(photo, LEAST_SIDE)
-    if (whole === photo) return this.#predictWhole(photo, features, told)
+    if (whole === photo) return this.#predictWhole(photo, features, told, leaning)
     const [across, down] = [photo.width / whole.width, photo.height / whole.height]
     const moved = told.map(({ x, y, ...rest }) => ({ x: x * across, y: y * down, ...rest }))
-    return corner(await this.#predictWhole(whole, features, moved), across, down)
+    return corner(await this.#predictWhole(whole, features, moved, leaning), across, down)
   }
 
   async #predictWhole(
     photo: Photo,
     features: Float32Array | undefined,
     told: readonly ToldColour[],
+    leaning: Leaning,
   ): Promise<SmallAb> {
     if (told.length) expectHints('these weights', this.options.network)
     const size = this.#sizeOf(photo)
-    const executor = await this.#executor(size)
+    const isLeaning = leans(leaning)
+    const executor = isLeaning ? await this.#leaner(size, leaning) : await this.#executor(size)
     const shown = await this.#shown(photo, size, features)
     const hints = told.length ? { hints: hintInput(told, size) } : {}
-    uploadNeeded(executor, networkInputs({ ...shown, ...hints }))
+    const inputs = networkInputs({ ...shown, ...hints })
+    if (isLeaning) await this.#lean(executor, inputs, leaning)
+    uploadNeeded(executor, inputs)
     const [ab] = await executor.run(['ab'])
     if (this.#halved) expectFinite(ab!, 'the colours')
     const [, rows, columns] = executor.plan.outputs.get('ab')!.shape as [number, number, number, number]
     return { ab: ab!, width: columns, height: rows }
+  }
+
+  /** Uploads what the probabilities are moved by. For a palette it first runs without one, to see what is missing. */
+  async #lean(executor: Executor, inputs: ReturnType<typeof networkInputs>, { palette, variant }: Leaning) {
+    const [, height, width] = executor.plan.inputs.get('lean')!.shape as [number, number, number, number]
+    const lean = variant
+      ? drawnLean({ width, height }, variant.seed, variant.number)
+      : new Float32Array(2 * width * height)
+    const none = new Float32Array(expectBins('these weights', this.options.network).count)
+    const upload = (prior: Float32Array) => {
+      executor.upload('lean', lean)
+      executor.upload('prior', prior)
+    }
+    upload(none)
+    if (!palette) return
+    uploadNeeded(executor, inputs)
+    const [found] = await executor.run(['shares'])
+    upload(priorTowards(palette, found!))
   }
 
   /**
@@ -124,6 +155,14 @@ export class Predictor {
     this.own?.destroy()
   }
 
+  #leaner(size: Size, { temperature }: Leaning): Promise<Executor> {
+    const { gpu, network, variables } = this.options
+    const bins = expectBins('these weights', network)
+    return this.#plans.get(`${size.width}×${size.height} at ${temperature}`, () =>
+      Executor.create(gpu, leaningPlan(gpu, { network, bins, size, temperature }, this.#halved), variables),
+    )
+  }
+
   /** The compiled network for one size. */
   #executor(size: Size): Promise<Executor> {
     const { gpu, network, variables } = this.options
@@ -137,9 +176,15 @@ export class Predictor {
 export function predictorOf(
   gpu: Gpu,
   { network, parameters, statistics, metadata }: WeightFile,
-  { resize, precision = 'f32' }: { readonly resize: Resize; readonly precision?: Precision },
+  {
+    resize,
+    precision = 'f32',
+    size = trainedWith(metadata).size ?? DEFAULT_SIZE,
+  }: Pick<PredictorOptions, 'resize'> & {
+    readonly precision?: Precision
+    readonly size?: number | undefined
+  },
 ): Predictor {
-  const size = trainedWith(metadata).size ?? DEFAULT_SIZE
   const variables = new Variables(gpu)
   const options = { gpu, network, variables, size, resize }
   if (precision === 'f16') {

@@ -28,6 +28,8 @@ export interface Painting {
   readonly ab: Tensor
   /** Of the head `bins`, what the last layer says of each bin, [N,H/s,W/s,bins]; s may be another. */
   readonly logits: Tensor | null
+  /** By what the logits are divided for the probabilities whose mean `ab` is; 1 where there are none. */
+  readonly temperature: number
   /** The weights by name, as views of the variable `parameters`. */
   readonly parameters: ReadonlyMap<string, Tensor>
   /** Batch means and variances by the names of the running statistics; empty outside training. */

@@ -8,6 +8,7 @@ import { predictorOf } from '../../infer/predictor.ts'
 import { expectTrained } from '../../io/weights.ts'
 import { type ClassVectorOrigin, sameOrigin } from '../../model/classifier.ts'
 import { adapterSummary } from '../../node/dawn.ts'
+import { identity } from '../../node/files.ts'
 import { sharpResize } from '../../node/image.ts'
 import {
   type ChosenClassifier,
@@ -17,11 +18,10 @@ import {
 } from '../../node/store/classifiers.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
 import { readWeights, SHIPPED } from '../../node/weights.ts'
-import { identity } from '../colorize-files.ts'
+import { defaultWeights } from '../colouring/setup.ts'
 import { BASELINES, type Colourist, type Each, type Judges } from '../measure-photos.ts'
 import { openAdapter } from './adapter.ts'
 import { classifierFor } from './classifier.ts'
-import { defaultWeights } from './colorize.ts'
 import type { Call } from './command.ts'
 import { askedPrecision } from './precision.ts'
 

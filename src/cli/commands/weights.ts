@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import type { KnownFile } from '../../io/manifest.ts'
+import { identity } from '../../node/files.ts'
 import {
   formatBytes,
   formatInventory,
@@ -14,7 +15,6 @@ import { cacheFolder, claimPart, inspect, pathOf, readManifest, settle } from '.
 import { exportWeights } from '../../node/store/export-weights.ts'
 import { download, sha256File } from '../../node/store/fetch.ts'
 import { importFile } from '../../node/store/import-weights.ts'
-import { identity } from '../colorize-files.ts'
 import { EXIT } from '../exit.ts'
 import { bar, duration } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'

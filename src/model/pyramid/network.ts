@@ -125,14 +125,18 @@ class Builder {
     })
   }
 
-  #paint(x: Tensor): Pick<Painting, 'ab' | 'logits'> {
+  #paint(x: Tensor): Pick<Painting, 'ab' | 'logits' | 'temperature'> {
     const { graph, blueprint } = this
     return graph.scope('head', () => {
       const raw = this.#linear(x, HEAD.weight, this.#weights.parameters.get(HEAD.bias)!)
       if (blueprint.architecture.head === 'ab') {
-        return { ab: graph.op('scale', [raw], { factor: AB_SCALE }), logits: null }
+        return { ab: graph.op('scale', [raw], { factor: AB_SCALE }), logits: null, temperature: 1 }
       }
-      return { ab: meanOverBins(graph, graph.op('softmax', [raw], {}), FINE_BINS.centres), logits: raw }
+      return {
+        ab: meanOverBins(graph, graph.op('softmax', [raw], {}), FINE_BINS.centres),
+        logits: raw,
+        temperature: 1,
+      }
     })
   }
 

@@ -48,7 +48,7 @@ export async function encodeFrames(
     return await ENCODERS[encoding.format](
       image,
       source,
-      encoding,
+      { ...encoding, isLarge },
       frames.length > 1 ? source.animation : null,
     )
   } catch (error) {
