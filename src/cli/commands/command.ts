@@ -148,6 +148,10 @@ export function parse(args: readonly string[], options: Readonly<Record<string, 
   }
 }
 
+/** The options under a heading of the help. */
+export const inGroup = (group: string, options: Readonly<Record<string, Option>>) =>
+  Object.fromEntries(Object.entries(options).map(([name, option]) => [name, { ...option, group }]))
+
 /** Options in two aligned columns, under the headings of their groups. */
 export function formatOptions(options: Readonly<Record<string, Option>>): string {
   const left = ([name, { value, short }]: [string, Option]) => {
