@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import { applyLines } from '../../src/color/guided.ts'
+import { applyLines, linesOf } from '../../src/color/guided.ts'
 import { labToSrgb, lightness } from '../../src/color/lab.ts'
 import { centresAmong } from '../../src/color/resample.ts'
 import { photoOf } from '../../src/web/images.ts'
@@ -49,11 +49,11 @@ describe('a study in a browser', () => {
     expect(stronger).not.toEqual(told)
   })
 
-  it('gives the lines by which a host paints parts itself', async () => {
+  it('gives the colours of which a host paints parts itself', async () => {
     await using study = await colorizer.study(photo)
-    const lines = await study.lines({ hints: HINTS })
-    const { rgb } = await photoOf(photo)
-    const L = lightness(rgb)
+    const own = await photoOf(photo)
+    const lines = linesOf(await study.colours({ hints: HINTS }), own)
+    const L = lightness(own.rgb)
     const places = {
       rows: centresAmong(lines.height, height),
       columns: centresAmong(lines.width, width),

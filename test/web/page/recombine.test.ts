@@ -1,18 +1,18 @@
 /** The page's own recombination, held against that of the command line. */
 import { expect, it } from 'vitest'
 import { linesOf, type SmallAb } from '../../../src/color/guided.ts'
-import { lightness } from '../../../src/color/lab.ts'
+import { lightness, srgbToLab } from '../../../src/color/lab.ts'
 import { paint } from '../../../src/color/paint.ts'
 import type { Photo } from '../../../src/color/photo.ts'
 import { STREAM, uniform4 } from '../../../src/random.ts'
 import { type Look, USUAL_LOOK } from '../../../web/src/look.ts'
-import { placesOf, recombine, type View } from '../../../web/src/work/recombine.ts'
+import { recombine, type View } from '../../../web/src/work/recombine.ts'
 
 const SIZE = { width: 37, height: 23 }
 const noise = (i: number) => uniform4(1, STREAM.weights, i)[0]
 const photo: Photo = {
   ...SIZE,
-  rgb: Uint8Array.from({ length: 3 * 37 * 23 }, (_, i) => 256 * noise(Math.floor(i / 3))),
+  rgb: Uint8Array.from({ length: 3 * 37 * 23 }, (_, i) => 40 + 160 * noise(Math.floor(i / 3)) + 20 * (i % 3)),
 }
 const small: SmallAb = {
   ...{ width: 5, height: 4 },
@@ -21,15 +21,15 @@ const small: SmallAb = {
 const WHOLE: View = { rect: { x: 0, y: 0, ...SIZE }, ...SIZE }
 
 /** [rows, columns, 3] of a part of the photograph. */
-function coloured(look: Partial<Look>, view = WHOLE): number[][] {
+function coloured(look: Partial<Look>, view = WHOLE, content = WHOLE.rect): number[][] {
   const { x, y, width, height } = view.rect
   const rows = Array.from({ length: height }, (_, row) => {
     const from = 3 * ((y + row) * SIZE.width + x)
     return [...photo.rgb.subarray(from, from + 3 * width)]
   })
   const rgb = Uint8Array.from(rows.flat())
-  const pixels = { rgb, L: lightness(rgb), places: placesOf(small, SIZE, view) }
-  const rgba = recombine(pixels, linesOf(small, photo), { ...USUAL_LOOK, ...look })
+  const colouring = { colours: linesOf(small, photo), content }
+  const rgba = recombine({ view, rgb, L: lightness(rgb) }, colouring, { ...USUAL_LOOK, ...look })
   return Array.from({ length: width * height }, (_, i) => [...rgba.subarray(4 * i, 4 * i + 3)])
 }
 
@@ -49,13 +49,29 @@ it('paints a part as it is in the whole', () => {
   expect(part).toEqual(part.map((_, i) => whole[(6 + Math.floor(i / 9)) * 37 + 11 + (i % 9)]))
 })
 
-it('is the original without strength, and half-way between at half of it', () => {
-  expect(coloured({ strength: 0 })).toEqual(pixelsOf(photo))
-  const [original, full, half] = [pixelsOf(photo), coloured({}), coloured({ strength: 0.5 })].map((pixels) =>
-    pixels.flat(),
-  )
-  const off = half!.map((level, i) => Math.abs(level - (original![i]! + full![i]!) / 2))
-  expect(Math.max(...off)).toBeLessThanOrEqual(0.5)
+it('leaves the border of a picture grey, in the whole and in its parts', () => {
+  const content = { x: 8, y: 5, width: 20, height: 14 }
+  const isGrey = ([r, g, b]: number[]) => r === g && g === b
+  const isInside = (x: number, y: number) => x >= 8 && x < 28 && y >= 5 && y < 19
+  const whole = coloured({}, WHOLE, content)
+  const wrong = whole.filter((pixel, i) => !isInside(i % 37, Math.floor(i / 37)) && !isGrey(pixel))
+  expect(wrong).toEqual([])
+  expect(whole.filter((pixel) => !isGrey(pixel)).length).toBeGreaterThan(200)
+  const rect = { x: 4, y: 2, width: 9, height: 8 }
+  const part = coloured({}, { rect, width: 9, height: 8 }, content)
+  expect(part).toEqual(part.map((_, i) => whole[(2 + Math.floor(i / 9)) * 37 + 4 + (i % 9)]))
+})
+
+it('has the original colours without strength, and colours half-way between at half of it', () => {
+  const original = srgbToLab(photo.rgb).ab
+  const abOf = (look: Partial<Look>) => srgbToLab(Uint8Array.from(coloured(look).flat())).ab
+  const off = (got: Float32Array, want: (i: number) => number) =>
+    got.reduce((sum, value, i) => sum + Math.abs(value - want(i)), 0) / got.length
+  expect(off(abOf({ strength: 0 }), (i) => original[i]!)).toBeLessThan(0.5)
+  const full = abOf({ saturation: 0.5 })
+  const half = abOf({ saturation: 0.5, strength: 0.5 })
+  expect(off(half, (i) => (original[i]! + full[i]!) / 2)).toBeLessThan(1)
+  expect(off(half, (i) => full[i]!)).toBeGreaterThan(2)
 })
 
 it('gets redder than blue with warmth, and the other way without', () => {

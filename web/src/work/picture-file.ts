@@ -1,13 +1,12 @@
 /** A picture's file: decoded, and what else is worth keeping of it. */
 import { UserError } from '../../../src/errors.ts'
-import { exifOf, uprightExif } from '../files/exif.ts'
 import { type FileKind, kindOf } from '../files/kind.ts'
 import { NOTES, UNREADABLE } from '../texts.ts'
 
 export interface DecodedFile {
   readonly bitmap: ImageBitmap
-  /** For what is made of it: as pixels stand upright now. */
-  readonly exif: Uint8Array<ArrayBuffer> | null
+  /** Which is read again for what stands in it beside pixels. */
+  readonly file: Blob
   /** What people should know of it. */
   readonly notes: readonly string[]
 }
@@ -19,8 +18,7 @@ export async function decodeFile(file: Blob): Promise<DecodedFile> {
   const bitmap = await createImageBitmap(file).catch((cause: Error) => {
     throw new UserError(reasonOf(kind), 'input', { cause })
   })
-  const exif = exifOf(bytes)
-  return { bitmap, exif: exif && uprightExif(exif), notes: notesOf(kind) }
+  return { bitmap, file, notes: notesOf(kind) }
 }
 
 async function bytesOf(file: Blob): Promise<Uint8Array> {
