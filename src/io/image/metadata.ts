@@ -8,7 +8,7 @@ import { exifBlock, exifFacts } from './exif.ts'
 import { gifXmp } from './gif.ts'
 import { isJpeg, jfifDensity, jpegSegments, MARKER, segmentsWith } from './jpeg.ts'
 import { blocksOf, withoutThumbnails } from './photoshop.ts'
-import { type Chunk, chunkDensity, pngChunks, xmpOfChunk } from './png.ts'
+import { type Chunk, chunkDensity, isXmpChunk, pngChunks, TEXTS, xmpOfChunk } from './png.ts'
 import { Tiff, tiffOf } from './tiff.ts'
 import { keptFields, TIFF_TAGS } from './tiff-metadata.ts'
 import { webpChunks } from './webp.ts'
@@ -39,7 +39,7 @@ export const XMP_PREFIX = 'http://ns.adobe.com/xap/1.0/\0'
 export const PHOTOSHOP_PREFIX = 'Photoshop 3.0\0'
 
 /**
- * What the file `bytes` says, of JPEG, PNG, WebP, TIFF or GIF; nothing of any other.
+ * What the file `bytes` says, of JPEG, PNG, WebP, TIFF or GIF; nothing of any other. XMP that is compressed in a PNG is not read.
  * @returns with what was damaged, and so left out, in words
  */
 export function readMetadata(bytes: Uint8Array): { metadata: Metadata; damaged: string[] } {
@@ -97,11 +97,9 @@ function ofPng(bytes: Uint8Array): Metadata {
   return {
     ...NO_METADATA,
     exif: chunks.find(({ name }) => name === 'eXIf')?.data ?? null,
-    xmp: chunks.map(xmpOfChunk).find((found) => found !== null) ?? null,
+    xmp: chunks.filter(isXmpChunk).map(xmpOfChunk)[0] ?? null,
     density: chunkDensity(chunks),
-    texts: chunks.filter(
-      (chunk) => ['tEXt', 'zTXt', 'iTXt'].includes(chunk.name) && xmpOfChunk(chunk) === null,
-    ),
+    texts: chunks.filter((chunk) => TEXTS.includes(chunk.name) && !isXmpChunk(chunk)),
   }
 }
 

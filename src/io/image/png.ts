@@ -1,5 +1,5 @@
 /** Chunks of PNG files. Source: Portable Network Graphics (W3C, third edition), sections 5 and 11. */
-import { bigEndian, bytesOf, concat, latin1, viewOf } from './bytes.ts'
+import { bigEndian, bytesOf, concat, latin1, startsWith, viewOf } from './bytes.ts'
 import { type Density, fromMetre, perMetre } from './density.ts'
 
 export interface Chunk {
@@ -24,7 +24,8 @@ export function pngChunks(bytes: Uint8Array): Chunk[] {
   return chunks
 }
 
-const REPLACED = ['pHYs', 'iCCP', 'sRGB', 'gAMA', 'cHRM', 'eXIf', 'tEXt', 'zTXt', 'iTXt']
+export const TEXTS: readonly string[] = ['tEXt', 'zTXt', 'iTXt']
+const REPLACED = ['pHYs', 'iCCP', 'sRGB', 'gAMA', 'cHRM', 'eXIf', ...TEXTS]
 
 /** The file, in parts, with `others` behind its header, in place of what it says of resolution, profile and texts. */
 export function withChunks(bytes: Uint8Array, others: readonly Chunk[]): Uint8Array[] {
@@ -67,9 +68,12 @@ export function densityChunk(density: Density): Chunk {
 
 const XMP = 'XML:com.adobe.xmp\0'
 
-/** The text of a chunk that is not compressed; null for other chunks. */
+/** Whether a chunk holds XMP: libvips writes it compressed, as another kind of text. */
+export const isXmpChunk = ({ name, data }: Chunk) => TEXTS.includes(name) && startsWith(data, XMP)
+
+/** The text of a chunk with XMP; null where it is compressed, or in another place than the specification's. */
 export function xmpOfChunk({ name, data }: Chunk): string | null {
-  if (name !== 'iTXt' || latin1(data, 0, XMP.length) !== XMP || data[XMP.length] !== 0) return null
+  if (name !== 'iTXt' || data[XMP.length] !== 0) return null
   const rest = data.subarray(XMP.length + 2) // behind two bytes about compression
   const language = rest.indexOf(0)
   const keyword = rest.indexOf(0, language + 1)

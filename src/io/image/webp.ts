@@ -23,6 +23,17 @@ export function webpChunks(bytes: Uint8Array): RiffChunk[] {
   return chunks
 }
 
+/** Bytes before the picture of a frame. */
+const FRAME_HEADER = 16
+
+/** Whether the picture, or the first frame, is compressed without loss. */
+export function isLosslessWebp(bytes: Uint8Array): boolean {
+  return webpChunks(bytes).some(({ name, data }) => {
+    if (name !== 'ANMF') return name === 'VP8L'
+    return latin1(data, FRAME_HEADER, FRAME_HEADER + 4) === 'VP8L'
+  })
+}
+
 export interface WebpExtras {
   readonly icc: Uint8Array | null
   readonly exif: Uint8Array | null

@@ -25,8 +25,9 @@ export async function decodePage(bytes: Uint8Array, { page, ...options }: PageDe
     .toColourspace(space)
     .raw({ depth: isDeep ? 'ushort' : 'uchar' })
     .toBuffer({ resolveWithObject: true })
+  // frames are decoded with alpha, whether or not anything is not visible
   const decoded = rasterOfRaw(data, info, isDeep)
-  const isOpaque = header.format === 'gif' && decoded.alpha?.every((level) => level === 255)
+  const isOpaque = header.delay && decoded.alpha?.every((level) => level === 255)
   const raster = isOpaque ? { ...decoded, alpha: null } : decoded
   if (!options.ignoreIcc && header.icc && isDeep) convert(raster, header.icc)
   return raster

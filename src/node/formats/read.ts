@@ -8,7 +8,7 @@ import type { History } from '../../io/image/history.ts'
 import { isProfile, isRgbProfile } from '../../io/image/icc.ts'
 import { hasEnd, isJpeg, jpegQuality, withEnd } from '../../io/image/jpeg.ts'
 import { type Metadata, readMetadata } from '../../io/image/metadata.ts'
-import { webpChunks } from '../../io/image/webp.ts'
+import { isLosslessWebp } from '../../io/image/webp.ts'
 import { historyInXmp } from '../../io/image/xmp.ts'
 import { decodeOrExplain, isCut } from '../undecodable.ts'
 import { decodeHeic } from './heic.ts'
@@ -83,7 +83,7 @@ export async function openPicture(
     compression: {
       quality: isJpeg(file) ? jpegQuality(file) : null,
       isProgressive: header.isProgressive,
-      isLossless: header.format === 'webp' && webpChunks(file).some(({ name }) => name === 'VP8L'),
+      isLossless: header.format === 'webp' && isLosslessWebp(file),
     },
     profile: header.icc && isRgbProfile(header.icc) ? header.icc : null,
   }
