@@ -22,7 +22,18 @@ import { succeeded } from './kill.ts'
 import { type Ended, launch, run } from './program.ts'
 import { refused } from './refused.ts'
 
-const COMMANDS = ['train', 'colorize', 'prepare', 'evaluate', 'golden', 'doctor', 'onnx', 'weights', 'tune', 'completions']
+const COMMANDS = [
+  'train',
+  'colorize',
+  'prepare',
+  'evaluate',
+  'golden',
+  'doctor',
+  'onnx',
+  'weights',
+  'tune',
+  'completions',
+]
 const isRoot = process.getuid?.() === 0
 
 const folder = mkdtempSync(join(tmpdir(), 'colorizer-cli-'))

@@ -121,7 +121,8 @@ describe('strength', () => {
   const toned: Raster = { width: 24, height: 16, channels: 3, levels, alpha: null }
   const painted = async (strength: number) => {
     const picture = { ...toned, levels: levels.slice() }
-    return (await colorizePicture(onePainter, picture, lookAt(picture), { strength })).picture.levels
+    const look = lookAt({ width: 24, height: 16, rgb: levels }, toned)
+    return (await colorizePicture(onePainter, picture, look, { strength })).picture.levels
   }
 
   it('of 0 leaves a picture as it is, of 1 nothing of its own colours, and mixes in between', async () => {

@@ -20,6 +20,9 @@ function choicesOf({ value = '' }: Option): readonly string[] {
 /** Whether the option's value is a path. */
 const takesPath = ({ value = '' }: Option) => /^(FILE|DIR|OUT|PATH|PHOTOS|WEIGHTS)/.test(value)
 
+/** The beginning of the help, which has to fit beside the option. */
+const shortly = ({ help }: Option) => help.split(/[;:,] | \(/)[0]!
+
 /** All that may be typed as an option. */
 const wordsOf = (options: Options) =>
   Object.entries(options).flatMap(([name, { short }]) => [`--${name}`, ...(short ? [`-${short}`] : [])])
@@ -88,11 +91,11 @@ if [ "$funcstack[1]" = "_colorizer" ]; then _colorizer "$@"; else compdef _color
 
 /** For _arguments: name, description, and what stands behind it. */
 function zshSpecs([name, option]: [string, Option]): string[] {
-  const { value, short, help, many } = option
+  const { value, short, many } = option
   const choices = choicesOf(option)
   const action = choices.length ? `(${choices.join(' ')})` : takesPath(option) ? '_files' : ' '
   const behind = value === undefined ? '' : `:${escapedColons(value)}:${action}`
-  const text = `[${help.replace(/[[\]]/g, '\\$&')}]`
+  const text = `[${shortly(option).replace(/[[\]]/g, '\\$&')}]`
   const star = many ? '*' : ''
   return [`--${name}`, ...(short ? [`-${short}`] : [])].map((word) =>
     quoted(`${star}${word}${text}${behind}`),
@@ -115,7 +118,9 @@ function fish(commands: Commands, common: Options): string {
       ]
       const seen = `-n "__fish_seen_subcommand_from ${name}"`
       lines.push(
-        ['complete -c colorizer', seen, `-l ${long}`, ...behind, `-d ${fishQuoted(option.help)}`].join(' '),
+        ['complete -c colorizer', seen, `-l ${long}`, ...behind, `-d ${fishQuoted(shortly(option))}`].join(
+          ' ',
+        ),
       )
     }
   }
