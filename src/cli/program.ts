@@ -99,13 +99,13 @@ ${rows.join('\n')}
 ${EXIT_CODES}`
 }
 
-function helpOf(name: string, { summary, positionals, options, examples }: Command): string {
+function helpOf(name: string, { summary, positionals, options, examples, notes }: Command): string {
   return `colorizer ${name}: ${summary}
 
 Usage: colorizer ${name} ${positionals} [OPTIONS]
 
 ${formatOptions({ ...options, ...COMMON_OPTIONS })}
-
+${notes ? `\n${notes}\n` : ''}
 Examples:
 ${examples.map((example) => `  ${example}`).join('\n')}
 
