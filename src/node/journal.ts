@@ -86,6 +86,11 @@ export class Journal {
     return this.#entries.has(this.#keyOf(path))
   }
 
+  /** Whether the file `path` is the picture of a photograph, and no sheet of many. */
+  hasPicture(path: string): boolean {
+    return this.#entries.get(this.#keyOf(path))?.input !== undefined
+  }
+
   /** Whether pictures were made of the photograph `input`, `output` among them where that is given. */
   hasMade(input: string, output?: string): boolean {
     const made = this.#outputs.get(this.#keyOf(input))
