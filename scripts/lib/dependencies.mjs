@@ -20,6 +20,11 @@ export function installWgpu() {
   install(join(PACKAGE_ROOT, 'test', 'wgpu'), 'Deno (100 MB)', '--ignore-scripts')
 }
 
+/** What drives and checks the browsers that the tests run in. */
+export function installBrowserTests() {
+  install(join(PACKAGE_ROOT, 'test', 'browser'), 'what drives the browsers (50 MB)', '--ignore-scripts')
+}
+
 /** What compiles and bundles programs that use the package, for the tests of it. */
 export function installConsumer() {
   install(join(PACKAGE_ROOT, 'test', 'consumer'), 'the compilers of consumers (60 MB)', '--ignore-scripts')

@@ -1,0 +1,47 @@
+/** The way out of this machine, which leads nowhere: a proxy that remembers who was asked for, and refuses. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** What browsers ask for of their own accord, whatever page is open. */
+const OF_BROWSERS = [
+  /^dummy\.test\b/,
+  /(^|\.)mozilla\.(com|org|net)\b/,
+  /(^|\.)(google|gstatic|googleapis)\.com\b/,
+]
+
+export class Outside {
+  readonly #asked: string[] = []
+  readonly #server = createServer((request, response) => {
+    this.#asked.push(new URL(request.url!).host)
+    response.writeHead(502).end()
+  })
+
+  static async open(): Promise<Outside> {
+    const outside = new Outside()
+    outside.#server.on('connect', (request, socket) => {
+      outside.#asked.push(request.url!)
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+    })
+    await new Promise<void>((resolve) => outside.#server.listen(0, '127.0.0.1', resolve))
+    return outside
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Hosts that pages asked for. */
+  get asked(): readonly string[] {
+    return this.#asked.filter((host) => !OF_BROWSERS.some((pattern) => pattern.test(host)))
+  }
+
+  /** All hosts. */
+  get all(): readonly string[] {
+    return this.#asked
+  }
+
+  close(): void {
+    this.#server.closeAllConnections()
+    this.#server.close()
+  }
+}
