@@ -6,6 +6,7 @@
 //   --no-adapter-needed  no adapter
 //   --peers              also what the benchmarks compare with
 //   --wgpu               also the second WebGPU that the tests run on
+//   --web                also what builds and serves the page
 //   --browsers           also the browsers that the tests drive, and what drives them
 //   --consumer           also what the tests compile and bundle programs with that use the package
 //
@@ -20,11 +21,12 @@ import {
   installConsumer,
   installDependencies,
   installPeers,
+  installWeb,
   installWgpu,
 } from './lib/dependencies.mjs'
 import { reportFailure, SetupError } from './lib/shell.mjs'
 
-const OPTIONS = ['--quiet', '--no-adapter-needed', '--peers', '--wgpu', '--browsers', '--consumer']
+const OPTIONS = ['--quiet', '--no-adapter-needed', '--peers', '--wgpu', '--web', '--browsers', '--consumer']
 
 try {
   const given = process.argv.slice(2)
@@ -35,6 +37,7 @@ try {
   embedShaders()
   if (given.includes('--peers')) installPeers()
   if (given.includes('--wgpu')) installWgpu()
+  if (given.includes('--web')) installWeb()
   if (given.includes('--browsers')) {
     installBrowserTests()
     ensureBrowsers()

@@ -8,7 +8,7 @@ import { Turns } from '../turns.ts'
 import type { Classifier } from './classifier.ts'
 import type { Enlarger } from './enlarger.ts'
 import { toldColours } from './hints.ts'
-import { PhotoStudy, type PhotoStudyParts } from './photo-study.ts'
+import { PhotoStudy, type PhotoStudyParts, type SeenClass } from './photo-study.ts'
 import type { Predictor } from './predictor.ts'
 import type { Study } from './study.ts'
 
@@ -21,12 +21,6 @@ export interface Painter {
   readonly classNames: readonly string[]
   /** What a* and b* are multiplied by unless told otherwise. */
   readonly saturation: number
-}
-
-/** A class that the classifier saw in a photograph. */
-export interface SeenClass {
-  readonly name: string
-  readonly probability: number
 }
 
 export interface ColouredPhoto {
@@ -149,7 +143,7 @@ export class PhotoColorizer {
       const study = await this.painter.predictor.study(photo, features)
       this.#studies.add(study)
       const parts: PhotoStudyParts<Image> = {
-        ...{ photo, study, enlarger: this.painter.enlarger, saturation },
+        ...{ photo, classes, study, enlarger: this.painter.enlarger, saturation },
         ...{ turn: (work) => this.#turn(work), end: () => this.#end(study) },
         give: (photo) => give({ photo, classes }),
       }

@@ -16,11 +16,10 @@ import {
   type Painter,
   PhotoColorizer,
   parseClassNames,
-  type SeenClass,
   wantedClassifier,
 } from '../infer/colorizer.ts'
 import { Enlarger } from '../infer/enlarger.ts'
-import type { PhotoStudy } from '../infer/photo-study.ts'
+import type { PhotoStudy, SeenClass } from '../infer/photo-study.ts'
 import { predictorOf } from '../infer/predictor.ts'
 import type { Hint } from '../io/hints.ts'
 import { parseModel } from '../io/onnx/model.ts'
@@ -99,10 +98,27 @@ const colorizingSchema = v.strictObject({ ...studyingSchema.entries, hints: hint
 
 /** Colours photographs in a browser, as the command line does. Calls may overlap: they are computed one after another. */
 export class Colorizer {
+  #isLost = false
+
   private constructor(
+    private readonly gpu: Gpu,
     private readonly colorizer: PhotoColorizer,
     private readonly saturation: number | undefined,
-  ) {}
+  ) {
+    void gpu.device.lost.then(() => {
+      this.#isLost = true
+    })
+  }
+
+  /** What a person would call the adapter: "nvidia-h200", "llvmpipe: Mesa 25.0.7 (LLVM 15.0.6)". */
+  get adapterName(): string {
+    return this.gpu.adapterName
+  }
+
+  /** Whether the adapter went away, as after a crash of its driver: every call fails then, and another Colorizer may do. */
+  get isLost(): boolean {
+    return this.#isLost
+  }
 
   /**
    * Loads weights and classifier and opens the adapter. The caller disposes of it.
@@ -115,7 +131,7 @@ export class Colorizer {
     try {
       const painter = await openPainter(gpu, asked)
       signal?.throwIfAborted()
-      return new Colorizer(new PhotoColorizer(gpu, painter), saturation)
+      return new Colorizer(gpu, new PhotoColorizer(gpu, painter), saturation)
     } catch (error) {
       gpu.destroy()
       throw error

@@ -1,0 +1,61 @@
+import type { Hint, PossibleColour, SeenClass } from '../../src/web/index.ts'
+import type { Look } from './look.ts'
+import { Caller } from './work/calls.ts'
+import type { Format, Loading, Opened, PageMethods } from './work/methods.ts'
+import type { View } from './work/recombine.ts'
+import workerUrl from './work/worker.ts?worker&url'
+
+/** The worker, as the page sees it. */
+export class Engine {
+  readonly #caller: Caller<PageMethods>
+
+  constructor() {
+    // A worker made of a blob is held to the page's Content-Security-Policy; one from an address is not.
+    const address = new URL(workerUrl, import.meta.url).href
+    const code = new Blob([`import ${JSON.stringify(address)}`], { type: 'text/javascript' })
+    this.#caller = new Caller(new Worker(URL.createObjectURL(code), { type: 'module' }))
+  }
+
+  /** Throws a `WorkerError`, as all methods. */
+  start(weights: string, onProgress: (loading: Loading) => void): Promise<{ readonly adapter: string }> {
+    return this.#caller.call('start', { weights }, { onProgress })
+  }
+
+  open(file: Blob): Promise<Opened> {
+    return this.#caller.call('open', { file })
+  }
+
+  colour(
+    picture: number,
+    hints: readonly Hint[],
+    signal?: AbortSignal,
+  ): Promise<{ readonly classes: readonly SeenClass[] }> {
+    return this.#caller.call('colour', { picture, hints }, { signal })
+  }
+
+  async original(picture: number, view: View): Promise<ImageData> {
+    const { data } = await this.#caller.call('original', { picture, view })
+    return new ImageData(data, view.width, view.height)
+  }
+
+  async coloured(picture: number, view: View, look: Look): Promise<ImageData> {
+    const { data } = await this.#caller.call('coloured', { picture, view, look })
+    return new ImageData(data, view.width, view.height)
+  }
+
+  likely(
+    picture: number,
+    place: { readonly x: number; readonly y: number },
+    hints: readonly Hint[],
+  ): Promise<readonly PossibleColour[]> {
+    return this.#caller.call('likely', { picture, ...place, hints })
+  }
+
+  encode(picture: number, look: Look, format: Format, signal?: AbortSignal): Promise<Blob> {
+    return this.#caller.call('encode', { picture, look, format }, { signal })
+  }
+
+  close(picture: number): Promise<undefined> {
+    return this.#caller.call('close', { picture })
+  }
+}

@@ -1,0 +1,54 @@
+/** What the page asks its worker for. */
+import type { Hint, PossibleColour, SeenClass } from '../../../src/web/index.ts'
+import type { Look } from '../look.ts'
+import type { View } from './recombine.ts'
+
+/** What is told while weights come. */
+export interface Loading {
+  readonly loaded: number
+  readonly total: number
+}
+
+/** A picture that the worker has. */
+export interface Opened {
+  readonly picture: number
+  readonly width: number
+  readonly height: number
+}
+
+/** Pixels of a view, RGBA. */
+export interface ViewPixels {
+  readonly data: Uint8ClampedArray<ArrayBuffer>
+}
+
+/** A file that a picture is written to. */
+export interface Format {
+  /** Its media type. */
+  readonly type: string
+  /** 0 to 1 */
+  readonly quality: number
+}
+
+type Of = { readonly picture: number }
+
+export interface PageMethods {
+  /** Loads weights and opens the adapter; tells `Loading`. */
+  start: {
+    input: { readonly weights: string; readonly file?: Blob | undefined }
+    value: { readonly adapter: string }
+  }
+  open: { input: { readonly file: Blob }; value: Opened }
+  /** Asks the network. */
+  colour: {
+    input: Of & { readonly hints: readonly Hint[] }
+    value: { readonly classes: readonly SeenClass[] }
+  }
+  original: { input: Of & { readonly view: View }; value: ViewPixels }
+  coloured: { input: Of & { readonly view: View; readonly look: Look }; value: ViewPixels }
+  likely: {
+    input: Of & { readonly x: number; readonly y: number; readonly hints: readonly Hint[] }
+    value: readonly PossibleColour[]
+  }
+  encode: { input: Of & { readonly look: Look; readonly format: Format }; value: Blob }
+  close: { input: Of; value: undefined }
+}

@@ -1,0 +1,30 @@
+/** The worker that the page talks to: pictures, the network and the GPU are here, so that the page never waits. */
+import { answerCalls } from './calls.ts'
+import type { PageMethods } from './methods.ts'
+import { Studio } from './studio.ts'
+
+const studio = new Studio()
+
+answerCalls<PageMethods>(self as never, {
+  start: async (wanted, { tell }) => ({
+    adapter: await studio.start(wanted, (loaded, total) => tell({ loaded, total })),
+  }),
+  open: async ({ file }) => {
+    const { id, picture } = await studio.add(file)
+    return { picture: id, width: picture.width, height: picture.height }
+  },
+  colour: async ({ picture, hints }, { signal }) => ({
+    classes: await studio.colour(picture, hints, signal),
+  }),
+  original: async ({ picture, view }) => ({ data: studio.picture(picture).original(view) }),
+  coloured: async ({ picture: id, view, look }) => {
+    const { picture, colours } = studio.coloured(id)
+    return { data: picture.coloured(view, colours, look) }
+  },
+  likely: ({ picture, x, y, hints }) => studio.likely(picture, { x, y }, hints),
+  encode: ({ picture: id, look, format }, { signal }) => {
+    const { picture, colours } = studio.coloured(id)
+    return picture.encode(colours, look, { ...format, signal })
+  },
+  close: async ({ picture }) => void (await studio.remove(picture)),
+})
