@@ -5,69 +5,99 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Photo } from '../src/color/photo.ts'
 import { Colorizer, formatHints, type Hint, parseHints, UserError } from '../src/index.ts'
+import { hintsFor } from '../src/io/hints.ts'
 import { readPhoto, writeImage } from '../src/node/image.ts'
 import { run } from './program.ts'
 import { pyramidWeights } from './pyramid-weights.ts'
 import { refused } from './refused.ts'
 
 const HINTS: Hint[] = [
-  { x: 0.2, y: 0.5, colour: '#b03020' },
-  { x: 0.8, y: 0.5, colour: '#2040C0', radius: 0.1 },
+  { x: 0.2, y: 0.5, color: '#b03020' },
+  { x: 0.8, y: 0.5, color: '#2040C0', radius: 0.1 },
 ]
 
-const hint = { x: 0.5, y: 0.5, colour: '#b03020' }
+const size = { width: 400, height: 300 }
+const hint = { x: 200, y: 150, color: '#b03020' }
 const version = 1
-const fileOf = (...hints: unknown[]) => JSON.stringify({ version, hints })
+const fileOf = (...hints: unknown[]) => JSON.stringify({ version, ...size, hints })
 
 /** Texts that are no hints, and what is said of each. */
 const WRONG: [string, string, string | RegExp][] = [
   ['text that is not JSON', '{', /^hints\.json is not JSON: /],
   ['several lines', '{\n\u0000 version', /^hints\.json is not JSON: [ -~]+$/],
-  ['a list', fileOf(hint).slice(21, -1), 'hints.json holds no hints: it has no version'],
+  ['a list', JSON.stringify([hint]), 'hints.json holds no hints: it has no version'],
   ['no version', JSON.stringify({ hints: [] }), 'hints.json holds no hints: it has no version'],
   [
     'another version',
     JSON.stringify({ version: 2, hints: [] }),
     'hints.json has hints of version 2, and this program reads version 1',
   ],
-  ['no list', JSON.stringify({ version, hints: {} }), 'a list of hints, and nothing else; its hints is {}'],
-  ['another name', JSON.stringify({ version, hints: [], by: 'me' }), 'and nothing else; its by is "me"'],
-  ['a number for a hint', fileOf(hint, 3), 'hints.json has a wrong hint 2: a hint has x, y, a colour'],
-  ['a hint without a place', fileOf({ x: 0.5, colour: '#b03020' }), 'and nothing else; its y is missing'],
+  ['no list', JSON.stringify({ version, ...size, hints: {} }), 'and nothing else; its hints is {}'],
+  ['no width', JSON.stringify({ version, height: 3, hints: [] }), 'its width is missing'],
+  [
+    'half a pixel',
+    JSON.stringify({ version, width: 1.5, height: 3, hints: [] }),
+    'width and height are those of the picture in pixels, whole numbers above 0; its width is 1.5',
+  ],
+  ['no pixel', JSON.stringify({ version, width: 4, height: 0, hints: [] }), 'above 0; its height is 0'],
+  ['another name', JSON.stringify({ version, ...size, hints: [], by: 'me' }), 'nothing else; its by is "me"'],
+  ['a number for a hint', fileOf(hint, 3), 'hints.json has a wrong hint 2: a hint has x, y, a color'],
+  ['a hint without a place', fileOf({ x: 0.5, color: '#b03020' }), 'and nothing else; its y is missing'],
   ['a hint with more', fileOf({ ...hint, radus: 0.1 }), 'and nothing else; its radus is 0.1'],
   [
     'a hint right of the picture',
-    fileOf(hint, { ...hint, x: 1.2 }),
-    "hints.json has a wrong hint 2: a hint's x is a fraction of the width, from 0 to 1; its x is 1.2",
+    fileOf(hint, { ...hint, x: 401 }),
+    "hints.json has a wrong hint 2: a hint's x is in pixels, from 0 to the width of 400 × 300; its x is 401",
   ],
+  ['a hint above it', fileOf({ ...hint, y: -1 }), 'from 0 to the height of 400 × 300; its y is -1'],
+  ['a place in words', fileOf({ ...hint, y: 'top' }), 'the height of 400 × 300; its y is "top"'],
   [
-    'a hint above it',
-    fileOf({ ...hint, y: -0.1 }),
-    'y is a fraction of the height, from 0 to 1; its y is -0.1',
+    'a color by name',
+    fileOf({ ...hint, color: 'red' }),
+    'color is written "#rrggbb", in hexadecimal digits; its',
   ],
-  [
-    'a place in words',
-    fileOf({ ...hint, y: 'top' }),
-    'y is a fraction of the height, from 0 to 1; its y is "top"',
-  ],
-  [
-    'a colour by name',
-    fileOf({ ...hint, colour: 'red' }),
-    'colour is written "#rrggbb", in hexadecimal digits; its',
-  ],
-  ['a colour of 3 digits', fileOf({ ...hint, colour: '#f00' }), 'its colour is "#f00"'],
-  ['an impossible colour', fileOf({ ...hint, colour: '#gg0000' }), 'its colour is "#gg0000"'],
-  [
-    'no radius',
-    fileOf({ ...hint, radius: -1 }),
-    'radius is a fraction of the shorter side, from 0 to 1; its',
-  ],
+  ['a color of 3 digits', fileOf({ ...hint, color: '#f00' }), 'its color is "#f00"'],
+  ['an impossible color', fileOf({ ...hint, color: '#gg0000' }), 'its color is "#gg0000"'],
+  ['no radius', fileOf({ ...hint, radius: -1 }), 'radius is in pixels, from 0 to the shorter side of'],
+  ['a radius beyond all', fileOf({ ...hint, radius: 301 }), 'its radius is 301'],
 ]
 
 describe('a file of hints', () => {
   it('is read as it was written', () => {
-    expect(parseHints(formatHints(HINTS), 'hints.json')).toEqual(HINTS)
-    expect(parseHints(formatHints([]), 'hints.json')).toEqual([])
+    expect(parseHints(formatHints(HINTS, size), 'hints.json')).toEqual({
+      name: 'hints.json',
+      ...size,
+      hints: HINTS,
+    })
+    expect(parseHints(formatHints([], size), 'hints.json').hints).toEqual([])
+  })
+
+  it('has places and radii in pixels of its picture', () => {
+    const text = fileOf({ x: 100, y: 75, radius: 30, color: '#B03020' })
+    expect(parseHints(text, 'hints.json').hints).toEqual([
+      { x: 0.25, y: 0.25, radius: 0.1, color: '#B03020' },
+    ])
+    expect(JSON.parse(formatHints(HINTS, size))).toEqual({
+      ...{ version, ...size },
+      hints: [
+        { x: 80, y: 150, color: '#b03020' },
+        { x: 320, y: 150, color: '#2040C0', radius: 30 },
+      ],
+    })
+  })
+
+  it('fits its picture at any size, and no picture of another shape', () => {
+    const file = { name: 'hints.json', ...size, hints: HINTS }
+    for (const [width, height] of [
+      [400, 300],
+      [4000, 3000],
+      [201, 150],
+    ] as const)
+      expect(hintsFor(file, 'photo.jpg', { width, height })).toBe(HINTS)
+    const turned = { width: 300, height: 400 }
+    expect(() => hintsFor(file, 'photo.jpg', turned)).toThrow(
+      'hints.json has hints for a picture of 400 × 300, and photo.jpg has 300 × 400',
+    )
   })
 
   it.each(WRONG)('that is wrong is refused in a sentence: %s', (_, text, sentence) => {
@@ -87,7 +117,7 @@ beforeAll(async () => {
   writeFileSync(weights!, await pyramidWeights({ hints: true }))
   writeFileSync(deaf!, await pyramidWeights({ hints: false }))
   await writeImage(photo!, await readPhoto('samples/photos/koala.jpg'))
-  writeFileSync(file!, formatHints(HINTS))
+  writeFileSync(file!, formatHints(HINTS, await readPhoto(photo!)))
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -138,8 +168,16 @@ describe('colorize --hints', () => {
     refused(await colorize('out', photo!, '--hints', inFolder('none.json')), 2, /none\.json: no such file/)
     refused(await colorize('out', photo!, '--hints', photo!), 2, /photo\.png is not JSON/)
     const outside = inFolder('outside.json')
-    writeFileSync(outside, fileOf({ ...hint, x: 2 }))
-    refused(await colorize('out', photo!, '--hints', outside), 2, /wrong hint 1: .*; its x is 2/)
+    writeFileSync(outside, fileOf({ ...hint, x: 401 }))
+    refused(await colorize('out', photo!, '--hints', outside), 2, /wrong hint 1: .*; its x is 401/)
+    const other = inFolder('other.json')
+    writeFileSync(other, formatHints(HINTS, { width: 1000, height: 10 }))
+    expect(await colorize('out', photo!, '--hints', other)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /other\.json has hints for .* 1000 × 10, and .*photo\.png has 192 × 256\n$/,
+      ),
+    })
     for (const [file, network] of [
       [deaf!, 'pyramid'],
       ['weights/report-lite.safetensors', 'report'],

@@ -114,8 +114,8 @@ describe('hints of a person', () => {
 
   it('are colours of sRGB, of which the lightness does not count', () => {
     const [red, gray] = toldColours([
-      { x: 0.1, y: 0.2, colour: '#Ff0000', radius: 0.3 },
-      { x: 1, y: 0, colour: '#7f7f7f' },
+      { x: 0.1, y: 0.2, color: '#Ff0000', radius: 0.3 },
+      { x: 1, y: 0, color: '#7f7f7f' },
     ])
     // of pure red in sRGB, CIE L*a*b* with D65
     expect([red!.a, red!.b].map(Math.round)).toEqual([80, 67])

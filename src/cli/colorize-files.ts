@@ -4,6 +4,7 @@ import { grayOf } from '../color/paint.ts'
 import { UserError } from '../errors.ts'
 import { colorizePhoto, type Painter, type PaintOptions } from '../infer/colorizer.ts'
 import type { SeenClass } from '../infer/photo-study.ts'
+import { type HintFile, hintsFor } from '../io/hints.ts'
 import { PHOTO_EXTENSIONS, readPhoto, writeImage } from '../node/image.ts'
 import type { PhotoPath } from '../node/photos.ts'
 import { makeFolder, saveFile } from '../node/save.ts'
@@ -14,6 +15,8 @@ export interface ColorizeOptions {
   /** The folder for the pictures, or the file for the only one; see `isFile`. */
   readonly out: string
   readonly painting: PaintOptions
+  /** What is told of the only photograph. */
+  readonly hints?: HintFile | undefined
   /** Also writes NAME.compare.png: grey | coloured. */
   readonly compare: boolean
   /** Is shown every photograph that was coloured. */
@@ -40,13 +43,14 @@ export async function colorizeFile(
   painter: Painter,
   photo: PhotoPath,
   output: string | UserError,
-  { painting, compare, onColoured }: ColorizeOptions,
+  { painting, hints: file, compare, onColoured }: ColorizeOptions,
 ): Promise<Coloured> {
   const started = performance.now()
   try {
     if (output instanceof UserError) throw output
     const gray = await readPhoto(photo.path)
-    const { photo: coloured, classes } = await colorizePhoto(painter, gray, painting)
+    const hints = file && hintsFor(file, photo.path, gray)
+    const { photo: coloured, classes } = await colorizePhoto(painter, gray, { ...painting, hints })
     await makeFolder(dirname(output))
     await writeImage(output, coloured)
     const row = { gray: grayOf(gray), ours: coloured }

@@ -22,8 +22,8 @@ export interface ToldColour {
 }
 
 export const toldColours = (hints: readonly Hint[]): ToldColour[] =>
-  hints.map(({ x, y, colour, radius }) => {
-    const levels = Uint8Array.from([1, 3, 5], (at) => Number.parseInt(colour.slice(at, at + 2), 16))
+  hints.map(({ x, y, color, radius }) => {
+    const levels = Uint8Array.from([1, 3, 5], (at) => Number.parseInt(color.slice(at, at + 2), 16))
     const { ab } = srgbToLab(levels)
     return { x, y, a: ab[0]!, b: ab[1]!, radius }
   })

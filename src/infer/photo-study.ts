@@ -21,7 +21,7 @@ export interface StudyOptions {
 /** A colour that a place of a photograph may have. */
 export interface PossibleColour {
   /** sRGB, "#rrggbb", of the photograph's lightness: what a hint takes. */
-  readonly colour: string
+  readonly color: string
   readonly probability: number
 }
 
@@ -118,7 +118,7 @@ export class PhotoStudy<Image> {
     return turn(async () => {
       const L = lightnessAt(photo, x, y)
       const colours = await study.likely(x, y, toldColours(hints))
-      return colours.map(({ a, b, probability }) => ({ colour: hexOf(L, a, b), probability }))
+      return colours.map(({ a, b, probability }) => ({ color: hexOf(L, a, b), probability }))
     })
   }
 

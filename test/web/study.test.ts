@@ -17,7 +17,7 @@ const photo = new ImageData(
   width,
   height,
 )
-const HINTS: Hint[] = [{ x: 0.3, y: 0.6, colour: '#b03020', radius: 0.1 }]
+const HINTS: Hint[] = [{ x: 0.3, y: 0.6, color: '#b03020', radius: 0.1 }]
 
 let server: Server
 let assets: string
@@ -53,18 +53,18 @@ describe('a study in a browser', () => {
     expect(likely[0]!.probability).toBeGreaterThan(likely.at(-1)!.probability)
     const level = photo.data[4 * (32 * width + 48)]!
     const [wanted] = lightness(Uint8Array.of(level, level, level))
-    for (const { colour } of likely) {
-      expect(colour).toMatch(/^#[0-9a-f]{6}$/)
-      const levels = Uint8Array.from([1, 3, 5], (at) => Number.parseInt(colour.slice(at, at + 2), 16))
+    for (const { color } of likely) {
+      expect(color).toMatch(/^#[0-9a-f]{6}$/)
+      const levels = Uint8Array.from([1, 3, 5], (at) => Number.parseInt(color.slice(at, at + 2), 16))
       expect(Math.abs(lightness(levels)[0]! - wanted!)).toBeLessThan(0.5)
     }
-    expect(new Set(likely.map(({ colour }) => colour)).size).toBeGreaterThan(100)
+    expect(new Set(likely.map(({ color }) => color)).size).toBeGreaterThan(100)
   })
 
   it.each<[object, string]>([
     [{ hints: 'red' }, 'colorize: hints "red": expected a list of hints'],
-    [{ hints: [{ x: 2, y: 0, colour: '#000000' }] }, "a hint's x is a fraction of the width, from 0 to 1"],
-    [{ hints: [{ x: 0, y: 0, colour: 'red' }] }, 'a hint\'s colour is written "#rrggbb"'],
+    [{ hints: [{ x: 2, y: 0, color: '#000000' }] }, "a hint's x is a fraction of the width, from 0 to 1"],
+    [{ hints: [{ x: 0, y: 0, color: 'red' }] }, 'a hint\'s colour is written "#rrggbb"'],
     [{ format: 'png' }, 'colorize has no option "format"'],
   ])('refuses %j in a sentence', async (options, sentence) => {
     await using study = await colorizer.study(photo)

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import { UserError } from '../../errors.ts'
 import { colorizePhoto, type Painter, type PaintOptions } from '../../infer/colorizer.ts'
 import { expectHints } from '../../infer/hints.ts'
-import { type Hint, parseHints } from '../../io/hints.ts'
+import { type HintFile, hintsFor, parseHints } from '../../io/hints.ts'
 import { expectTrained } from '../../io/weights.ts'
 import { encode, imageFormat, outputFormat, readPhoto } from '../../node/image.ts'
 import { mendOf } from '../../node/package.ts'
@@ -17,7 +17,7 @@ import { newestRun, weightsOf } from '../../node/store/runs.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
 import { fileTrouble } from '../../node/trouble.ts'
 import { readWeights, SHIPPED } from '../../node/weights.ts'
-import { type Coloured, colorizeFile, isFile, planOutputs } from '../colorize-files.ts'
+import { type ColorizeOptions, type Coloured, colorizeFile, isFile, planOutputs } from '../colorize-files.ts'
 import { EXIT } from '../exit.ts'
 import { bar } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'
@@ -79,19 +79,16 @@ export const colorizeCommand: Command = {
       throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
     }
     if (piped && flags.text('sheet') !== undefined) throw wrong('--sheet is for photographs in files')
-    const painting = {
-      saturation: flags.number('saturation'),
-      smooth: flags.on('smooth'),
-      hints: await readHints(flags.text('hints')),
-    }
-    if (piped) return withPainter(call, (painter) => colorizePipe(painter, painting))
+    const painting = { saturation: flags.number('saturation'), smooth: flags.on('smooth') }
+    const hints = await readHints(flags.text('hints'))
+    if (piped) return withPainter(call, (painter) => colorizePipe(painter, painting, hints))
     const inputs = await findInputs(call, out)
-    return withPainter(call, (painter) => colorizeFiles(painter, inputs, { out, painting, call }))
+    return withPainter(call, (painter) => colorizeFiles(painter, inputs, { out, painting, hints, call }))
   },
 }
 
 /** The hints of --hints, if there are any. Throws a `UserError` (exit code 2) about the file. */
-async function readHints(path: string | undefined): Promise<readonly Hint[] | undefined> {
+async function readHints(path: string | undefined): Promise<HintFile | undefined> {
   if (path === undefined) return undefined
   const text = await readFile(path, 'utf8').catch((error) => {
     throw fileTrouble('read', path, error, 'usage')
@@ -144,7 +141,7 @@ async function findInputs({ positionals, flags }: Call, out: string): Promise<In
 async function colorizeFiles(
   painter: Painter,
   { photos, failures }: Inputs,
-  { out, painting, call }: { out: string; painting: PaintOptions; call: Call },
+  { call, ...asked }: Pick<ColorizeOptions, 'out' | 'painting' | 'hints'> & { call: Call },
 ): Promise<Result> {
   const { flags, terminal, interrupted } = call
   const results: Coloured[] = [...failures]
@@ -152,8 +149,7 @@ async function colorizeFiles(
   if (file !== undefined) await checkPicture('sheet', file, photos)
   const sheet = new Sheet(file === undefined ? 0 : SHEET_ROWS)
   const options = {
-    out,
-    painting,
+    ...asked,
     compare: flags.on('compare'),
     onColoured: (row: SheetRow) => sheet.add(row),
   }
@@ -173,7 +169,7 @@ async function colorizeFiles(
   const done = results.length - failed.length
   const drawn = file !== undefined && sheet.length > 0 ? file : null
   if (drawn !== null) await saveFile(drawn, await sheet.draw(sheetFormat(drawn)))
-  const told = `coloured ${done} of ${results.length} → ${out}`
+  const told = `coloured ${done} of ${results.length} → ${asked.out}`
   return {
     json: { files: results, ...(drawn === null ? {} : { sheet: drawn }) },
     text: done || !failed.length ? [told, ...(drawn === null ? [] : [drawn])].join('\n') : '',
@@ -182,10 +178,11 @@ async function colorizeFiles(
 }
 
 /** stdin → stdout, in the format that came in where it can be written, else PNG. */
-async function colorizePipe(painter: Painter, painting: PaintOptions) {
+async function colorizePipe(painter: Painter, painting: PaintOptions, file: HintFile | undefined) {
   const bytes = await buffer(process.stdin)
   const photo = await readPhoto(bytes, 'stdin')
-  const { photo: coloured } = await colorizePhoto(painter, photo, painting)
+  const hints = file && hintsFor(file, 'stdin', photo)
+  const { photo: coloured } = await colorizePhoto(painter, photo, { ...painting, hints })
   process.stdout.write(await encode(coloured, outputFormat(bytes)))
   return { json: null, code: EXIT.ok }
 }

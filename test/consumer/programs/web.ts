@@ -19,12 +19,10 @@ export async function all(blob: Blob, bitmap: ImageBitmap, data: ImageData): Pro
       console.log(classes.map(({ name, probability }) => `${name} ${probability}`))
     }
     const study: PhotoStudy<{ readonly image: ImageData }> = await colorizer.study(data)
-    const hints: readonly Hint[] = parseHints(
-      formatHints([{ x: 0.5, y: 0.5, colour: '#b03020' }]),
-      'hints.json',
-    )
-    for (const { colour, probability } of await study.likely({ x: 0.1, y: 0.2 }, { hints }))
-      console.log(colour, probability)
+    const told: readonly Hint[] = [{ x: 0.5, y: 0.5, color: '#b03020' }]
+    const { hints } = parseHints(formatHints(told, data), 'hints.json')
+    for (const { color, probability } of await study.likely({ x: 0.1, y: 0.2 }, { hints }))
+      console.log(color, probability)
     images.push((await study.colorize({ hints, saturation: 1 })).image)
     await study.dispose()
   } catch (error) {
