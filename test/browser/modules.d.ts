@@ -45,16 +45,15 @@ declare module 'puppeteer-core' {
     version(): Promise<string>
     close(): Promise<void>
   }
-  const puppeteer: {
-    launch(options: {
-      browser: 'chrome' | 'firefox'
-      executablePath: string
-      headless?: boolean
-      args?: readonly string[]
-      extraPrefsFirefox?: Readonly<Record<string, string | number | boolean>>
-      protocolTimeout?: number
-    }): Promise<Browser>
+  export interface LaunchOptions {
+    browser: 'chrome' | 'firefox'
+    executablePath?: string
+    args?: readonly string[]
+    extraPrefsFirefox?: Readonly<Record<string, string | number | boolean>>
+    protocolTimeout?: number
+    downloadBehavior?: { policy: 'allow'; downloadPath: string }
   }
+  const puppeteer: { launch(options: LaunchOptions): Promise<Browser> }
   export default puppeteer
 }
 

@@ -2,11 +2,10 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** What browsers ask for of their own accord, whatever page is open. */
+/** Hosts that browsers ask of their own accord, whatever page is open. */
 const OF_BROWSERS = [
-  /^dummy\.test\b/,
-  /(^|\.)mozilla\.(com|org|net)\b/,
-  /(^|\.)(google|gstatic|googleapis)\.com\b/,
+  ...['accounts.google.com', 'clients2.google.com', 'update.googleapis.com'],
+  ...['optimizationguide-pa.googleapis.com', 'redirector.gvt1.com', 'firefox.settings.services.mozilla.com'],
 ]
 
 export class Outside {
@@ -32,12 +31,7 @@ export class Outside {
 
   /** Hosts that pages asked for. */
   get asked(): readonly string[] {
-    return this.#asked.filter((host) => !OF_BROWSERS.some((pattern) => pattern.test(host)))
-  }
-
-  /** All hosts. */
-  get all(): readonly string[] {
-    return this.#asked
+    return this.#asked.filter((host) => !OF_BROWSERS.includes(host.split(':')[0]!))
   }
 
   close(): void {

@@ -15,7 +15,7 @@ const PATIENCE_MS = 900_000
 export default defineConfig({
   test: {
     include: ['test/browser/*.test.ts'],
-    globalSetup: 'test/browser/reference.ts',
+    globalSetup: 'test/browser/setup.ts',
     reporters: ['default', './test/runner/reporter.ts'],
     pool: 'forks',
     fileParallelism: false,

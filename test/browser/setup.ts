@@ -1,8 +1,9 @@
-/** What the command line and the library make on Dawn, once for all tests: a vitest set-up. */
+/** What all tests share: the built page, and what the command line and the library make on Dawn. A vitest set-up. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TestProject } from 'vitest/node'
 import { formatHints, type Hint } from '../../src/io/hints.ts'
 import { openGpu } from '../../src/node/dawn.ts'
 import { LAUNCHER } from '../program.ts'
@@ -21,21 +22,21 @@ export interface Reference {
 declare module 'vitest' {
   interface ProvidedContext {
     reference: Reference
+    /** The folder of the built page. */
+    site: string
   }
 }
 
 /** The smallest of the grey samples, a grey JPEG: browsers and the command line decode those to nearly the same levels. */
 const SAMPLE = 'march-pastoral.jpg'
-const HINT: Hint = { x: 0.3, y: 0.8, colour: '#b03020', radius: 0.05 }
+const SIZE = { width: 640, height: 311 }
+const HINT: Hint = { x: 0.3, y: 0.8, color: '#b03020', radius: 0.05 }
 
-export default async function setup({
-  provide,
-}: {
-  provide(key: 'reference', value: Reference): void
-}): Promise<() => void> {
+export default async function setup({ provide }: TestProject): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), 'colorizer-browser-'))
   const hints = join(folder, 'hints.json')
-  writeFileSync(hints, formatHints([HINT]))
+  writeFileSync(hints, formatHints([HINT], SIZE))
+  provide('site', buildPage(join(folder, 'site')))
   provide('reference', {
     ...{ sample: SAMPLE, hint: HINT },
     plain: colour(join(folder, 'plain.png')),
@@ -43,6 +44,12 @@ export default async function setup({
     losses: await losses(),
   })
   return () => rmSync(folder, { recursive: true, force: true })
+}
+
+function buildPage(output: string): string {
+  const vite = 'web/node_modules/vite/bin/vite.js'
+  execFileSync(process.execPath, [vite, 'build', 'web', '--outDir', output, '--logLevel', 'error'])
+  return output
 }
 
 function colour(output: string, ...options: string[]): string {
