@@ -32,7 +32,8 @@ const withTexts = {
   transformIndexHtml: (html: string) =>
     html
       .replaceAll(/ data-text="(\w+)"([^>]*)>/g, (_, key, rest) => `${rest}>${textOf(key)}`)
-      .replaceAll(/ data-label="(\w+)"/g, (_, key) => ` aria-label="${textOf(key)}"`),
+      .replaceAll(/ data-label="(\w+)"/g, (_, key) => ` aria-label="${textOf(key)}"`)
+      .replaceAll(/ data-content="(\w+)"/g, (_, key) => ` content="${textOf(key)}"`),
 }
 
 function textOf(key: string): string {

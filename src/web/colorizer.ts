@@ -37,12 +37,14 @@ export interface ColorizerOptions {
   readonly gpu?: GPU | undefined
   /** The folder that the package's `weights/` are served from, with a slash at its end; by default where it lies beside this module. */
   readonly assets?: string | URL | undefined
-  /** A weight file or checkpoint; the package's own weights by default. */
-  readonly weights?: URL | Blob | Uint8Array | undefined
+  /** A weight file or checkpoint, or the name of one in `assets`; "lite", the package's own weights, by default. */
+  readonly weights?: string | URL | Blob | Uint8Array | undefined
   /** "auto" (default: the best one in `assets`, unless the weights were trained without), "none", a name, or where an ONNX file is. */
   readonly classifier?: string | URL | undefined
   /** What a* and b* are multiplied by where a call does not say; as the weights say by default, and 0 is grey. */
   readonly saturation?: number | undefined
+  /** The browser's cache of this name keeps what comes from `assets`, so that it is fetched once; nothing is kept by default. */
+  readonly cache?: string | undefined
   /** Ends the loading; its reason is thrown. */
   readonly signal?: AbortSignal | undefined
   /** Called as weights arrive; the total grows when other weights than the package's own turn out to need a classifier. */
@@ -80,14 +82,15 @@ const openingSchema = v.strictObject({
     valueLike<string | URL>('the address of a folder', (value) => isText(value) || isUrl(value)),
   ),
   weights: v.optional(
-    valueLike<URL | Blob | Uint8Array>(
-      'a URL, a Blob or the bytes of a weight file',
-      (value) => isUrl(value) || value instanceof Blob || value instanceof Uint8Array,
+    valueLike<string | URL | Blob | Uint8Array>(
+      'a name, a URL, a Blob or the bytes of a weight file',
+      (value) => isText(value) || isUrl(value) || value instanceof Blob || value instanceof Uint8Array,
     ),
   ),
   classifier: v.optional(
     valueLike<string | URL>('auto, none, a name or a URL', (value) => isText(value) || isUrl(value)),
   ),
+  cache: v.optional(valueLike<string>('the name of a cache', isText)),
   saturation: saturationOption,
   signal: signalOption,
   onProgress: functionOption<OnBytes>(),
@@ -190,17 +193,24 @@ async function openGpu(entry: GPU | undefined): Promise<Gpu> {
   return gpu
 }
 
-type Loading = Pick<ColorizerOptions, 'assets' | 'weights' | 'classifier' | 'signal' | 'onProgress'>
+type Loading = Pick<ColorizerOptions, 'assets' | 'weights' | 'classifier' | 'cache' | 'signal' | 'onProgress'>
 
 async function openPainter(
   gpu: Gpu,
-  { assets: at, weights: source, classifier: choice = 'auto', signal, onProgress = () => {} }: Loading,
+  {
+    assets: at,
+    weights: source = SHIPPED,
+    classifier: choice = 'auto',
+    cache,
+    signal,
+    onProgress: onBytes = () => {},
+  }: Loading,
 ): Promise<Painter> {
-  const assets = new Assets(() => folderOf(at, AROUND), signal, onProgress)
-  const own = source ? null : await assets.find('colouriser', SHIPPED)
+  const assets = new Assets({ where: () => folderOf(at, AROUND), cache, signal, onBytes })
+  const own = typeof source === 'string' ? await assets.find('colouriser', source) : null
   // the package's own weights take class vectors, so that all that is to be loaded is known before the first byte
   const early = own && choice !== 'none' ? await findClassifier(choice, assets) : null
-  const weights = await weightsFrom(source ?? (await assets.load(own!)), assets)
+  const weights = await weightsFrom(typeof source === 'string' ? await assets.load(own!) : source, assets)
   const wanted = wantedClassifier(trainedWith(weights.metadata), { choice: String(choice) })
   const predictor = predictorOf(gpu, weights, { resize })
   const saturation = saturationOf(weights)

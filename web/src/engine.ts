@@ -1,7 +1,7 @@
 import type { Hint, PossibleColour, SeenClass } from '../../src/web/index.ts'
 import type { Look } from './look.ts'
 import { Caller } from './work/calls.ts'
-import type { Format, Loading, Opened, PageMethods } from './work/methods.ts'
+import type { Format, Loading, Opened, PageMethods, Started, Wanted } from './work/methods.ts'
 import type { View } from './work/recombine.ts'
 import workerUrl from './work/worker.ts?worker&url'
 
@@ -16,13 +16,17 @@ export class Engine {
     this.#caller = new Caller(new Worker(URL.createObjectURL(code), { type: 'module' }))
   }
 
-  /** Throws a `WorkerError`, as all methods. */
-  start(weights: string, onProgress: (loading: Loading) => void): Promise<{ readonly adapter: string }> {
-    return this.#caller.call('start', { weights }, { onProgress })
+  /** Loads weights in place of those that are there. Throws a `WorkerError`, as all methods. */
+  start(wanted: Wanted, onProgress: (loading: Loading) => void): Promise<Started> {
+    return this.#caller.call('start', wanted, { onProgress })
   }
 
-  open(file: Blob): Promise<Opened> {
-    return this.#caller.call('open', { file })
+  networks(): Promise<readonly string[]> {
+    return this.#caller.call('networks', null)
+  }
+
+  open(file: Blob, signal?: AbortSignal): Promise<Opened> {
+    return this.#caller.call('open', { file }, { signal })
   }
 
   colour(

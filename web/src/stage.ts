@@ -1,13 +1,15 @@
 /** The picture on the screen: before on the left and after on the right of a line that can be moved; zoomed and panned. */
 import type { Rect, Size } from '../../src/rect.ts'
 import { byId } from './elements.ts'
+import { listenToGestures, type Point } from './gestures.ts'
 import { TEXTS } from './texts.ts'
 import type { View } from './work/recombine.ts'
 
 /** Gives the pixels of a part of the picture. */
 export interface Painter {
   original(view: View): Promise<ImageData>
-  coloured(view: View): Promise<ImageData>
+  /** Null as long as it has no colours. */
+  coloured(view: View): Promise<ImageData | null>
 }
 
 /** Small pictures are enlarged to at most this. */
@@ -15,8 +17,15 @@ const MAX_FIT = 3
 const MAX_ZOOM = 16
 /** More pixels than this are not computed for the screen. */
 const MAX_PIXELS = 3e6
-/** Keys move the line by these, in percent. */
-const [STEP, LEAP] = [2, 10]
+/** Milliseconds above which a view is painted coarsely while it changes, and after which it is painted finely again. */
+const [SLOW, REST] = [50, 250]
+/** What a key or a button zooms by, and by how many CSS pixels a key pans. */
+const [ZOOM, PAN] = [1.5, 60]
+/** By how many percent keys move the line. */
+const STEPS: Readonly<Record<string, number>> = {
+  ...{ ArrowLeft: -2, ArrowDown: -2, ArrowRight: 2, ArrowUp: 2 },
+  ...{ PageDown: -10, PageUp: 10, Home: -100, End: 100 },
+}
 
 /** A canvas, and the part of the picture that it shows. */
 interface Layer {
@@ -39,8 +48,16 @@ export class Stage {
   #split = 50
   #isPainting = false
   #isStale = { before: false, after: false }
+  /** Milliseconds that the last whole view took. */
+  #paintTime = 0
+  #isCoarse = false
+  #later = 0
   /** Called when the view has moved. */
   onMove: () => void = () => {}
+  /** Called for a place of the picture, in its pixels, that was clicked. */
+  onTap: (place: Point) => void = () => {}
+  /** Called when a part of the picture cannot be painted. */
+  onTrouble: (error: unknown) => void = () => {}
 
   constructor() {
     new ResizeObserver(() => (this.#isFitted ? this.fit() : this.#moved())).observe(this.element)
@@ -56,8 +73,14 @@ export class Stage {
     this.fit()
   }
 
-  /** The picture's colours or its look have changed. */
-  repaint(): void {
+  /**
+   * The picture's colours or its look have changed.
+   * @param isPassing whether it changes on and on, as under a slider: where that is slow, fewer pixels are painted at first
+   */
+  repaint(isPassing = false): void {
+    clearTimeout(this.#later)
+    this.#isCoarse = isPassing && this.#paintTime > SLOW
+    if (this.#isCoarse) this.#later = setTimeout(() => this.repaint(), REST)
     this.#isStale.after = true
     void this.#paint()
   }
@@ -71,7 +94,7 @@ export class Stage {
   }
 
   /** @param about the place on the stage that stays where it is; by default its middle */
-  zoom(factor: number, about?: { readonly x: number; readonly y: number }): void {
+  zoom(factor: number, about?: Point): void {
     const { width, height } = this.#picture
     const smallest = Math.min(1, this.element.clientWidth / width, this.element.clientHeight / height)
     const at = about ?? { x: this.element.clientWidth / 2, y: this.element.clientHeight / 2 }
@@ -91,7 +114,7 @@ export class Stage {
   }
 
   /** The picture's place, in its pixels, at a place of the stage. */
-  placeAt({ x, y }: { readonly x: number; readonly y: number }): { x: number; y: number } {
+  placeAt({ x, y }: Point): Point {
     const { clientWidth, clientHeight } = this.element
     return {
       x: this.#centre.x + (x - clientWidth / 2) / this.#scale,
@@ -100,7 +123,7 @@ export class Stage {
   }
 
   /** The stage's place where a place of the picture is. */
-  spotOf({ x, y }: { readonly x: number; readonly y: number }): { x: number; y: number } {
+  spotOf({ x, y }: Point): Point {
     const { clientWidth, clientHeight } = this.element
     return {
       x: clientWidth / 2 + (x - this.#centre.x) * this.#scale,
@@ -111,6 +134,7 @@ export class Stage {
   #moved(): void {
     this.#keepInside()
     this.#place()
+    this.#isCoarse = false
     this.#isStale = { before: true, after: true }
     void this.#paint()
     this.onMove()
@@ -141,6 +165,7 @@ export class Stage {
         clipPath: canvas.id === 'after' ? `inset(0 0 0 ${Math.min(width, Math.max(0, line - x))}px)` : '',
       })
     }
+    this.#divider.hidden = this.#after.rect === null
     this.#divider.style.left = `${this.#split}%`
     const percent = Math.round(this.#split)
     this.#divider.setAttribute('aria-valuenow', String(percent))
@@ -160,7 +185,7 @@ export class Stage {
     }
     const wanted = this.#scale * devicePixelRatio
     const most = Math.sqrt(MAX_PIXELS / (rect.width * rect.height))
-    const scale = Math.min(1, wanted, most) // beyond 1 the browser enlarges
+    const scale = Math.min(1, wanted, most) * (this.#isCoarse ? 0.5 : 1) // beyond 1 the browser enlarges
     const side = (length: number) => Math.max(1, Math.round(length * scale))
     return { rect, width: side(rect.width), height: side(rect.height) }
   }
@@ -176,60 +201,90 @@ export class Stage {
         const [painter, view] = [this.#painter, this.#view()]
         const isCurrent = () => painter === this.#painter
         if (stale.before) put(this.#before, view, await painter.original(view), isCurrent)
+        const begun = performance.now()
         if (stale.after) put(this.#after, view, await painter.coloured(view), isCurrent)
+        if (stale.after && !this.#isCoarse) this.#paintTime = performance.now() - begun
         this.#place()
       }
+    } catch (error) {
+      this.onTrouble(error)
     } finally {
       this.#isPainting = false
     }
   }
 
+  #moveLine(x: number): void {
+    this.#split = Math.min(100, Math.max(0, (100 * x) / this.element.clientWidth))
+    this.#place()
+  }
+
   #listenToDivider(): void {
-    const move = (percent: number) => {
-      this.#split = Math.min(100, Math.max(0, percent))
-      this.#place()
-    }
     const divider = this.#divider
     divider.addEventListener('pointerdown', (event) => {
       divider.setPointerCapture(event.pointerId)
       event.stopPropagation()
     })
     divider.addEventListener('pointermove', (event) => {
-      if (!divider.hasPointerCapture(event.pointerId)) return
-      const { left, width } = this.element.getBoundingClientRect()
-      move((100 * (event.clientX - left)) / width)
+      if (divider.hasPointerCapture(event.pointerId))
+        this.#moveLine(event.clientX - this.element.getBoundingClientRect().left)
     })
     divider.addEventListener('keydown', (event) => {
-      const steps: Record<string, number> = {
-        ...{ ArrowLeft: -STEP, ArrowDown: -STEP, ArrowRight: STEP, ArrowUp: STEP },
-        ...{ PageDown: -LEAP, PageUp: LEAP, Home: -100, End: 100 },
-      }
-      const step = steps[event.key]
+      const step = STEPS[event.key]
       if (step === undefined) return
       event.preventDefault()
-      move(this.#split + step)
+      this.#moveLine(((this.#split + step) / 100) * this.element.clientWidth)
     })
   }
 
   #listenToZoom(): void {
-    byId('zoom-in').addEventListener('click', () => this.zoom(1.5))
-    byId('zoom-out').addEventListener('click', () => this.zoom(1 / 1.5))
+    byId('zoom-in').addEventListener('click', () => this.zoom(ZOOM))
+    byId('zoom-out').addEventListener('click', () => this.zoom(1 / ZOOM))
     byId('zoom-fit').addEventListener('click', () => this.fit())
-    this.element.addEventListener(
-      'wheel',
-      (event) => {
-        event.preventDefault()
-        const { left, top } = this.element.getBoundingClientRect()
-        const at = { x: event.clientX - left, y: event.clientY - top }
-        this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.002)), at)
+    this.element.addEventListener('keydown', (event) => {
+      if (event.target !== this.element) return
+      const key = KEYS[event.key]
+      if (!key) return
+      event.preventDefault()
+      key(this)
+    })
+    listenToGestures(this.element, {
+      onTap: (at) => {
+        const place = this.placeAt(at)
+        if (this.#isInside(place)) this.onTap(place)
       },
-      { passive: false },
-    )
+      // a picture that is seen whole need not be moved, so the line is
+      onDrag: (by, at) => (this.#isFitted ? this.#moveLine(at.x) : this.pan(by.x, by.y)),
+      onPinch: (factor, about, by) => {
+        this.zoom(factor, about)
+        this.pan(by.x, by.y)
+      },
+      onWheel: (factor, about) => this.zoom(factor, about),
+    })
+  }
+
+  #isInside({ x, y }: Point): boolean {
+    return x >= 0 && y >= 0 && x < this.#picture.width && y < this.#picture.height
   }
 }
 
-function put(layer: Layer, { rect, width, height }: View, pixels: ImageData, isWanted: () => boolean): void {
-  if (!isWanted()) return
+/** What keys do while the stage itself has the focus. */
+const KEYS: Readonly<Record<string, (stage: Stage) => void>> = {
+  '+': (stage) => stage.zoom(ZOOM),
+  '-': (stage) => stage.zoom(1 / ZOOM),
+  0: (stage) => stage.fit(),
+  ArrowLeft: (stage) => stage.pan(PAN, 0),
+  ArrowRight: (stage) => stage.pan(-PAN, 0),
+  ArrowUp: (stage) => stage.pan(0, PAN),
+  ArrowDown: (stage) => stage.pan(0, -PAN),
+}
+
+function put(
+  layer: Layer,
+  { rect, width, height }: View,
+  pixels: ImageData | null,
+  isWanted: () => boolean,
+): void {
+  if (!pixels || !isWanted()) return
   Object.assign(layer.canvas, { width, height })
   layer.canvas.getContext('2d')!.putImageData(pixels, 0, 0)
   layer.rect = rect

@@ -22,10 +22,12 @@ export function exifOf(file: Uint8Array): Uint8Array | null {
 
 function exifChunk(file: Uint8Array): Chunk | undefined {
   const { kind } = kindOf(file)
-  if (kind === 'png') return pngChunks(file).find(({ name }) => name === 'eXIf')
-  if (kind === 'webp') return riffChunks(file).find(({ name }) => name === 'EXIF')
+  if (kind === 'png') return [...pngChunks(file)].find(({ name }) => name === 'eXIf')
+  if (kind === 'webp') return [...riffChunks(file)].find(({ name }) => name === 'EXIF')
   if (kind !== 'jpeg') return undefined
-  return jpegSegments(file).find(({ name, from }) => name === 'e1' && textAt(file, from, MARK.length) === MARK)
+  return [...jpegSegments(file)].find(
+    ({ name, from }) => name === 'e1' && textAt(file, from, MARK.length) === MARK,
+  )
 }
 
 /**
@@ -47,7 +49,11 @@ export function uprightExif(exif: Uint8Array): Bytes {
 }
 
 /** A JPEG, PNG or WebP file, as a canvas writes them, with EXIF. A file that has no room for it stays as it is. */
-export function withExif(file: Bytes, exif: Bytes, size: { readonly width: number; readonly height: number }): Blob {
+export function withExif(
+  file: Bytes,
+  exif: Bytes,
+  size: { readonly width: number; readonly height: number },
+): Blob {
   const { kind } = kindOf(file)
   const type = `image/${kind}`
   if (kind === 'jpeg' && exif.length <= MOST_IN_JPEG) return new Blob(jpegWith(file, exif), { type })
@@ -58,7 +64,7 @@ export function withExif(file: Bytes, exif: Bytes, size: { readonly width: numbe
 
 /** Behind JFIF's own segment, which comes first. */
 function jpegWith(file: Bytes, exif: Bytes): Bytes[] {
-  const jfif = jpegSegments(file).find(({ name }) => name === 'e0')
+  const jfif = [...jpegSegments(file)].find(({ name }) => name === 'e0')
   const at = jfif?.to ?? 2
   const head = bytesOf(0xff, 0xe1, ...big16(2 + MARK.length + exif.length))
   return [file.subarray(0, at), head, charactersOf(MARK), exif, file.subarray(at)]

@@ -1,7 +1,18 @@
 /** What a file is, by its first bytes: browsers only say whether they can decode it. */
 import { pngChunks, riffChunks, textAt } from './bytes.ts'
 
-export type Kind = 'jpeg' | 'png' | 'webp' | 'gif' | 'bmp' | 'avif' | 'heic' | 'tiff' | 'raw' | 'other' | 'empty'
+export type Kind =
+  | 'jpeg'
+  | 'png'
+  | 'webp'
+  | 'gif'
+  | 'bmp'
+  | 'avif'
+  | 'heic'
+  | 'tiff'
+  | 'raw'
+  | 'other'
+  | 'empty'
 
 export interface FileKind {
   readonly kind: Kind

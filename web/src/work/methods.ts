@@ -9,11 +9,27 @@ export interface Loading {
   readonly total: number
 }
 
+/** Which weights colour. */
+export interface Wanted {
+  /** Their name in the list of the package's weights. */
+  readonly weights: string
+  /** Weights of somebody's own, in place of these. */
+  readonly file?: Blob | undefined
+}
+
+/** The network is here. */
+export interface Started {
+  /** What a person would call the adapter. */
+  readonly adapter: string
+}
+
 /** A picture that the worker has. */
 export interface Opened {
   readonly picture: number
   readonly width: number
   readonly height: number
+  /** What people should know of its file. */
+  readonly notes: readonly string[]
 }
 
 /** Pixels of a view, RGBA. */
@@ -37,6 +53,8 @@ export interface PageMethods {
     input: { readonly weights: string; readonly file?: Blob | undefined }
     value: { readonly adapter: string }
   }
+  /** Names of the colourisers that come with the page. */
+  networks: { input: null; value: readonly string[] }
   open: { input: { readonly file: Blob }; value: Opened }
   /** Asks the network. */
   colour: {
@@ -45,6 +63,7 @@ export interface PageMethods {
   }
   original: { input: Of & { readonly view: View }; value: ViewPixels }
   coloured: { input: Of & { readonly view: View; readonly look: Look }; value: ViewPixels }
+  /** Some colours that differ, the likeliest first. */
   likely: {
     input: Of & { readonly x: number; readonly y: number; readonly hints: readonly Hint[] }
     value: readonly PossibleColour[]

@@ -1,9 +1,10 @@
 import type { ColourLines } from '../../../src/color/guided.ts'
 import { lightness } from '../../../src/color/lab.ts'
-import { UserError } from '../../../src/errors.ts'
 import type { Size } from '../../../src/rect.ts'
 import { onCanvas, onWhite } from '../../../src/web/images.ts'
+import { withExif } from '../files/exif.ts'
 import type { Look } from '../look.ts'
+import { type DecodedFile, decodeFile } from './picture-file.ts'
 import { type Pixels, placesOf, recombine, type View } from './recombine.ts'
 
 /** Pixels that are worked on at once. */
@@ -18,25 +19,26 @@ export class Picture implements Size {
   /** The part that was looked at last; sliders ask for it again and again. */
   #seen: { readonly key: string; readonly rgb: Uint8Array; readonly L: Float32Array } | null = null
 
-  private constructor(private readonly bitmap: ImageBitmap) {
-    this.width = bitmap.width
-    this.height = bitmap.height
+  /** What people should know of its file. */
+  readonly notes: readonly string[]
+
+  private constructor(private readonly file: DecodedFile) {
+    this.width = file.bitmap.width
+    this.height = file.bitmap.height
+    this.notes = file.notes
   }
 
-  /** @throws UserError when the browser cannot decode the file */
+  /** @throws UserError as `decodeFile` */
   static async of(file: Blob): Promise<Picture> {
-    const bitmap = await createImageBitmap(file).catch((cause: Error) => {
-      throw new UserError('this is not an image that this browser can read', 'input', { cause })
-    })
-    return new Picture(bitmap)
+    return new Picture(await decodeFile(file))
   }
 
   /** What the network is shown. The caller closes it. */
   async studied(): Promise<ImageBitmap> {
-    const { bitmap, width, height } = this
+    const { width, height } = this
     const scale = Math.min(1, Math.sqrt(STUDIED_PIXELS / (width * height)))
     const side = (length: number) => Math.max(1, Math.round(length * scale))
-    return createImageBitmap(bitmap, {
+    return createImageBitmap(this.file.bitmap, {
       ...{ resizeWidth: side(width), resizeHeight: side(height), resizeQuality: 'high' },
     })
   }
@@ -76,11 +78,13 @@ export class Picture implements Size {
       signal.throwIfAborted()
     }
     this.#seen = null
-    return canvas.convertToBlob({ type, quality })
+    const blob = await canvas.convertToBlob({ type, quality })
+    const { exif } = this.file
+    return exif ? withExif(new Uint8Array(await blob.arrayBuffer()), exif, this) : blob
   }
 
   close(): void {
-    this.bitmap.close()
+    this.file.bitmap.close()
     this.#seen = null
   }
 
@@ -97,7 +101,7 @@ export class Picture implements Size {
   #draw({ rect, width, height }: View): ImageData {
     return onCanvas({ width, height }, (context) => {
       context.imageSmoothingQuality = 'high'
-      context.drawImage(this.bitmap, rect.x, rect.y, rect.width, rect.height, 0, 0, width, height)
+      context.drawImage(this.file.bitmap, rect.x, rect.y, rect.width, rect.height, 0, 0, width, height)
       return context.getImageData(0, 0, width, height)
     })
   }

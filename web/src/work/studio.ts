@@ -1,5 +1,6 @@
 import type { ColourLines } from '../../../src/color/guided.ts'
 import { UserError } from '../../../src/errors.ts'
+import { parseManifest } from '../../../src/io/manifest.ts'
 import {
   Colorizer,
   type Hint,
@@ -7,15 +8,13 @@ import {
   type PhotoStudy,
   type SeenClass,
 } from '../../../src/web/index.ts'
+import type { Wanted } from './methods.ts'
 import { Picture } from './picture.ts'
 
-/** Which weights colour. */
-export interface Wanted {
-  /** Their name in the list of the package's weights. */
-  readonly weights: string
-  /** Weights of somebody's own, in place of these. */
-  readonly file?: Blob | undefined
-}
+/** This code is in the page's folder `assets/`. */
+const ASSETS = new URL(/* @vite-ignore */ '../weights/', import.meta.url)
+/** The browser's cache that keeps weights. */
+const CACHE = 'weights'
 
 /** A picture, and what the network has seen and made of it. */
 interface Studied {
@@ -40,10 +39,17 @@ export class Studio {
     return (await this.#colorizer).adapterName
   }
 
+  /** Names of the colourisers that come with the page. */
+  async networks(): Promise<readonly string[]> {
+    const response = await fetch(new URL('manifest.json', ASSETS))
+    return parseManifest(await response.text())
+      .filter(({ kind, shipped }) => shipped && kind === 'colouriser')
+      .map(({ name }) => name)
+  }
+
   #open(onProgress?: OnBytes): Promise<Colorizer> {
-    const { file } = this.#wanted
-    const assets = new URL(/* @vite-ignore */ '../weights/', import.meta.url) // this code is in the page's folder assets/
-    return Colorizer.create({ assets, onProgress, ...(file ? { weights: file } : {}) })
+    const { weights, file } = this.#wanted
+    return Colorizer.create({ assets: ASSETS, cache: CACHE, weights: file ?? weights, onProgress })
   }
 
   /** @throws UserError when the browser cannot decode the file */

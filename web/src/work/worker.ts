@@ -1,7 +1,11 @@
 /** The worker that the page talks to: pictures, the network and the GPU are here, so that the page never waits. */
 import { answerCalls } from './calls.ts'
+import { distinctColours } from './distinct.ts'
 import type { PageMethods } from './methods.ts'
 import { Studio } from './studio.ts'
+
+/** Colours that are offered for a place. */
+const SWATCHES = 10
 
 const studio = new Studio()
 
@@ -9,9 +13,11 @@ answerCalls<PageMethods>(self as never, {
   start: async (wanted, { tell }) => ({
     adapter: await studio.start(wanted, (loaded, total) => tell({ loaded, total })),
   }),
+  networks: () => studio.networks(),
   open: async ({ file }) => {
     const { id, picture } = await studio.add(file)
-    return { picture: id, width: picture.width, height: picture.height }
+    const { width, height, notes } = picture
+    return { picture: id, width, height, notes }
   },
   colour: async ({ picture, hints }, { signal }) => ({
     classes: await studio.colour(picture, hints, signal),
@@ -21,7 +27,8 @@ answerCalls<PageMethods>(self as never, {
     const { picture, colours } = studio.coloured(id)
     return { data: picture.coloured(view, colours, look) }
   },
-  likely: ({ picture, x, y, hints }) => studio.likely(picture, { x, y }, hints),
+  likely: async ({ picture, x, y, hints }) =>
+    distinctColours(await studio.likely(picture, { x, y }, hints), SWATCHES),
   encode: ({ picture: id, look, format }, { signal }) => {
     const { picture, colours } = studio.coloured(id)
     return picture.encode(colours, look, { ...format, signal })
