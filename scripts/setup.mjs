@@ -6,6 +6,7 @@
 //   --no-adapter-needed  no adapter
 //   --peers              also what the benchmarks compare with
 //   --wgpu               also the second WebGPU that the tests run on
+//   --web-peers          also what the benchmark of the page compares with
 //   --web                also what builds and serves the page
 //   --browsers           also the browsers that the tests drive, and what drives them
 //   --consumer           also what the tests compile and bundle programs with that use the package
@@ -22,11 +23,15 @@ import {
   installDependencies,
   installPeers,
   installWeb,
+  installWebPeers,
   installWgpu,
 } from './lib/dependencies.mjs'
 import { reportFailure, SetupError } from './lib/shell.mjs'
 
-const OPTIONS = ['--quiet', '--no-adapter-needed', '--peers', '--wgpu', '--web', '--browsers', '--consumer']
+const OPTIONS = [
+  ...['--quiet', '--no-adapter-needed', '--peers', '--web-peers', '--wgpu', '--web', '--browsers'],
+  '--consumer',
+]
 
 try {
   const given = process.argv.slice(2)
@@ -36,6 +41,7 @@ try {
   installDependencies()
   embedShaders()
   if (given.includes('--peers')) installPeers()
+  if (given.includes('--web-peers')) installWebPeers()
   if (given.includes('--wgpu')) installWgpu()
   if (given.includes('--web')) installWeb()
   if (given.includes('--browsers')) {

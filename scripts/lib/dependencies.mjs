@@ -15,6 +15,11 @@ export function installPeers() {
   install(join(PACKAGE_ROOT, 'bench', 'peers'), 'the peers (400 MB)', '--ignore-scripts')
 }
 
+/** What the benchmark of the page compares with. */
+export function installWebPeers() {
+  install(join(PACKAGE_ROOT, 'bench', 'web'), 'onnxruntime-web (150 MB)', '--ignore-scripts')
+}
+
 /** The second WebGPU that the tests run on. */
 export function installWgpu() {
   install(join(PACKAGE_ROOT, 'test', 'wgpu'), 'Deno (100 MB)', '--ignore-scripts')

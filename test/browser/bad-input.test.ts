@@ -1,14 +1,14 @@
 /** What people drop by mistake: a sentence each, and the page goes on. */
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { BadFiles } from './bad-files.ts'
-import { BROWSERS, useBrowser } from './browser.ts'
+import { BROWSERS } from './browser.ts'
+import { Files } from './files.ts'
 import { pixelsOf } from './pictures.ts'
-import { useSite } from './site.ts'
+import { useBrowser, useSite } from './use.ts'
 import { Visit } from './visit.ts'
 
 const { sample } = inject('reference')
-const files = new BadFiles()
+const files = new Files()
 afterAll(() => files.remove())
 const site = useSite()
 
@@ -27,8 +27,8 @@ describe.each(BROWSERS)('the page in %s, given what is no picture', (name) => {
     ['a PNG that is damaged in the middle', () => files.damaged()],
   ])('says what is wrong with %s', async (_, make) => {
     const path = await make()
-    await visit.choose(path)
-    await expect(visit.coloured()).rejects.toThrow(path.split('/').at(-1)!)
+    await expect(visit.colour(path)).rejects.toThrow(basename(path))
+    expect(await visit.isShown('trouble')).toBe(true)
     expect(visit.errors).toEqual([])
   })
 
@@ -37,8 +37,7 @@ describe.each(BROWSERS)('the page in %s, given what is no picture', (name) => {
     ['a very wide one', 'wide', () => files.gradient('wide.png', 30_000, 200), 30_000, 200],
     ['the first frame of an animation', 'moving', () => files.animated(), 32, 24],
   ])('colours %s', async (_, stem, make, width, height) => {
-    await visit.choose(await make())
-    await visit.coloured()
+    await visit.colour(await make())
     const saved = await pixelsOf(await visit.download('image/png', `${stem}-coloured.png`))
     expect([saved.width, saved.height]).toEqual([width, height])
     expect(visit.errors).toEqual([])
@@ -47,8 +46,7 @@ describe.each(BROWSERS)('the page in %s, given what is no picture', (name) => {
   it('takes a second picture while the first is still worked on', async () => {
     await visit.choose(join('samples/gray', sample))
     await visit.until('working')
-    await visit.choose(await files.gradient('second.png', 40, 30))
-    await visit.until('done')
+    await visit.colour(await files.gradient('second.png', 40, 30))
     const saved = await pixelsOf(await visit.download('image/png', 'second-coloured.png'))
     expect([saved.width, saved.height]).toEqual([40, 30])
     expect(visit.errors).toEqual([])
@@ -59,8 +57,7 @@ describe.each(BROWSERS)('the page in %s, given what is no picture', (name) => {
     await visit.until('working')
     await visit.close()
     visit = await Visit.of(opened(), site.url())
-    await visit.choose(await files.gradient('third.png', 40, 30))
-    await visit.coloured()
+    await visit.colour(await files.gradient('third.png', 40, 30))
     expect(visit.errors).toEqual([])
   })
 })

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import puppeteer, { type Browser, type LaunchOptions } from 'puppeteer-core'
-import { afterAll, beforeAll } from 'vitest'
 import { findBrowser } from '../../scripts/lib/browsers.mjs'
 import { Outside } from './outside.ts'
 
@@ -77,13 +76,3 @@ const firefoxOptions = (webgpu: boolean, proxy: number, downloads: string): Laun
     'network.proxy.ssl_port': proxy,
   },
 })
-
-/** Opens a browser for the tests of a block and closes it at their end. */
-export function useBrowser(name: BrowserName, wishes?: Wishes): () => Opened {
-  let opened: Opened
-  beforeAll(async () => {
-    opened = await openBrowser(name, wishes)
-  })
-  afterAll(() => opened?.close())
-  return () => opened
-}

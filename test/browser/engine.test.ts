@@ -1,12 +1,13 @@
 /** The library in browsers, held against the same on Dawn: colours, hints and training. */
-import { build } from 'esbuild'
 import type { Page } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { Hint } from '../../src/io/hints.ts'
-import { BROWSERS, useBrowser } from './browser.ts'
+import { BROWSERS } from './browser.ts'
+import { bundle } from './build.ts'
 import { Host } from './host.ts'
 import { pixelsOf, worstDifference } from './pictures.ts'
 import type { Coloured } from './programs/engine.ts'
+import { useBrowser } from './use.ts'
 
 const { sample, hint, plain, hinted, losses } = inject('reference')
 /** Of 255: what decoders of JPEG and compilers of shaders make of it differs by as much. */
@@ -16,13 +17,9 @@ const LOSS_TOLERANCE = 1e-4
 
 let host: Host
 beforeAll(async () => {
-  const program = new URL('programs/engine.ts', import.meta.url).pathname
-  const bundled = await build({
-    ...{ entryPoints: [program], bundle: true, format: 'esm', write: false, target: 'es2022' },
-  })
   host = await Host.start({
-    '/': { text: '<!doctype html><title>engine</title><script type="module" src="/engine.js"></script>' },
-    '/engine.js': { text: bundled.outputFiles[0]!.text },
+    '/': { body: '<!doctype html><title>engine</title><script type="module" src="/engine.js"></script>' },
+    '/engine.js': { body: await bundle(new URL('programs/engine.ts', import.meta.url)) },
     '/weights/': { folder: 'weights' },
     '/samples/': { folder: 'samples/gray' },
   })

@@ -13,10 +13,14 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
   '.png': 'image/png',
   '.jpg': 'image/jpeg',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.wasm': 'application/wasm',
 }
 
-/** Where paths below an address come from: a folder, or a text. */
-export type Content = Readonly<Record<string, { readonly folder: string } | { readonly text: string }>>
+/** Where paths below an address come from: a folder, or what is given. */
+export type Content = Readonly<
+  Record<string, { readonly folder: string } | { readonly body: string | Uint8Array }>
+>
 
 /** Serves `content`, the longest address that fits first. */
 export class Host {
@@ -64,9 +68,9 @@ export class Host {
       .sort((a, b) => b.length - a.length)[0]
     if (found === undefined) return void response.writeHead(404).end()
     const content = this.content[found]!
-    if ('text' in content) {
+    if ('body' in content) {
       const type = TYPES[extname(found)] ?? TYPES['.html']!
-      return void response.writeHead(200, { 'content-type': type }).end(content.text)
+      return void response.writeHead(200, { 'content-type': type }).end(content.body)
     }
     const rest = normalize(decodeURIComponent(path.slice(found.length)) || 'index.html')
     const file = join(content.folder, rest.endsWith('/') ? `${rest}index.html` : rest)

@@ -66,3 +66,7 @@ declare module 'esbuild' {
     target: string
   }): Promise<{ readonly outputFiles: readonly { readonly text: string }[] }>
 }
+
+declare module 'fflate' {
+  export function unzipSync(zip: Uint8Array): Record<string, Uint8Array>
+}

@@ -2,10 +2,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { beforeAll, describe, expect, inject, it } from 'vitest'
-import { BROWSERS, useBrowser } from './browser.ts'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { BROWSERS } from './browser.ts'
+import { Files } from './files.ts'
 import { pixelsOf, worstDifference } from './pictures.ts'
-import { useSite } from './site.ts'
+import { useBrowser, useSite } from './use.ts'
 import { Visit } from './visit.ts'
 
 const { sample, plain } = inject('reference')
@@ -15,6 +16,8 @@ const TOLERANCE = 2
 /** What is sent first, without weights, compressed. */
 const FIRST_LOAD_BYTES = 150_000
 
+const files = new Files()
+afterAll(() => files.remove())
 const site = useSite()
 
 it('is small', () => {
@@ -73,9 +76,8 @@ describe.each(BROWSERS)('the page in %s', (name) => {
 
   it('asks for nothing once it has its files, and for nothing elsewhere', async () => {
     const before = site.host().requests.length
-    await visit.choose(join('samples/gray', sample))
-    await visit.coloured()
-    await visit.download('image/jpeg', saved('jpg'))
+    await visit.colour(await files.gradient('private.png', 48, 40))
+    await visit.download('image/jpeg', 'private-coloured.jpg')
     expect(site.host().requests.slice(before)).toEqual([])
     expect(opened().outside.asked).toEqual([])
     expect(visit.errors).toEqual([])

@@ -7,11 +7,14 @@ import type { TestProject } from 'vitest/node'
 import { formatHints, type Hint } from '../../src/io/hints.ts'
 import { openGpu } from '../../src/node/dawn.ts'
 import { LAUNCHER } from '../program.ts'
+import { buildPage } from './build.ts'
 import { takeSteps } from './training-steps.ts'
 
 export interface Reference {
   readonly sample: string
   readonly hint: Hint
+  /** The path of a file with this hint. */
+  readonly hints: string
   /** Paths of the sample in colours, as PNG: with nothing told, and with the hint. */
   readonly plain: string
   readonly hinted: string
@@ -30,7 +33,7 @@ declare module 'vitest' {
 /** The smallest of the grey samples, a grey JPEG: browsers and the command line decode those to nearly the same levels. */
 const SAMPLE = 'march-pastoral.jpg'
 const SIZE = { width: 640, height: 311 }
-const HINT: Hint = { x: 0.3, y: 0.8, color: '#b03020', radius: 0.05 }
+const HINT: Hint = { x: 0.3, y: 0.8, color: '#b03020', radius: 0.03 }
 
 export default async function setup({ provide }: TestProject): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), 'colorizer-browser-'))
@@ -38,18 +41,12 @@ export default async function setup({ provide }: TestProject): Promise<() => voi
   writeFileSync(hints, formatHints([HINT], SIZE))
   provide('site', buildPage(join(folder, 'site')))
   provide('reference', {
-    ...{ sample: SAMPLE, hint: HINT },
+    ...{ sample: SAMPLE, hint: HINT, hints },
     plain: colour(join(folder, 'plain.png')),
     hinted: colour(join(folder, 'hinted.png'), '--hints', hints),
     losses: await losses(),
   })
   return () => rmSync(folder, { recursive: true, force: true })
-}
-
-function buildPage(output: string): string {
-  const vite = 'web/node_modules/vite/bin/vite.js'
-  execFileSync(process.execPath, [vite, 'build', 'web', '--outDir', output, '--logLevel', 'error'])
-  return output
 }
 
 function colour(output: string, ...options: string[]): string {

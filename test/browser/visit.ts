@@ -1,6 +1,6 @@
 /** The built page in a browser, worked as people work it. web/README.md lists the elements. */
 import { existsSync, readFileSync, unlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page } from 'puppeteer-core'
 import type { Opened } from './browser.ts'
@@ -22,11 +22,11 @@ export class Visit {
     page.on('pageerror', (error) => this.errors.push(String(error)))
   }
 
-  /** Opens the page; `prepare` runs before its scripts. */
-  static async of({ browser, downloads }: Opened, url: string, prepare?: () => void): Promise<Visit> {
+  /** Opens the page; what is in `prepare` runs before its scripts. */
+  static async of({ browser, downloads }: Opened, url: string, ...prepare: (() => void)[]): Promise<Visit> {
     const page = await browser.newPage()
     page.setDefaultTimeout(PATIENCE_MS)
-    if (prepare) await page.evaluateOnNewDocument(prepare)
+    for (const run of prepare) await page.evaluateOnNewDocument(run)
     const visit = new Visit(page, downloads)
     await page.goto(url)
     return visit
@@ -41,7 +41,7 @@ export class Visit {
     const isThere = (...wanted: string[]) => [...wanted, 'failed'].includes(document.body.dataset.state!)
     await this.page.waitForFunction(isThere, { polling: POLL_MS }, ...states)
     const state = await this.state()
-    if (!states.includes(state)) throw new Error(`the page says: ${await this.trouble()}`)
+    if (!states.includes(state)) throw new Error((await this.trouble()) ?? (await this.text('no-webgpu')))
   }
 
   /** The sentence of the last trouble; null when there is none. */
@@ -56,10 +56,10 @@ export class Visit {
     await (await this.page.$('#files'))!.uploadFile(...paths)
   }
 
-  /** Waits until a picture that was just chosen has its colours. */
-  async coloured(): Promise<void> {
-    await this.until('working')
-    await this.until('done')
+  /** Chooses a picture and waits for its colours. Throws the page's own sentence when there are none. */
+  async colour(path: string): Promise<void> {
+    await this.choose(path)
+    await this.coloured(basename(path))
   }
 
   async trySample(name: string): Promise<void> {
@@ -71,11 +71,45 @@ export class Visit {
         .click()
     }
     await this.page.evaluate(choose, name)
-    await this.coloured()
+    await this.coloured(name)
+  }
+
+  /** Waits until the file of this name has its colours, or trouble. */
+  async coloured(name: string): Promise<void> {
+    const isSettled = (name: string) => {
+      const { state } = document.body.dataset
+      const [status, trouble] = ['status', 'trouble'].map((id) => document.getElementById(id)!)
+      if (state === 'done') return status!.textContent!.includes(name)
+      return state === 'failed' && trouble!.textContent!.includes(name)
+    }
+    await this.page.waitForFunction(isSettled, { polling: POLL_MS }, name)
+    if ((await this.state()) === 'failed') throw new Error((await this.trouble())!)
   }
 
   text(id: string): Promise<string> {
     return this.page.evaluate((id) => document.getElementById(id)!.textContent!, id)
+  }
+
+  /** Waits until the picture has the colours that follow what was just told. */
+  async recoloured(): Promise<void> {
+    await this.until('done')
+  }
+
+  /** Clicks a place of the picture, given by fractions of its sides. */
+  async clickPicture({ x, y }: { readonly x: number; readonly y: number }): Promise<void> {
+    const spot = (x: number, y: number) => {
+      const { left, top, width, height } = document.getElementById('before')!.getBoundingClientRect()
+      return [left + x * width, top + y * height] as const
+    }
+    await this.page.mouse.click(...(await this.page.evaluate(spot, x, y)))
+  }
+
+  isDisabled(id: string): Promise<boolean> {
+    return this.page.evaluate((id) => (document.getElementById(id) as HTMLButtonElement).disabled, id)
+  }
+
+  isShown(id: string): Promise<boolean> {
+    return this.page.evaluate((id) => document.getElementById(id)!.checkVisibility(), id)
   }
 
   click(id: string): Promise<void> {

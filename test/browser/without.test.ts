@@ -1,9 +1,9 @@
 /** The page where something is missing: WebGPU, the network, storage. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { violations } from './access.ts'
-import { BROWSERS, useBrowser } from './browser.ts'
+import { BROWSERS } from './browser.ts'
 import { Host } from './host.ts'
-import { useSite } from './site.ts'
+import { useBrowser, useSite } from './use.ts'
 import { Visit } from './visit.ts'
 
 const { sample } = inject('reference')

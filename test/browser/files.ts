@@ -1,4 +1,4 @@
-/** Files that people drop by mistake, and odd ones that are fine. */
+/** Pictures to choose: plain ones, odd ones, and what is none. */
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,8 +6,8 @@ import sharp from 'sharp'
 
 const SAMPLE = 'samples/gray/march-pastoral.jpg'
 
-export class BadFiles {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'colorizer-bad-files-'))
+export class Files {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'colorizer-files-'))
 
   /** Writes a file and returns its path. */
   write(name: string, bytes: Uint8Array | string): string {
