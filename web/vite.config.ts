@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 import { TEXTS } from './src/texts.ts'
 
+const HERE = fileURLToPath(new URL('.', import.meta.url))
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** Files of the package that the page fetches as they are, by their places below the page and in the package. */
@@ -42,8 +44,31 @@ function textOf(key: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
 }
 
+/** Shaders without their comments, which are a third of the program. */
+const withoutShaderComments = {
+  name: 'shader-comments',
+  transform: (code: string, id: string) =>
+    id.endsWith('/shader-text.ts') ? code.replaceAll(/(^|`)[ \t]*\/\/(?! use )[^`\n]*\n/gm, '$1') : null,
+}
+
+/** Tells the service worker the page's files. Photographs to train on are not among them; weights the page keeps itself. */
+const withFileList = {
+  name: 'file-list',
+  enforce: 'post' as const, // index.html is made by then
+  generateBundle(_: object, bundle: Record<string, { code?: string; source?: string | Uint8Array }>) {
+    const worker = bundle['service-worker.js']!
+    const kept = Object.keys(bundle)
+      .filter((name) => name !== 'service-worker.js' && !/^(weights|samples\/photos)\//.test(name))
+      .sort()
+    const hash = createHash('sha256')
+    for (const name of kept) hash.update(bundle[name]!.code ?? bundle[name]!.source!)
+    const files = [...kept, ...readdirSync(`${HERE}public`)]
+    worker.code = `const FILES=${JSON.stringify(files)},BUILD='${hash.digest('hex').slice(0, 12)}';${worker.code}`
+  },
+}
+
 export default defineConfig({
-  root: fileURLToPath(new URL('.', import.meta.url)),
+  root: HERE,
   base: './',
   build: {
     outDir: `${ROOT}dist-web`,
@@ -51,7 +76,13 @@ export default defineConfig({
     target: 'es2023',
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      input: { page: `${HERE}index.html`, 'service-worker': `${HERE}src/service-worker.ts` },
+      output: {
+        entryFileNames: ({ name }) => (name === 'service-worker' ? '[name].js' : 'assets/[name]-[hash].js'),
+      },
+    },
   },
-  worker: { format: 'es' },
-  plugins: [withPackageFiles, withTexts],
+  worker: { format: 'es', plugins: () => [withoutShaderComments] },
+  plugins: [withPackageFiles, withTexts, withFileList],
 })

@@ -36,7 +36,9 @@ export class Studio {
     const before = this.#colorizer
     this.#colorizer = this.#open(onProgress)
     await (await before?.catch(() => null))?.dispose()
-    return (await this.#colorizer).adapterName
+    const colorizer = await this.#colorizer
+    void compileKernels(colorizer).catch(() => {}) // the first picture will tell what is wrong
+    return colorizer.adapterName
   }
 
   /** Names of the colourisers that come with the page. */
@@ -120,4 +122,10 @@ export class Studio {
       shown.close()
     }
   }
+}
+
+/** Compiles what pictures need while none is chosen yet: kernels take sizes as parameters, so a picture of any size will do. */
+async function compileKernels(colorizer: Colorizer): Promise<void> {
+  await using study = await colorizer.study(new ImageData(4, 3))
+  await study.lines()
 }
