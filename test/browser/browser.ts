@@ -21,18 +21,20 @@ export interface Opened {
 export interface Wishes {
   /** With it unless told otherwise. */
   readonly webgpu?: boolean
+  /** Whether pages are asked to be dark; they are asked to be light unless told otherwise. */
+  readonly isDark?: boolean
 }
 
 /** The caller closes it. Throws when the browser is not installed. */
-export async function openBrowser(name: BrowserName, { webgpu = true }: Wishes = {}): Promise<Opened> {
+export async function openBrowser(
+  name: BrowserName,
+  { webgpu = true, isDark = false }: Wishes = {},
+): Promise<Opened> {
   const outside = await Outside.open()
   const downloads = mkdtempSync(join(tmpdir(), 'colorizer-downloads-'))
-  const own =
-    name === 'chromium'
-      ? chromiumOptions(webgpu, outside.port, downloads)
-      : firefoxOptions(webgpu, outside.port, downloads)
+  const optionsOf = name === 'chromium' ? chromiumOptions : firefoxOptions
   const browser = await puppeteer.launch({
-    ...own,
+    ...optionsOf({ webgpu, isDark, downloads, proxy: outside.port }),
     executablePath: pathOf(name),
     protocolTimeout: 0, // tests have their own
   })
@@ -50,21 +52,29 @@ function pathOf(name: BrowserName): string {
   return path
 }
 
-const chromiumOptions = (webgpu: boolean, proxy: number, downloads: string): LaunchOptions => ({
+interface Setting extends Required<Wishes> {
+  readonly downloads: string
+  /** The port of the proxy. */
+  readonly proxy: number
+}
+
+const chromiumOptions = ({ webgpu, isDark, downloads, proxy }: Setting): LaunchOptions => ({
   browser: 'chrome',
   downloadBehavior: { policy: 'allow', downloadPath: downloads },
   args: [
     '--no-sandbox', // it has none where everything is root's, as on test machines
     `--proxy-server=127.0.0.1:${proxy}`,
+    `--blink-settings=preferredColorScheme=${isDark ? 0 : 1}`,
     ...(webgpu
       ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--ignore-gpu-blocklist']
       : ['--disable-features=WebGPUService', '--disable-gpu']),
   ],
 })
 
-const firefoxOptions = (webgpu: boolean, proxy: number, downloads: string): LaunchOptions => ({
+const firefoxOptions = ({ webgpu, isDark, downloads, proxy }: Setting): LaunchOptions => ({
   browser: 'firefox',
   extraPrefsFirefox: {
+    'layout.css.prefers-color-scheme.content-override': isDark ? 0 : 1,
     'dom.webgpu.enabled': webgpu,
     'gfx.webgpu.ignore-blocklist': webgpu,
     'browser.download.folderList': 2, // the folder below

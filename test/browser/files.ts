@@ -33,7 +33,7 @@ export class Files {
   /** A PNG whose data is nonsense from the middle on. */
   async damaged(): Promise<string> {
     const bytes = await sharp(SAMPLE).png().toBuffer()
-    return this.write('damaged.png', bytes.fill(0x55, bytes.length / 2, bytes.length - 100))
+    return this.write('damaged.png', bytes.fill(0x55, bytes.length >> 1, bytes.length - 100))
   }
 
   /** Shades from left to right. */

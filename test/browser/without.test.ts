@@ -28,11 +28,16 @@ describe.each(BROWSERS)('the page in %s after a first visit', (name) => {
   })
   afterAll(() => host?.stop())
 
-  it('colours without a network', async () => {
+  it('fetches no weights again, and colours without a network', async () => {
     const first = await Visit.of(opened(), host.url)
     await first.until('ready')
     await first.page.evaluate(async () => void (await navigator.serviceWorker.ready))
     await first.close()
+    const before = host.requests.length
+    const again = await Visit.of(opened(), host.url)
+    await again.until('ready')
+    expect(host.requests.slice(before).filter((path) => /safetensors|onnx/.test(path))).toEqual([])
+    await again.close()
     await host.stop()
     const second = await Visit.of(opened(), host.url)
     await second.trySample(sample)
