@@ -23,8 +23,11 @@ function packageFiles(): string[] {
 const withPackageFiles = {
   name: 'package-files',
   generateBundle(this: { emitFile(file: object): void }) {
-    for (const fileName of packageFiles())
+    const files = packageFiles()
+    for (const fileName of files)
       this.emitFile({ type: 'asset', fileName, source: readFileSync(ROOT + fileName) })
+    const photos = files.filter((name) => name.startsWith('samples/photos/'))
+    this.emitFile({ type: 'asset', fileName: 'samples/photos.json', source: JSON.stringify(photos) })
   },
 }
 

@@ -23,14 +23,10 @@ import type { PhotoStudy, SeenClass } from '../infer/photo-study.ts'
 import { predictorOf } from '../infer/predictor.ts'
 import type { Hint } from '../io/hints.ts'
 import { parseModel } from '../io/onnx/model.ts'
-import { trunkOf } from '../io/onnx/trunk.ts'
-import { type ReadAt, readAtOf } from '../io/read-at.ts'
-import { expectTrained, parseWeights, saturationOf, trainedWith, type WeightFile } from '../io/weights.ts'
-import { networksOn } from '../model/registry.ts'
-import { missingTrunk, type Trunk, type TrunkName } from '../model/trunk.ts'
-import { type Asset, Assets, folderOf, type OnBytes } from './assets.ts'
+import { saturationOf, trainedWith } from '../io/weights.ts'
+import { Assets, folderOf, type OnBytes } from './assets.ts'
 import { expectImage, type ImageInput, imageDataOf, photoOf } from './images.ts'
-import { readAtOfBlob } from './read-at.ts'
+import { loadWeights, type WeightsSource } from './weights.ts'
 
 export interface ColorizerOptions {
   /** The browser's own, `navigator.gpu`, by default. */
@@ -38,7 +34,7 @@ export interface ColorizerOptions {
   /** The folder that the package's `weights/` are served from, with a slash at its end; by default where it lies beside this module. */
   readonly assets?: string | URL | undefined
   /** A weight file or checkpoint, or the name of one in `assets`; "lite", the package's own weights, by default. */
-  readonly weights?: string | URL | Blob | Uint8Array | undefined
+  readonly weights?: WeightsSource | undefined
   /** "auto" (default: the best one in `assets`, unless the weights were trained without), "none", a name, or where an ONNX file is. */
   readonly classifier?: string | URL | undefined
   /** What a* and b* are multiplied by where a call does not say; as the weights say by default, and 0 is grey. */
@@ -82,7 +78,7 @@ const openingSchema = v.strictObject({
     valueLike<string | URL>('the address of a folder', (value) => isText(value) || isUrl(value)),
   ),
   weights: v.optional(
-    valueLike<string | URL | Blob | Uint8Array>(
+    valueLike<WeightsSource>(
       'a name, a URL, a Blob or the bytes of a weight file',
       (value) => isText(value) || isUrl(value) || value instanceof Blob || value instanceof Uint8Array,
     ),
@@ -210,7 +206,7 @@ async function openPainter(
   const own = typeof source === 'string' ? await assets.find('colouriser', source) : null
   // the package's own weights take class vectors, so that all that is to be loaded is known before the first byte
   const early = own && choice !== 'none' ? await findClassifier(choice, assets) : null
-  const weights = await weightsFrom(typeof source === 'string' ? await assets.load(own!) : source, assets)
+  const weights = await loadWeights(source, assets)
   const wanted = wantedClassifier(trainedWith(weights.metadata), { choice: String(choice) })
   const predictor = predictorOf(gpu, weights, { resize })
   const saturation = saturationOf(weights)
@@ -229,28 +225,4 @@ async function openPainter(
 async function findClassifier(choice: string | URL, assets: Assets) {
   const file = choice instanceof URL ? choice : await assets.find('classifier', choice)
   return { file, names: await assets.find('class names', 'classes') }
-}
-
-async function weightsFrom(source: Asset | URL | Blob | Uint8Array, assets: Assets): Promise<WeightFile> {
-  const file = source instanceof URL ? await assets.loadFrom(source) : source
-  const reader = readAt(file)
-  const weights = await parseWeights(
-    reader,
-    networksOn((trunk) => loadTrunk(trunk, assets)),
-  )
-  expectTrained(reader.name, weights)
-  return weights
-}
-
-/** A classifier of the package, as what a network looks through. */
-async function loadTrunk(trunk: TrunkName, assets: Assets): Promise<Trunk> {
-  const listed = await assets.find('classifier', trunk.name)
-  if (listed.sha256 !== trunk.sha256) throw missingTrunk(trunk)
-  const { bytes, name } = await assets.load(listed)
-  return trunkOf({ ...trunk, model: await parseModel(bytes, { name }) })
-}
-
-function readAt(file: Asset | Blob | Uint8Array): ReadAt {
-  if (file instanceof Blob) return readAtOfBlob(file, (file as Partial<File>).name ?? 'the weights')
-  return file instanceof Uint8Array ? readAtOf(file, 'the weights') : readAtOf(file.bytes, file.name)
 }

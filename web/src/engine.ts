@@ -1,13 +1,24 @@
 import type { Hint, PossibleColour, SeenClass } from '../../src/web/index.ts'
 import type { Look } from './look.ts'
 import { Caller } from './work/calls.ts'
-import type { Format, Loading, Opened, PageMethods, Started, Wanted } from './work/methods.ts'
+import type {
+  Format,
+  Loading,
+  Opened,
+  PageMethods,
+  Started,
+  TrainingEnd,
+  TrainingNews,
+  TrainingWish,
+  Wanted,
+} from './work/methods.ts'
 import type { View } from './work/recombine.ts'
 import workerUrl from './work/worker.ts?worker&url'
 
 /** The worker, as the page sees it. */
 export class Engine {
   readonly #caller: Caller<PageMethods>
+  #wanted: Wanted = { weights: 'lite' }
 
   constructor() {
     // A worker made of a blob is held to the page's Content-Security-Policy; one from an address is not.
@@ -18,6 +29,7 @@ export class Engine {
 
   /** Loads weights in place of those that are there. Throws a `WorkerError`, as all methods. */
   start(wanted: Wanted, onProgress: (loading: Loading) => void): Promise<Started> {
+    this.#wanted = wanted
     return this.#caller.call('start', wanted, { onProgress })
   }
 
@@ -57,6 +69,19 @@ export class Engine {
 
   encode(picture: number, look: Look, format: Format, signal?: AbortSignal): Promise<Blob> {
     return this.#caller.call('encode', { picture, look, format }, { signal })
+  }
+
+  /** Trains until it is done or `signal` is raised, and tells how far it came. */
+  train(
+    wish: Omit<TrainingWish, 'weights'>,
+    { signal, onNews }: { readonly signal: AbortSignal; readonly onNews: (news: TrainingNews) => void },
+  ): Promise<TrainingEnd> {
+    const wanted = { ...wish, weights: this.#wanted }
+    return this.#caller.call('train', wanted, { signal, waits: true, onProgress: onNews })
+  }
+
+  trained(): Promise<Blob> {
+    return this.#caller.call('trained', null)
   }
 
   close(picture: number): Promise<undefined> {

@@ -4,7 +4,7 @@ import { byId, make } from './elements.ts'
 import { Engine } from './engine.ts'
 import { listenToIntake } from './intake.ts'
 import { Looks } from './looks.ts'
-import { listenToNetworks } from './networks.ts'
+import { Networks } from './networks.ts'
 import { Saving } from './saving.ts'
 import { Stage } from './stage.ts'
 import { dismiss, listenToDismissal, report, say } from './status.ts'
@@ -49,14 +49,15 @@ export class Page {
 
   start(): void {
     listenToDismissal()
-    listenToViews(this.#engine)
+    const choose = (weights: string, file?: Blob) => {
+      this.#load(weights, file)
+      void this.#recolour()
+    }
+    const networks = new Networks(this.#engine, choose)
+    listenToViews(this.#engine, (weights) => networks.use(TEXTS.trainedWeights, weights))
     listenToIntake((files) => this.#take(files))
     this.#stage.onTrouble = (error) => this.#fail(error)
     this.#load('lite')
-    void listenToNetworks(this.#engine, (weights, file) => {
-      this.#load(weights, file)
-      void this.#recolour()
-    })
   }
 
   #load(weights: string, file?: Blob): void {

@@ -87,6 +87,40 @@ export const TEXTS = {
   ownWeights: 'Weights of your own …',
   weightsFile: 'File with weights of your own',
 
+  trainedWeights: 'Trained here',
+
+  // training
+  trainTitle: 'Teach the network your photographs',
+  trainWhat:
+    'Choose a folder of photographs in colour. The network sees them in grey, paints them, and learns from the difference. It learns the layers that paint; those that recognise things stay as they are. One photograph in eight is held out, to see how it does on pictures that it has not learnt.',
+  trainFolder: 'Choose a folder',
+  trainSamples: 'Use the sample photographs',
+  trainChosen: (count: number) => `${count} photographs chosen`,
+  trainNothing: 'There are no photographs in this folder.',
+  trainSettings: 'Settings',
+  steps: 'Steps',
+  batchSize: 'Photographs a step',
+  side: 'Side in pixels (multiples of 32)',
+  rate: 'Learning rate',
+  seed: 'Seed',
+  every: 'Steps between tests',
+  trainStart: 'Start',
+  trainStop: 'Stop',
+  trainGoOn: 'Go on',
+  trainSave: 'Download weights',
+  trainUse: 'Colour with these weights',
+  weightsName: 'trained.safetensors',
+  trainPreparing: 'Preparing …',
+  trainStep: (step: number, total: number, loss: number, left: string) =>
+    `Step ${step} of ${total}, loss ${loss.toPrecision(5)}, ${left} left`,
+  trainStopping: 'Finishing the step …',
+  trainEnd: (step: number) => `${step} steps are done.`,
+  trainCurve: (loss: number) => `Loss over the steps, now ${loss.toPrecision(3)}`,
+  trainScore: (step: number, error: number, gray: number) =>
+    `Held-out photographs after step ${step}: error ${error.toFixed(0)} (all grey: ${gray.toFixed(0)})`,
+  trainColumns: ['grey', 'painted', 'original'],
+  trainRow: (number: number) => `Held-out photograph ${number}: grey, painted, original`,
+
   // what goes on
   starting: 'Starting …',
   loading: (percent: number) => `Loading the network: ${percent}%`,
@@ -138,4 +172,12 @@ export const NOTES = {
   animated: 'The file is animated; this is its first picture.',
   noExif: 'The date and place in a HEIC or AVIF file are not taken over.',
   reduced: (width: number, height: number) => `It is large; the network sees it at ${width} × ${height}.`,
+} as const
+
+/** Why nothing can be trained. */
+export const UNTRAINABLE = {
+  noGpu: 'this browser gives no graphics processor to train on',
+  tooFew: (pictures: number, batch: number) =>
+    `there are ${pictures} photographs to train on, fewer than the ${batch} of one step: choose more, or a smaller batch`,
+  noWeights: 'nothing was trained yet',
 } as const

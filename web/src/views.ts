@@ -15,15 +15,21 @@ export function show(view: View): void {
   byId('show-train').setAttribute('aria-pressed', String(view === 'training'))
 }
 
-export function listenToViews(engine: Engine): void {
+/** @param onTrained called with weights that are to colour from now on */
+export function listenToViews(engine: Engine, onTrained: (weights: Blob) => void): void {
   const about = byId<HTMLDialogElement>('about')
   byId('show-about').addEventListener('click', () => about.showModal())
   byId('show-colour').addEventListener('click', () => show(colouring))
   byId('show-train').addEventListener('click', async () => {
     show('training')
     try {
-      const { openTraining } = await import('./training.ts')
-      openTraining(byId('training'), engine)
+      const { TrainingPanel } = await import('./training.ts')
+      const section = byId('training')
+      if (section.hasChildNodes()) return
+      new TrainingPanel(section, engine, (weights) => {
+        show(colouring)
+        onTrained(weights)
+      })
     } catch (error) {
       report((error as Error).message)
     }

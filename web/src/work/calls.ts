@@ -20,8 +20,10 @@ export interface Failure {
 }
 
 export interface CallOptions {
-  /** Ends the work; the call then throws its reason. */
+  /** Ends the work; the call then throws its reason, unless it waits. */
   readonly signal?: AbortSignal | undefined
+  /** Whether an ended call gives what it has done until then. */
+  readonly waits?: boolean | undefined
   readonly onProgress?: ((value: never) => void) | undefined
   readonly transfer?: Transferable[] | undefined
 }
@@ -58,7 +60,7 @@ export class Caller<M extends Methods<M>> {
   call<K extends keyof M & string>(
     method: K,
     input: M[K]['input'],
-    { signal, onProgress, transfer = [] }: CallOptions = {},
+    { signal, waits = false, onProgress, transfer = [] }: CallOptions = {},
   ): Promise<M[K]['value']> {
     const id = ++this.#last
     signal?.throwIfAborted()
@@ -66,7 +68,7 @@ export class Caller<M extends Methods<M>> {
       this.#waiting.set(id, { resolve, reject, onProgress })
       signal?.addEventListener('abort', () => {
         this.worker.postMessage({ id, cancel: true } satisfies ToWorker)
-        this.#waiting.delete(id)
+        if (waits || !this.#waiting.delete(id)) return
         reject(signal.reason)
       })
     })

@@ -1,4 +1,5 @@
 /** What the page asks its worker for. */
+import type { TrainingProgress, TrainingSettings } from '../../../src/train/index.ts'
 import type { Hint, PossibleColour, SeenClass } from '../../../src/web/index.ts'
 import type { Look } from '../look.ts'
 import type { View } from './recombine.ts'
@@ -45,6 +46,44 @@ export interface Format {
   readonly quality: number
 }
 
+/** What a training is asked for. */
+export interface TrainingWish {
+  readonly files: readonly File[]
+  /** Whether it goes on where the last one stopped; `settings` are then those of the last one. */
+  readonly goOn: boolean
+  /** What it begins with otherwise. */
+  readonly weights: Wanted
+  readonly settings: Pick<TrainingSettings, 'size' | 'batch' | 'learningRate' | 'seed' | 'warmup'>
+  readonly steps: number
+  readonly validateEvery: number
+}
+
+/** A picture that is held out. */
+export interface Comparison {
+  readonly gray: ImageData
+  readonly ours: ImageData
+  readonly original: ImageData
+}
+
+export type TrainingNews =
+  | ({ readonly kind: 'step' } & Pick<TrainingProgress, 'step' | 'total' | 'loss' | 'secondsLeft'>)
+  | {
+      readonly kind: 'validation'
+      readonly step: number
+      /** Errors in ab units²: the network's, and those of leaving all grey. */
+      readonly abMse: number
+      readonly grayMse: number
+      readonly pictures: readonly Comparison[]
+    }
+  | { readonly kind: 'undecodable'; readonly reason: string }
+
+export interface TrainingEnd {
+  readonly step: number
+  /** Of every step. */
+  readonly losses: Float32Array
+  readonly interrupted: boolean
+}
+
 type Of = { readonly picture: number }
 
 export interface PageMethods {
@@ -70,4 +109,8 @@ export interface PageMethods {
   }
   encode: { input: Of & { readonly look: Look; readonly format: Format }; value: Blob }
   close: { input: Of; value: undefined }
+  /** Tells `TrainingNews`. Cancelled, it finishes the step in hand and ends. */
+  train: { input: TrainingWish; value: TrainingEnd }
+  /** The last training's weights, as a file. */
+  trained: { input: null; value: Blob }
 }

@@ -1,6 +1,7 @@
 import type { ColourLines } from '../../../src/color/guided.ts'
 import { UserError } from '../../../src/errors.ts'
 import { parseManifest } from '../../../src/io/manifest.ts'
+import { Assets } from '../../../src/web/assets.ts'
 import {
   Colorizer,
   type Hint,
@@ -47,6 +48,11 @@ export class Studio {
     return parseManifest(await response.text())
       .filter(({ kind, shipped }) => shipped && kind === 'colouriser')
       .map(({ name }) => name)
+  }
+
+  /** The package's weights, from which a training begins. */
+  assets(): Assets {
+    return new Assets({ where: () => ASSETS, cache: CACHE, onBytes: () => {} })
   }
 
   #open(onProgress?: OnBytes): Promise<Colorizer> {

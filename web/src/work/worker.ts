@@ -3,11 +3,20 @@ import { answerCalls } from './calls.ts'
 import { distinctColours } from './distinct.ts'
 import type { PageMethods } from './methods.ts'
 import { Studio } from './studio.ts'
+import type { Training } from './training.ts'
 
 /** Colours that are offered for a place. */
 const SWATCHES = 10
 
 const studio = new Studio()
+
+let opened: Promise<Training> | null = null
+
+/** Its code comes when it is first wanted. */
+function training(): Promise<Training> {
+  opened ??= import('./training.ts').then(({ Training }) => new Training(() => studio.assets()))
+  return opened
+}
 
 answerCalls<PageMethods>(self as never, {
   start: async (wanted, { tell }) => ({
@@ -34,4 +43,6 @@ answerCalls<PageMethods>(self as never, {
     return picture.encode(colours, look, { ...format, signal })
   },
   close: async ({ picture }) => void (await studio.remove(picture)),
+  train: async (wish, { signal, tell }) => (await training()).run(wish, { signal, tell }),
+  trained: async () => (await training()).weights(),
 })
