@@ -9,9 +9,13 @@ const SAMPLE = 'samples/gray/march-pastoral.jpg'
 export class Files {
   readonly #folder = mkdtempSync(join(tmpdir(), 'colorizer-files-'))
 
+  path(name: string): string {
+    return join(this.#folder, name)
+  }
+
   /** Writes a file and returns its path. */
   write(name: string, bytes: Uint8Array | string): string {
-    const path = join(this.#folder, name)
+    const path = this.path(name)
     writeFileSync(path, bytes)
     return path
   }
@@ -56,7 +60,7 @@ export class Files {
   async many(count: number): Promise<string[]> {
     const first = await this.gradient('many-0.png', 16, 12)
     return Array.from({ length: count }, (_, i) => {
-      const path = join(this.#folder, `many-${i}.png`)
+      const path = this.path(`many-${i}.png`)
       if (i > 0) copyFileSync(first, path)
       return path
     })

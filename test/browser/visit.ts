@@ -6,7 +6,7 @@ import type { Page } from 'puppeteer-core'
 import type { Opened } from './browser.ts'
 
 /** Software adapters share the cores with whatever else runs. */
-const PATIENCE_MS = 900_000
+const PATIENCE_MS = 400_000
 const POLL_MS = 100
 
 type State = 'starting' | 'ready' | 'working' | 'done' | 'failed'
@@ -102,6 +102,12 @@ export class Visit {
       return [left + x * width, top + y * height] as const
     }
     await this.page.mouse.click(...(await this.page.evaluate(spot, x, y)))
+  }
+
+  /** Waits until an element says this. */
+  async waitFor(id: string, text: string): Promise<void> {
+    const says = (id: string, text: string) => document.getElementById(id)!.textContent!.includes(text)
+    await this.page.waitForFunction(says, { polling: POLL_MS }, id, text)
   }
 
   isDisabled(id: string): Promise<boolean> {

@@ -9,7 +9,7 @@ process.on('exit', () => rmSync(cache, { recursive: true, force: true }))
 process.env.COLORIZER_CACHE = cache
 
 /** Software adapters share the cores with whatever else runs. */
-const PATIENCE_MS = 900_000
+const PATIENCE_MS = 400_000
 
 // One file after the other: a browser computes on all cores.
 export default defineConfig({
