@@ -46,19 +46,51 @@ describe.each(BROWSERS)('the page in %s after a first visit', (name) => {
   })
 })
 
-describe.each(BROWSERS)('the page in %s where storage is forbidden', (name) => {
+describe.each(BROWSERS)('the page in %s', (name) => {
   const opened = useBrowser(name)
 
-  it('colours all the same', async () => {
-    const visit = await Visit.of(opened(), site.url(), () => {
-      const refused = async () => {
-        throw new DOMException('forbidden', 'SecurityError')
-      }
-      for (const method of ['open', 'match', 'has', 'keys', 'delete'] as const)
-        Object.defineProperty(CacheStorage.prototype, method, { value: refused })
-      Object.defineProperty(ServiceWorkerContainer.prototype, 'register', { value: refused })
-    })
-    await visit.trySample(sample)
+  it.each([
+    [
+      'forbidden',
+      () => window.refuseStorage('SecurityError', CacheStorage, ['open', 'match', 'has', 'keys']),
+    ],
+    ['full', () => window.refuseStorage('QuotaExceededError', Cache, ['put', 'add', 'addAll'])],
+  ])('gets ready where storage is %s', async (_, prepare) => {
+    const fetched = () => site.host().requests.filter((path) => path.endsWith('.safetensors')).length
+    const before = fetched()
+    const visit = await Visit.of(opened(), site.url(), refusal, prepare)
+    await visit.until('ready')
+    await visit.page.reload()
+    await visit.until('ready')
+    expect(fetched() - before).toBe(2)
+    expect(await visit.trouble()).toBeNull()
     expect(visit.errors).toEqual([])
+    await visit.close()
   })
 })
+
+declare global {
+  interface Window {
+    refuseStorage(error: string, of: { readonly prototype: object; name: string }, methods: string[]): void
+  }
+}
+
+/** Gives pages a function that has methods refuse, in the workers that they make of texts, too. */
+function refusal(): void {
+  window.refuseStorage = (error, { name }, methods) => {
+    const refuse = (error: string, name: 'Cache', methods: readonly string[]) => {
+      const value = async () => {
+        throw new DOMException('refused', error)
+      }
+      for (const method of methods) Object.defineProperty(globalThis[name].prototype, method, { value })
+    }
+    refuse(error, name as 'Cache', methods)
+    const worker = `(${refuse})(${[error, name, methods].map((value) => JSON.stringify(value)).join()});`
+    const { Blob } = window
+    window.Blob = class extends Blob {
+      constructor(parts: BlobPart[] = [], options: BlobPropertyBag = {}) {
+        super(options.type === 'text/javascript' ? [worker, ...parts] : parts, options)
+      }
+    }
+  }
+}
