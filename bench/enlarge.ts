@@ -67,7 +67,7 @@ async function coloursBy(gpu: Gpu, flags: Flags): Promise<(photo: Photo) => Prom
   if (side !== undefined) return async (photo) => ownColours(photo, side)
   const weights = await readWeights(flags.text('weights') ?? SHIPPED)
   const chosen = await chooseClassifier(wantedClassifier(trainedWith(weights.metadata), {}))
-  const { predictor, classifier } = await openPainter(gpu, weights, chosen, 'f32')
+  const { predictor, classifier } = await openPainter(gpu, weights, chosen, { precision: 'f32' })
   return async (photo) => {
     const [features] = classifier ? await classifier.classify([photo]) : []
     return predictor.predict(photo, features)

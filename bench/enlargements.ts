@@ -1,7 +1,7 @@
 /** The ways to bring a network's colours to the size of a photograph. */
 import type { SmallAb } from '../src/color/guided.ts'
 import { lightness } from '../src/color/lab.ts'
-import type { Photo } from '../src/color/photo.ts'
+import { type Photo, photoLightness } from '../src/color/photo.ts'
 import { centresAmong, upsampleAb } from '../src/color/resample.ts'
 import type { Gpu } from '../src/device/gpu.ts'
 import { Graph } from '../src/graph/graph.ts'
@@ -31,7 +31,7 @@ async function guided(gpu: Gpu, photo: Photo, small: SmallAb): Promise<Float32Ar
   const enlargement = await Enlargement.create(gpu, photo, small)
   const ab = new Float32Array(2 * photo.width * photo.height)
   try {
-    for await (const { first, colours } of enlargement.run(photo, small.ab))
+    for await (const { first, colours } of enlargement.run(photoLightness(photo), small.ab))
       ab.set(colours, 2 * photo.width * first)
     return ab
   } finally {
@@ -44,7 +44,7 @@ async function bilateral(gpu: Gpu, photo: Photo, small: SmallAb): Promise<Float3
   const means = await CellLightness.create(gpu, photo, small)
   const executor = await executorOf(gpu, bilateralGraph(photo, small))
   try {
-    executor.upload('guide', await means.of(photo))
+    executor.upload('guide', await means.of(photoLightness(photo)))
     executor.upload('ab', small.ab)
     executor.upload('L', lightness(photo.rgb))
     const [ab] = await executor.run(['y'])

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { enlarger, type SmallAb } from '../src/color/guided.ts'
 import { lightness } from '../src/color/lab.ts'
 import { paint } from '../src/color/paint.ts'
-import type { Photo } from '../src/color/photo.ts'
+import { type Photo, photoLightness } from '../src/color/photo.ts'
 import { Enlargement } from '../src/infer/enlargement.ts'
 import { Enlarger } from '../src/infer/enlarger.ts'
 import { useGpu } from './device.ts'
@@ -32,7 +32,7 @@ function photoOf(width: number, height: number): Photo {
 async function colours(photo: Photo, small: SmallAb): Promise<Float32Array> {
   const enlargement = await Enlargement.create(gpu(), photo, small)
   const ab = new Float32Array(2 * photo.width * photo.height)
-  for await (const band of enlargement.run(photo, small.ab))
+  for await (const band of enlargement.run(photoLightness(photo), small.ab))
     ab.set(band.colours, 2 * photo.width * band.first)
   enlargement.destroy()
   return ab

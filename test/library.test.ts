@@ -163,7 +163,10 @@ describe('opening a Colorizer', () => {
 
 it('makes nothing new on the GPU for a second photograph of the same shape', async () => {
   const gpu = await openGpu({ adapter })
-  const photos = new PhotoColorizer(gpu, await openPainter(gpu, await readWeights(SHIPPED), null, 'f32'))
+  const photos = new PhotoColorizer(
+    gpu,
+    await openPainter(gpu, await readWeights(SHIPPED), null, { precision: 'f32' }),
+  )
   const colour = () => photos.colorize(() => readPhoto(KOALA), { saturation: 1 })
   const first = await colour()
   const made = [gpu.objectsCreated, gpu.pool.created]

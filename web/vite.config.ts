@@ -47,11 +47,13 @@ function textOf(key: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
 }
 
-/** Shaders without their comments, which are a third of the program. */
-const withoutShaderComments = {
-  name: 'shader-comments',
+/** Shaders without their comments and indentation, which are more than a third of them. */
+const withShortShaders = {
+  name: 'short-shaders',
   transform: (code: string, id: string) =>
-    id.endsWith('/shader-text.ts') ? code.replaceAll(/(^|`)[ \t]*\/\/(?! use )[^`\n]*\n/gm, '$1') : null,
+    id.endsWith('/shader-text.ts')
+      ? code.replaceAll(/(^|`)[ \t]*\/\/(?! use )[^`\n]*\n/gm, '$1').replaceAll(/^[ \t]+|\n(?=\n)/gm, '')
+      : null,
 }
 
 /** Tells the service worker the page's files. Photographs to train on are not among them; weights the page keeps itself. */
@@ -86,6 +88,6 @@ export default defineConfig({
       },
     },
   },
-  worker: { format: 'es', plugins: () => [withoutShaderComments] },
+  worker: { format: 'es', plugins: () => [withShortShaders] },
   plugins: [withPackageFiles, withTexts, withFileList],
 })

@@ -1,121 +1,173 @@
+import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { dirname, extname, join } from 'node:path'
-import { grayOf } from '../color/paint.ts'
+import { dirname, extname } from 'node:path'
 import { UserError } from '../errors.ts'
-import { colorizePhoto, type Painter, type PaintOptions } from '../infer/colorizer.ts'
-import type { SeenClass } from '../infer/photo-study.ts'
-import { type HintFile, hintsFor } from '../io/hints.ts'
-import { PHOTO_EXTENSIONS, readPhoto, writeImage } from '../node/image.ts'
-import type { PhotoPath } from '../node/photos.ts'
+import type { Painter, SeenClass } from '../infer/colorizer.ts'
+import { type Hint, type HintFile, hintsFor } from '../io/hints.ts'
+import { type ColouredFile, colorizeFile, type FileOptions } from '../node/formats/colorize.ts'
+import { formatOfName, WRITTEN_ENDINGS } from '../node/formats/kinds.ts'
+import { photoSize, readPhotoFile } from '../node/image.ts'
+import { type Journal, stampOf, type Written } from '../node/journal.ts'
+import type { Unreadable } from '../node/photos.ts'
 import { makeFolder, saveFile } from '../node/save.ts'
 import { contactSheet, type SheetRow } from '../node/sheet.ts'
 import { advised } from './advice.ts'
+import { Room } from './colouring/parallel.ts'
+import { type Job, type Skipped, sourceDigest } from './colouring/plan.ts'
 
-export interface ColorizeOptions {
-  /** The folder for the pictures, or the file for the only one; see `isFile`. */
-  readonly out: string
-  readonly painting: PaintOptions
-  /** What is told of the only photograph. */
-  readonly hints?: HintFile | undefined
-  /** Also writes NAME.compare.png: grey | coloured. */
-  readonly compare: boolean
-  /** Is shown every photograph that was coloured. */
-  readonly onColoured?: ((row: SheetRow) => Promise<void>) | undefined
+/** A coloured picture that was written. */
+export interface Coloured {
+  readonly input: string
+  readonly output: string
+  readonly width: number
+  readonly height: number
+  /** For all pictures of the photograph. */
+  readonly milliseconds: number
+  /** What the classifier saw, the likeliest five; left out without one. */
+  readonly classes?: readonly SeenClass[]
+  /** What was not as it should be, or is lost; left out where nothing is. */
+  readonly remarks?: readonly string[]
 }
 
-export type Coloured =
-  | {
-      readonly input: string
-      readonly output: string
-      readonly width: number
-      readonly height: number
-      readonly milliseconds: number
-      /** What the classifier saw, the likeliest five; left out without one. */
-      readonly classes?: readonly SeenClass[]
+export type Outcome = Coloured | Skipped | Unreadable
+
+export interface ColorizeOptions {
+  /** How files are read, coloured and written. */
+  readonly file: FileOptions
+  /** For the only photograph. */
+  readonly hints: HintFile | undefined
+  /** Of the versions that are drawn, where there are to be several. */
+  readonly seed?: number | undefined
+  /** Digest of what the pictures are made with. */
+  readonly settings: string
+  /** Lists what is written. */
+  readonly journal: Journal
+  /** Is shown every photograph that was coloured. */
+  readonly onColoured?: OnColoured | undefined
+}
+
+/** @param first of the pictures that `row` shows */
+export type OnColoured = (row: SheetRow, first: Coloured, job: Job) => Promise<void>
+
+/** Pixels of the photographs that are decoded at once. */
+const PIXELS_AT_ONCE = 64e6
+
+/** Colours photographs into files. Calls may overlap: while one photograph is on the GPU, others are decoded and encoded. */
+export class FileColorizer {
+  readonly #memory = new Room(PIXELS_AT_ONCE)
+
+  constructor(
+    private readonly painter: Painter,
+    private readonly options: ColorizeOptions,
+  ) {}
+
+  /** Writes the pictures of one photograph. Trouble with it is returned, not thrown. */
+  async colorize(job: Job): Promise<readonly Outcome[]> {
+    const input = job.photo.path
+    try {
+      const stamp = (await stampOf(input)) ?? ''
+      const bytes = await readPhotoFile(input)
+      const { width, height } = await photoSize(bytes, input)
+      const hints = this.options.hints && hintsFor(this.options.hints, input, { width, height })
+      const source = { bytes, stamp, of: digestOf([bytes]), hints }
+      return await this.#memory.with(width * height, () => this.#colorize(job, source))
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      return [{ input, error: advised(error) }]
     }
-  | { readonly input: string; readonly error: string }
+  }
 
-/** Endings that are written as they were read; anything else becomes a PNG. */
-const WRITABLE = ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff']
-
-/** Colours one photograph into the file `output`. Trouble with it is returned, not thrown. */
-export async function colorizeFile(
-  painter: Painter,
-  photo: PhotoPath,
-  output: string | UserError,
-  { painting, hints: file, compare, onColoured }: ColorizeOptions,
-): Promise<Coloured> {
-  const started = performance.now()
-  try {
-    if (output instanceof UserError) throw output
-    const gray = await readPhoto(photo.path)
-    const hints = file && hintsFor(file, photo.path, gray)
-    const { photo: coloured, classes } = await colorizePhoto(painter, gray, { ...painting, hints })
-    await makeFolder(dirname(output))
-    await writeImage(output, coloured)
-    const row = { gray: grayOf(gray), ours: coloured }
-    if (compare) await saveFile(comparisonPath(output), await contactSheet([row]))
-    await onColoured?.({ ...row, caption: photo.relative })
-    const { width, height } = coloured
+  async #colorize(job: Job, source: Source): Promise<readonly Outcome[]> {
+    const started = performance.now()
+    const input = job.photo.path
+    const made: ColouredFile[] = []
+    for (const [i, output] of job.outputs.entries()) {
+      const coloured = await colorizeFile(
+        this.painter,
+        source.bytes,
+        input,
+        this.#fileOptions(source, output, i),
+      )
+      if ('skipped' in coloured) return [{ input, ...coloured }]
+      await this.#write(job, source, output, coloured.parts)
+      made.push({ ...coloured, parts: [] })
+    }
+    await this.#compare(job, source, made)
     const milliseconds = Math.round(performance.now() - started)
-    return { input: photo.path, output, width, height, milliseconds, ...(classes.length ? { classes } : {}) }
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error
-    return { input: photo.path, error: advised(error) }
+    const results = made.map(({ width, height, classes, remarks }, i) => ({
+      ...{ input, output: job.outputs[i]!, width, height, milliseconds },
+      ...(classes.length ? { classes } : {}),
+      ...(remarks.length ? { remarks } : {}),
+    }))
+    await this.options.onColoured?.({ ...rowOf(made), caption: job.photo.relative }, results[0]!, job)
+    return results
+  }
+
+  /** For the picture or version of this place among those of a photograph. */
+  #fileOptions({ of, hints }: Source, output: string, i: number): FileOptions {
+    const { file, seed } = this.options
+    const { leaning, making, format = formatOfName(output) } = file
+    const version = seed === undefined ? {} : { variant: { seed, number: i } }
+    const drawn = seed === undefined ? {} : { seed, variant: i + 1 }
+    return {
+      ...{ ...file, format, hints, leaning: { ...leaning, ...version } },
+      making: making && { ...making, settings: { ...making.settings, ...drawn, source: sourceDigest(of) } },
+    }
+  }
+
+  async #compare(job: Job, source: Source, made: readonly ColouredFile[]): Promise<void> {
+    if (job.comparison === null) return
+    const sheet = await contactSheet([rowOf(made)], { names: namesOf(job.outputs.length) })
+    await this.#write(job, source, job.comparison, [sheet])
+  }
+
+  #write({ photo }: Job, { of, stamp }: Source, output: string, parts: readonly Uint8Array[]): Promise<void> {
+    const { journal, settings } = this.options
+    return writeListed(journal, output, parts, { input: photo.path, of, settings, stamp })
   }
 }
 
+function rowOf([first, ...others]: readonly ColouredFile[]): SheetRow {
+  return { gray: first!.before, ours: first!.after, others: others.map(({ after }) => after) }
+}
+
+/** Writes a picture and lists it in the journal. */
+export async function writeListed(
+  journal: Journal,
+  output: string,
+  parts: readonly Uint8Array[],
+  { stamp = '', ...made }: Omit<Written, 'output' | 'sha256'> & { readonly stamp?: string } = {},
+): Promise<void> {
+  await makeFolder(dirname(output))
+  await journal.begin({ output, sha256: digestOf(parts), ...made })
+  await saveFile(output, parts)
+  await journal.end(output, stamp)
+}
+
+/** A photograph's file. */
+interface Source {
+  readonly bytes: Uint8Array
+  /** Digest of them. */
+  readonly of: string
+  readonly stamp: string
+  readonly hints: readonly Hint[] | undefined
+}
+
+function digestOf(parts: readonly Uint8Array[]): string {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part)
+  return hash.digest('hex')
+}
+
+/** What stands above pictures that are shown beside the grey one. */
+export const namesOf = (variants: number): string[] =>
+  variants === 1 ? ['ours'] : Array.from({ length: variants }, (_, i) => `variant ${i + 1}`)
+
 /** Whether `out` names a picture rather than a folder: it has the ending of one, and is no folder that exists. */
 export async function isFile(out: string): Promise<boolean> {
-  if (!PHOTO_EXTENSIONS.includes(extname(out).toLowerCase()) || /[\\/]$/.test(out)) return false
+  if (!WRITTEN_ENDINGS.includes(extname(out).toLowerCase()) || /[\\/]$/.test(out)) return false
   return stat(out).then(
     (found) => !found.isDirectory(),
     () => true,
   )
 }
-
-/**
- * Where each picture goes: the same tree below `out`, or the file `out` itself. For one that would overwrite a photograph
- * or another picture, the error that says so.
- */
-export async function planOutputs(
-  photos: readonly PhotoPath[],
-  { out, compare }: ColorizeOptions,
-): Promise<(string | UserError)[]> {
-  const only = (await isFile(out)) ? out : null
-  const originals = new Map<string, string>()
-  for (const { path } of photos) originals.set((await identity(path)) ?? path, path)
-  const taken = new Map<string, string>()
-  const plan = async (photo: PhotoPath) => {
-    const output = only ?? outputPath(photo, out)
-    const files = compare ? [output, comparisonPath(output)] : [output]
-    for (const file of files) {
-      const original = originals.get((await identity(file)) ?? '')
-      if (original !== undefined) return overwriting(photo, `the photograph ${original}`)
-      const other = taken.get(file)
-      if (other !== undefined) return overwriting(photo, `that of ${other}`)
-    }
-    for (const file of files) taken.set(file, photo.path)
-    return output
-  }
-  const outputs: (string | UserError)[] = []
-  for (const photo of photos) outputs.push(await plan(photo))
-  return outputs
-}
-
-const overwriting = ({ path }: PhotoPath, what: string) =>
-  new UserError(`the coloured ${path} would overwrite ${what}; colour it with another -o`)
-
-/** What two names of one file have in common; null when there is no such file. */
-export async function identity(path: string): Promise<string | null> {
-  const found = await stat(path, { bigint: true }).catch(() => null)
-  return found && `${found.dev}:${found.ino}`
-}
-
-function outputPath({ relative }: PhotoPath, out: string): string {
-  const extension = extname(relative)
-  if (WRITABLE.includes(extension.toLowerCase())) return join(out, relative)
-  return join(out, `${relative.slice(0, -extension.length || undefined)}.png`)
-}
-
-const comparisonPath = (output: string) => `${output.slice(0, -extname(output).length)}.compare.png`

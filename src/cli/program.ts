@@ -14,7 +14,7 @@ import { trainCommand } from './commands/train.ts'
 import { tuneCommand } from './commands/tune.ts'
 import { weightsCommand } from './commands/weights.ts'
 import { EXIT, type ExitCode, exitCodeOf } from './exit.ts'
-import { openTerminal, stderr } from './terminal.ts'
+import { openTerminal, printable, stderr } from './terminal.ts'
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   colorize: colorizeCommand,
@@ -116,7 +116,7 @@ function print(text: string): ExitCode {
 }
 
 function report(error: unknown): ExitCode {
-  stderr.write(`colorizer: ${sentenceOf(error)}\n`)
+  stderr.write(`colorizer: ${sentenceOf(error).split('\n').map(printable).join('\n')}\n`)
   return exitCodeOf(error)
 }
 

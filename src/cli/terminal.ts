@@ -2,8 +2,8 @@ import { isatty, WriteStream } from 'node:tty'
 
 /** What a command says to the person who runs it. Results go to stdout, everything else to stderr. */
 export interface Terminal {
-  /** A line that stays. Silent with --quiet. */
-  say(line: string): void
+  /** Lines that stay. Silent with --quiet. */
+  say(text: string): void
   /** A line worth seeing even with --quiet: something went wrong, the work goes on. */
   warn(line: string): void
   /** The state of the work, redrawn in place on a terminal, and now and then as a line elsewhere. */
@@ -38,16 +38,18 @@ export function openTerminal(quiet: boolean, stream: WriteStream = stderr): Scre
   }
   const warn = (line: string) => {
     clear()
-    stream.write(`${line}\n`)
+    stream.write(`${printable(line)}\n`)
   }
   return {
     clear,
     warn,
-    say: (line) => {
-      if (!quiet) warn(line)
-    },
-    progress: (state) => {
+    say: (text) => {
       if (quiet) return
+      for (const line of text.split('\n')) warn(line)
+    },
+    progress: (unsafe) => {
+      if (quiet) return
+      const state = printable(unsafe)
       if (stream.isTTY) {
         clear()
         const line = state.slice(0, (stream.columns || 80) - 1)
@@ -60,6 +62,17 @@ export function openTerminal(quiet: boolean, stream: WriteStream = stderr): Scre
     },
   }
 }
+
+/** Control characters, and those that turn the direction of what follows: names of files may have them. */
+const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
+
+/** The text with such characters written as escapes, so that a name cannot move the cursor or break a line: "a\\nb". */
+export const printable = (text: string): string =>
+  text.replace(UNPRINTABLE, (character) =>
+    character === '\n' || character === '\t' || character === '\r'
+      ? JSON.stringify(character).slice(1, -1)
+      : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 
 /** "━━━━━━────  60%" */
 export function bar(share: number, cells = 20): string {

@@ -60,19 +60,27 @@ export function srgbToLab(rgb: Uint8Array, into?: Lab): Lab {
   return { L, ab }
 }
 
+/** sRGB levels of 8 bits, 0…255, or of 16 bits, 0…65535. */
+export type Levels = Uint8Array | Uint16Array
+
 /** L* alone of `rgb` [pixels, 3]: what a grey photograph of these colours shows. */
-export function lightness(rgb: Uint8Array): Float32Array {
+export function lightness(rgb: Levels): Float32Array {
+  const { linear, gray } = rgb instanceof Uint16Array ? deepTables() : TABLES
   const L = new Float32Array(rgb.length / 3)
   for (let i = 0; i < L.length; i++) {
     const r = rgb[3 * i]!
     const g = rgb[3 * i + 1]!
     const b = rgb[3 * i + 2]!
     L[i] =
-      r === g && g === b
-        ? GRAY_LIGHTNESS[r]!
-        : 116 * labCurve(YR * LINEAR[r]! + YG * LINEAR[g]! + YB * LINEAR[b]!) - 16
+      r === g && g === b ? gray[r]! : 116 * labCurve(YR * linear[r]! + YG * linear[g]! + YB * linear[b]!) - 16
   }
   return L
+}
+
+/** L* of grey levels [pixels]. */
+export function grayLightness(levels: Levels): Float32Array {
+  const { gray } = levels instanceof Uint16Array ? deepTables() : TABLES
+  return Float32Array.from(levels, (level) => gray[level]!)
 }
 
 /** The sRGB level, 0…255, of the grey whose lightness is `L`: the inverse of GRAY_LIGHTNESS, rounded. */
@@ -81,10 +89,15 @@ export function grayLevel(L: number): number {
 }
 
 /**
- * sRGB levels [pixels, 3] of L [pixels] and ab [pixels, 2]. Colours that sRGB does not have keep their lightness
+ * sRGB levels [pixels, 3], of the depth of `rgb`, of L [pixels] and ab [pixels, 2]. Colours that sRGB does not have keep their lightness
  * and hue and lose as much chroma as it takes; L outside 0…100 is taken as 0 or 100.
  */
-export function labToSrgb(L: Float32Array, ab: Float32Array, rgb = new Uint8Array(3 * L.length)): Uint8Array {
+export function labToSrgb<T extends Levels = Uint8Array>(
+  L: Float32Array,
+  ab: Float32Array,
+  rgb: T = new Uint8Array(3 * L.length) as Levels as T,
+): T {
+  const level = rgb instanceof Uint16Array ? deepLevelOf : levelOf
   const light = new Float64Array(3)
   for (let i = 0; i < L.length; i++) {
     const l = Math.min(100, Math.max(0, L[i]!))
@@ -94,9 +107,9 @@ export function labToSrgb(L: Float32Array, ab: Float32Array, rgb = new Uint8Arra
       const scale = chromaScale(l, a, b)
       linearSrgb(l, scale * a, scale * b, light)
     }
-    rgb[3 * i] = levelOf(Math.min(1, Math.max(0, light[0]!)))
-    rgb[3 * i + 1] = levelOf(Math.min(1, Math.max(0, light[1]!)))
-    rgb[3 * i + 2] = levelOf(Math.min(1, Math.max(0, light[2]!)))
+    rgb[3 * i] = level(Math.min(1, Math.max(0, light[0]!)))
+    rgb[3 * i + 1] = level(Math.min(1, Math.max(0, light[1]!)))
+    rgb[3 * i + 2] = level(Math.min(1, Math.max(0, light[2]!)))
   }
   return rgb
 }
@@ -149,7 +162,8 @@ function inverseCurve(f: number): number {
   return cube > EPSILON ? cube : (116 * f - 16) / KAPPA
 }
 
-function linearOf(value: number): number {
+/** Linear light of an sRGB value, both 0…1. */
+export function linearOf(value: number): number {
   return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
 }
 
@@ -158,6 +172,31 @@ export function levelOf(light: number): number {
   let level = FIRST_LEVEL[(light * 4096) | 0]!
   while (light >= NEXT_LEVEL[level]!) level++
   return level
+}
+
+/** The nearest 16-bit sRGB level of linear light in 0…1. */
+export const deepLevelOf = (light: number): number => Math.round(65535 * encoded(light))
+
+/** The value of linear light, both 0…1: the inverse of `linearOf`. */
+const encoded = (light: number) =>
+  light <= 0.04045 / 12.92 ? 12.92 * light : 1.055 * light ** (1 / 2.4) - 0.055
+
+interface Tables {
+  /** Linear light of each level, 0…1. */
+  readonly linear: Float64Array
+  /** L* of the grey of each level. */
+  readonly gray: Float32Array
+}
+
+const TABLES: Tables = { linear: LINEAR, gray: GRAY_LIGHTNESS }
+let deep: Tables | null = null
+
+/** The tables of 16-bit levels, which not everybody needs. */
+export function deepTables(): Tables {
+  if (deep) return deep
+  const linear = Float64Array.from({ length: 65536 }, (_, level) => linearOf(level / 65535))
+  deep = { linear, gray: Float32Array.from(linear, (y) => 116 * labCurve(y) - 16) }
+  return deep
 }
 
 function inverse3([a, b, c, d, e, f, g, h, i]: Nine): Nine {

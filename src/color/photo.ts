@@ -1,5 +1,5 @@
 /** A photograph in memory, and where it lies in the squares that networks and records hold. */
-import type { Rect } from '../rect.ts'
+import type { Rect, Size } from '../rect.ts'
 import { grayLevel, lightness } from './lab.ts'
 
 /** Always 8-bit sRGB, upright, three channels. */
@@ -9,6 +9,17 @@ export interface Photo {
   /** [height, width, 3], sRGB levels */
   rgb: Uint8Array
 }
+
+/** A picture's lightness, row by row. */
+export interface Lightness extends Size {
+  /** L* of the rows `first` up to `last`, [last - first, width]. */
+  rows(first: number, last: number): Float32Array
+}
+
+export const photoLightness = ({ width, height, rgb }: Photo): Lightness => ({
+  ...{ width, height },
+  rows: (first, last) => lightness(rgb.subarray(3 * width * first, 3 * width * last)),
+})
 
 export const BAND_PIXELS = 2 ** 20
 
@@ -28,6 +39,24 @@ export function padToSquare(photo: Photo, size: number, at: Rect): Photo {
     rgb.set(row, 3 * ((at.y + y) * size + at.x))
   }
   return { width: size, height: size, rgb }
+}
+
+/** `photo` continued to the right and below by its mirror images, to sides of at least `side` pixels. */
+export function mirrored(photo: Photo, side: number): Photo {
+  const [width, height] = [Math.max(side, photo.width), Math.max(side, photo.height)]
+  if (width === photo.width && height === photo.height) return photo
+  const place = (at: number, length: number) => {
+    const turn = at % (2 * length)
+    return turn < length ? turn : 2 * length - 1 - turn
+  }
+  const rgb = new Uint8Array(3 * width * height)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = 3 * (place(y, photo.height) * photo.width + place(x, photo.width))
+      rgb.set(photo.rgb.subarray(from, from + 3), 3 * (y * width + x))
+    }
+  }
+  return { width, height, rgb }
 }
 
 /** What the network sees of a picture: lightness / 50 - 1 of [pixels, 3] sRGB levels; white, and so padding, is +1. */

@@ -30,8 +30,11 @@ export function checkOptions<S extends v.StrictObjectSchema<v.ObjectEntries, und
 export const valueLike = <T>(what: string, is: (value: unknown) => boolean) =>
   v.custom<T>(is, `expected ${what}`)
 
+/** More makes every colour one at the edge of sRGB. */
+export const MAX_SATURATION = 10
+
 /** What a* and b* are multiplied by. */
-export const saturationOption = v.optional(numberOf())
+export const saturationOption = v.optional(numberOf({ max: MAX_SATURATION }))
 
 /** Colours that a person has told. */
 export const hintsOption = v.optional(v.array(hintSchema, 'expected a list of hints'))

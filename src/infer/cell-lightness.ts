@@ -1,5 +1,4 @@
-import { lightness } from '../color/lab.ts'
-import { BAND_PIXELS, type Photo } from '../color/photo.ts'
+import { BAND_PIXELS, type Lightness } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import type { Executor } from '../graph/execute.ts'
 import { Graph } from '../graph/graph.ts'
@@ -29,7 +28,7 @@ export class CellLightness {
   }
 
   /** [height, width] of the grid, where `photo` has the size that the plan was made for. */
-  async of(photo: Photo): Promise<Float32Array> {
+  async of(photo: Lightness): Promise<Float32Array> {
     const { width, height } = this.grid
     const { shape } = this.means.plan.inputs.get('L')!
     const means = new Float32Array(width * height)
@@ -37,7 +36,7 @@ export class CellLightness {
       const end = Math.min(row + this.cellRows, height)
       const [first, last] = [this.edges[row]!, this.edges[end]!]
       const L = new Float32Array(shape[1]! * photo.width)
-      L.set(lightness(photo.rgb.subarray(3 * photo.width * first, 3 * photo.width * last)))
+      L.set(photo.rows(first, last))
       // rows behind the last one are of no cell
       const rows = new Float32Array(this.cellRows + 1).fill(last - first)
       rows.set(this.edges.subarray(row, end + 1).map((edge) => edge - first))

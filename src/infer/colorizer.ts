@@ -1,16 +1,20 @@
 /** Grey photographs in, coloured ones out: the same for the command line, for Node and for browsers. */
+import type { SmallAb } from '../color/guided.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
 import type { Hint } from '../io/hints.ts'
-import { type Fit, topClasses } from '../model/classifier.ts'
+import { CLASSES, type Fit, topClasses } from '../model/classifier.ts'
 import { Turns } from '../turns.ts'
 import type { Classifier } from './classifier.ts'
 import type { Enlarger } from './enlarger.ts'
 import { toldColours } from './hints.ts'
+import type { Leaning } from './leaning.ts'
 import { PhotoStudy, type PhotoStudyParts, type SeenClass } from './photo-study.ts'
 import type { Predictor } from './predictor.ts'
 import type { Study } from './study.ts'
+
+export type { SeenClass } from './photo-study.ts'
 
 /** What colours photographs: the network, what enlarges its colours, and the classifier that tells it what it sees, if any. */
 export interface Painter {
@@ -34,6 +38,10 @@ export interface PaintOptions {
   readonly saturation?: number | undefined
   /** Colours that are told, of which the network makes the others. */
   readonly hints?: readonly Hint[] | undefined
+  /** A class of which the network is told instead of those that the classifier sees. */
+  readonly told?: { readonly index: number; readonly name: string } | undefined
+  /** How the network's probabilities of colours are moved before their mean is taken. */
+  readonly leaning?: Leaning | undefined
   /** Smooths the network's colours along the lightness, by Levin et al. 2004, before they are enlarged; slower. */
   readonly smooth?: boolean | undefined
   /** When it is raised, the work ends after the stage in hand and its reason is thrown. */
@@ -44,14 +52,37 @@ export interface PaintOptions {
 export async function colorizePhoto(
   painter: Painter,
   photo: Photo,
-  { saturation = painter.saturation, hints = [], smooth = false, signal }: PaintOptions,
+  options: PaintOptions,
 ): Promise<ColouredPhoto> {
-  const { features, classes } = await recognise(painter, photo, signal)
-  const predicted = await painter.predictor.predict(photo, features, toldColours(hints))
+  const { colours, classes } = await findColours(painter, photo, options)
+  const { saturation = painter.saturation } = options
+  return { photo: await painter.enlarger.paint(photo, colours, saturation), classes }
+}
+
+/** The network's colours of a photograph, at the network's size and without a saturation. Throws as `Predictor.predict`. */
+export async function findColours(
+  painter: Painter,
+  photo: Photo,
+  { hints = [], smooth = false, told, leaning = {}, signal }: Omit<PaintOptions, 'saturation'>,
+): Promise<{ readonly colours: SmallAb; readonly classes: SeenClass[] }> {
+  const { features, classes } = told ? certain(told) : await recognise(painter, photo, signal)
+  const predicted = await painter.predictor.predict(photo, features, toldColours(hints), leaning)
   signal?.throwIfAborted()
   const colours = smooth ? await painter.enlarger.smooth(photo, predicted) : predicted
   signal?.throwIfAborted()
-  return { photo: await painter.enlarger.paint(photo, colours, saturation), classes }
+  return { colours, classes }
+}
+
+/** As if a classifier were sure of one class. */
+function certain({ index, name }: NonNullable<PaintOptions['told']>): Recognised {
+  const features = new Float32Array(CLASSES)
+  features[index] = 1
+  return { features, classes: [{ name, probability: 1 }] }
+}
+
+interface Recognised {
+  readonly features: Float32Array | undefined
+  readonly classes: SeenClass[]
 }
 
 /** What the classifier sees in a photograph, if there is one. */
@@ -59,7 +90,7 @@ async function recognise(
   { classifier, classNames }: Painter,
   photo: Photo,
   signal: AbortSignal | undefined,
-): Promise<{ readonly features: Float32Array | undefined; readonly classes: SeenClass[] }> {
+): Promise<Recognised> {
   signal?.throwIfAborted()
   const [features] = classifier ? await classifier.classify([photo]) : []
   signal?.throwIfAborted()

@@ -1,6 +1,5 @@
 import { canGuide, GUIDED } from '../color/guided.ts'
-import { lightness } from '../color/lab.ts'
-import { bands, type Photo } from '../color/photo.ts'
+import { bands, type Lightness } from '../color/photo.ts'
 import { centresAmong } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { type Executor, Variables } from '../graph/execute.ts'
@@ -46,7 +45,7 @@ export class Enlargement {
    * The bands of `photo`, which has the size that the plans were made for, in their order.
    * @param ab colours of the cells, [height, width, 2]
    */
-  async *run(photo: Photo, ab: Float32Array): AsyncGenerator<Band> {
+  async *run(photo: Lightness, ab: Float32Array): AsyncGenerator<Band> {
     this.lines.set('lines', await this.#fit(photo, ab))
     let before: Promise<Band> | null = null
     for (const { first, last } of bands(photo)) {
@@ -60,7 +59,7 @@ export class Enlargement {
   }
 
   /** Slopes and offsets for each cell; without a guide the slopes are 0 and the offsets the colours. */
-  async #fit(photo: Photo, ab: Float32Array): Promise<Float32Array> {
+  async #fit(photo: Lightness, ab: Float32Array): Promise<Float32Array> {
     if (!this.means) return flatLines(ab)
     this.fit.upload('L', await this.means.of(photo))
     this.fit.upload('ab', ab)
@@ -68,11 +67,11 @@ export class Enlargement {
     return lines!
   }
 
-  async #apply(photo: Photo, first: number, last: number): Promise<Band> {
+  async #apply(photo: Lightness, first: number, last: number): Promise<Band> {
     const { width } = photo
     const { shape } = this.apply.plan.inputs.get('L')!
     const L = new Float32Array(shape[1]! * width)
-    L.set(lightness(photo.rgb.subarray(3 * width * first, 3 * width * last)))
+    L.set(photo.rows(first, last))
     const rows = new Float32Array(shape[1]!)
     rows.set(this.rows.subarray(first, last))
     this.apply.upload('L', L)

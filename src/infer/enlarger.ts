@@ -1,10 +1,10 @@
 import type { SmallAb } from '../color/guided.ts'
 import { labToSrgb } from '../color/lab.ts'
-import type { Photo } from '../color/photo.ts'
+import { type Lightness, type Photo, photoLightness } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import type { Size } from '../rect.ts'
 import { Turns } from '../turns.ts'
-import { Enlargement } from './enlargement.ts'
+import { type Band, Enlargement } from './enlargement.ts'
 import { Recent } from './recent.ts'
 import { smoothColours } from './smoothing.ts'
 
@@ -21,14 +21,20 @@ export class Enlarger {
   }
 
   /** As `paint` of `color/paint.ts`, to the rounding of float32. */
-  paint(photo: Photo, small: SmallAb, saturation: number): Promise<Photo> {
+  async paint(photo: Photo, small: SmallAb, saturation: number): Promise<Photo> {
+    const rgb = new Uint8Array(photo.rgb.length)
+    const saturated = { ...small, ab: small.ab.map((value) => value * saturation) }
+    await this.enlarge(photoLightness(photo), saturated, ({ L, colours, first, last }) => {
+      labToSrgb(L, colours, rgb.subarray(3 * photo.width * first, 3 * photo.width * last))
+    })
+    return { ...photo, rgb }
+  }
+
+  /** Gives the network's colours at the size of `photo`, band by band, to `take`, which may change them. */
+  enlarge(photo: Lightness, small: SmallAb, take: (band: Band) => void): Promise<void> {
     return this.#turns.take(async () => {
       const enlargement = await this.#enlargement(photo, small)
-      const rgb = new Uint8Array(photo.rgb.length)
-      const ab = small.ab.map((value) => value * saturation)
-      for await (const { L, colours, first, last } of enlargement.run(photo, ab))
-        labToSrgb(L, colours, rgb.subarray(3 * photo.width * first, 3 * photo.width * last))
-      return { ...photo, rgb }
+      for await (const band of enlargement.run(photo, small.ab)) take(band)
     })
   }
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type ColourLines, linesOf } from '../color/guided.ts'
+import type { SmallAb } from '../color/guided.ts'
 import { labToSrgb, lightness } from '../color/lab.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Hint } from '../io/hints.ts'
@@ -52,7 +52,7 @@ const colorizingSchema = v.strictObject({
   saturation: saturationOption,
   signal: signalOption,
 })
-const linesSchema = v.strictObject({ hints: hintsOption, signal: signalOption })
+const coloursSchema = v.strictObject({ hints: hintsOption, signal: signalOption })
 const askingSchema = v.strictObject({ hints: hintsOption })
 const placeSchema = v.strictObject({ x: numberOf({ max: 1 }), y: numberOf({ max: 1 }) })
 
@@ -89,17 +89,15 @@ export class PhotoStudy<Image> {
 
   /**
    * The network's colours and those that are told, before they are enlarged: for a host that paints parts of the photograph
-   * itself, again and again, at sizes of its own. See `applyLines` of `color/guided.ts`.
+   * itself, again and again, at sizes of its own. See `linesOf` of `color/guided.ts`.
    * @throws as `colorize`
    */
-  async lines(options: Pick<StudyOptions, 'hints' | 'signal'> = {}): Promise<ColourLines> {
-    const { study, photo, turn } = this.parts
-    const { hints = [], signal } = checkOptions('lines', linesSchema, options)
+  async colours(options: Pick<StudyOptions, 'hints' | 'signal'> = {}): Promise<SmallAb> {
+    const { study, turn } = this.parts
+    const { hints = [], signal } = checkOptions('colours', coloursSchema, options)
     return turn(async () => {
       signal?.throwIfAborted()
-      const colours = await study.colours(toldColours(hints))
-      signal?.throwIfAborted()
-      return linesOf(colours, photo)
+      return study.colours(toldColours(hints))
     })
   }
 

@@ -2,7 +2,8 @@ import type { Gpu } from '../device/gpu.ts'
 import { compile, type Plan } from '../graph/compile.ts'
 import type { Graph } from '../graph/graph.ts'
 import { type FixedVariables, rewriteForInference } from '../graph/rewrite.ts'
-import { inferenceGraph } from '../model/graphs.ts'
+import type { Bins } from '../model/bins.ts'
+import { inferenceGraph, leaningGraph } from '../model/graphs.ts'
 import type { Network } from '../model/network.ts'
 import type { Size } from '../rect.ts'
 
@@ -14,7 +15,21 @@ export const colouringPlan = (
   network: Network,
   size: Size,
   halved: FixedVariables | null,
-): Plan => inferencePlan(gpu, inferenceGraph(network, { batch: 1, ...size }), halved)
+): Plan => inferencePlan(gpu, inferenceGraph(network, { batch: 1, ...size }, { spread: true }), halved)
+
+/** The same with probabilities that are moved: see `leaningGraph`. */
+export const leaningPlan = (
+  gpu: Adapter,
+  { network, bins, size, temperature }: LeaningOptions,
+  halved: FixedVariables | null,
+): Plan => inferencePlan(gpu, leaningGraph(network, bins, { batch: 1, ...size }, temperature), halved)
+
+interface LeaningOptions {
+  readonly network: Network
+  readonly bins: Bins
+  readonly size: Size
+  readonly temperature: number | undefined
+}
 
 /** A network's graph for inference, or a part of it. */
 export function inferencePlan(

@@ -1,5 +1,5 @@
 import type { SmallAb } from '../color/guided.ts'
-import { networkLightness, type Photo } from '../color/photo.ts'
+import { mirrored, networkLightness, type Photo } from '../color/photo.ts'
 import type { Resize } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { Executor, type NamedBuffers, uploadNeeded, Variables } from '../graph/execute.ts'
@@ -11,7 +11,8 @@ import type { Size } from '../rect.ts'
 import { Turns } from '../turns.ts'
 import { expectHints, hintInput, type ToldColour } from './hints.ts'
 import { networkInputs, type Shown } from './inputs.ts'
-import { colouringPlan } from './plans.ts'
+import { drawnLean, expectBins, type Leaning, leans, priorTowards } from './leaning.ts'
+import { colouringPlan, leaningPlan } from './plans.ts'
 import { Recent } from './recent.ts'
 import { Study } from './study.ts'
 
@@ -21,6 +22,8 @@ const DEFAULT_SIZE = 224
 const MAX_PLANS = 4
 /** Panoramas are shown to the network at most this many times as long as they are high. */
 const MAX_ASPECT = 4
+/** Pictures are shown to the network with at least that many pixels on a side. */
+const LEAST_SIDE = 32
 
 export interface PredictorOptions {
   readonly gpu: Gpu
@@ -52,27 +55,70 @@ export class Predictor {
    * The colours of `photo`, whose own colours are not looked at: only its lightness reaches the network.
    * @param features class probabilities; none means a vector of zeros
    * @param told colours that a person wants, of which the network makes the others
-   * @throws UserError when a value in between was too large for float16, or the network takes no hints and some are told
+   * @param leaning how its probabilities of colours are moved
+   * @throws UserError when a value in between was too large for float16, or the network takes no hints and some are told, or gives
+   *   no probabilities and they are to be moved
    */
-  predict(photo: Photo, features?: Float32Array, told: readonly ToldColour[] = []): Promise<SmallAb> {
-    return this.#turns.take(() => this.#predict(photo, features, told))
+  predict(
+    photo: Photo,
+    features?: Float32Array,
+    told: readonly ToldColour[] = [],
+    leaning: Leaning = {},
+  ): Promise<SmallAb> {
+    return this.#turns.take(() => this.#predict(photo, features, told, leaning))
   }
 
+  /** A tiny picture is continued by its mirror images, since enlarged a hundred times nothing in it would look like anything. */
   async #predict(
     photo: Photo,
     features: Float32Array | undefined,
     told: readonly ToldColour[],
+    leaning: Leaning,
+  ): Promise<SmallAb> {
+    const whole = mirrored(photo, LEAST_SIDE)
+    if (whole === photo) return this.#predictWhole(photo, features, told, leaning)
+    const [across, down] = [photo.width / whole.width, photo.height / whole.height]
+    const moved = told.map(({ x, y, ...rest }) => ({ x: x * across, y: y * down, ...rest }))
+    return corner(await this.#predictWhole(whole, features, moved, leaning), across, down)
+  }
+
+  async #predictWhole(
+    photo: Photo,
+    features: Float32Array | undefined,
+    told: readonly ToldColour[],
+    leaning: Leaning,
   ): Promise<SmallAb> {
     if (told.length) expectHints('these weights', this.options.network)
     const size = this.#sizeOf(photo)
-    const executor = await this.#executor(size)
+    const isLeaning = leans(leaning)
+    const executor = isLeaning ? await this.#leaner(size, leaning) : await this.#executor(size)
     const shown = await this.#shown(photo, size, features)
     const hints = told.length ? { hints: hintInput(told, size) } : {}
-    uploadNeeded(executor, networkInputs({ ...shown, ...hints }))
+    const inputs = networkInputs({ ...shown, ...hints })
+    if (isLeaning) await this.#lean(executor, inputs, leaning)
+    uploadNeeded(executor, inputs)
     const [ab] = await executor.run(['ab'])
     if (this.#halved) expectFinite(ab!, 'the colours')
     const [, rows, columns] = executor.plan.outputs.get('ab')!.shape as [number, number, number, number]
     return { ab: ab!, width: columns, height: rows }
+  }
+
+  /** Uploads what the probabilities are moved by. For a palette it first runs without one, to see what is missing. */
+  async #lean(executor: Executor, inputs: ReturnType<typeof networkInputs>, { palette, variant }: Leaning) {
+    const [, height, width] = executor.plan.inputs.get('lean')!.shape as [number, number, number, number]
+    const lean = variant
+      ? drawnLean({ width, height }, variant.seed, variant.number)
+      : new Float32Array(2 * width * height)
+    const none = new Float32Array(expectBins('these weights', this.options.network).count)
+    const upload = (prior: Float32Array) => {
+      executor.upload('lean', lean)
+      executor.upload('prior', prior)
+    }
+    upload(none)
+    if (!palette) return
+    uploadNeeded(executor, inputs)
+    const [found] = await executor.run(['shares'])
+    upload(priorTowards(palette, found!))
   }
 
   /**
@@ -109,6 +155,14 @@ export class Predictor {
     this.own?.destroy()
   }
 
+  #leaner(size: Size, { temperature }: Leaning): Promise<Executor> {
+    const { gpu, network, variables } = this.options
+    const bins = expectBins('these weights', network)
+    return this.#plans.get(`${size.width}×${size.height} at ${temperature}`, () =>
+      Executor.create(gpu, leaningPlan(gpu, { network, bins, size, temperature }, this.#halved), variables),
+    )
+  }
+
   /** The compiled network for one size. */
   #executor(size: Size): Promise<Executor> {
     const { gpu, network, variables } = this.options
@@ -122,9 +176,15 @@ export class Predictor {
 export function predictorOf(
   gpu: Gpu,
   { network, parameters, statistics, metadata }: WeightFile,
-  { resize, precision = 'f32' }: { readonly resize: Resize; readonly precision?: Precision },
+  {
+    resize,
+    precision = 'f32',
+    size = trainedWith(metadata).size ?? DEFAULT_SIZE,
+  }: Pick<PredictorOptions, 'resize'> & {
+    readonly precision?: Precision
+    readonly size?: number | undefined
+  },
 ): Predictor {
-  const size = trainedWith(metadata).size ?? DEFAULT_SIZE
   const variables = new Variables(gpu)
   const options = { gpu, network, variables, size, resize }
   if (precision === 'f16') {
@@ -134,6 +194,15 @@ export function predictorOf(
   variables.set('parameters', parameters)
   if (statistics.length) variables.set('statistics', statistics)
   return new Predictor(options, variables)
+}
+
+/** The part of `colours` at the upper left, of these shares of its sides. */
+function corner({ ab, width, height }: SmallAb, across: number, down: number): SmallAb {
+  const [columns, rows] = [Math.max(1, Math.round(width * across)), Math.max(1, Math.round(height * down))]
+  const part = new Float32Array(2 * columns * rows)
+  for (let y = 0; y < rows; y++)
+    part.set(ab.subarray(2 * y * width, 2 * (y * width + columns)), 2 * y * columns)
+  return { ab: part, width: columns, height: rows }
 }
 
 /** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of `multiple`. */

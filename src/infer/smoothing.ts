@@ -5,7 +5,7 @@
 
 import type { SmallAb } from '../color/guided.ts'
 import { GRAY } from '../color/paint.ts'
-import type { Photo } from '../color/photo.ts'
+import { type Photo, photoLightness } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { Graph } from '../graph/graph.ts'
 import { cellEdges } from '../kernels/enlarge/cellMeans.ts'
@@ -76,7 +76,7 @@ function grids(size: Size): Size[] {
 async function lightnessAt(gpu: Gpu, photo: Photo, size: Size): Promise<Float32Array> {
   const means = await CellLightness.create(gpu, photo, size)
   try {
-    return await means.of(photo)
+    return await means.of(photoLightness(photo))
   } finally {
     means.destroy()
   }

@@ -3,10 +3,14 @@ import { packTensors } from '../autograd/arena.ts'
 import { backward } from '../autograd/backward.ts'
 import { lossScale, scalingStep } from '../autograd/scaling.ts'
 import { Graph } from '../graph/graph.ts'
+import { conv2dDefaults } from '../kernels/conv/conv2d.ts'
 import type { Tensor } from '../kernels/op.ts'
+import type { Size } from '../rect.ts'
 import { type Arena, usedInBlocks } from './arena.ts'
-import { type Loss, lossOf, type Rarity } from './losses.ts'
+import type { Bins } from './bins.ts'
+import { type Loss, lossOf, meanOverBins, type Rarity } from './losses.ts'
 import type { ImageSize, Network } from './network.ts'
+import { spreadTold } from './told.ts'
 
 export interface TrainingGraphOptions {
   readonly inspect?: boolean
@@ -81,16 +85,64 @@ function runningMean(graph: Graph, name: string, value: Tensor, rate: string): v
 }
 
 /**
- * The network alone, with running statistics. Inputs those of the network; output `ab` in ab units and, if they are asked for
- * and there are any, `logits`, see `Painting`.
+ * The network with running statistics. Inputs those of the network; output `ab` in ab units and, if they are asked for
+ * and there are any, `logits`, see `Painting`. With `spread`, hints go on to what is alike, see `spreadTold`.
  */
-export function inferenceGraph(network: Network, size: ImageSize, { logits = false } = {}): Graph {
+export function inferenceGraph(
+  network: Network,
+  size: ImageSize,
+  { logits = false, spread = false } = {},
+): Graph {
   const graph = new Graph()
   const painting = network.build(graph, size, 'infer')
-  graph.output('ab', painting.ab)
+  graph.output('ab', spread && painting.told ? spreadTold(graph, painting.ab, painting.told) : painting.ab)
   if (logits && painting.logits !== null) graph.output('logits', painting.logits)
   return graph
 }
+
+/**
+ * The network alone, whose probabilities of colours are changed before their mean is taken: they are those of
+ * logits ⁄ temperature + lean · colour + prior. Inputs those of the network, `lean` [1,h,w,2] in 1 ⁄ ab units, of as many places
+ * as the logits have, and `prior` [bins]. Outputs `ab` [1,h,w,2] and `shares` [1,1,1,bins], the mean of the probabilities.
+ * @param temperature the network's own by default
+ */
+export function leaningGraph(network: Network, bins: Bins, size: ImageSize, temperature?: number): Graph {
+  const graph = new Graph()
+  const painting = network.build(graph, size, 'infer')
+  const logits = painting.logits!
+  const [, rows, columns] = graph.shape(logits) as [number, number, number, number]
+  return graph.scope('lean', () => {
+    const factor = 1 / (temperature ?? painting.temperature)
+    const scaled = graph.op('scale', [logits], { factor })
+    const lean = graph.input('lean', [1, rows, columns, 2])
+    const prior = graph.input('prior', [bins.count])
+    const axes = [0, 1].flatMap((axis) =>
+      Array.from({ length: bins.count }, (_, i) => bins.centres[2 * i + axis]!),
+    )
+    const colours = graph.constant(Float32Array.from(axes), [1, 1, 2, bins.count])
+    const changed = graph.op('conv2d', [lean, colours, prior, scaled], conv2dDefaults)
+    const shares = graph.op('softmax', [changed], {})
+    const ab = meanOverBins(graph, shares, bins.centres)
+    graph.output('ab', painting.told ? spreadTold(graph, ab, painting.told) : ab)
+    graph.output('shares', meanOverPlaces(graph, shares))
+    return graph
+  })
+}
+
+/** How much of a picture has each colour: input `ab` [1,h,w,2], output `shares` [1,1,1,bins]. */
+export function sharesGraph({ centres, step, count }: Bins, { width, height }: Size): Graph {
+  const graph = new Graph()
+  const colours = graph.op(
+    'encodeBins',
+    [graph.input('ab', [1, height, width, 2]), graph.constant(centres, [count, 2])],
+    { step },
+  )
+  graph.output('shares', meanOverPlaces(graph, colours))
+  return graph
+}
+
+const meanOverPlaces = (graph: Graph, x: Tensor) =>
+  graph.op('reduce', [x], { kind: 'mean', axes: [1, 2], keepDims: true })
 
 function gradientsOf(
   graph: Graph,

@@ -111,7 +111,9 @@ export class Colorizer {
     const gpu = await openTunedGpu({ adapter }, (line) => process.emitWarning(line))
     try {
       begin('network')
-      const painter = await openPainter(gpu, weights, chosen, precisionOn(gpu, asked.precision))
+      const painter = await openPainter(gpu, weights, chosen, {
+        precision: precisionOn(gpu, asked.precision),
+      })
       signal?.throwIfAborted()
       return new Colorizer(new PhotoColorizer(gpu, painter), saturation)
     } catch (error) {

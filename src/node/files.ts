@@ -1,4 +1,6 @@
-import { open, readdir, rename, rm } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /** The bytes of a file, at once or piece by piece. */
@@ -10,7 +12,7 @@ export type Content = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Arr
  * Throws what the file system throws (ENOSPC, EACCES …) after removing the part file; `path` is then untouched.
  */
 export async function writeFileAtomic(path: string, content: Content): Promise<void> {
-  const part = `${path}.${process.pid}.part`
+  const part = partPath(path)
   try {
     const file = await open(part, 'w')
     try {
@@ -28,11 +30,61 @@ export async function writeFileAtomic(path: string, content: Content): Promise<v
   await syncFolder(dirname(path))
 }
 
-/** Removes what processes that were killed while they wrote `path` left of it. */
-export async function removeParts(path: string): Promise<void> {
-  const isPart = (name: string) => name.startsWith(`${basename(path)}.`) && /\.\d+\.part$/.test(name)
-  for (const name of await readdir(dirname(path))) {
-    if (isPart(name)) await rm(join(dirname(path), name), { force: true })
+/** The longest name that every usual file system takes, in bytes. */
+export const MAX_NAME_BYTES = 255
+/** Names of parts are not longer than this or than that of the file, whatever is longer: some file systems take less. */
+const SHORT_NAME_BYTES = 64
+const DIGEST_CHARACTERS = 8
+
+/** Where a part of the file is written by this process. */
+function partPath(path: string): string {
+  return join(dirname(path), `${partStem(basename(path))}.${process.pid}.part`)
+}
+
+/** The name itself, or as much of it as leaves room for the rest, and a digest that tells it from others that begin like it. */
+function partStem(name: string): string {
+  const room = Math.max(SHORT_NAME_BYTES, Buffer.byteLength(name)) - '.1234567890.part'.length
+  if (Buffer.byteLength(name) <= room) return name
+  const digest = createHash('sha256').update(name).digest('hex').slice(0, DIGEST_CHARACTERS)
+  return `${shortened(name, room - DIGEST_CHARACTERS - 1)}-${digest}`
+}
+
+/** As many of the text's first characters as have at most `bytes` bytes. */
+export function shortened(text: string, bytes: number): string {
+  let length = 0
+  let short = ''
+  for (const character of text) {
+    length += Buffer.byteLength(character)
+    if (length > bytes) break
+    short += character
+  }
+  return short
+}
+
+/** What two names of one file have in common; null when there is no such file. */
+export async function identity(path: string): Promise<string | null> {
+  const found = await stat(path, { bigint: true }).catch(() => null)
+  return found && `${found.dev}:${found.ino}`
+}
+
+/**
+ * Removes what processes that were killed while they wrote one of `paths` left of it.
+ * @param isKilled whether the process of this number is one of those; where a lock keeps others away, all are
+ */
+export async function removeParts(
+  paths: readonly string[],
+  isKilled = (_pid: number) => true,
+): Promise<void> {
+  const stems = new Map<string, Set<string>>()
+  for (const path of paths) {
+    const inFolder = stems.get(dirname(path)) ?? new Set()
+    stems.set(dirname(path), inFolder.add(partStem(basename(path))))
+  }
+  for (const [folder, ofFiles] of stems) {
+    for (const name of existsSync(folder) ? await readdir(folder) : []) {
+      const [, stem, pid] = /^(.*)\.(\d+)\.part$/s.exec(name) ?? []
+      if (ofFiles.has(stem ?? '') && isKilled(Number(pid))) await rm(join(folder, name), { force: true })
+    }
   }
 }
 

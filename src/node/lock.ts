@@ -34,7 +34,7 @@ export async function lock(path: string, what: string): Promise<() => Promise<vo
 }
 
 /** True also for a process of another user, which we may not signal. */
-function isRunning(pid: number): boolean {
+export function isRunning(pid: number): boolean {
   if (!(pid > 0)) return false
   try {
     process.kill(pid, 0)

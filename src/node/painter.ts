@@ -7,16 +7,22 @@ import { saturationOf, type WeightFile } from '../io/weights.ts'
 import { sharpResize } from './image.ts'
 import { type ChosenClassifier, classNames, loadClassifier } from './store/classifiers.ts'
 
+export interface PainterOptions {
+  readonly precision: Precision
+  /** Shorter side in px at which the network sees pictures; that of its training by default. */
+  readonly size?: number | undefined
+}
+
 /** What colours photographs in Node. Throws as `loadClassifier`. */
 export async function openPainter(
   gpu: Gpu,
   weights: WeightFile,
   chosen: ChosenClassifier | null,
-  precision: Precision,
+  { precision, size }: PainterOptions,
 ): Promise<Painter> {
   return {
     classifier: chosen && (await loadClassifier(gpu, chosen.file, { fit: chosen.origin.fit, precision })),
-    predictor: predictorOf(gpu, weights, { resize: sharpResize, precision }),
+    predictor: predictorOf(gpu, weights, { resize: sharpResize, precision, size }),
     enlarger: new Enlarger(gpu),
     classNames: chosen ? classNames() : [],
     saturation: saturationOf(weights),

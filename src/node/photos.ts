@@ -31,18 +31,28 @@ export async function findPhotos(inputs: readonly string[]): Promise<PhotoPath[]
   return [...found.values()]
 }
 
-/** The same, but an input that cannot be read is told beside the photographs of the others. */
+/** An input, or a file or folder below one, that cannot be read. */
+export interface Unreadable {
+  readonly input: string
+  readonly error: string
+}
+
+/** The same, of files with these endings, but what cannot be read is told beside the photographs of the rest: a whole input, or a folder or file below one. */
 export async function findEach(
   inputs: readonly string[],
-): Promise<{ photos: PhotoPath[]; failures: { input: string; error: string }[] }> {
+  endings: readonly string[] = PHOTO_EXTENSIONS,
+): Promise<{ photos: PhotoPath[]; failures: Unreadable[] }> {
   const photos = new Map<string, PhotoPath>()
-  const failures: { input: string; error: string }[] = []
+  const failures: Unreadable[] = []
   for (const input of inputs) {
+    const told = (path: string, error: UserError) => failures.push({ input: path, error: error.message })
+    const before = failures.length
     try {
-      for (const photo of await findPhotos([input])) photos.set(photo.path, photo)
+      for (const photo of await expand(input, { endings, onTrouble: told }))
+        if (!photos.has(photo.path)) photos.set(photo.path, photo)
     } catch (error) {
       if (!(error instanceof UserError)) throw error
-      failures.push({ input, error: error.message })
+      if (failures.length === before) told(input, error) // else it is empty because of what was told
     }
   }
   return { photos: [...photos.values()], failures }
@@ -72,8 +82,26 @@ export async function* showPhotos(
   }
 }
 
-async function expand(input: string): Promise<PhotoPath[]> {
-  if (/[*?[{]/.test(input) && !existsSync(input)) return expandGlob(input)
+/** What is done about a folder that cannot be read, or a link to a file that is not there; by default, only folders count. */
+type OnTrouble = (path: string, error: UserError, kind: 'folder' | 'link') => void
+
+interface Search {
+  /** File name endings that are looked for. */
+  readonly endings: readonly string[]
+  readonly onTrouble: OnTrouble
+  /** Folders to go down. */
+  readonly depth?: number
+}
+
+const STRICT: Search = {
+  endings: PHOTO_EXTENSIONS,
+  onTrouble: (_path, error, kind) => {
+    if (kind === 'folder') throw error
+  },
+}
+
+async function expand(input: string, search = STRICT): Promise<PhotoPath[]> {
+  if (/[*?[{]/.test(input) && !existsSync(input)) return expandGlob(input, search)
   let isFolder: boolean
   try {
     isFolder = (await stat(input)).isDirectory()
@@ -81,51 +109,62 @@ async function expand(input: string): Promise<PhotoPath[]> {
     throw fileTrouble('read', input, error)
   }
   if (!isFolder) return [{ path: input, relative: basename(input) }]
-  const photos = await walk(input, '')
+  const photos = await walk(input, '', search)
   if (!photos.length)
     throw new UserError(`the folder ${input} has no images (${PHOTO_EXTENSIONS.join(' ')}) in it or below`)
   return photos
 }
 
-async function expandGlob(glob: string): Promise<PhotoPath[]> {
+async function expandGlob(glob: string, search: Search): Promise<PhotoPath[]> {
   const parts = (process.platform === 'win32' ? glob.replaceAll('\\', '/') : glob).split('/')
   const fixed = parts.findIndex((part) => /[*?[{]/.test(part))
   const base = parts.slice(0, fixed).join('/') || (glob.startsWith('/') ? '/' : '.')
   const pattern = globPattern(parts.slice(fixed).join('/'), glob)
-  const photos = (await walk(base, '')).filter(({ relative }) => pattern.test(relative))
+  const depth = glob.includes('**') ? Number.POSITIVE_INFINITY : parts.length - fixed - 1
+  const onTrouble: OnTrouble = (path, error, kind) => {
+    const below = path.slice(join(base, '/').length).replaceAll('\\', '/')
+    if (kind === 'folder' || pattern.test(below)) search.onTrouble(path, error, kind)
+  }
+  const photos = (await walk(base, '', { ...search, onTrouble, depth })).filter(({ relative }) =>
+    pattern.test(relative),
+  )
   if (!photos.length) throw new UserError(`no image matches ${glob}`)
   return fixed === 0 ? photos.map(({ relative }) => ({ path: relative, relative })) : photos
 }
 
 /** Images below folder/below. Hidden files are passed over; links to files are followed, links to folders are not. */
-async function walk(folder: string, below: string): Promise<PhotoPath[]> {
+async function walk(folder: string, below: string, search: Search): Promise<PhotoPath[]> {
+  const { endings, onTrouble, depth = Number.POSITIVE_INFINITY } = search
   const here = join(folder, below)
   let entries: Dirent[]
   try {
     entries = await readdir(here, { withFileTypes: true })
   } catch (error) {
-    throw fileTrouble('read', codeOf(error) === 'ENOENT' ? here : `the folder ${here}`, error)
+    const what = codeOf(error) === 'ENOENT' ? here : `the folder ${here}`
+    onTrouble(here, fileTrouble('read', what, error), 'folder')
+    return []
   }
   const photos: PhotoPath[] = []
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (entry.name.startsWith('.')) continue
     const relative = below ? `${below}/${entry.name}` : entry.name
-    if (entry.isDirectory()) photos.push(...(await walk(folder, relative)))
-    else if (
-      PHOTO_EXTENSIONS.includes(extname(entry.name).toLowerCase()) &&
-      (await isFile(join(folder, relative), entry))
-    )
-      photos.push({ path: join(folder, relative), relative })
+    const path = join(folder, relative)
+    if (entry.isDirectory()) {
+      if (depth > 0) photos.push(...(await walk(folder, relative, { ...search, depth: depth - 1 })))
+    } else if (endings.includes(extname(entry.name).toLowerCase()) && (await isFile(path, entry, onTrouble)))
+      photos.push({ path, relative })
   }
   return photos
 }
 
-async function isFile(path: string, entry: Dirent): Promise<boolean> {
+async function isFile(path: string, entry: Dirent, onTrouble: OnTrouble): Promise<boolean> {
   if (!entry.isSymbolicLink()) return entry.isFile()
-  return stat(path).then(
-    (target) => target.isFile(),
-    () => false,
-  )
+  try {
+    return (await stat(path)).isFile()
+  } catch (error) {
+    onTrouble(path, fileTrouble('read', path, error), 'link')
+    return false
+  }
 }
 
 /** The regular expression of a glob over paths with `/`. */

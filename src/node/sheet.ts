@@ -105,28 +105,34 @@ function blockOf(rows: readonly SheetRow[], columns: readonly string[], cell: nu
 
 /** Collects rows for a contact sheet at the size that they have on it, so that any number of large pictures may come. */
 export class Sheet {
-  readonly #rows: SheetRow[] = []
+  readonly #rows = new Map<number, SheetRow>()
 
   /** @param most rows; of later ones nothing is kept */
   constructor(private readonly most: number) {}
 
   get length(): number {
-    return this.#rows.length
+    return this.#rows.size
   }
 
-  async add({ gray, ours, original, caption }: SheetRow): Promise<void> {
-    if (this.#rows.length >= this.most) return
-    this.#rows.push({
+  /** @param place of the row on the sheet, from 0: rows may come in any order */
+  async add({ gray, ours, others = [], original, caption }: SheetRow, place: number): Promise<void> {
+    if (place >= this.most) return
+    this.#rows.set(place, {
       gray: await shrunk(gray),
       ours: await shrunk(ours),
+      others: await Promise.all(others.map(shrunk)),
       ...(original ? { original: await shrunk(original) } : {}),
       ...(caption === undefined ? {} : { caption }),
     })
   }
 
   /** See `contactSheet`. */
-  draw(format?: SheetFormat): Promise<Buffer> {
-    return contactSheet(this.#rows, { format })
+  draw(options: SheetOptions): Promise<Buffer> {
+    const inOrder = [...this.#rows].sort(([a], [b]) => a - b)
+    return contactSheet(
+      inOrder.map(([, row]) => row),
+      options,
+    )
   }
 }
 

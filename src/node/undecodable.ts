@@ -1,6 +1,7 @@
 /** Errors about images that cannot be decoded: one line, with the reason in libvips' own words. */
 import { UserError } from '../errors.ts'
 import { Turns } from '../turns.ts'
+import { isHeic, unreadFormat } from './formats/kinds.ts'
 
 interface Format {
   /** How its files begin: in Latin-1, `.` for any byte. */
@@ -18,7 +19,6 @@ const FORMATS: readonly Format[] = [
   { begins: /^GIF8/, words: /^gif/ },
   { begins: /^....ftyp/s, words: /^(heif|source: bad seek)/ },
 ]
-const HEIC = /^....ftyp(heic|heix|hevc|heim|heis)/s
 
 /** How often an image is decoded at most, until libvips' log speaks of this image. */
 const TRIES = 5
@@ -51,10 +51,12 @@ const turns = new Turns()
 function formatOf(bytes: Uint8Array, name: string): Format {
   if (bytes.length === 0) throw new UserError(`${name} is empty (0 bytes)`)
   const start = Buffer.from(bytes.subarray(0, 16)).toString('latin1')
-  if (HEIC.test(start))
+  if (isHeic(bytes))
     throw new UserError(`${name} is a HEIC image, which cannot be read here: convert it to JPEG`)
   const format = FORMATS.find(({ begins }) => begins.test(start))
   if (format) return format
+  const unread = unreadFormat(bytes)
+  if (unread) throw new UserError(`${name} is ${unread}, which is not read: convert it to TIFF or PNG`)
   throw new UserError(`${name} is not an image: JPEG, PNG, WebP, TIFF, GIF and AVIF are read`)
 }
 
@@ -73,9 +75,14 @@ function wordsOf(error: unknown, format: Format): { why: string; areOwn: boolean
   return { why: [header, line].filter(Boolean).join(': ') || 'damaged', areOwn: line !== undefined }
 }
 
+const CUT = /premature|truncat|read error|unexpected end|bad seek|unable to parse|cut/i
+const TRUNCATED = 'is truncated or damaged'
+
+/** Whether an error of `decodeOrExplain` is about a file of which a part may be there. */
+export const isCut = (error: UserError) => error.message.includes(TRUNCATED)
+
 function trouble(why: string, name: string, cause: unknown): UserError {
   if (/pixel limit/i.test(why)) return new UserError(`${name} is too large: at most 268 megapixels are read`)
-  const isCut = /premature|truncat|read error|unexpected end|bad seek|unable to parse|cut/i.test(why)
-  const what = isCut ? 'is truncated or damaged' : 'cannot be decoded'
+  const what = CUT.test(why) ? TRUNCATED : 'cannot be decoded'
   return new UserError(`${name} ${what} (${why})`, 'input', { cause })
 }

@@ -1,4 +1,4 @@
-import type { Hint, PossibleColour, SeenClass } from '../../src/web/index.ts'
+import type { Hint, PossibleColour } from '../../src/web/index.ts'
 import type { Look } from './look.ts'
 import { Caller } from './work/calls.ts'
 import type {
@@ -6,6 +6,7 @@ import type {
   Loading,
   Opened,
   PageMethods,
+  Seen,
   Started,
   TrainingEnd,
   TrainingNews,
@@ -41,11 +42,7 @@ export class Engine {
     return this.#caller.call('open', { file }, { signal })
   }
 
-  colour(
-    picture: number,
-    hints: readonly Hint[],
-    signal?: AbortSignal,
-  ): Promise<{ readonly classes: readonly SeenClass[] }> {
+  colour(picture: number, hints: readonly Hint[], signal?: AbortSignal): Promise<Seen> {
     return this.#caller.call('colour', { picture, hints }, { signal })
   }
 

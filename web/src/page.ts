@@ -122,7 +122,7 @@ export class Page {
     this.#looks.show(entry.look)
     this.#saving.show(null)
     byId('seen').textContent = ''
-    byId('notes').replaceChildren(...opened.notes.map((note) => make('li', {}, note)))
+    byId('notes').replaceChildren()
     const { picture } = opened
     this.#stage.show(opened, {
       original: (view) => this.#engine.original(picture, view),
@@ -157,9 +157,10 @@ export class Page {
     try {
       say('working', shown.isColoured ? TEXTS.recolouring : TEXTS.colouring(entry.file.name))
       await this.#started
-      const { classes } = await this.#engine.colour(opened.picture, entry.hints.now, abort.signal)
+      const { classes, notes } = await this.#engine.colour(opened.picture, entry.hints.now, abort.signal)
       if (shown !== this.#shown) return
       byId('seen').textContent = classes.length ? TEXTS.seen(classes.slice(0, 3).map(({ name }) => name)) : ''
+      byId('notes').replaceChildren(...notes.map((note) => make('li', {}, note)))
       const isFirst = !shown.isColoured
       shown.isColoured = true
       this.#stage.repaint()

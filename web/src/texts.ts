@@ -171,7 +171,7 @@ export const NOTES = {
   deep: 'The file has 16 bits a channel; the result has 8.',
   animated: 'The file is animated; this is its first picture.',
   noExif: 'The date and place in a HEIC or AVIF file are not taken over.',
-  reduced: (width: number, height: number) => `It is large; the network sees it at ${width} × ${height}.`,
+  inColour: 'It has colours already; only its lightness is looked at.',
 } as const
 
 /** Why nothing can be trained. */

@@ -1,33 +1,35 @@
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { UserError } from '../../errors.ts'
-import { colorizePhoto, type Painter, type PaintOptions } from '../../infer/colorizer.ts'
-import { expectHints } from '../../infer/hints.ts'
-import { type HintFile, hintsFor, parseHints } from '../../io/hints.ts'
-import { expectTrained } from '../../io/weights.ts'
-import { encode, imageFormat, outputFormat, readPhoto } from '../../node/image.ts'
-import { mendOf } from '../../node/package.ts'
-import { openPainter } from '../../node/painter.ts'
-import { findEach } from '../../node/photos.ts'
-import { saveFile } from '../../node/save.ts'
-import { Sheet, type SheetRow, sheetFormat } from '../../node/sheet.ts'
-import { newestRun, weightsOf } from '../../node/store/runs.ts'
-import { precisionOn } from '../../node/store/tuning.ts'
-import { fileTrouble } from '../../node/trouble.ts'
-import { readWeights, SHIPPED } from '../../node/weights.ts'
-import { type ColorizeOptions, type Coloured, colorizeFile, isFile, planOutputs } from '../colorize-files.ts'
+import { hintsFor } from '../../io/hints.ts'
+import { colorizeFile } from '../../node/formats/colorize.ts'
+import { formatOfName, OUTPUT_FORMATS, PICTURE_ENDINGS } from '../../node/formats/kinds.ts'
+import { photoSize } from '../../node/image.ts'
+import { JOURNAL, Journal } from '../../node/journal.ts'
+import { findEach, type PhotoPath } from '../../node/photos.ts'
+import { Sheet, sheetFormat } from '../../node/sheet.ts'
+import { cacheFolder } from '../../node/store/cache.ts'
+import { isFile, namesOf, type OnColoured, writeListed } from '../colorize-files.ts'
+import { CONTROL_OPTIONS } from '../colouring/control.ts'
+import { allOf } from '../colouring/names.ts'
+import { MADE, type Planned, type PlanOptions, planFor } from '../colouring/plan.ts'
+import { runPlan } from '../colouring/run.ts'
+import { LatePainter, readSetup, type Setup } from '../colouring/setup.ts'
+import { doneText, planJson, planText } from '../colouring/summary.ts'
 import { EXIT } from '../exit.ts'
-import { bar } from '../terminal.ts'
-import { openAdapter } from './adapter.ts'
-import { CLASSIFIER_OPTIONS, classifierFor } from './classifier.ts'
+import { CLASSIFIER_OPTIONS } from './classifier.ts'
 import { type Call, type Command, exitCode, type Result, wrong } from './command.ts'
+import { FILE_OPTIONS } from './file-options.ts'
 import { checkPicture } from './picture.ts'
-import { askedPrecision, PRECISION_OPTIONS } from './precision.ts'
+import { PRECISION_OPTIONS } from './precision.ts'
 
 const STDIO = '-'
+/** Options that mean nothing between stdin and stdout. */
+const FOR_FILES = ['sheet', 'report', 'compare', 'variants', 'seed', 'jobs', 'dry-run', 'force', 'watch']
 const SHEET_ROWS = 100
+/** One is read, one coloured and one written at the same time. */
+const JOBS = 3
+/** Lists the pictures whose file `-o` names; those in folders have a journal beside them. */
+const SINGLE_FILES = 'pictures.jsonl'
 
 export const colorizeCommand: Command = {
   summary: 'colours photographs: files, folders, globs, or - for stdin',
@@ -44,16 +46,15 @@ export const colorizeCommand: Command = {
     },
     ...CLASSIFIER_OPTIONS,
     ...PRECISION_OPTIONS,
-    saturation: {
-      value: 'F',
-      help: 'multiplies a* and b* (default: as the weights say, else 1 where the network gives probabilities and 1.2 where it does not); 0 is grey',
+    ...CONTROL_OPTIONS,
+    ...FILE_OPTIONS,
+    jobs: {
+      value: 'N',
+      help: `photographs in work at once: some are read or written while one is coloured (default ${JOBS})`,
     },
-    hints: {
-      value: 'FILE.json',
-      help: 'colours that are told of places of a single photograph, of which the network makes the others; docs/hints.md has the format',
-    },
-    smooth: {
-      help: 'smooths the colours along the lightness by optimization (Levin et al. 2004), against blotches; slower',
+    'dry-run': { help: 'says what would be written where and what left out, and colours nothing' },
+    force: {
+      help: 'colours anew what is done already; files that this program did not write are still not overwritten',
     },
     compare: { help: 'also writes NAME.compare.png, grey beside coloured' },
     sheet: {
@@ -74,115 +75,128 @@ export const colorizeCommand: Command = {
     if (positionals.length === 0)
       throw wrong('colorize needs at least one INPUT: a file, a folder, a glob, or -')
     if (out === undefined) throw wrong('colorize needs -o OUT, the folder or the file for what is coloured')
-    const piped = positionals.includes(STDIO) || out === STDIO
-    if (piped && (positionals.length > 1 || positionals[0] !== STDIO || out !== STDIO || flags.on('json'))) {
-      throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
+    if (positionals.includes(STDIO) || out === STDIO) return colorizePipe(call, out)
+    const jobs = flags.integer('jobs') ?? JOBS
+    const setup = await readSetup(call)
+    const { planned, options } = await makePlan(call, out, setup)
+    if (flags.on('dry-run')) {
+      const failing = planned.filter((entry) => 'error' in entry).length
+      return { json: planJson(planned), text: planText(planned), code: exitCode(false, failing) }
     }
-    if (piped && flags.text('sheet') !== undefined) throw wrong('--sheet is for photographs in files')
-    const painting = { saturation: flags.number('saturation'), smooth: flags.on('smooth') }
-    const hints = await readHints(flags.text('hints'))
-    if (piped) return withPainter(call, (painter) => colorizePipe(painter, painting, hints))
-    const inputs = await findInputs(call, out)
-    return withPainter(call, (painter) => colorizeFiles(painter, inputs, { out, painting, hints, call }))
+    const painter = new LatePainter(call, setup)
+    try {
+      return await colorizeFiles(call, { planned, options, setup, painter, jobs })
+    } finally {
+      painter.close()
+    }
   },
 }
 
-/** The hints of --hints, if there are any. Throws a `UserError` (exit code 2) about the file. */
-async function readHints(path: string | undefined): Promise<HintFile | undefined> {
-  if (path === undefined) return undefined
-  const text = await readFile(path, 'utf8').catch((error) => {
-    throw fileTrouble('read', path, error, 'usage')
-  })
-  return parseHints(text, path)
-}
-
-/** Opens weights, classifier and adapter, in this order, so that a bad file is reported before the GPU is opened. */
-async function withPainter<T>(call: Call, work: (painter: Painter) => Promise<T>): Promise<T> {
-  const { flags } = call
-  const asked = askedPrecision(flags)
-  const path = flags.text('weights') ?? (await defaultWeights())
-  const weights = await readWeights(path)
-  expectTrained(path, weights)
-  if (flags.text('hints') !== undefined) expectHints(path, weights.network)
-  const chosen = await classifierFor(path, weights.metadata, call)
-  const gpu = await openAdapter(call)
-  try {
-    return await work(await openPainter(gpu, weights, chosen, precisionOn(gpu, asked)))
-  } finally {
-    gpu.destroy()
-  }
-}
-
-export async function defaultWeights(): Promise<string> {
-  if (existsSync(SHIPPED)) return SHIPPED
-  const run = await newestRun()
-  if (run !== null) return weightsOf(run)
-  throw new UserError(
-    `${SHIPPED} is missing; ${mendOf(SHIPPED)}, or name other weights with --weights`,
-    'weights',
-  )
-}
-
-type Inputs = Awaited<ReturnType<typeof findEach>>
-
-/** Finds the photographs. Throws a `UserError` (exit code 2) when --hints or a single file as `out` is for one, and there are more. */
-async function findInputs({ positionals, flags }: Call, out: string): Promise<Inputs> {
-  const found = await findEach(positionals)
-  const count = found.photos.length + found.failures.length
+/** Finds the photographs and decides what is done with each. Throws a `UserError` when the options do not fit what is there. */
+async function makePlan({ positionals, flags }: Call, out: string, { settings, variants }: Setup) {
+  const { photos, failures } = await findEach(positionals, PICTURE_ENDINGS)
+  const count = photos.length + failures.length
   const hints = flags.text('hints')
   if (hints !== undefined && count > 1)
     throw wrong(`--hints ${hints} are for one photograph, but there are ${count} inputs`)
-  if (!(await isFile(out))) return found
-  imageFormat(out)
-  if (count > 1) throw wrong(`-o ${out} is one file, but there are ${count} inputs: name a folder instead`)
-  return found
+  const isSingle = await isFile(out)
+  const format = flags.choice('format', OUTPUT_FORMATS)
+  if (isSingle && format !== undefined && format !== formatOfName(out))
+    throw wrong(`--format ${format} is another one than that of -o ${out}`)
+  if (isSingle && count > 1)
+    throw wrong(`-o ${out} is one file, but there are ${count} inputs: name a folder instead`)
+  const options: PlanOptions = {
+    ...{
+      out,
+      isFile: isSingle,
+      variants: variants?.count ?? null,
+      format,
+      compare: flags.on('compare'),
+      force: flags.on('force'),
+    },
+    settings,
+    journal: await Journal.open(isSingle ? join(cacheFolder(), SINGLE_FILES) : join(out, JOURNAL)),
+  }
+  const planned: Planned[] = [...failures, ...(await planFor(photos, options))]
+  await checkSheet(flags.text('sheet'), photos, planned)
+  return { planned, options }
 }
 
-async function colorizeFiles(
-  painter: Painter,
-  { photos, failures }: Inputs,
-  { call, ...asked }: Pick<ColorizeOptions, 'out' | 'painting' | 'hints'> & { call: Call },
-): Promise<Result> {
-  const { flags, terminal, interrupted } = call
-  const results: Coloured[] = [...failures]
-  const file = flags.text('sheet')
-  if (file !== undefined) await checkPicture('sheet', file, photos)
-  const sheet = new Sheet(file === undefined ? 0 : SHEET_ROWS)
-  const options = {
-    ...asked,
-    compare: flags.on('compare'),
-    onColoured: (row: SheetRow) => sheet.add(row),
-  }
-  const outputs = await planOutputs(photos, options)
-  if (
-    file !== undefined &&
-    outputs.some((output) => typeof output === 'string' && resolve(output) === resolve(file))
+/** Throws a `UserError` where the sheet cannot be written, or would overwrite a photograph or a picture of the plan. */
+async function checkSheet(
+  file: string | undefined,
+  photos: readonly PhotoPath[],
+  planned: readonly Planned[],
+) {
+  if (file === undefined) return
+  const own = new Set(
+    planned.flatMap((entry) => ('skipped' in entry && entry.skipped === MADE ? entry.input : [])),
   )
+  await checkPicture(
+    'sheet',
+    file,
+    photos.filter(({ path }) => !own.has(path)),
+  )
+  if (planned.some((entry) => 'photo' in entry && hasFile(entry, file)))
     throw wrong(`--sheet ${file} would overwrite a coloured picture`)
-  for (const [i, photo] of photos.entries()) {
-    if (interrupted.aborted) break
-    terminal.progress(`${bar(i / photos.length)} ${i + 1} of ${photos.length} · ${photo.relative}`)
-    results.push(await colorizeFile(painter, photo, outputs[i]!, options))
-  }
-  const failed = results.filter((result) => 'error' in result)
-  for (const { error } of failed) terminal.warn(error)
-  const done = results.length - failed.length
+}
+
+const hasFile = (job: Parameters<typeof allOf>[0], file: string) =>
+  allOf(job).some((output) => resolve(output) === resolve(file))
+
+interface Work {
+  readonly planned: readonly Planned[]
+  readonly options: PlanOptions
+  readonly setup: Setup
+  readonly painter: LatePainter
+  readonly jobs: number
+}
+
+async function colorizeFiles(call: Call, { planned, options, setup, painter, jobs }: Work): Promise<Result> {
+  const { flags, interrupted } = call
+  const file = flags.text('sheet')
+  const sheet = new Sheet(SHEET_ROWS)
+  const onColoured: OnColoured = (row, _, { place }) => sheet.add(row, place)
+  const { outcomes, pace } = await runPlan(planned, {
+    ...{ hints: setup.hints, seed: setup.variants?.seed, settings: setup.settings, values: setup.values },
+    ...{ journal: options.journal, onColoured: file === undefined ? undefined : onColoured },
+    ...{ jobs, terminal: call.terminal, interrupted, open: () => painter.open() },
+  })
+  const failed = outcomes.filter((outcome) => 'error' in outcome).length
   const drawn = file !== undefined && sheet.length > 0 ? file : null
-  if (drawn !== null) await saveFile(drawn, await sheet.draw(sheetFormat(drawn)))
-  const told = `coloured ${done} of ${results.length} → ${asked.out}`
+  if (drawn !== null) {
+    const drawing = { format: sheetFormat(drawn), names: namesOf(options.variants ?? 1) }
+    await writeListed(options.journal, drawn, [await sheet.draw(drawing)])
+  }
+  const total = planned.filter((entry) => !('skipped' in entry)).length
+  const told = doneText(outcomes, { total, out: options.out, pace })
   return {
-    json: { files: results, ...(drawn === null ? {} : { sheet: drawn }) },
-    text: done || !failed.length ? [told, ...(drawn === null ? [] : [drawn])].join('\n') : '',
-    code: exitCode(interrupted.aborted, failed.length),
+    json: { files: outcomes, ...(drawn === null ? {} : { sheet: drawn }) },
+    text: outcomes.length > failed || !failed ? [told, ...(drawn === null ? [] : [drawn])].join('\n') : '',
+    code: exitCode(interrupted.aborted, failed),
   }
 }
 
-/** stdin → stdout, in the format that came in where it can be written, else PNG. */
-async function colorizePipe(painter: Painter, painting: PaintOptions, file: HintFile | undefined) {
-  const bytes = await buffer(process.stdin)
-  const photo = await readPhoto(bytes, 'stdin')
-  const hints = file && hintsFor(file, 'stdin', photo)
-  const { photo: coloured } = await colorizePhoto(painter, photo, { ...painting, hints })
-  process.stdout.write(await encode(coloured, outputFormat(bytes)))
-  return { json: null, code: EXIT.ok }
+/** stdin → stdout, in the format that came in where it can be written, else PNG. A picture in colour is passed on as it is. */
+async function colorizePipe(call: Call, out: string): Promise<Result> {
+  const { flags, positionals, terminal } = call
+  if (positionals.length > 1 || positionals[0] !== STDIO || out !== STDIO || flags.on('json'))
+    throw wrong('stdin goes to stdout: colorizer colorize - -o -, without --json and other inputs')
+  const forFiles = FOR_FILES.find((name) => flags.given(name))
+  if (forFiles !== undefined) throw wrong(`--${forFiles} is for photographs in files`)
+  const setup = await readSetup(call)
+  const late = new LatePainter(call, setup)
+  try {
+    const { painter, file } = await late.open()
+    const bytes = await buffer(process.stdin)
+    const hints = setup.hints && hintsFor(setup.hints, 'stdin', await photoSize(bytes, 'stdin'))
+    const coloured = await colorizeFile(painter, bytes, 'stdin', { ...file, hints })
+    if ('skipped' in coloured)
+      terminal.say(`stdin is ${coloured.skipped}: it is passed on as it is without --recolor`)
+    else for (const remark of coloured.remarks) terminal.warn(remark)
+    for (const part of 'skipped' in coloured ? [bytes] : coloured.parts) process.stdout.write(part)
+    return { json: null, code: EXIT.ok }
+  } finally {
+    late.close()
+  }
 }

@@ -12,6 +12,8 @@ export interface Option {
   readonly short?: string
   /** Whether it may be given more than once; see `Flags.texts`. */
   readonly many?: boolean
+  /** The heading under which the help lists it; those without one come first. */
+  readonly group?: string
 }
 
 export interface Command {
@@ -61,6 +63,10 @@ export class Flags {
     return this.values[name] === true
   }
 
+  given(name: string): boolean {
+    return this.values[name] !== undefined
+  }
+
   text(name: string): string | undefined {
     const value = this.values[name]
     return typeof value === 'string' ? value : undefined
@@ -71,6 +77,11 @@ export class Flags {
     const value = this.values[name]
     if (Array.isArray(value)) return value
     return typeof value === 'string' ? [value] : []
+  }
+
+  /** What was given of all options but those of these names. */
+  givenBut(names: readonly string[]): Readonly<Record<string, FlagValue>> {
+    return Object.fromEntries(Object.entries(this.values).filter(([name]) => !names.includes(name)))
   }
 
   /** What the option's text means by a schema. */
@@ -137,14 +148,21 @@ export function parse(args: readonly string[], options: Readonly<Record<string, 
   }
 }
 
-/** Options in two aligned columns. */
+/** Options in two aligned columns, under the headings of their groups. */
 export function formatOptions(options: Readonly<Record<string, Option>>): string {
-  const left = Object.entries(options).map(([name, { value, short }]) => {
+  const left = ([name, { value, short }]: [string, Option]) => {
     const long = value ? `--${name} ${value}` : `--${name}`
     return short ? `-${short}, ${long}` : `    ${long}`
-  })
-  const width = Math.max(...left.map((text) => text.length))
-  return Object.values(options)
-    .map(({ help }, i) => `  ${left[i]!.padEnd(width)}  ${help}`)
-    .join('\n')
+  }
+  const entries = Object.entries(options)
+  const width = Math.max(...entries.map((entry) => left(entry).length))
+  const groups = new Map<string, string[]>([['', []]])
+  for (const entry of entries) {
+    const { group = '', help } = entry[1]
+    groups.set(group, [...(groups.get(group) ?? []), `  ${left(entry).padEnd(width)}  ${help}`])
+  }
+  return [...groups]
+    .filter(([, lines]) => lines.length)
+    .map(([group, lines]) => [...(group ? [`${group}:`] : []), ...lines].join('\n'))
+    .join('\n\n')
 }

@@ -4,10 +4,12 @@ import type { Photo } from '../../color/photo.ts'
 import type { Gpu } from '../../device/gpu.ts'
 import type { Precision } from '../../graph/half.ts'
 import type { Classifier } from '../../infer/classifier.ts'
+import { expectHints } from '../../infer/hints.ts'
 import { predictorOf } from '../../infer/predictor.ts'
 import { expectTrained } from '../../io/weights.ts'
 import { type ClassVectorOrigin, sameOrigin } from '../../model/classifier.ts'
 import { adapterSummary } from '../../node/dawn.ts'
+import { identity } from '../../node/files.ts'
 import { sharpResize } from '../../node/image.ts'
 import {
   type ChosenClassifier,
@@ -17,11 +19,10 @@ import {
 } from '../../node/store/classifiers.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
 import { readWeights, SHIPPED } from '../../node/weights.ts'
-import { identity } from '../colorize-files.ts'
+import { defaultWeights } from '../colouring/setup.ts'
 import { BASELINES, type Colourist, type Each, type Judges } from '../measure-photos.ts'
 import { openAdapter } from './adapter.ts'
 import { classifierFor } from './classifier.ts'
-import { defaultWeights } from './colorize.ts'
 import type { Call } from './command.ts'
 import { askedPrecision } from './precision.ts'
 
@@ -50,6 +51,7 @@ export async function withSetup<T>(
   const { flags } = call
   const asked = askedPrecision(flags)
   const own = await readNetwork(flags.text('weights') ?? (await defaultWeights()), call)
+  if (flags.on('hints')) expectHints(own.path, own.weights.network)
   const shipped = (await isAnotherThanShipped(own.path)) ? await readNetwork(SHIPPED, call) : null
   const opponents: NetworkFile[] = []
   for (const path of flags.texts('against')) opponents.push(await readNetwork(path, call))
@@ -66,7 +68,12 @@ export async function withSetup<T>(
       const predictor = predictorOf(gpu, weights, { resize: sharpResize, precision })
       const vectors = chosen && (await vectorsOf(chosen))
       const colours = async (photo: Photo) => predictor.predict(photo, await vectors?.(photo))
-      return { saturation, judged: true, colours }
+      const study: Colourist['study'] = async (photo, work) => {
+        const studied = await predictor.study(photo, await vectors?.(photo))
+        return work((told) => studied.colours(told)).finally(() => studied.destroy())
+      }
+      const isTold = flags.on('hints') && weights.network.takesHints
+      return { saturation, judged: true, colours, ...(isTold ? { study } : {}) }
     }
     const result = remembering(await colourist(own))
     const against: Colourist[] = []
@@ -77,7 +84,7 @@ export async function withSetup<T>(
       ...{ judges: { classifier, features }, saturations, precision, adapter: adapterSummary(gpu).name },
       colourists: {
         ...{ ...BASELINES, result, against },
-        saturated: others.map((saturation) => ({ ...result, saturation })),
+        saturated: others.map((saturation) => ({ saturation, judged: true, colours: result.colours })),
         ...(shipped ? { shipped: await colourist(shipped) } : {}),
       },
     })

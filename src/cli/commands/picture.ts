@@ -1,8 +1,8 @@
 import { dirname } from 'node:path'
+import { identity } from '../../node/files.ts'
 import type { PhotoPath } from '../../node/photos.ts'
 import { makeFolder } from '../../node/save.ts'
 import { SHEET_FORMATS, sheetFormat } from '../../node/sheet.ts'
-import { identity } from '../colorize-files.ts'
 import { wrong } from './command.ts'
 
 /**

@@ -58,8 +58,8 @@ export class RunFolder {
     await makeFolder(out)
     const unlock = await lock(join(out, 'train.lock'), out)
     try {
-      for (const path of [checkpointPath, bestPath, lossCurvePath, samplesPath, settingsPath, logPath])
-        await removeParts(path(out))
+      const paths = [checkpointPath, bestPath, lossCurvePath, samplesPath, settingsPath, logPath]
+      await removeParts(paths.map((path) => path(out)))
       if (!checkpoint) await removeLeft(out)
       const lines = checkpoint ? linesUpTo(checkpoint, await linesOf(logPath(out))) : []
       await saveFile(logPath(out), Buffer.from(lines.map(({ text }) => `${text}\n`).join('')))

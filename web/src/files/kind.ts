@@ -1,5 +1,7 @@
 /** What a file is, by its first bytes: browsers only say whether they can decode it. */
-import { pngChunks, riffChunks, textAt } from './bytes.ts'
+import { latin1 } from '../../../src/io/image/bytes.ts'
+import { pngChunks } from '../../../src/io/image/png.ts'
+import { webpChunks } from '../../../src/io/image/webp.ts'
 
 export type Kind =
   | 'jpeg'
@@ -33,12 +35,12 @@ export function kindOf(bytes: Uint8Array): FileKind {
 function nameOf(bytes: Uint8Array): Kind {
   if (bytes.length === 0) return 'empty'
   if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'jpeg'
-  const [start, brand] = [textAt(bytes, 0, 4), textAt(bytes, 8, 4)]
+  const [start, brand] = [latin1(bytes, 0, 4), latin1(bytes, 8, 12)]
   if (start === '\x89PNG') return 'png'
   if (start === 'GIF8') return 'gif'
   if (start === 'RIFF' && brand === 'WEBP') return 'webp'
   if (start === 'II*\0' || start === 'MM\0*') return brand === 'CR\x02\0' ? 'raw' : 'tiff'
-  if (textAt(bytes, 4, 4) === 'ftyp') return ftypKind(brand)
+  if (latin1(bytes, 4, 8) === 'ftyp') return ftypKind(brand)
   return start.startsWith('BM') ? 'bmp' : 'other'
 }
 
@@ -49,14 +51,8 @@ function ftypKind(brand: string): Kind {
 
 function isAnimated(kind: Kind, bytes: Uint8Array): boolean {
   if (kind === 'gif') return gifImages(bytes, 2) > 1
-  if (kind === 'png') {
-    for (const { name } of pngChunks(bytes)) {
-      if (name === 'IDAT') return false
-      if (name === 'acTL') return true
-    }
-  }
-  if (kind === 'webp') for (const { name } of riffChunks(bytes)) if (name === 'ANIM') return true
-  return false
+  if (kind === 'png') return pngChunks(bytes).some(({ name }) => name === 'acTL')
+  return kind === 'webp' && webpChunks(bytes).some(({ name }) => name === 'ANIM')
 }
 
 /** Images in a GIF, counted up to `most`. */

@@ -24,13 +24,19 @@ export interface Started {
   readonly adapter: string
 }
 
+/** What was seen in a picture. */
+export interface Seen {
+  /** By the classifier, the likeliest first. */
+  readonly classes: readonly SeenClass[]
+  /** What people should know of the picture. */
+  readonly notes: readonly string[]
+}
+
 /** A picture that the worker has. */
 export interface Opened {
   readonly picture: number
   readonly width: number
   readonly height: number
-  /** What people should know of its file. */
-  readonly notes: readonly string[]
 }
 
 /** Pixels of a view, RGBA. */
@@ -98,7 +104,7 @@ export interface PageMethods {
   /** Asks the network. */
   colour: {
     input: Of & { readonly hints: readonly Hint[] }
-    value: { readonly classes: readonly SeenClass[] }
+    value: Seen
   }
   original: { input: Of & { readonly view: View }; value: ViewPixels }
   coloured: { input: Of & { readonly view: View; readonly look: Look }; value: ViewPixels }

@@ -1,14 +1,13 @@
 /** A picture's file: decoded, and what else is worth keeping of it. */
 import { UserError } from '../../../src/errors.ts'
 import { jpegSegments } from '../files/bytes.ts'
-import { exifOf, uprightExif } from '../files/exif.ts'
 import { type FileKind, kindOf } from '../files/kind.ts'
 import { NOTES, UNREADABLE } from '../texts.ts'
 
 export interface DecodedFile {
   readonly bitmap: ImageBitmap
-  /** For what is made of it: as pixels stand upright now. */
-  readonly exif: Uint8Array<ArrayBuffer> | null
+  /** Which is read again for what stands in it beside pixels. */
+  readonly file: Blob
   /** What people should know of it. */
   readonly notes: readonly string[]
 }
@@ -21,8 +20,7 @@ export async function decodeFile(file: Blob): Promise<DecodedFile> {
   const bitmap = await createImageBitmap(file).catch((cause: Error) => {
     throw new UserError(reasonOf(kind), 'input', { cause })
   })
-  const exif = exifOf(bytes)
-  return { bitmap, exif: exif && uprightExif(exif), notes: notesOf(kind) }
+  return { bitmap, file, notes: notesOf(kind) }
 }
 
 /** Whether a JPEG has no end behind its headers, which may hold a whole small picture: Firefox decodes as much as there is. */

@@ -1,6 +1,6 @@
 /** A picture's own lightness and the network's colours, in the look that somebody chose. */
 import { applyLines, type ColourLines, type Places } from '../../../src/color/guided.ts'
-import { labToSrgb } from '../../../src/color/lab.ts'
+import { labToSrgb, srgbToLab } from '../../../src/color/lab.ts'
 import type { Rect, Size } from '../../../src/rect.ts'
 import type { Look } from '../look.ts'
 
@@ -13,53 +13,76 @@ export interface View extends Size {
   readonly rect: Rect
 }
 
-/** Pixels of a picture, or of a part of it at some size. */
+/** Pixels of a view. */
 export interface Pixels {
+  readonly view: View
   /** [pixels, 3], sRGB levels */
   readonly rgb: Uint8Array
   /** [pixels], 0…100 */
   readonly L: Float32Array
-  /** Where among the network's cells they lie. */
-  readonly places: Places
 }
 
-/** Where the pixels of a view lie among the network's cells. */
-export const placesOf = (cells: Size, picture: Size, { rect, width, height }: View): Places => ({
-  rows: centres({ from: rect.y, length: rect.height, count: height }, picture.height, cells.height),
-  columns: centres({ from: rect.x, length: rect.width, count: width }, picture.width, cells.width),
-})
-
-/** The same along one axis: `count` pixels that share the `length` ones of the picture from `from` on. */
-const centres = (
-  { from, length, count }: { readonly from: number; readonly length: number; readonly count: number },
-  all: number,
-  cells: number,
-) =>
-  Float64Array.from({ length: count }, (_, i) => {
-    const place = ((from + ((i + 0.5) * length) / count) * cells) / all - 0.5
-    return Math.min(cells - 1, Math.max(0, place))
-  })
-
-/** The lines of a look: saturation and warmth are the same for all pixels, so cells are enough. */
-export function lookedLines(colours: ColourLines, { saturation, warmth }: Look): ColourLines {
-  const add = [0, 0, warmth * WARM[0], warmth * WARM[1]]
-  return { ...colours, lines: colours.lines.map((value, i) => value * saturation + add[i & 3]!) }
+/** What the network made of a picture. */
+export interface Colouring {
+  readonly colours: ColourLines
+  /** The part of the picture that has them; its border stays grey. */
+  readonly content: Rect
 }
 
 /** The pixels in colour, as RGBA [pixels, 4]. */
 export function recombine(
-  { rgb, L, places }: Pixels,
-  colours: ColourLines,
+  { view, rgb, L }: Pixels,
+  { colours, content }: Colouring,
   look: Look,
 ): Uint8ClampedArray<ArrayBuffer> {
-  const painted = labToSrgb(L, applyLines(lookedLines(colours, look), places, L))
+  const ab = applyLines(lookedLines(colours, look), placesIn(colours, content, view), L)
+  clearBorder(ab, content, view)
+  if (look.strength < 1) mix(ab, rgb, look.strength)
+  const painted = labToSrgb(L, ab)
   const out = new Uint8ClampedArray(4 * L.length).fill(255)
-  const { strength } = look
   for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
-    for (let c = 0; c < 3; c++) {
-      const own = rgb[from + c]!
-      out[to + c] = own + strength * (painted[from + c]! - own)
-    }
+    out[to] = painted[from]!
+    out[to + 1] = painted[from + 1]!
+    out[to + 2] = painted[from + 2]!
   }
   return out
+}
+
+/** The lines of a look: saturation and warmth are the same for all pixels, so cells are enough. */
+function lookedLines(colours: ColourLines, { saturation, warmth }: Look): ColourLines {
+  const add = [0, 0, warmth * WARM[0], warmth * WARM[1]]
+  return { ...colours, lines: colours.lines.map((value, i) => value * saturation + add[i & 3]!) }
+}
+
+/** Where the pixels of a view lie among the network's cells, which share the content. */
+const placesIn = (cells: Size, content: Rect, { rect, width, height }: View): Places => ({
+  rows: placesAlong(centres(rect.y, rect.height, height), content.y, content.height, cells.height),
+  columns: placesAlong(centres(rect.x, rect.width, width), content.x, content.width, cells.width),
+})
+
+const placesAlong = (pixels: Float64Array, start: number, length: number, cells: number) =>
+  pixels.map((pixel) => Math.min(cells - 1, Math.max(0, ((pixel - start) * cells) / length - 0.5)))
+
+/** Of `count` pixels that share the `length` ones of the picture from `from` on, the centres. */
+const centres = (from: number, length: number, count: number) =>
+  Float64Array.from({ length: count }, (_, i) => from + ((i + 0.5) * length) / count)
+
+/** Outside of the content there are no colours. */
+function clearBorder(ab: Float32Array, content: Rect, { rect, width, height }: View): void {
+  const isInside = (place: number, start: number, length: number) => place >= start && place < start + length
+  const columns = [...centres(rect.x, rect.width, width)].map((x) => isInside(x, content.x, content.width))
+  if (columns.every(Boolean) && content.y <= rect.y && content.y + content.height >= rect.y + rect.height)
+    return
+  for (const [row, y] of centres(rect.y, rect.height, height).entries()) {
+    const hasColours = isInside(y, content.y, content.height)
+    for (let column = 0; column < width; column++)
+      if (!hasColours || !columns[column])
+        ab.fill(0, 2 * (row * width + column), 2 * (row * width + column + 1))
+  }
+}
+
+/** Mixes colours with those that the picture has had. */
+function mix(ab: Float32Array, rgb: Uint8Array, strength: number): void {
+  const own = srgbToLab(rgb).ab
+  for (let i = 0; i < ab.length; i++) ab[i] = strength * ab[i]! + (1 - strength) * own[i]!
 }

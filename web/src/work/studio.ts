@@ -1,27 +1,31 @@
-import type { ColourLines } from '../../../src/color/guided.ts'
 import { UserError } from '../../../src/errors.ts'
+import { hintIn } from '../../../src/infer/picture.ts'
 import { parseManifest } from '../../../src/io/manifest.ts'
 import { Assets } from '../../../src/web/assets.ts'
-import {
-  Colorizer,
-  type Hint,
-  type OnBytes,
-  type PhotoStudy,
-  type SeenClass,
-} from '../../../src/web/index.ts'
-import type { Wanted } from './methods.ts'
+import { imageDataOf } from '../../../src/web/images.ts'
+import { Colorizer, type Hint, type OnBytes, type PhotoStudy } from '../../../src/web/index.ts'
+import type { Seen, Wanted } from './methods.ts'
 import { Picture } from './picture.ts'
+import type { Colouring } from './recombine.ts'
 
 /** This code is in the page's folder `assets/`. */
 const ASSETS = new URL(/* @vite-ignore */ '../weights/', import.meta.url)
 /** The browser's cache that keeps weights. */
 const CACHE = 'weights'
 
+/** What a network has seen of a picture. */
+interface SeenPicture {
+  readonly of: Colorizer
+  readonly study: PhotoStudy<unknown>
+  /** What people should know of the picture. */
+  readonly notes: readonly string[]
+}
+
 /** A picture, and what the network has seen and made of it. */
 interface Studied {
   readonly picture: Picture
-  study: { readonly of: Colorizer; readonly study: PhotoStudy<unknown> } | null
-  colours: ColourLines | null
+  seen: SeenPicture | null
+  colouring: Colouring | null
 }
 
 /** Pictures and the network that colours them. An adapter that is lost is opened again, and what was going on done again. */
@@ -64,29 +68,36 @@ export class Studio {
   async add(file: Blob): Promise<{ readonly id: number; readonly picture: Picture }> {
     const picture = await Picture.of(file)
     const id = ++this.#last
-    this.#pictures.set(id, { picture, study: null, colours: null })
+    this.#pictures.set(id, { picture, seen: null, colouring: null })
     return { id, picture }
   }
 
-  /** Asks the network for a picture's colours. Throws as `PhotoStudy.lines`. */
-  async colour(id: number, hints: readonly Hint[], signal: AbortSignal): Promise<readonly SeenClass[]> {
+  /** Asks the network for a picture's colours. Throws as `PhotoStudy.colours`. */
+  async colour(id: number, hints: readonly Hint[], signal: AbortSignal): Promise<Seen> {
     const studied = this.#of(id)
-    return this.#withStudy(studied, async (study) => {
-      studied.colours = await study.lines({ hints, signal })
-      return study.classes
+    return this.#withStudy(studied, async ({ study, notes }) => {
+      const { picture } = studied
+      studied.colouring = picture.colouringOf(
+        await study.colours({ hints: insideOf(picture, hints), signal }),
+      )
+      return { classes: study.classes, notes }
     })
   }
 
   /** Throws as `PhotoStudy.likely`. */
-  likely(id: number, place: { readonly x: number; readonly y: number }, hints: readonly Hint[]) {
-    return this.#withStudy(this.#of(id), (study) => study.likely(place, { hints }))
+  likely(id: number, { x, y }: Pick<Hint, 'x' | 'y'>, hints: readonly Hint[]) {
+    const studied = this.#of(id)
+    return this.#withStudy(studied, ({ study }) => {
+      const [place] = insideOf(studied.picture, [{ x, y, color: '#000000' }])
+      return study.likely({ x: place!.x, y: place!.y }, { hints: insideOf(studied.picture, hints) })
+    })
   }
 
   /** A picture that has been coloured, and its colours. */
-  coloured(id: number): { readonly picture: Picture; readonly colours: ColourLines } {
-    const { picture, colours } = this.#of(id)
-    if (!colours) throw new UserError('this picture has no colours yet', 'usage')
-    return { picture, colours }
+  coloured(id: number): { readonly picture: Picture; readonly colouring: Colouring } {
+    const { picture, colouring } = this.#of(id)
+    if (!colouring) throw new UserError('this picture has no colours yet', 'usage')
+    return { picture, colouring }
   }
 
   picture(id: number): Picture {
@@ -94,10 +105,10 @@ export class Studio {
   }
 
   async remove(id: number): Promise<void> {
-    const { picture, study } = this.#of(id)
+    const { picture, seen } = this.#of(id)
     this.#pictures.delete(id)
     picture.close()
-    await study?.study.dispose()
+    await seen?.study.dispose()
   }
 
   #of(id: number): Studied {
@@ -106,32 +117,36 @@ export class Studio {
     throw new UserError('this picture was closed', 'usage')
   }
 
-  async #withStudy<T>(studied: Studied, work: (study: PhotoStudy<unknown>) => Promise<T>): Promise<T> {
+  async #withStudy<T>(studied: Studied, work: (seen: SeenPicture) => Promise<T>): Promise<T> {
     const colorizer = await this.#colorizer!
     try {
       return await work(await this.#study(colorizer, studied))
     } catch (error) {
       if (!colorizer.isLost) throw error
-      this.#colorizer = this.#open()
-      return work(await this.#study(await this.#colorizer, studied))
+      await this.#reopen(colorizer)
+      return work(await this.#study(await this.#colorizer!, studied))
     }
   }
 
-  async #study(colorizer: Colorizer, studied: Studied): Promise<PhotoStudy<unknown>> {
-    if (studied.study?.of === colorizer) return studied.study.study
-    const shown = await studied.picture.studied()
-    try {
-      const study = await colorizer.study(shown)
-      studied.study = { of: colorizer, study }
-      return study
-    } finally {
-      shown.close()
-    }
+  /** Once, however many notice that it was lost. */
+  async #reopen(lost: Colorizer): Promise<void> {
+    if ((await this.#colorizer) === lost) this.#colorizer = this.#open()
+  }
+
+  async #study(colorizer: Colorizer, studied: Studied): Promise<SeenPicture> {
+    if (studied.seen?.of === colorizer) return studied.seen
+    const { seen, notes } = await studied.picture.prepare()
+    studied.seen = { of: colorizer, study: await colorizer.study(imageDataOf(seen)), notes }
+    return studied.seen
   }
 }
+
+/** Hints for the part of a picture that the network sees. */
+const insideOf = (picture: Picture, hints: readonly Hint[]) =>
+  hints.map((hint) => hintIn(hint, picture, picture.content))
 
 /** Compiles what pictures need while none is chosen yet: kernels take sizes as parameters, so a picture of any size will do. */
 async function compileKernels(colorizer: Colorizer): Promise<void> {
   await using study = await colorizer.study(new ImageData(4, 3))
-  await study.lines()
+  await study.colours()
 }

@@ -25,22 +25,20 @@ answerCalls<PageMethods>(self as never, {
   networks: () => studio.networks(),
   open: async ({ file }) => {
     const { id, picture } = await studio.add(file)
-    const { width, height, notes } = picture
-    return { picture: id, width, height, notes }
+    const { width, height } = picture
+    return { picture: id, width, height }
   },
-  colour: async ({ picture, hints }, { signal }) => ({
-    classes: await studio.colour(picture, hints, signal),
-  }),
+  colour: ({ picture, hints }, { signal }) => studio.colour(picture, hints, signal),
   original: async ({ picture, view }) => ({ data: studio.picture(picture).original(view) }),
   coloured: async ({ picture: id, view, look }) => {
-    const { picture, colours } = studio.coloured(id)
-    return { data: picture.coloured(view, colours, look) }
+    const { picture, colouring } = studio.coloured(id)
+    return { data: picture.coloured(view, colouring, look) }
   },
   likely: async ({ picture, x, y, hints }) =>
     distinctColours(await studio.likely(picture, { x, y }, hints), SWATCHES),
   encode: ({ picture: id, look, format }, { signal }) => {
-    const { picture, colours } = studio.coloured(id)
-    return picture.encode(colours, look, { ...format, signal })
+    const { picture, colouring } = studio.coloured(id)
+    return picture.encode(colouring, look, { ...format, signal })
   },
   close: async ({ picture }) => void (await studio.remove(picture)),
   train: async (wish, { signal, tell }) => (await training()).run(wish, { signal, tell }),

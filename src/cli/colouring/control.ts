@@ -1,0 +1,138 @@
+/** The options of `colorize` that a person changes the colours by, and what they mean for weights that are at hand. */
+
+import { UserError } from '../../errors.ts'
+import { MAX_SATURATION } from '../../infer/arguments.ts'
+import type { PaintOptions } from '../../infer/colorizer.ts'
+import { expectBins } from '../../infer/leaning.ts'
+import type { PictureOptions } from '../../infer/picture.ts'
+import { trainedWith, type WeightFile } from '../../io/weights.ts'
+import { readPhoto, shrunkTo } from '../../node/image.ts'
+import { classNames } from '../../node/store/classifiers.ts'
+import { type Flags, type Option, wrong } from '../commands/command.ts'
+
+const group = 'Colours'
+
+export const CONTROL_OPTIONS: Readonly<Record<string, Option>> = {
+  saturation: {
+    value: 'F',
+    help: `multiplies a* and b*, from 0, which is grey, to ${MAX_SATURATION} (default: as the weights say, else 1 where the network gives probabilities and 1.2 where it does not)`,
+    group,
+  },
+  strength: {
+    value: 'F',
+    help: 'from 1, the new colours alone, to 0, the photograph as it is; in between a mixture of both (default 1)',
+    group,
+  },
+  hints: {
+    value: 'FILE.json',
+    help: 'colours that are told of places of a single photograph, of which the network makes the others; docs/hints.md has the format',
+    group,
+  },
+  class: {
+    value: 'NAME',
+    help: 'says what is in the photographs, a class of weights/classes.txt or its number from 0, instead of a classifier',
+    group,
+  },
+  like: { value: 'FILE', help: 'a photograph in colour, to whose colours the new ones lean', group },
+  temperature: {
+    value: 'F',
+    help: 'below 1 the likelier colours count more, above 1 the less likely ones, from 0.1 to 3; as --like and --variants, of weights that give probabilities',
+    group,
+  },
+  variants: {
+    value: 'N',
+    help: 'writes N plausible versions of each photograph, NAME.1.jpg …, which are drawn by chance',
+    group,
+  },
+  seed: { value: 'N', help: 'of that chance: the same seed gives the same versions (default 0)', group },
+  size: {
+    value: 'PX',
+    help: 'shorter side at which the network sees a photograph (default: as in its training); larger ones show it more details',
+    group,
+  },
+  smooth: {
+    help: 'smooths the colours along the lightness by optimization (Levin et al. 2004), against blotches; slower',
+    group,
+  },
+}
+
+const MOST_VARIANTS = 99
+const [LEAST_SIZE, MOST_SIZE] = [32, 2048]
+
+export interface Control {
+  readonly painting: PictureOptions
+  /** Shorter side in px at which the network sees photographs. */
+  readonly size: number | undefined
+  /** The photograph of --like, small. */
+  readonly like: Awaited<ReturnType<typeof readPhoto>> | null
+  /** Of which seed versions are drawn, and how many; null when none are. */
+  readonly variants: { readonly seed: number; readonly count: number } | null
+}
+
+/**
+ * What the options ask for. Throws a `UserError` when a value is out of bounds, a file cannot be read or the weights cannot do it.
+ * @param path of the weights
+ */
+export async function readControl(flags: Flags, path: string, weights: WeightFile): Promise<Control> {
+  const temperature = flags.number('temperature', { min: 0.1, max: 3 })
+  const like = flags.text('like')
+  const variants = variantsOf(flags)
+  if (temperature !== undefined || like !== undefined || variants) expectBins(path, weights.network)
+  const painting = {
+    saturation: flags.number('saturation', { max: MAX_SATURATION }),
+    strength: flags.number('strength', { max: 1 }),
+    smooth: flags.on('smooth'),
+    told: toldClass(flags.text('class'), path, weights),
+    leaning: { temperature },
+  }
+  const size = flags.integer('size', { min: LEAST_SIZE, max: MOST_SIZE })
+  return {
+    painting,
+    size,
+    like: like === undefined ? null : await shrunkTo(await readPhoto(like), LIKE_SIDE),
+    variants,
+  }
+}
+
+/** Longest side of the photograph of --like in px: enough to count its colours. */
+const LIKE_SIDE = 256
+
+function variantsOf(flags: Flags): Control['variants'] {
+  const seed = flags.integer('seed', { min: 0 })
+  const count = flags.integer('variants', { max: MOST_VARIANTS })
+  if (count !== undefined) return { seed: seed ?? 0, count }
+  if (seed !== undefined) throw wrong('--seed chooses among --variants N: say how many')
+  return null
+}
+
+/** The class that a name or number means. Throws a `UserError` when there is none, or the weights know nothing of classes. */
+function toldClass(
+  text: string | undefined,
+  path: string,
+  { network, metadata }: WeightFile,
+): PaintOptions['told'] {
+  if (text === undefined) return undefined
+  if (network.classes === 0 || trainedWith(metadata).classVectors?.length === 0)
+    throw new UserError(`--class ${text}: ${path} was trained without classes`, 'weights')
+  return findClass(text, classNames())
+}
+
+/** How many names an error lists. */
+const MOST_NAMED = 8
+
+/** The class of this number, of this name, or the only one in whose name the text occurs. Throws a `UserError` (exit code 2). */
+export function findClass(text: string, names: readonly string[]): { index: number; name: string } {
+  const all = names.map((name, index) => ({ index, name }))
+  const wanted = text.trim().toLowerCase()
+  if (/^\d+$/.test(wanted) && names[Number(wanted)] !== undefined) return all[Number(wanted)]!
+  const exact = all.filter(({ name }) => name.toLowerCase() === wanted)
+  const found = exact.length
+    ? exact
+    : all.filter(({ name }) => wanted !== '' && name.toLowerCase().includes(wanted))
+  if (found.length === 1) return found[0]!
+  if (!found.length) throw wrong(`--class ${text}: there is no such class; weights/classes.txt lists all`)
+  const named = found.slice(0, MOST_NAMED).map(({ index, name }) => `${name} (${index})`)
+  throw wrong(
+    `--class ${text} means several: ${named.join(', ')}${found.length > MOST_NAMED ? ' …' : ''}; give one of these numbers`,
+  )
+}

@@ -1,0 +1,58 @@
+/** Colours what a plan says, and tells how far it is. */
+
+import { removeParts } from '../../node/files.ts'
+import { isRunning } from '../../node/lock.ts'
+import { type ColorizeOptions, FileColorizer, type Outcome } from '../colorize-files.ts'
+import type { Terminal } from '../terminal.ts'
+import { allOf } from './names.ts'
+import { Pace } from './pace.ts'
+import { inParallel } from './parallel.ts'
+import type { Job, Planned } from './plan.ts'
+import type { Opened } from './setup.ts'
+
+export interface RunOptions extends Omit<ColorizeOptions, 'file'> {
+  /** Photographs in work at once. */
+  readonly jobs: number
+  /** What the pictures are made with, in full. */
+  readonly values: unknown
+  readonly terminal: Terminal
+  readonly interrupted: AbortSignal
+  /** Called when there is something to colour. */
+  open(): Promise<Opened>
+}
+
+export interface Ran {
+  /** In the order of the plan, but without what was not begun. */
+  readonly outcomes: readonly Outcome[]
+  readonly pace: Pace
+}
+
+/** Says what a person should know of it. */
+function tell(outcome: Outcome, terminal: Terminal): void {
+  if ('error' in outcome) terminal.warn(outcome.error)
+  else if ('output' in outcome) for (const remark of outcome.remarks ?? []) terminal.warn(remark)
+  else terminal.say(`${outcome.input} is ${outcome.skipped}: it is left out without --recolor`)
+}
+
+/** Throws what opening the painter throws, and failures of the GPU; trouble with single photographs is in the outcomes. */
+export async function runPlan(planned: readonly Planned[], options: RunOptions): Promise<Ran> {
+  const { terminal, interrupted, journal } = options
+  const jobs = planned.filter((entry): entry is Job => 'photo' in entry)
+  const outcomes = new Map<Planned, readonly Outcome[]>()
+  for (const entry of planned) if (!('photo' in entry)) outcomes.set(entry, [entry])
+  for (const entry of planned) if ('error' in entry) terminal.warn(entry.error)
+  if (jobs.length === 0) return { outcomes: [...outcomes.values()].flat(), pace: new Pace(0) }
+  const { painter, file } = await options.open()
+  const colorizer = new FileColorizer(painter, { ...options, file })
+  await removeParts(jobs.flatMap(allOf), (pid) => !isRunning(pid))
+  await journal.settings(options.settings, options.values)
+  const pace = new Pace(jobs.length)
+  await inParallel(jobs, { most: options.jobs, signal: interrupted }, async (job) => {
+    terminal.progress(`${pace} · ${job.photo.relative}`)
+    const made = await colorizer.colorize(job)
+    outcomes.set(job, made)
+    for (const outcome of made) tell(outcome, terminal)
+    pace.step()
+  })
+  return { outcomes: planned.flatMap((entry) => outcomes.get(entry) ?? []), pace }
+}

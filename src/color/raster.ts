@@ -1,0 +1,108 @@
+/** A picture's pixels as a file has them: grey or in colour, 8 or 16 bits, perhaps see-through. */
+import type { Rect, Size } from '../rect.ts'
+import { deepLevelOf, deepTables, grayLightness, type Levels, lightness } from './lab.ts'
+import type { Lightness, Photo } from './photo.ts'
+
+export interface Raster extends Size {
+  readonly channels: 1 | 3
+  /** [height, width, channels], sRGB levels, upright */
+  readonly levels: Levels
+  /** [height, width] of the same depth, 0 for what is not visible; null where all is. */
+  readonly alpha: Levels | null
+}
+
+export const isDeep = ({ levels }: Raster): boolean => levels instanceof Uint16Array
+
+export const rasterOf = ({ rgb, width, height }: Photo): Raster => ({
+  ...{ width, height, alpha: null },
+  ...{ channels: 3, levels: rgb },
+})
+
+/** The lightness of a part of a picture. */
+export function rasterLightness({ levels, channels, width }: Raster, part: Rect): Lightness {
+  const row = (y: number) => {
+    const start = channels * ((part.y + y) * width + part.x)
+    const own = levels.subarray(start, start + channels * part.width)
+    return channels === 1 ? grayLightness(own) : lightness(own)
+  }
+  return {
+    ...{ width: part.width, height: part.height },
+    rows(first, last) {
+      const L = new Float32Array((last - first) * part.width)
+      for (let y = first; y < last; y++) L.set(row(y), (y - first) * part.width)
+      return L
+    },
+  }
+}
+
+/**
+ * A picture of 8 bits for eyes: what is not visible is white, and where it had more than `most` pixels, squares of them are
+ * averaged, of which those at the right and lower edge may be cut.
+ */
+export function shown(raster: Raster, most: number, part: Rect = wholeOf(raster)): Photo {
+  const side = Math.ceil(Math.sqrt((part.width * part.height) / most))
+  const cell = (length: number) => Math.min(length, side)
+  const [w, h] = [cell(part.width), cell(part.height)]
+  const [width, height] = [Math.floor(part.width / w), Math.floor(part.height / h)]
+  const rgb = new Uint8Array(3 * width * height)
+  const sums = new Float64Array(3 * width)
+  const level = visibleLevels(raster)
+  for (let y = 0; y < height; y++) {
+    sums.fill(0)
+    for (let dy = 0; dy < h; dy++) {
+      const start = (part.y + y * h + dy) * raster.width + part.x
+      for (let x = 0; x < w * width; x++) {
+        const at = 3 * Math.floor(x / w)
+        for (let c = 0; c < 3; c++) sums[at + c]! += level(start + x, c)
+      }
+    }
+    for (let i = 0; i < sums.length; i++) rgb[3 * y * width + i] = Math.round(sums[i]! / (w * h))
+  }
+  return { width, height, rgb }
+}
+
+export const wholeOf = ({ width, height }: Size): Rect => ({ x: 0, y: 0, width, height })
+
+/** The level, 0…255, of a pixel's channel on white. */
+function visibleLevels({ levels, alpha, channels }: Raster): (pixel: number, channel: number) => number {
+  const step = levels instanceof Uint16Array ? 257 : 1
+  const level = (pixel: number, channel: number) =>
+    levels[channels === 1 ? pixel : 3 * pixel + channel]! / step
+  if (!alpha) return level
+  return (pixel, channel) => 255 + ((level(pixel, channel) - 255) * alpha[pixel]!) / (255 * step)
+}
+
+/** The same levels of 8 or of 16 bits. */
+export function levelsAt(levels: Levels, bits: 8 | 16): Levels {
+  if (levels instanceof Uint16Array === (bits === 16)) return levels
+  if (bits === 16) return Uint16Array.from(levels, (level) => 257 * level)
+  return Uint8Array.from(levels, (level) => Math.round(level / 257))
+}
+
+export const rasterAt = (raster: Raster, bits: 8 | 16): Raster => ({
+  ...raster,
+  levels: levelsAt(raster.levels, bits),
+  alpha: raster.alpha && levelsAt(raster.alpha, bits),
+})
+
+/** Linear Display P3 → linear sRGB and back: both have the white point D65. Sources: SMPTE EG 432-1, IEC 61966-2-1. */
+const P3_TO_SRGB = [
+  1.2249401763, -0.2249401763, 0, -0.0420569547, 1.0420569547, 0, -0.0196375546, -0.0786360454, 1.0982736,
+]
+const SRGB_TO_P3 = [
+  0.8224619687, 0.1775380313, 0, 0.0331941989, 0.9668058011, 0, 0.0170826307, 0.0723974407, 0.9105199286,
+]
+
+/** Turns 16-bit levels of Display P3 into those of sRGB, or the other way, where they stand; what sRGB does not have is cut off. */
+export function changePrimaries(levels: Uint16Array, to: 'srgb' | 'p3'): void {
+  const matrix = to === 'srgb' ? P3_TO_SRGB : SRGB_TO_P3
+  const { linear } = deepTables()
+  for (let i = 0; i < levels.length; i += 3) {
+    const [r, g, b] = [linear[levels[i]!]!, linear[levels[i + 1]!]!, linear[levels[i + 2]!]!]
+    if (r === g && g === b) continue
+    for (let c = 0; c < 3; c++) {
+      const light = matrix[3 * c]! * r + matrix[3 * c + 1]! * g + matrix[3 * c + 2]! * b
+      levels[i + c] = deepLevelOf(Math.min(1, Math.max(0, light)))
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/** Image resource blocks, in which JPEG files hold IPTC. Source: Adobe Photoshop file formats specification, "Image Resources". */
+import { bigEndian, bytesOf, concat, latin1, viewOf } from './bytes.ts'
+
+interface Resource {
+  readonly id: number
+  /** All of it, with its head. */
+  readonly whole: Uint8Array
+  readonly data: Uint8Array
+}
+
+const IPTC = 0x0404
+/** Small pictures, of what was grey. */
+const THUMBNAILS = [0x0409, 0x040c]
+const SIGNATURE = '8BIM'
+
+/** The blocks; fewer where they are damaged. */
+function* resources(bytes: Uint8Array): Generator<Resource> {
+  for (let at = 0; at + 12 <= bytes.length && latin1(bytes, at, at + 4) === SIGNATURE; ) {
+    const name = bytes[at + 6]! + 1
+    const head = at + 6 + name + (name & 1)
+    if (head + 4 > bytes.length) return
+    const length = viewOf(bytes).getUint32(head)
+    const end = head + 4 + length
+    if (end > bytes.length) return
+    const whole = bytes.subarray(at, Math.min(bytes.length, end + (length & 1)))
+    yield { id: viewOf(bytes).getUint16(at + 4), whole, data: bytes.subarray(head + 4, end) }
+    at = end + (length & 1)
+  }
+}
+
+/** All blocks but pictures. */
+export const withoutThumbnails = (blocks: Uint8Array) =>
+  concat([...resources(blocks)].filter(({ id }) => !THUMBNAILS.includes(id)).map(({ whole }) => whole))
+
+export const iptcOf = (blocks: Uint8Array) =>
+  [...resources(blocks)].find(({ id }) => id === IPTC)?.data ?? null
+
+/** One block with IPTC in it. */
+export const blocksOf = (iptc: Uint8Array) =>
+  concat([
+    bytesOf(SIGNATURE),
+    bigEndian(IPTC, 2),
+    new Uint8Array(2),
+    bigEndian(iptc.length, 4),
+    iptc,
+    new Uint8Array(iptc.length & 1),
+  ])

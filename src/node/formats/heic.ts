@@ -1,0 +1,42 @@
+/** HEIC, the phones' format, by a decoder that people install beside this package: its codec is patented. */
+import type { Raster } from '../../color/raster.ts'
+import { UserError } from '../../errors.ts'
+
+const DECODER = 'heic-decode'
+
+/** What the decoder gives: 8 bits, red, green, blue and alpha. */
+interface Decoded {
+  readonly width: number
+  readonly height: number
+  readonly data: Uint8ClampedArray
+}
+
+export type HeicDecoder = (file: { readonly buffer: Uint8Array }) => Promise<Decoded>
+
+/** The decoder; null where it is not installed. */
+export async function heicDecoder(): Promise<HeicDecoder | null> {
+  try {
+    const { default: decode } = (await import(DECODER)) as { default: HeicDecoder }
+    return decode
+  } catch {
+    return null
+  }
+}
+
+/** The first picture of a HEIC file, upright. Throws a UserError where there is no decoder, or it gives up. */
+export async function decodeHeic(bytes: Uint8Array, name: string, decoder = heicDecoder()): Promise<Raster> {
+  const decode = await decoder
+  if (!decode) {
+    throw new UserError(
+      `${name} is a HEIC image, which is read where the package ${DECODER} is installed beside this one ` +
+        `("npm install ${DECODER}"): install it, or convert the file to JPEG`,
+    )
+  }
+  const decoded = await decode({ buffer: bytes }).catch((cause: Error) => {
+    throw new UserError(`${name} cannot be decoded (${cause.message})`, 'input', { cause })
+  })
+  const { width, height, data } = decoded
+  const levels = new Uint8Array(3 * width * height)
+  for (let i = 0; i < width * height; i++) levels.set(data.subarray(4 * i, 4 * i + 3), 3 * i)
+  return { width, height, channels: 3, levels, alpha: null }
+}

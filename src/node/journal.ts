@@ -1,0 +1,187 @@
+/**
+ * What this program wrote into a folder, and of what: so that a second run does only what is new, and neither takes its own
+ * pictures for photographs nor replaces anybody else's. A file of lines of JSON, to which each picture adds its own; a line that
+ * was cut short counts as none.
+ */
+import { appendFile, readFile, stat } from 'node:fs/promises'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import * as v from 'valibot'
+import { makeFolder } from './save.ts'
+import { sha256File } from './store/fetch.ts'
+import { codeOf, fileTrouble } from './trouble.ts'
+
+/** Of the file, in the folder whose pictures it lists. */
+export const JOURNAL = '.colorizer.jsonl'
+
+/** A picture that is about to be written. */
+const writtenLine = v.object({
+  /** Path from the journal's folder, with `/`; as `input`. */
+  output: v.string(),
+  /** Of the picture's bytes, hexadecimal; as `of`, those of the photograph. */
+  sha256: v.string(),
+  /** The photograph; none for a sheet of many. */
+  input: v.optional(v.string()),
+  of: v.optional(v.string()),
+  /** What it was made with, as a digest; another line has them in full. */
+  settings: v.optional(v.string()),
+})
+/** A picture that is in its place. */
+const stampLine = v.object({ output: v.string(), stamp: v.string(), inputStamp: v.string() })
+
+export type Written = v.InferOutput<typeof writtenLine>
+
+/** What is known of a picture: the last that was written of it, and what else may lie in its place since a run was killed. */
+interface Entry extends Written {
+  readonly earlier: readonly string[]
+  readonly stamp?: string | undefined
+  readonly inputStamp?: string | undefined
+}
+
+export class Journal {
+  readonly #entries = new Map<string, Entry>()
+  /** What was made of each photograph. */
+  readonly #outputs = new Map<string, Set<string>>()
+  #isCut = false
+
+  private constructor(private readonly path: string) {}
+
+  /** The journal in the file `path`; an empty one when there is none. Throws a `UserError` when it cannot be read. */
+  static async open(path: string): Promise<Journal> {
+    const journal = new Journal(resolve(path))
+    try {
+      journal.#read(await readFile(path, 'utf8'))
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw fileTrouble('read', path, error)
+    }
+    return journal
+  }
+
+  #read(text: string): void {
+    this.#isCut = text !== '' && !text.endsWith('\n')
+    for (const line of text.split('\n')) this.#take(parsed(line))
+  }
+
+  #take(line: unknown): void {
+    const written = v.safeParse(writtenLine, line)
+    if (written.success) {
+      const before = this.#entries.get(written.output.output)
+      const earlier = before ? [...before.earlier, before.sha256] : []
+      const { output, input } = written.output
+      this.#entries.set(output, { ...written.output, earlier })
+      if (input !== undefined) this.#outputs.set(input, (this.#outputs.get(input) ?? new Set()).add(output))
+    }
+    const stamped = v.safeParse(stampLine, line)
+    const entry = stamped.success && this.#entries.get(stamped.output.output)
+    if (entry) this.#entries.set(entry.output, { ...entry, ...stamped.output, earlier: [] })
+  }
+
+  /** Whether it has a line about the file `path`, whatever has become of that. */
+  knows(path: string): boolean {
+    return this.#entries.has(this.#keyOf(path))
+  }
+
+  /** Whether pictures were made of the photograph `input`, `output` among them where that is given. */
+  hasMade(input: string, output?: string): boolean {
+    const made = this.#outputs.get(this.#keyOf(input))
+    return made !== undefined && (output === undefined || made.has(this.#keyOf(output)))
+  }
+
+  /** Whether the picture `path` is as this program wrote it. */
+  async isAsWritten(path: string): Promise<boolean> {
+    const entry = this.#entries.get(this.#keyOf(path))
+    if (!entry) return false
+    if (entry.stamp !== undefined && entry.stamp === (await stampOf(path))) return true
+    const found = await digestOf(path)
+    return found !== null && [entry.sha256, ...entry.earlier].includes(found)
+  }
+
+  /** Whether the picture `output` was made of the photograph `input`, in its place or with its content. */
+  async isOf(output: string, input: string): Promise<boolean> {
+    const entry = this.#entries.get(this.#keyOf(output))
+    return (
+      entry?.input === this.#keyOf(input) || (entry !== undefined && entry.of === (await digestOf(input)))
+    )
+  }
+
+  /** Whether the picture `output`, which is as written, is what `settings` make of the photograph `input` as that is now. */
+  async isCurrent(output: string, input: string, settings: string): Promise<boolean> {
+    const entry = this.#entries.get(this.#keyOf(output))
+    if (entry?.settings !== settings) return false
+    const isSameInput =
+      (entry.input === this.#keyOf(input) && entry.inputStamp === (await stampOf(input))) ||
+      entry.of === (await digestOf(input))
+    if (!isSameInput) return false
+    return entry.earlier.length === 0 || entry.sha256 === (await digestOf(output))
+  }
+
+  /** Notes what pictures are made with; `digest` is what their lines say. */
+  settings(digest: string, values: unknown): Promise<void> {
+    return this.#append({ settings: digest, values })
+  }
+
+  /** To be called before the picture is put in its place: so that it is known even when the program is killed right behind that. */
+  begin({ output, input, ...rest }: Written): Promise<void> {
+    const of = input === undefined ? {} : { input: this.#keyOf(input) }
+    return this.#append({ output: this.#keyOf(output), ...of, ...rest })
+  }
+
+  /** Notes that the picture is in its place. `inputStamp` is what the photograph had before it was read. */
+  async end(output: string, inputStamp: string): Promise<void> {
+    const stamp = await stampOf(output)
+    if (stamp !== null) await this.#append({ output: this.#keyOf(output), stamp, inputStamp })
+  }
+
+  async #append(line: object): Promise<void> {
+    this.#take(line)
+    const text = `${this.#isCut ? '\n' : ''}${JSON.stringify(line)}\n`
+    this.#isCut = false
+    try {
+      await makeFolder(dirname(this.path))
+      await appendFile(this.path, text)
+    } catch (error) {
+      throw fileTrouble('write', this.path, error)
+    }
+  }
+
+  #keyOf(path: string): string {
+    return relative(dirname(this.path), resolve(path)).split(sep).join('/')
+  }
+}
+
+/** The journals of folders, each read once. */
+export class Journals {
+  readonly #found = new Map<string, Promise<Journal>>()
+
+  /** The one of this folder. */
+  of(folder: string): Promise<Journal> {
+    const path = join(resolve(folder), JOURNAL)
+    const found = this.#found.get(path) ?? Journal.open(path)
+    this.#found.set(path, found)
+    return found
+  }
+
+  /** Whether a journal in a folder of `path`, or above, lists that file as it is now. */
+  async list(path: string): Promise<boolean> {
+    for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
+      const journal = await this.of(folder).catch(() => null) // in a folder above that nobody else may look into
+      if (await journal?.isAsWritten(path)) return true
+      if (folder === dirname(folder)) return false
+    }
+  }
+}
+
+/** Of a file; changes whenever somebody writes to it. Null when there is none. */
+export async function stampOf(path: string): Promise<string | null> {
+  const found = await stat(path, { bigint: true }).catch(() => null)
+  return found && [found.size, found.mtimeNs, found.ctimeNs].join(':')
+}
+
+const digestOf = (path: string) => sha256File(path).catch(() => null)
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,62 @@
+/** Plans and runs of `colorize` on folders, with a painter that needs no GPU: it gives every picture one colour. */
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import sharp from 'sharp'
+import { type PlanOptions, planFor } from '../src/cli/colouring/plan.ts'
+import { type RunOptions, runPlan } from '../src/cli/colouring/run.ts'
+import type { SmallAb } from '../src/color/guided.ts'
+import { oneColour } from '../src/color/paint.ts'
+import type { Lightness } from '../src/color/photo.ts'
+import type { Painter } from '../src/infer/colorizer.ts'
+import type { Enlarger } from '../src/infer/enlarger.ts'
+import { JOURNAL, Journal } from '../src/node/journal.ts'
+import { findEach } from '../src/node/photos.ts'
+
+export const onePainter = {
+  ...{ classifier: null, classNames: [], saturation: 1 },
+  predictor: { predict: async () => oneColour(10, 20) },
+  enlarger: { enlarge: async (...args: Parameters<Enlarger['enlarge']>) => enlargeOne(...args) },
+} as unknown as Painter
+
+/** As `Enlarger.enlarge`, of one colour for a whole picture. */
+function enlargeOne(picture: Lightness, { ab }: SmallAb, take: Parameters<Enlarger['enlarge']>[2]): void {
+  const L = picture.rows(0, picture.height)
+  const colours = Float32Array.from({ length: 2 * L.length }, (_, i) => ab[i % 2]!)
+  take({ first: 0, last: picture.height, L, colours })
+}
+
+export const silent = { say: () => {}, warn: () => {}, progress: () => {} }
+
+export type Changes = Partial<PlanOptions> & Partial<RunOptions>
+
+/** What one run of the program does, with the plan that it makes. */
+export async function colour(out: string, inputs: readonly string[], changes: Changes = {}) {
+  const journal = await Journal.open(join(out, JOURNAL))
+  const usual = { settings: 'usual', journal, force: false }
+  const naming = { out, isFile: false, variants: null, compare: false }
+  const { photos, failures } = await findEach(inputs)
+  const planned = [...failures, ...(await planFor(photos, { ...usual, ...naming, ...changes }))]
+  const running = {
+    ...{ hints: undefined, jobs: 2, values: {}, terminal: silent },
+    ...{
+      interrupted: new AbortController().signal,
+      open: async () => ({ painter: onePainter, file: { making: { weights: 'one colour', settings: {} } } }),
+    },
+  }
+  return runPlan(planned, { ...usual, ...running, ...changes })
+}
+
+/** Writes a small grey picture, which differs for each `seed`. */
+export async function writeGray(path: string, seed = 0): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true })
+  const levels = Buffer.from(Array.from({ length: 24 * 16 }, (_, i) => (i * 7 + seed * 31) % 251))
+  const raw = { width: 24, height: 16, channels: 1 } as const
+  const picture = sharp(levels, { raw }).toColourspace('b-w')
+  writeFileSync(path, await picture.toFormat(path.endsWith('gif') ? 'gif' : 'png').toBuffer())
+}
+
+/** The pictures in a folder and below, sorted. */
+export const picturesIn = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.png$/i.test(name))
+    .sort()
