@@ -1,6 +1,6 @@
 /** A picture's file: decoded, and what else is worth keeping of it. */
 import { UserError } from '../../../src/errors.ts'
-import { jpegSegments } from '../files/bytes.ts'
+import { hasEnd } from '../../../src/io/image/jpeg.ts'
 import { type FileKind, kindOf } from '../files/kind.ts'
 import { NOTES, UNREADABLE } from '../texts.ts'
 
@@ -16,19 +16,12 @@ export interface DecodedFile {
 export async function decodeFile(file: Blob): Promise<DecodedFile> {
   const bytes = await bytesOf(file)
   const kind = kindOf(bytes)
-  if (kind.kind === 'jpeg' && isCut(bytes)) throw new UserError(UNREADABLE.damaged, 'input')
+  // Firefox decodes what there is of a file that was cut
+  if (kind.kind === 'jpeg' && !hasEnd(bytes)) throw new UserError(UNREADABLE.damaged, 'input')
   const bitmap = await createImageBitmap(file).catch((cause: Error) => {
     throw new UserError(reasonOf(kind), 'input', { cause })
   })
   return { bitmap, file, notes: notesOf(kind) }
-}
-
-/** Whether a JPEG has no end behind its headers, which may hold a whole small picture: Firefox decodes as much as there is. */
-function isCut(bytes: Uint8Array): boolean {
-  const headers = [...jpegSegments(bytes)].at(-1)?.to ?? 0
-  for (let at = bytes.length - 2; at >= headers; at--)
-    if (bytes[at] === 0xff && bytes[at + 1] === 0xd9) return false
-  return true
 }
 
 async function bytesOf(file: Blob): Promise<Uint8Array> {
