@@ -90,12 +90,11 @@ const bench = {
     const rgb = Uint8Array.from({ length: 3 * L.length }, (_, i) => 2.55 * L[Math.floor(i / 3)]!)
     const cells = { width: 40, height: 40 }
     const lines = Float32Array.from({ length: 4 * cells.width * cells.height }, (_, i) => (i % 7) / 7)
-    const places = {
-      rows: Float64Array.from({ length: height }, (_, y) => (39 * y) / height),
-      columns: Float64Array.from({ length: width }, (_, x) => (39 * x) / width),
-    }
+    const content = { x: 0, y: 0, width, height }
+    const pixels = { view: { rect: content, width, height }, rgb, L }
+    const look = { saturation: 1.2, warmth: 0.1, strength: 0.9 }
     const started = performance.now()
-    recombine({ rgb, L, places }, { ...cells, lines }, { saturation: 1.2, warmth: 0.1, strength: 0.9 })
+    recombine(pixels, { colours: { ...cells, lines }, content }, look)
     return performance.now() - started
   },
 }

@@ -6,7 +6,7 @@ import type { Page } from 'puppeteer-core'
 import type { Opened } from './browser.ts'
 
 /** Software adapters share the cores with whatever else runs. */
-const PATIENCE_MS = 400_000
+const PATIENCE_MS = 300_000
 const POLL_MS = 100
 
 type State = 'starting' | 'ready' | 'working' | 'done' | 'failed'
