@@ -16,16 +16,28 @@ function packageFiles(): string[] {
   const samples = ['gray', 'photos'].flatMap((folder) =>
     readdirSync(`${ROOT}samples/${folder}`).map((name) => `samples/${folder}/${name}`),
   )
-  return ['weights/manifest.json', ...shipped.map(({ file }) => `weights/${file}`), ...samples]
+  const licences = ['NOTICE', 'LICENSE', 'samples/licenses/GPL-2.0.txt', 'weights/licenses/Apache-2.0.txt']
+  return ['weights/manifest.json', ...shipped.map(({ file }) => `weights/${file}`), ...samples, ...licences]
 }
 
-/** Puts the weights and the sample photographs beside the page. */
+/** Packages that are part of the page, and where they are installed. */
+const BUNDLED = { 'client-zip': `${HERE}node_modules/client-zip`, valibot: `${ROOT}node_modules/valibot` }
+
+function licenceIn(folder: string): Buffer {
+  const name = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file))
+  if (!name) throw new Error(`${folder} has no licence to put beside the page`)
+  return readFileSync(`${folder}/${name}`)
+}
+
+/** Puts the weights, the sample photographs and all licences beside the page. */
 const withPackageFiles = {
   name: 'package-files',
   generateBundle(this: { emitFile(file: object): void }) {
     const files = packageFiles()
     for (const fileName of files)
       this.emitFile({ type: 'asset', fileName, source: readFileSync(ROOT + fileName) })
+    for (const [name, folder] of Object.entries(BUNDLED))
+      this.emitFile({ type: 'asset', fileName: `licenses/${name}.txt`, source: licenceIn(folder) })
     const photos = files.filter((name) => name.startsWith('samples/photos/'))
     this.emitFile({ type: 'asset', fileName: 'samples/photos.json', source: JSON.stringify(photos) })
   },
@@ -63,7 +75,7 @@ const withFileList = {
   generateBundle(_: object, bundle: Record<string, { code?: string; source?: string | Uint8Array }>) {
     const worker = bundle['service-worker.js']!
     const kept = Object.keys(bundle)
-      .filter((name) => name !== 'service-worker.js' && !/^(weights|samples\/photos)\//.test(name))
+      .filter((name) => name !== 'service-worker.js' && !/^(weights|samples\/photos|licenses)\//.test(name))
       .sort()
     const hash = createHash('sha256')
     for (const name of kept) hash.update(bundle[name]!.code ?? bundle[name]!.source!)

@@ -136,6 +136,7 @@ export const TEXTS = {
     'A neural network looks at a grey photograph and paints it. It does not know the true colours: it paints likely ones, and you can tell it better. All of it, training too, is computed by this page on your own graphics processor.',
   aboutLimits:
     'Pictures are saved with 8 bits a channel in sRGB. Transparency becomes white, and of animations the first picture is taken.',
+  aboutSource: 'Licences and sources',
   aboutKeysTitle: 'Keys',
   aboutKeys:
     'On the picture, + and − zoom, 0 fits and arrows move. On the line between before and after, arrows move the line. On a told colour, arrows move it, Enter opens it and Delete removes it. Ctrl+Z undoes, Ctrl+Shift+Z does again.',
