@@ -82,7 +82,10 @@ export class Visit {
       if (state === 'done') return status!.textContent!.includes(name)
       return state === 'failed' && trouble!.textContent!.includes(name)
     }
-    await this.page.waitForFunction(isSettled, { polling: POLL_MS }, name)
+    await this.page.waitForFunction(isSettled, { polling: POLL_MS }, name).catch(async (cause) => {
+      const said = [await this.state(), await this.text('status'), await this.trouble(), ...this.errors]
+      throw new Error(`${name} is not settled; the page says: ${said.filter(Boolean).join('; ')}`, { cause })
+    })
     if ((await this.state()) === 'failed') throw new Error((await this.trouble())!)
   }
 

@@ -40,6 +40,7 @@ describe.each(BROWSERS)('the page in %s after a first visit', (name) => {
     await again.close()
     await host.stop()
     const second = await Visit.of(opened(), host.url)
+    await second.until('ready')
     await second.trySample(sample)
     expect(await second.state()).toBe('done')
     expect(second.errors).toEqual([])
