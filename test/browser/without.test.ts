@@ -78,6 +78,8 @@ declare global {
 
 /** Gives pages a function that has methods refuse, in the workers that they make of texts, too. */
 function refusal(): void {
+  const register = () => Promise.reject(new DOMException('refused', 'SecurityError'))
+  Object.defineProperty(ServiceWorkerContainer.prototype, 'register', { value: register })
   window.refuseStorage = (error, { name }, methods) => {
     const refuse = (error: string, name: 'Cache', methods: readonly string[]) => {
       const value = async () => {
