@@ -40,6 +40,16 @@ const stub = (parts: Readonly<Record<string, unknown>>) => {
 }
 afterEach(() => vi.unstubAllGlobals())
 
+it('takes pixels that say no colour space, as those in Firefox do', () => {
+  class Pixels {
+    readonly data = RGBA
+  }
+  stub({ ImageData: Pixels })
+  expect(() => expectImage('colorize', new Pixels())).not.toThrow()
+  const wide = Object.assign(new Pixels(), { colorSpace: 'display-p3' })
+  expect(() => expectImage('colorize', wide)).toThrow('colorize takes ImageData of 8 bits in sRGB')
+})
+
 describe('photoOf', () => {
   it('reads a bitmap, which stays open', async () => {
     stub({})

@@ -1,5 +1,6 @@
 /** A picture's file: decoded, and what else is worth keeping of it. */
 import { UserError } from '../../../src/errors.ts'
+import { hasEnd } from '../../../src/io/image/jpeg.ts'
 import { type FileKind, kindOf } from '../files/kind.ts'
 import { NOTES, UNREADABLE } from '../texts.ts'
 
@@ -16,6 +17,8 @@ export async function decodeFile(file: Blob): Promise<DecodedFile> {
   const bytes = await bytesOf(file)
   const kind = kindOf(bytes)
   if (kind.kind === 'empty') throw new UserError(UNREADABLE.empty, 'input')
+  // Firefox decodes what there is of a file that was cut
+  if (kind.kind === 'jpeg' && !hasEnd(bytes)) throw new UserError(UNREADABLE.damaged, 'input')
   const bitmap = await createImageBitmap(file).catch((cause: Error) => {
     throw new UserError(reasonOf(kind), 'input', { cause })
   })
