@@ -21,6 +21,9 @@ const nothing: DoctorReport = {
   tuning: null,
   adapters: [],
   weights: [],
+  hasHeicDecoder: false,
+  speed: null,
+  faster: [],
   problems: [],
 }
 

@@ -43,11 +43,17 @@ export class Journal {
   readonly #outputs = new Map<string, Set<string>>()
   #isCut = false
 
-  private constructor(private readonly path: string) {}
+  private constructor(
+    private readonly path: string,
+    private readonly isOptional: boolean,
+  ) {}
 
-  /** The journal in the file `path`; an empty one when there is none. Throws a `UserError` when it cannot be read. */
-  static async open(path: string): Promise<Journal> {
-    const journal = new Journal(resolve(path))
+  /**
+   * The journal in the file `path`; an empty one when there is none. Throws a `UserError` when it cannot be read.
+   * @param isOptional whether pictures are worth having without it: then it is no trouble when it cannot be written
+   */
+  static async open(path: string, { isOptional = false } = {}): Promise<Journal> {
+    const journal = new Journal(resolve(path), isOptional)
     try {
       journal.#read(await readFile(path, 'utf8'))
     } catch (error) {
@@ -78,6 +84,11 @@ export class Journal {
   /** Whether it has a line about the file `path`, whatever has become of that. */
   knows(path: string): boolean {
     return this.#entries.has(this.#keyOf(path))
+  }
+
+  /** Whether the file `path` is the picture of a photograph, and no sheet of many. */
+  hasPicture(path: string): boolean {
+    return this.#entries.get(this.#keyOf(path))?.input !== undefined
   }
 
   /** Whether pictures were made of the photograph `input`, `output` among them where that is given. */
@@ -139,7 +150,7 @@ export class Journal {
       await makeFolder(dirname(this.path))
       await appendFile(this.path, text)
     } catch (error) {
-      throw fileTrouble('write', this.path, error)
+      if (!this.isOptional) throw fileTrouble('write', this.path, error)
     }
   }
 
