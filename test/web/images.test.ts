@@ -40,14 +40,18 @@ const stub = (parts: Readonly<Record<string, unknown>>) => {
 }
 afterEach(() => vi.unstubAllGlobals())
 
-it('takes pixels that say no colour space, as those in Firefox do', () => {
-  class Pixels {
-    readonly data = RGBA
+it('takes pixels whose colours are sRGB, said or not, and no others', () => {
+  const pixels = (colorSpace?: string) => {
+    class ImageData {
+      readonly data = RGBA
+      readonly colorSpace = colorSpace
+    }
+    stub({ ImageData })
+    return new ImageData()
   }
-  stub({ ImageData: Pixels })
-  expect(() => expectImage('colorize', new Pixels())).not.toThrow()
-  const wide = Object.assign(new Pixels(), { colorSpace: 'display-p3' })
-  expect(() => expectImage('colorize', wide)).toThrow('colorize takes ImageData of 8 bits in sRGB')
+  expectImage('colorize', pixels())
+  expectImage('colorize', pixels('srgb'))
+  expect(() => expectImage('colorize', pixels('display-p3'))).toThrow('8 bits in sRGB')
 })
 
 describe('photoOf', () => {
