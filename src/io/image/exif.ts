@@ -64,7 +64,7 @@ export function changedExif(block: Uint8Array, { width, height, software, isSrgb
   const tiff = new Tiff(block)
   const [first] = tiff.directories()
   if (!first) return tiffOf(software === null ? [] : [textField(TAGS.software, software)])
-  const copy = block.slice()
+  const copy = new Uint8Array(block) // slice() of a Node Buffer would share its memory
   const edit = new TiffEdit(copy)
   const camera = nested(tiff, first, TAGS.exif)
   if (camera) {

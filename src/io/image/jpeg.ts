@@ -87,7 +87,7 @@ export function jfifDensity(segments: readonly Segment[]): Density | null {
 /** A JFIF segment with another density. */
 function withDensity(segment: Uint8Array, { x, y, unit }: Density): Uint8Array {
   if (!startsWith(segment.subarray(4), JFIF)) return segment
-  const changed = segment.slice()
+  const changed = new Uint8Array(segment)
   changed[11] = JFIF_UNITS.indexOf(unit)
   viewOf(changed).setUint16(12, Math.min(0xffff, Math.max(1, Math.round(x))))
   viewOf(changed).setUint16(14, Math.min(0xffff, Math.max(1, Math.round(y))))

@@ -49,7 +49,7 @@ export function withWebpExtras(
   const chunks = webpChunks(bytes)
   const pictures = chunks.filter(({ name }) => !['VP8X', 'ICCP', 'EXIF', 'XMP '].includes(name))
   const known = chunks.find(({ name }) => name === 'VP8X')?.data
-  const header = known?.slice() ?? headerOf(pictures, width, height)
+  const header = known ? new Uint8Array(known) : headerOf(pictures, width, height)
   header[0]! &= ~(FLAGS.icc | FLAGS.exif | FLAGS.xmp)
   header[0]! |= (icc ? FLAGS.icc : 0) | (exif ? FLAGS.exif : 0) | (xmp ? FLAGS.xmp : 0)
   return riff([

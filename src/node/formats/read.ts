@@ -99,12 +99,9 @@ const BITS: Partial<Record<string, number>> = {
 }
 
 function metadataOf(bytes: Uint8Array, { format, exif, xmpAsString }: Header) {
-  const read = readMetadata(bytes)
-  if (format !== 'heif') return read
-  return {
-    ...read,
-    metadata: { ...read.metadata, exif: exif ? exifBlock(exif) : null, xmp: xmpAsString ?? null },
-  }
+  const { metadata, damaged } = readMetadata(bytes)
+  const own = exif && format === 'heif' ? exifBlock(exif) : metadata.exif
+  return { damaged, metadata: { ...metadata, exif: own, xmp: metadata.xmp ?? xmpAsString ?? null } }
 }
 
 /** What an image file says of how this program made it; null where it does not, or cannot be read. */
