@@ -28,6 +28,13 @@ export const EXHIBIT_OPTIONS: Readonly<Record<string, Option>> = {
   },
 }
 
+/** What must not be overwritten. */
+interface Around {
+  readonly photos: readonly PhotoPath[]
+  readonly planned: readonly Planned[]
+  readonly journal: Journal
+}
+
 export class Exhibits {
   readonly #sheet = new Sheet(SHEET_ROWS)
 
@@ -37,13 +44,9 @@ export class Exhibits {
   ) {}
 
   /** Throws a `UserError` where an option names what cannot be written or would overwrite something. */
-  static async open(
-    flags: Flags,
-    photos: readonly PhotoPath[],
-    planned: readonly Planned[],
-  ): Promise<Exhibits> {
+  static async open(flags: Flags, around: Around): Promise<Exhibits> {
     const [sheet, report] = [flags.text('sheet'), flags.text('report')]
-    if (sheet !== undefined) await checkSheet(sheet, photos, planned)
+    if (sheet !== undefined) await checkSheet(sheet, around)
     return new Exhibits(sheet, report === undefined ? null : await ReportPage.open(report))
   }
 
@@ -75,12 +78,12 @@ export class Exhibits {
 }
 
 /** Throws a `UserError` where the sheet cannot be written, or would overwrite a photograph or a picture of the plan. */
-async function checkSheet(file: string, photos: readonly PhotoPath[], planned: readonly Planned[]) {
+async function checkSheet(file: string, { photos, planned, journal }: Around): Promise<void> {
   const isOwn = (entry: Planned) => 'skipped' in entry && entry.skipped === MADE
   const own = new Set(planned.flatMap((entry) => (isOwn(entry) && 'input' in entry ? entry.input : [])))
   const others = photos.filter(({ path }) => !own.has(path))
   await checkPicture('sheet', file, others)
   const isFile = (output: string) => resolve(output) === resolve(file)
-  if (planned.some((entry) => 'photo' in entry && allOf(entry).some(isFile)))
-    throw wrong(`--sheet ${file} would overwrite a coloured picture`)
+  const isPlanned = planned.some((entry) => 'photo' in entry && allOf(entry).some(isFile))
+  if (isPlanned || journal.hasPicture(file)) throw wrong(`--sheet ${file} would overwrite a coloured picture`)
 }

@@ -35,7 +35,7 @@ export async function colorizeSession(
   const session = { call, setup, options: await planOptions(call, out, setup) }
   const { photos, planned } = await plan(session)
   if (flags.on('dry-run')) return dryRun(planned)
-  const exhibits = await Exhibits.open(flags, photos, planned)
+  const exhibits = await Exhibits.open(flags, { photos, planned, journal: session.options.journal })
   const running: RunOptions = {
     ...{ hints: setup.hints, seed: setup.variants?.seed, settings: setup.settings, values: setup.values },
     ...{ journal: session.options.journal, onColoured: exhibits.onColoured },
@@ -65,7 +65,8 @@ function dryRun(planned: readonly Planned[]): Result {
 async function planOptions({ flags }: Call, out: string, setup: Setup): Promise<PlanOptions> {
   const isSingle = await isFile(out)
   const format = flags.choice('format', OUTPUT_FORMATS)
-  if (isSingle && format !== undefined && format !== formatOfName(out))
+  const named = isSingle ? formatOfName(out) : format
+  if (format !== undefined && format !== named)
     throw wrong(`--format ${format} is another one than that of -o ${out}`)
   if (isSingle && flags.on('watch')) throw wrong(`-o ${out} is one file: --watch needs a folder`)
   const journal = isSingle

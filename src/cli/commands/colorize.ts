@@ -46,9 +46,13 @@ export const colorizeCommand: Command = {
       },
     }),
   },
+  notes: `Formats: JPEG, PNG, WebP, TIFF with all pages, AVIF, GIF and animated WebP with all frames; HEIC with the package
+heic-decode. Kept: lightness, 8 or 16 bits, transparency, EXIF, IPTC, XMP, resolution (docs/formats.md). Pictures that are
+there already and current are not made again (docs/folders.md).`,
   examples: [
     'colorizer colorize photo.jpg -o coloured.png',
     'colorizer colorize album/ "scans/*.tif" -o out/ --saturation 1.4',
+    'colorizer colorize album/ -o out/ --report look --variants 3',
     'colorizer colorize photo.jpg -o coloured.png --hints hints.json',
     'colorizer colorize - -o - < grey.jpg > coloured.jpg',
   ],

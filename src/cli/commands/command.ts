@@ -22,6 +22,8 @@ export interface Command {
   readonly positionals: string
   readonly options: Readonly<Record<string, Option>>
   readonly examples: readonly string[]
+  /** What the help says behind the options. */
+  readonly notes?: string
   /** Does the work; the result is printed as JSON with --json, otherwise its text. */
   run(call: Call): Promise<Result>
 }
