@@ -4,27 +4,12 @@ import { dirname, join } from 'node:path'
 import sharp from 'sharp'
 import { type Planned, type PlanOptions, planFor } from '../src/cli/colouring/plan.ts'
 import { type RunOptions, runPlan } from '../src/cli/colouring/run.ts'
-import type { SmallAb } from '../src/color/guided.ts'
-import { oneColour } from '../src/color/paint.ts'
-import type { Lightness } from '../src/color/photo.ts'
-import type { Painter } from '../src/infer/colorizer.ts'
-import type { Enlarger } from '../src/infer/enlarger.ts'
 import { PICTURE_ENDINGS } from '../src/node/formats/kinds.ts'
 import { JOURNAL, Journal } from '../src/node/journal.ts'
 import { findEach } from '../src/node/photos.ts'
+import { flatPainter } from './flat-painter.ts'
 
-export const onePainter = {
-  ...{ classifier: null, classNames: [], saturation: 1 },
-  predictor: { predict: async () => oneColour(10, 20) },
-  enlarger: { enlarge: async (...args: Parameters<Enlarger['enlarge']>) => enlargeOne(...args) },
-} as unknown as Painter
-
-/** As `Enlarger.enlarge`, of one colour for a whole picture. */
-function enlargeOne(picture: Lightness, { ab }: SmallAb, take: Parameters<Enlarger['enlarge']>[2]): void {
-  const L = picture.rows(0, picture.height)
-  const colours = Float32Array.from({ length: 2 * L.length }, (_, i) => ab[i % 2]!)
-  take({ first: 0, last: picture.height, L, colours })
-}
+export const onePainter = flatPainter()
 
 export const silent = { say: () => {}, warn: () => {}, progress: () => {} }
 

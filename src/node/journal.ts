@@ -41,6 +41,8 @@ export class Journal {
   readonly #entries = new Map<string, Entry>()
   /** What was made of each photograph. */
   readonly #outputs = new Map<string, Set<string>>()
+  /** Current pictures whose stamps are old, with their photographs. */
+  readonly #unstamped = new Map<string, string>()
   #isCut = false
 
   private constructor(
@@ -118,11 +120,21 @@ export class Journal {
   async isCurrent(output: string, input: string, settings: string): Promise<boolean> {
     const entry = this.#entries.get(this.#keyOf(output))
     if (entry?.settings !== settings) return false
-    const isSameInput =
-      (entry.input === this.#keyOf(input) && entry.inputStamp === (await stampOf(input))) ||
-      entry.of === (await digestOf(input))
-    if (!isSameInput) return false
-    return entry.earlier.length === 0 || entry.sha256 === (await digestOf(output))
+    const isSeen = entry.input === this.#keyOf(input) && entry.inputStamp === (await stampOf(input))
+    if (!isSeen && entry.of !== (await digestOf(input))) return false
+    if (entry.earlier.length > 0 && entry.sha256 !== (await digestOf(output))) return false
+    if (!isSeen || entry.stamp !== (await stampOf(output))) this.#unstamped.set(output, input)
+    return true
+  }
+
+  /** Notes anew where pictures and photographs are that only their content has told to be current: of a copied folder, say. */
+  async restamp(): Promise<void> {
+    for (const [output, input] of this.#unstamped) {
+      const { sha256, of, settings } = this.#entries.get(this.#keyOf(output))!
+      await this.begin({ output, sha256, input, of, settings })
+      await this.end(output, (await stampOf(input)) ?? '')
+    }
+    this.#unstamped.clear()
   }
 
   /** Notes what pictures are made with; `digest` is what their lines say. */

@@ -40,6 +40,7 @@ function tell(outcome: Outcome, terminal: Terminal): void {
 /** Throws what opening the painter throws, and failures of the GPU; trouble with single photographs is in the outcomes. */
 export async function runPlan(planned: readonly Planned[], options: RunOptions): Promise<Ran> {
   const { terminal, interrupted, journal } = options
+  await journal.restamp()
   const jobs = planned.filter((entry): entry is Job => 'photo' in entry)
   const outcomes = new Map<Planned, readonly Outcome[]>()
   for (const entry of planned) if (!('photo' in entry)) outcomes.set(entry, [entry])

@@ -1,6 +1,5 @@
 /** A picture's file: decoded, and what else is worth keeping of it. */
 import { UserError } from '../../../src/errors.ts'
-import { hasEnd } from '../../../src/io/image/jpeg.ts'
 import { type FileKind, kindOf } from '../files/kind.ts'
 import { NOTES, UNREADABLE } from '../texts.ts'
 
