@@ -6,6 +6,7 @@
 //   --no-adapter-needed  no adapter
 //   --peers              also what the benchmarks compare with
 //   --wgpu               also the second WebGPU that the tests run on
+//   --web                also what builds and serves the page
 //   --consumer           also what the tests compile and bundle programs with that use the package
 //
 // COLORIZER_DRIVER=swiftshader leaves the system's drivers alone; COLORIZER_CACHE=DIR keeps what is fetched there.
@@ -13,10 +14,16 @@
 
 import { embedShaders } from './embed-shaders.mjs'
 import { ensureAdapter } from './lib/adapter.mjs'
-import { installConsumer, installDependencies, installPeers, installWgpu } from './lib/dependencies.mjs'
+import {
+  installConsumer,
+  installDependencies,
+  installPeers,
+  installWeb,
+  installWgpu,
+} from './lib/dependencies.mjs'
 import { reportFailure, SetupError } from './lib/shell.mjs'
 
-const OPTIONS = ['--quiet', '--no-adapter-needed', '--peers', '--wgpu', '--consumer']
+const OPTIONS = ['--quiet', '--no-adapter-needed', '--peers', '--wgpu', '--web', '--consumer']
 
 try {
   const given = process.argv.slice(2)
@@ -27,6 +34,7 @@ try {
   embedShaders()
   if (given.includes('--peers')) installPeers()
   if (given.includes('--wgpu')) installWgpu()
+  if (given.includes('--web')) installWeb()
   if (given.includes('--consumer')) installConsumer()
   if (!given.includes('--no-adapter-needed')) ensureAdapter({ quiet: given.includes('--quiet') })
 } catch (error) {

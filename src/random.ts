@@ -17,7 +17,8 @@ export const STREAM = {
   pairs: 8,
   mixture: 9,
   views: 10,
-  variants: 11,
+  toldPlaces: 11,
+  variants: 12,
 } as const
 
 const [MULTIPLY_0, MULTIPLY_1] = [0xd2511f53, 0xcd9e8d57]

@@ -17,6 +17,7 @@ import { readPhoto, sharpResize } from '../src/node/image.ts'
 import { writeSafetensors } from '../src/node/safetensors.ts'
 import { seeded } from './harness.ts'
 import { type Ended, run } from './program.ts'
+import { refused } from './refused.ts'
 
 import { TINTED, writeTinted } from './tinted-pictures.ts'
 
@@ -129,7 +130,7 @@ describe('the command evaluate', () => {
   it('compares the features that a classifier sees, where it is asked to', async () => {
     const options = ['--classifier', 'none', '--features', 'mobilenet-v1', '--json']
     const seen = json(await run([...evaluation, inFolder('in'), ...options]))
-    expect(json(ended)).not.toHaveProperty('kid')
+    expect(json(ended)).toMatchObject({ kid: null, hints: null })
     expect(seen).toMatchObject({ features: 'mobilenet-v1', abMse: json(ended).abMse })
     const { gray, constant, shipped } = seen.baselines
     expect(constant).not.toHaveProperty('kid')
@@ -140,6 +141,15 @@ describe('the command evaluate', () => {
       expect(featureDistance).toBeLessThan(1)
     }
     expect(new Set([seen.fid, gray.fid, shipped.fid]).size).toBe(3)
+  })
+
+  it('measures how much true colours that are told help', async () => {
+    const options = [inFolder('in'), '--classifier', 'none', '--hints', '--json']
+    const { hints, abMse } = json(
+      await run(['evaluate', '--weights', 'weights/lite.safetensors', ...options]),
+    )
+    expect(hints['30']).toBeLessThan(0.5 * abMse)
+    refused(await run([...evaluation, ...options]), 4, /a report that takes no hints/)
   })
 
   it('writes a page of all pictures, the worst first, and pairs with a key', async () => {

@@ -61,6 +61,36 @@ describe('an evaluation', () => {
     ...{ report: null, pairs: null },
   }
 
+  it('measures the error after hints, where somebody can be told them', async () => {
+    const told: number[] = []
+    const study: Colourist['study'] = (_, work) =>
+      work(async (hints) => {
+        told.push(hints.length)
+        const { a, b } = hints.at(-1)!
+        return oneColour(a, b)
+      })
+    const { evaluated, failures } = await evaluate(
+      photos,
+      { ...colourists, result: { ...colourists.result, study } },
+      judges,
+      call(),
+    )
+    expect(told).toEqual([1, 2, 5, 10, 30, 1, 2, 5, 10, 30])
+    // the pictures have one colour each
+    for (const { scores } of evaluated) {
+      expect(scores.result.hints1).toBeLessThan(0.1 * scores.result.abMse)
+      expect(scores.result.hints30).toBeLessThan(0.1 * scores.result.abMse)
+      expect(scores.gray).not.toHaveProperty('hints1')
+    }
+    const evaluation = { ...setting, evaluated, summaries: summariseAll(evaluated), failures, left: 0 }
+    const { hints, files, baselines } = evaluationJson(evaluation)
+    expect(Object.keys(hints!)).toEqual(['1', '2', '5', '10', '30'])
+    expect(files[0]).toHaveProperty('hints')
+    expect(baselines.gray).not.toHaveProperty('hints')
+    expect(evaluationText(evaluation)).toMatch(/^ +after 1 hint +\d/m)
+    expect(evaluationText(evaluation)).toMatch(/^ +after 30 hints +\d/m)
+  })
+
   it('finds agreement where the judge sees the same in colour', async () => {
     const { evaluated } = await all()
     // red is right for the warm picture only, and without colour it sees no red
@@ -96,8 +126,8 @@ describe('an evaluation', () => {
       [original, cold!.features!.original],
       [painted.gray!, cold!.features!.painted.gray!],
     )
-    expect(baselines.gray).toMatchObject({ kid: kidOf(wanted).value, fid: fid(wanted) })
-    expect(evaluationText(evaluation)).toMatch(new RegExp(`^KID × 1000 +${(1000 * kid!).toFixed(2)} `, 'm'))
+    expect(baselines.gray).toMatchObject({ kid: 1000 * kidOf(wanted).value, fid: fid(wanted) })
+    expect(evaluationText(evaluation)).toMatch(new RegExp(`^KID × 1000 +${kid!.toFixed(2)} `, 'm'))
     expect(evaluationText(evaluation)).toContain('features of eye')
   })
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -13,6 +13,7 @@ import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
 import { readWeights } from '../src/node/weights.ts'
 import { seeded } from './harness.ts'
 import { run } from './program.ts'
+import { pyramidWeights } from './pyramid-weights.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'colorizer-export-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -98,6 +99,22 @@ describe('weights export', () => {
     }
   })
 
+  it('softens what is said of the bins', async () => {
+    const [sure, unsure] = [inFolder('sure.safetensors'), inFolder('unsure.safetensors')]
+    writeFileSync(sure, await pyramidWeights({ hints: true }))
+    expect(await run(['weights', 'export', sure, unsure, '--temperature', '2'])).toMatchObject({ code: 0 })
+    const [before, after] = [await readSafetensors(sure), await readSafetensors(unsure)]
+    expect(after.metadata.temperature).toBe('2')
+    for (const name of ['head.weight', 'head.bias'])
+      expect(after.tensors.get(name)!.data).toEqual(
+        before.tensors.get(name)!.data.map((value) => toHalf(value / 2)),
+      )
+    const other = 'fusion.weight'
+    expect(after.tensors.get(other)!.data).toEqual(
+      before.tensors.get(other)!.data.map((value) => toHalf(value)),
+    )
+  })
+
   it('refuses, and leaves everything as it was', async () => {
     const bytes = readFileSync(from)
     const refused = async (code: number, sentence: RegExp, ...args: string[]) => {
@@ -108,6 +125,8 @@ describe('weights export', () => {
     await refused(2, /would overwrite what it reads/, from, from)
     await refused(2, /must end in \.safetensors/, from, inFolder('out.bin'))
     await refused(2, /takes two arguments, not 1/, from)
+    await refused(2, /no probabilities of colours/, from, inFolder('out.safetensors'), '--temperature', '2')
+    await refused(2, /--temperature/, from, inFolder('out.safetensors'), '--temperature', '0')
     await refused(4, /no such file/, inFolder('none.safetensors'), inFolder('never.safetensors'))
     const { tensors } = await readSafetensors(from)
     tensors.get('decoder.conv5.bias')!.data[0] = 1e6

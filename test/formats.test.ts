@@ -191,7 +191,7 @@ describe.each(table as Row[])(
       ] as const) {
         const [was, is] = [await readBeside(before, part), await readBeside(bytes, part)]
         const kept = Object.keys(was).filter((key) => !CHANGED.test(key))
-      expect(kept.length > 0).toBe(cell === 'kept' || (part === 'exif' && resolution === 'kept'))
+        expect(kept.length > 0).toBe(cell === 'kept' || (part === 'exif' && resolution === 'kept'))
         for (const key of kept) expect([key, is[key]]).toEqual([key, was[key]])
       }
       if (exif !== 'kept') return

@@ -43,6 +43,7 @@ export const NOT_DIFFERENTIABLE: readonly OpName[] = [
   'affinities',
   'laplacian',
   'conjugateGradient',
+  'spreadHints',
   'lerp',
   'lossScaling',
   'adam',

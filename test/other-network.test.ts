@@ -51,7 +51,14 @@ function oneLayer(architecture: Architecture): Network {
       const { reach } = architecture
       const padding = [reach, reach, reach, reach] as const
       const ab = graph.op('conv2d', [L, ...views.map(([, view]) => view)], { ...conv2dDefaults, padding })
-      return { ab, logits: null, temperature: 1, parameters: new Map(views), batchStatistics: new Map() }
+      return {
+        ab,
+        logits: null,
+        temperature: 1,
+        told: null,
+        parameters: new Map(views),
+        batchStatistics: new Map(),
+      }
     },
     initial: () => ({
       parameters: new Float32Array(parameters.length),

@@ -12,6 +12,8 @@ const sizes: readonly (readonly [number, number, number])[] = [
 
 const attrs = { share: 0.7, noise: 0.5, least: 0.1, strength: 0.25 }
 
+const spreading = { unit: 1.5, space: 1.7, range: 0.8, color: 0.9, prior: 0.1 }
+
 /** x, r, p, rz, Ap, diagonal: p · Ap above 0 as in a solution, pixels free and fixed. */
 const state = ([N, H, W]: readonly [number, number, number]) => {
   const colours: Shape4 = [N, H, W, 2]
@@ -19,7 +21,7 @@ const state = ([N, H, W]: readonly [number, number, number]) => {
   return [colours, colours, of('positive', ...colours), rz, of('unit', ...colours), diagonal]
 }
 
-export const smoothRows: Pick<CaseTable, 'affinities' | 'laplacian' | 'conjugateGradient'> = {
+export const smoothRows: Pick<CaseTable, 'affinities' | 'laplacian' | 'conjugateGradient' | 'spreadHints'> = {
   affinities: [
     ...table(sizes, ([N, H, W]) => ({ inputs: [[N, H, W, 1], of('index', N, H, W, 1)], attrs })),
     {
@@ -47,6 +49,26 @@ export const smoothRows: Pick<CaseTable, 'affinities' | 'laplacian' | 'conjugate
       ],
       attrs: {},
       note: 'divisors that are not above 0',
+    },
+  ],
+  spreadHints: [
+    ...table(sizes, ([N, H, W]) => ({
+      inputs: [
+        [N, H, W, 2],
+        [N, H, W, 1],
+        [N, H, W, 3],
+      ],
+      attrs: spreading,
+    })),
+    {
+      inputs: [[2, 5, 6, 2], [2, 5, 6, 1], of('rectified', 2, 5, 6, 3)],
+      attrs: { ...spreading, prior: 0.01, space: 3 },
+      note: 'many hints that reach far',
+    },
+    {
+      inputs: [of('offset', 1, 6, 5, 2), of('offset', 1, 6, 5, 1), of('positive', 1, 6, 5, 3)],
+      attrs: { ...spreading, range: 5, color: 8 },
+      note: 'weights by differences of large numbers',
     },
   ],
 }

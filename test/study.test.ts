@@ -136,8 +136,8 @@ describe('a study', () => {
       [0, 0],
       [1, 1],
     ] as const) {
-      const { ab, width, height } = await study.colours([RED])
-      const likely = await study.likely(x, y, [RED])
+      const { ab, width, height } = await study.colours()
+      const likely = await study.likely(x, y)
       expect(likely.length).toBe(FINE_BINS.count)
       const sum = (of: (colour: LikelyColour) => number) => likely.reduce((total, one) => total + of(one), 0)
       expect(sum(({ probability }) => probability)).toBeCloseTo(1, 9)
@@ -179,7 +179,7 @@ describe('a study', () => {
       ['decoder16', 'decoder8', 'decoder4'],
     ]
     expect([...layers].sort()).toEqual(
-      [...told, ...decoded, 'decoder.last', 'head', 'concat', 'upsample'].sort(),
+      [...told, ...decoded, 'decoder.last', 'head', 'concat', 'upsample', 'spreadHints'].sort(),
     )
     study.destroy()
   })

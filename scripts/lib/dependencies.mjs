@@ -20,6 +20,11 @@ export function installWgpu() {
   install(join(PACKAGE_ROOT, 'test', 'wgpu'), 'Deno (100 MB)', '--ignore-scripts')
 }
 
+/** What builds and serves the page. */
+export function installWeb() {
+  install(join(PACKAGE_ROOT, 'web'), 'what builds the page (40 MB)', '--ignore-scripts')
+}
+
 /** What compiles and bundles programs that use the package, for the tests of it. */
 export function installConsumer() {
   install(join(PACKAGE_ROOT, 'test', 'consumer'), 'the compilers of consumers (60 MB)', '--ignore-scripts')

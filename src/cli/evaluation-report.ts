@@ -7,6 +7,7 @@ import type { Precision } from '../graph/half.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
 import { readPhoto } from '../node/image.ts'
 import { contactSheet, type SheetFormat, type SheetRow } from '../node/sheet.ts'
+import { HINT_COUNTS, type HintErrors } from './measure-hints.ts'
 import type { Colourist, Each, Evaluated, Failure } from './measure-photos.ts'
 import { differenceTo, type Means, type Summary } from './summaries.ts'
 
@@ -49,30 +50,59 @@ export function evaluationJson({
   return {
     n: evaluated.length,
     failed: failures.length,
-    ...result.means,
-    intervals: result.intervals,
+    ...summaryJson(result),
     baselines: {
-      gray: gray.means,
-      constant: constant.means,
-      ...(shipped ? { shipped: { ...shipped.means, abMseDifference: toShipped(evaluated) } } : {}),
+      gray: figuresJson(gray.means),
+      constant: figuresJson(constant.means),
+      ...(shipped
+        ? { shipped: { ...figuresJson(shipped.means), abMseDifference: toShipped(evaluated) } }
+        : {}),
     },
-    against: against.map(({ means, intervals }, i) => ({
-      ...{ weights: others[i]!, ...means, intervals },
+    against: against.map((summary, i) => ({
+      ...{ weights: others[i]!, ...summaryJson(summary) },
       abMseDifference: toOther(evaluated, i),
     })),
-    saturated: saturated.map(({ means, intervals }, i) => ({
-      ...{ saturation: saturations[i + 1]!, ...means, intervals },
+    saturated: saturated.map((summary, i) => ({
+      ...{ saturation: saturations[i + 1]!, ...summaryJson(summary) },
     })),
     ...setting,
     saturation: saturations[0]!,
-    files: [...evaluated.map(({ input, scores }) => ({ input, ...scores.result })), ...failures],
+    files: [...evaluated.map(({ input, scores }) => ({ input, ...figuresJson(scores.result) })), ...failures],
   }
 }
 
-/** Rows of the table: what, how many decimals, by what it is multiplied. */
-const ROWS: readonly [keyof Means, string, number, number?][] = [
+const summaryJson = ({ means, intervals }: Summary) => ({
+  ...{ kid: null, hints: null, ...figuresJson(means) },
+  intervals: figuresJson(intervals),
+})
+
+/** With KID × 1000, and the errors after hints by the number of hints. */
+function figuresJson<T extends object>(figures: T): Omit<T, keyof HintErrors> & { hints?: object } {
+  const named: Record<string, unknown> = {}
+  const hints: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(figures)) {
+    if (name.startsWith('hints')) hints[name.slice('hints'.length)] = value
+    else named[name] = name === 'kid' ? thousandfold(value) : value
+  }
+  return { ...(named as T), ...(Object.keys(hints).length ? { hints } : {}) }
+}
+
+const thousandfold = (value: unknown) =>
+  Array.isArray(value) ? value.map((bound) => 1000 * bound) : 1000 * (value as number)
+
+/** A row of the table: what, its title, how many decimals, by what it is multiplied. */
+type Row = readonly [keyof Means, string, number, number?]
+
+const hintsRow = (count: (typeof HINT_COUNTS)[number]): Row => [
+  `hints${count}`,
+  `  after ${count} ${count === 1 ? 'hint' : 'hints'}`,
+  1,
+]
+
+const ROWS: readonly Row[] = [
   ['abMse', 'ab error, units²', 1],
   ['edgeAbMse', '  near edges', 1],
+  ...HINT_COUNTS.map(hintsRow),
   ['hueShare', '  by other hues, %', 1, 100],
   ['wrongHue', '  mostly by them, % of pictures', 1, 100],
   ['psnr', 'PSNR, dB', 2],

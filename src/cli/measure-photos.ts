@@ -10,6 +10,7 @@ import { topClasses } from '../model/classifier.ts'
 import { type PhotoPath, readAhead } from '../node/photos.ts'
 import { advised } from './advice.ts'
 import type { Call } from './commands/command.ts'
+import { type HintErrors, hintErrors, type Told } from './measure-hints.ts'
 import { bar } from './terminal.ts'
 
 /** Something that gives photographs colours, and is measured by them. */
@@ -18,6 +19,8 @@ export interface Colourist {
   /** Whether the judges look at its pictures, which costs more than all the rest. */
   readonly judged: boolean
   colours(photo: Photo): SmallAb | Promise<SmallAb>
+  /** Of one that can be told colours, where that is measured: what it then gives. */
+  study?<T>(photo: Photo, work: (colours: Told) => Promise<T>): Promise<T>
 }
 
 /** What is measured, and what it is held against. */
@@ -45,7 +48,7 @@ export interface Judges {
   readonly features: FeatureReader | null
 }
 
-export interface Scores extends Figures {
+export interface Scores extends Figures, HintErrors {
   /** 1 where the classifier sees in the coloured picture what it sees in the original, else 0; of those that are judged. */
   readonly agreement?: number
   /** Cosine distance between the features of both. */
@@ -90,7 +93,7 @@ export async function evaluate(
     const { path: input, relative } = photos[at]!
     terminal.progress(`${bar(at / photos.length)} ${++at} of ${photos.length} · ${relative}`)
     try {
-      const painting = await evaluatePhoto(input, await reading, colourists, judges)
+      const painting = await evaluatePhoto({ input, picture: at - 1 }, await reading, colourists, judges)
       evaluated.push(painting.evaluated)
       await show(painting)
     } catch (error) {
@@ -104,16 +107,20 @@ export async function evaluate(
 }
 
 async function evaluatePhoto(
-  input: string,
+  { input, picture }: { readonly input: string; readonly picture: number },
   original: Photo,
   colourists: Each<Colourist>,
   judges: Judges,
 ): Promise<Painting> {
   const measure = measurer(original)
   const truth = await lookAt(original, judges)
-  const each = await forEach(colourists, async ({ colours, saturation, judged }): Promise<Judged> => {
-    const measured = measure(await colours(original), saturation)
-    return judged ? judge(measured, truth, judges) : { ...measured, scores: measured.figures }
+  const each = await forEach(colourists, async (colourist): Promise<Judged> => {
+    const measured = measure(await colourist.colours(original), colourist.saturation)
+    const judged = colourist.judged
+      ? await judge(measured, truth, judges)
+      : { ...measured, scores: measured.figures }
+    const told = await colourist.study?.(original, (colours) => hintErrors(original, picture, colours))
+    return { ...judged, scores: { ...judged.scores, ...told } }
   })
   const [painted, scores] = [mapEach(each, ({ painted }) => painted), mapEach(each, ({ scores }) => scores)]
   const features = truth.features && {

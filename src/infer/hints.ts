@@ -3,11 +3,10 @@ import { srgbToLab } from '../color/lab.ts'
 import { UserError } from '../errors.ts'
 import type { Hint } from '../io/hints.ts'
 import type { Network } from '../model/network.ts'
+import { HINT_UNIT } from '../model/told.ts'
 
 /** Side in pixels of a cell, which has one colour. */
 export const HINT_CELL = 4
-/** ab units for a value of 1. */
-const AB_SCALE = 50
 /** Networks have been told colours of single cells and of these with their neighbours. */
 const MAX_REACH = 1
 
@@ -66,7 +65,7 @@ export function tellColour(
 ): void {
   for (let row = rows[0]; row < rows[1]; row++) {
     for (let column = columns[0]; column < columns[1]; column++)
-      input.set([a / AB_SCALE, b / AB_SCALE, 1], 3 * (row * width + column))
+      input.set([a / HINT_UNIT, b / HINT_UNIT, 1], 3 * (row * width + column))
   }
 }
 

@@ -15,7 +15,7 @@ export const colouringPlan = (
   network: Network,
   size: Size,
   halved: FixedVariables | null,
-): Plan => inferencePlan(gpu, inferenceGraph(network, { batch: 1, ...size }), halved)
+): Plan => inferencePlan(gpu, inferenceGraph(network, { batch: 1, ...size }, { spread: true }), halved)
 
 /** The same with probabilities that are moved: see `leaningGraph`. */
 export const leaningPlan = (

@@ -60,7 +60,7 @@ export class Study {
   static async create(studied: Studied, size: Size, shown: Shown): Promise<Study> {
     const { gpu, network, variables, halved } = studied
     const { early, late } = splitAtInput(
-      inferenceGraph(network, { batch: 1, ...size }, { logits: true }),
+      inferenceGraph(network, { batch: 1, ...size }, { logits: true, spread: true }),
       'hints',
     )
     const kept = new Variables(gpu)
@@ -91,7 +91,7 @@ export class Study {
 
   /**
    * How likely each colour is at a place, by fractions of width and height: all that the network knows, the likeliest first.
-   * Their mean by probability is what `colours` gives there.
+   * Their mean by probability is what `colours` gives there, but for what hints that are told elsewhere change by being alike.
    * @throws UserError as `colours`, and when the network gives no probabilities
    */
   async likely(x: number, y: number, told: readonly ToldColour[] = []): Promise<LikelyColour[]> {

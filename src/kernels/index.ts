@@ -41,6 +41,7 @@ import { reduce } from './pool/reduce.ts'
 import { affinities } from './smooth/affinities.ts'
 import { conjugateGradient } from './smooth/conjugateGradient.ts'
 import { laplacian } from './smooth/laplacian.ts'
+import { spreadHints } from './smooth/spreadHints.ts'
 
 /** Every operator there is. `test/cases.ts` must have rows for each, or it does not compile. */
 export const ops = {
@@ -96,6 +97,7 @@ export const ops = {
   affinities,
   laplacian,
   conjugateGradient,
+  spreadHints,
   lerp,
   lossScaling,
   adam,

@@ -10,6 +10,7 @@ import { type Arena, usedInBlocks } from './arena.ts'
 import type { Bins } from './bins.ts'
 import { type Loss, lossOf, meanOverBins, type Rarity } from './losses.ts'
 import type { ImageSize, Network } from './network.ts'
+import { spreadTold } from './told.ts'
 
 export interface TrainingGraphOptions {
   readonly inspect?: boolean
@@ -84,13 +85,17 @@ function runningMean(graph: Graph, name: string, value: Tensor, rate: string): v
 }
 
 /**
- * The network alone, with running statistics. Inputs those of the network; output `ab` in ab units and, if they are asked for
- * and there are any, `logits`, see `Painting`.
+ * The network with running statistics. Inputs those of the network; output `ab` in ab units and, if they are asked for
+ * and there are any, `logits`, see `Painting`. With `spread`, hints go on to what is alike, see `spreadTold`.
  */
-export function inferenceGraph(network: Network, size: ImageSize, { logits = false } = {}): Graph {
+export function inferenceGraph(
+  network: Network,
+  size: ImageSize,
+  { logits = false, spread = false } = {},
+): Graph {
   const graph = new Graph()
   const painting = network.build(graph, size, 'infer')
-  graph.output('ab', painting.ab)
+  graph.output('ab', spread && painting.told ? spreadTold(graph, painting.ab, painting.told) : painting.ab)
   if (logits && painting.logits !== null) graph.output('logits', painting.logits)
   return graph
 }
@@ -117,7 +122,8 @@ export function leaningGraph(network: Network, bins: Bins, size: ImageSize, temp
     const colours = graph.constant(Float32Array.from(axes), [1, 1, 2, bins.count])
     const changed = graph.op('conv2d', [lean, colours, prior, scaled], conv2dDefaults)
     const shares = graph.op('softmax', [changed], {})
-    graph.output('ab', meanOverBins(graph, shares, bins.centres))
+    const ab = meanOverBins(graph, shares, bins.centres)
+    graph.output('ab', painting.told ? spreadTold(graph, ab, painting.told) : ab)
     graph.output('shares', meanOverPlaces(graph, shares))
     return graph
   })

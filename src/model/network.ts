@@ -22,12 +22,20 @@ export interface ImageSize {
  */
 export type NetworkInput = 'L' | 'gray' | 'features' | 'hints' | TapInput
 
+/** The input `hints`, and the mean lightness of its cells, [N,H/4,W/4,1], as in the input `L`. */
+export interface Told {
+  readonly hints: Tensor
+  readonly L: Tensor
+}
+
 /** What a network adds to a graph. */
 export interface Painting {
   /** Predicted a*, b* in ab units, [N,H/s,W/s,2] with a whole number s. */
   readonly ab: Tensor
   /** Of the head `bins`, what the last layer says of each bin, [N,H/s,W/s,bins]; s may be another. */
   readonly logits: Tensor | null
+  /** What a person has told; null of a network that takes no hints. */
+  readonly told: Told | null
   /** By what the logits are divided for the probabilities whose mean `ab` is; 1 where there are none. */
   readonly temperature: number
   /** The weights by name, as views of the variable `parameters`. */
@@ -79,6 +87,8 @@ export interface Network {
   readonly trunk?: Trunk
   /** Of one with a trunk: the same network, which is shown the trunk's taps instead of the picture `gray`, square ones. */
   fromTaps?(): Network
+  /** Divides what the last layer says of each bin by a temperature, in tensors in the layout of files. Missing where there are no bins. */
+  soften?(tensors: ReadonlyMap<string, NamedTensor>, temperature: number): void
   /** Weakens what the class vector does, in tensors in the layout of files. Missing where there is no such thing. */
   adjustClasses?(tensors: ReadonlyMap<string, NamedTensor>, influence: ClassInfluence): void
 }

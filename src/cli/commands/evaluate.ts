@@ -38,6 +38,9 @@ export const evaluateCommand: Command = {
       value: 'NAME',
       help: `also KID, FID and feature distance, by the features of this classifier: ${FEATURES}, another name or FILE.onnx (default none)`,
     },
+    hints: {
+      help: 'also the ab error after 1, 2, 5, 10 and 30 true colours were told, of weights that take hints',
+    },
     saturation: {
       value: 'F',
       many: true,
@@ -58,6 +61,7 @@ export const evaluateCommand: Command = {
     'colorizer evaluate "val/*.webp" --weights runs/mine/checkpoint.safetensors --report report.png',
     'colorizer evaluate val/ --classifier none --json',
     'colorizer evaluate val/ --features inception-v3 --saturation 1 --saturation 1.2',
+    'colorizer evaluate val/ --hints',
     'colorizer evaluate val/ --report page --pairs pairs --seed 7',
     'colorizer evaluate val/ --weights runs/a/best.safetensors --against runs/b/best.safetensors --report sheet.png',
   ],

@@ -4,6 +4,7 @@ import type { Photo } from '../../color/photo.ts'
 import type { Gpu } from '../../device/gpu.ts'
 import type { Precision } from '../../graph/half.ts'
 import type { Classifier } from '../../infer/classifier.ts'
+import { expectHints } from '../../infer/hints.ts'
 import { predictorOf } from '../../infer/predictor.ts'
 import { expectTrained } from '../../io/weights.ts'
 import { type ClassVectorOrigin, sameOrigin } from '../../model/classifier.ts'
@@ -50,6 +51,7 @@ export async function withSetup<T>(
   const { flags } = call
   const asked = askedPrecision(flags)
   const own = await readNetwork(flags.text('weights') ?? (await defaultWeights()), call)
+  if (flags.on('hints')) expectHints(own.path, own.weights.network)
   const shipped = (await isAnotherThanShipped(own.path)) ? await readNetwork(SHIPPED, call) : null
   const opponents: NetworkFile[] = []
   for (const path of flags.texts('against')) opponents.push(await readNetwork(path, call))
@@ -66,7 +68,12 @@ export async function withSetup<T>(
       const predictor = predictorOf(gpu, weights, { resize: sharpResize, precision })
       const vectors = chosen && (await vectorsOf(chosen))
       const colours = async (photo: Photo) => predictor.predict(photo, await vectors?.(photo))
-      return { saturation, judged: true, colours }
+      const study: Colourist['study'] = async (photo, work) => {
+        const studied = await predictor.study(photo, await vectors?.(photo))
+        return work((told) => studied.colours(told)).finally(() => studied.destroy())
+      }
+      const isTold = flags.on('hints') && weights.network.takesHints
+      return { saturation, judged: true, colours, ...(isTold ? { study } : {}) }
     }
     const result = remembering(await colourist(own))
     const against: Colourist[] = []
@@ -77,7 +84,7 @@ export async function withSetup<T>(
       ...{ judges: { classifier, features }, saturations, precision, adapter: adapterSummary(gpu).name },
       colourists: {
         ...{ ...BASELINES, result, against },
-        saturated: others.map((saturation) => ({ ...result, saturation })),
+        saturated: others.map((saturation) => ({ saturation, judged: true, colours: result.colours })),
         ...(shipped ? { shipped: await colourist(shipped) } : {}),
       },
     })

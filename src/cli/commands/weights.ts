@@ -18,7 +18,7 @@ import { importFile } from '../../node/store/import-weights.ts'
 import { EXIT } from '../exit.ts'
 import { bar, duration } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'
-import { type Call, type Command, type Result, wrong } from './command.ts'
+import { type Call, type Command, type Option, type Result, wrong } from './command.ts'
 
 type Action = (call: Call, manifest: readonly KnownFile[]) => Promise<Result>
 
@@ -37,8 +37,35 @@ const OWNERS = {
   photos: 'verify',
   'class-strength': 'export',
   saturation: 'export',
+  temperature: 'export',
   'class-smoothing': 'export',
   size: 'export',
+}
+
+const OPTIONS: Readonly<Record<string, Option>> = {
+  url: { value: 'URL', help: 'fetch: from there instead of the public locations' },
+  photos: { help: 'verify: also shows ten sample photographs to every classifier: is it a trained one?' },
+  name: { value: 'NAME', help: "import: the name for a file of one's own, that --classifier then takes" },
+  'class-strength': {
+    value: 'F',
+    help: 'export: multiplies what the class vector does to the colours (default 1)',
+  },
+  'class-smoothing': {
+    value: 'F',
+    help: 'export: spreads what each class does over its neighbours, by a standard deviation of F classes (default 0)',
+  },
+  saturation: {
+    value: 'F',
+    help: 'export: what a* and b* are multiplied by unless told otherwise (default: the file does not say; `colorize --help` says what that means)',
+  },
+  temperature: {
+    value: 'F',
+    help: 'export: divides what a head of bins says of each colour before it becomes probabilities; above 1 for a network that is too sure of itself (default 1)',
+  },
+  size: {
+    value: 'PX',
+    help: 'export: shorter side at which pictures are shown to the network (default: as in training)',
+  },
 }
 
 export const weightsCommand: Command = weightsCommandOf(readManifest)
@@ -48,27 +75,7 @@ export function weightsCommandOf(manifest: () => readonly KnownFile[]): Command 
   return {
     summary: 'lists, fetches, checks, imports and exports weights',
     positionals: 'list | fetch NAME | verify | import FILE | export FILE OUT.safetensors',
-    options: {
-      url: { value: 'URL', help: 'fetch: from there instead of the public locations' },
-      photos: { help: 'verify: also shows ten sample photographs to every classifier: is it a trained one?' },
-      name: { value: 'NAME', help: "import: the name for a file of one's own, that --classifier then takes" },
-      'class-strength': {
-        value: 'F',
-        help: 'export: multiplies what the class vector does to the colours (default 1)',
-      },
-      'class-smoothing': {
-        value: 'F',
-        help: 'export: spreads what each class does over its neighbours, by a standard deviation of F classes (default 0)',
-      },
-      saturation: {
-        value: 'F',
-        help: 'export: what a* and b* are multiplied by unless told otherwise (default: the file does not say; `colorize --help` says what that means)',
-      },
-      size: {
-        value: 'PX',
-        help: 'export: shorter side at which pictures are shown to the network (default: as in training)',
-      },
-    },
+    options: OPTIONS,
     examples: [
       'colorizer weights list',
       'colorizer weights fetch inception-resnet-v2',
@@ -196,6 +203,7 @@ async function exportOne({ positionals, flags }: Call): Promise<Result> {
     classStrength: flags.number('class-strength'),
     classSmoothing: flags.number('class-smoothing', { max: 100 }),
     saturation: flags.number('saturation'),
+    temperature: flags.number('temperature', { exclusive: true }),
     size: flags.integer('size', { min: 8, multipleOf: 8 }),
   })
   const [{ size }, sha256] = [await stat(to), await sha256File(to)]

@@ -5,6 +5,7 @@ import { initialStatistics } from '../arena.ts'
 import { FINE_BINS } from '../bins.ts'
 import { adjustClassRows } from '../class-rows.ts'
 import { MisfitError, type Network, type NetworkKind } from '../network.ts'
+import { softenBy } from '../soften.ts'
 import {
   type AddTaps,
   type LoadTrunk,
@@ -65,6 +66,7 @@ export function pyramidNetwork(
       pyramidNetwork(v.parse(architectureSchema, { ...architecture, ...change }), trunk, addTaps),
     trunk,
     fromTaps: () => pyramidNetwork(architecture, trunk, remembering(trunk)),
+    ...(architecture.head === 'bins' ? { soften: softenBy(Object.values(HEAD)) } : {}),
     adjustClasses: (tensors, influence) =>
       adjustClassRows(tensors.get(GLOBAL_MAPS.classes)!, architecture.classes, influence),
   }

@@ -5,7 +5,7 @@ import type { Layout } from '../arena.ts'
 import { FINE_BINS } from '../bins.ts'
 import { type GraphWeights, graphWeights, normalize } from '../graph-weights.ts'
 import { averaged, meanOverBins } from '../losses.ts'
-import type { ImageSize, Painting } from '../network.ts'
+import type { ImageSize, Painting, Told } from '../network.ts'
 import { type AddTaps, TAP_STRIDES } from '../trunk.ts'
 import type { Architecture, Block, Layers } from './layers.ts'
 import { GLOBAL_MAPS, HEAD } from './layout.ts'
@@ -57,10 +57,10 @@ class Builder {
 
   build(): Painting {
     const taps = this.#taps()
-    const hints = this.blueprint.architecture.hints ? this.#hints() : null
-    const decoded = this.#decode(this.#fuse(taps[3]!), taps, hints)
+    const told = this.blueprint.architecture.hints ? this.#told() : null
+    const decoded = this.#decode(this.#fuse(taps[3]!), taps, told && this.#hints(told))
     const { parameters, batchStatistics } = this.#weights
-    return { ...this.#paint(decoded), parameters, batchStatistics }
+    return { ...this.#paint(decoded), told, parameters, batchStatistics }
   }
 
   /** What the trunk sees, with as many cells as the picture has. */
@@ -71,11 +71,15 @@ class Builder {
       .map((tap, i) => bordered(this.graph, tap, height / TAP_STRIDES[i]!, width / TAP_STRIDES[i]!))
   }
 
-  /** What a person has told, from stride to stride further away from where it was told. */
-  #hints(): Levels {
+  #told(): Told {
     const { batch, height, width } = this.size
-    const told = this.graph.input('hints', [batch, height / 4, width / 4, 3])
-    let x = this.#join(told, averaged(this.graph, this.#L, 4))
+    const hints = this.graph.input('hints', [batch, height / 4, width / 4, 3])
+    return { hints, L: averaged(this.graph, this.#L, 4) }
+  }
+
+  /** What a person has told, from stride to stride further away from where it was told. */
+  #hints({ hints, L }: Told): Levels {
+    let x = this.#join(hints, L)
     return this.blueprint.layers.hints.map((block) => {
       x = this.#run(x, block)
       return x

@@ -57,7 +57,7 @@ export function buildColorizer(
     const halfSize = logits === null ? coloursOf(graph, raw) : annealedMean(graph, logits)
     const ab = graph.op('upsample', [halfSize], { factor: 2 })
     const { parameters, batchStatistics } = network
-    return { ab, logits, temperature: TEMPERATURE, parameters, batchStatistics }
+    return { ab, logits, temperature: TEMPERATURE, told: null, parameters, batchStatistics }
   })
 }
 

@@ -12,6 +12,8 @@ export interface ExportOptions {
   readonly classStrength?: number | undefined
   /** Over how many classes those weights are averaged, see `ClassInfluence`; 0 by default. */
   readonly classSmoothing?: number | undefined
+  /** What the logits of the bins are divided by: above 1, colours that a network is too sure of become less strong; 1 by default. */
+  readonly temperature?: number | undefined
   /** Shorter side in pixels at which pictures are shown to the network; that of its training unless told otherwise. */
   readonly size?: number | undefined
   /** What a* and b* are multiplied by where nobody says; the file keeps it. */
@@ -24,11 +26,18 @@ export interface ExportOptions {
  * Writes the weights of a training without what it needs to go on, in float16: a twelfth of its checkpoint. Running
  * statistics stay float32, whose range they may need.
  * @returns the number of values
- * @throws UserError when `from` holds no trained weights of a colouriser, the network has no class vector to weaken, or
- *   `to` cannot be written
+ * @throws UserError when `from` holds no trained weights of a colouriser, the network has no class vector to weaken or no
+ *   bins to soften, or `to` cannot be written
  */
 export async function exportWeights(from: string, to: string, options: ExportOptions = {}): Promise<number> {
-  const { size, classStrength: strength = 1, classSmoothing: smoothing = 0, saturation, networks } = options
+  const {
+    size,
+    classStrength: strength = 1,
+    classSmoothing: smoothing = 0,
+    saturation,
+    temperature = 1,
+    networks,
+  } = options
   const weights = await readWeights(from, networks)
   const { network } = weights
   expectTrained(from, weights)
@@ -36,11 +45,15 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
   if (network.adjustClasses) network.adjustClasses(tensors, { strength, smoothing })
   else if (strength !== 1 || smoothing !== 0)
     throw new UserError(`${from} holds a network without weights for a class vector`, 'usage')
+  if (network.soften) network.soften(tensors, temperature)
+  else if (temperature !== 1)
+    throw new UserError(`${from} holds a network that gives no probabilities of colours`, 'usage')
   const kept = KEPT.flatMap((key) => (weights.metadata[key] ? [[key, weights.metadata[key]]] : []))
   const metadata: Record<string, string> = {
     ...{ format: 'webgpu-colorizer weights', ...networkMetadata(network), ...Object.fromEntries(kept) },
     ...(strength === 1 ? {} : { classStrength: String(strength) }),
     ...(smoothing === 0 ? {} : { classSmoothing: String(smoothing) }),
+    ...(temperature === 1 ? {} : { temperature: String(temperature) }),
     ...(saturation === undefined ? {} : { saturation: String(saturation) }),
     ...(size ? { settings: JSON.stringify({ ...settingsIn(weights.metadata), size }) } : {}),
   }
