@@ -1,5 +1,6 @@
 /** A classifier that came as an ONNX model, as the trunk of a network. */
 import { UserError } from '../../errors.ts'
+import { Derivations } from '../../graph/derivations.ts'
 import { Graph } from '../../graph/graph.ts'
 import { include } from '../../graph/include.ts'
 import { rewriteForInference } from '../../graph/rewrite.ts'
@@ -27,11 +28,13 @@ export function trunkOf({ name, sha256, model }: TrunkModel): Trunk {
   const isChannelsLast = expectPicture(model)
   const taps = findTaps(model)
   const cut = cutAt(model, taps)
+  const derivations = new Derivations()
   const build = (graph: Graph, gray: Tensor): Tensor[] => {
     const [batch, height, width] = graph.shape(gray) as [number, number, number, number]
     const shape = isChannelsLast ? [batch, height, width, 3] : [batch, 3, height, width]
-    const { graph: layers, inputs } = importOnnx(cut, { shapes: new Map([[cut.inputs[0]!.name, shape]]) })
-    const source = rewriteForInference(layers)
+    const shapes = new Map([[cut.inputs[0]!.name, shape]])
+    const { graph: layers, inputs } = importOnnx(cut, { shapes, derivations })
+    const source = rewriteForInference(layers, undefined, derivations)
     return graph.scope('trunk', () => {
       const picture = inThreeChannels(graph, gray, storedShape(shape, inputs[0]!.layout))
       const included = include(graph, source, (t) => (source.origin(t).kind === 'input' ? picture : null))
