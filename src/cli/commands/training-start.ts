@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
 import type { Choices } from '../../device/traits.ts'
 import { UserError } from '../../errors.ts'
+import { inVariant, type Weights } from '../../io/weights.ts'
 import { matricesOf } from '../../kernels/matrix/gemm.ts'
 import { CLASSES } from '../../model/classifier.ts'
 import type { Network } from '../../model/network.ts'
@@ -107,13 +108,20 @@ async function startOf(
     throw wrong(`${out} already holds a training: add --resume to continue it, or choose another --out`)
   }
   if (init === undefined) return { start: { kind: 'fresh' } }
-  const { network, parameters, statistics } = await readWeights(init)
+  const { network, parameters, statistics } = fineTuned(await readWeights(init), asked)
   const other = otherNetwork(network, asked)
   if (other) throw new UserError(`${init} has ${other}`, 'weights')
   if (network.classes !== 0 && network.classes !== CLASSES) {
     throw new UserError(`${init} has ${network.classes} classes, not ${CLASSES}`, 'weights')
   }
   return { start: { kind: 'weights', parameters, statistics }, network }
+}
+
+/** Weights whose trunk is to be fine-tuned for the first time. */
+function fineTuned(weights: Weights, { architecture: { fineTune } }: Asked): Weights {
+  const { network } = weights
+  const isFirst = fineTune !== undefined && network.trunk && network.fineTunedFrom === undefined
+  return isFirst ? inVariant(network.variant({ fineTune }), weights) : weights
 }
 
 async function runToResume(): Promise<string> {
