@@ -64,9 +64,10 @@ export class Whole {
 
   /** Of the plan, and of the weights and moments that outlive a run. */
   get bytes(): number {
-    const { slotBytes, variables } = this.executor.plan
+    const { slotBytes, variables, constants } = this.executor.plan
     const lasting = [...variables.values()].map((shape) => 4 * elems({ shape }))
-    return [...slotBytes, ...lasting].reduce((a, b) => a + b, 0)
+    const shared = constants.flatMap(({ place }) => ('constant' in place.buffer ? [place.sizeBytes] : []))
+    return [...slotBytes, ...shared, ...lasting].reduce((a, b) => a + b, 0)
   }
 
   destroy(): void {

@@ -19,6 +19,7 @@ export const STREAM = {
   views: 10,
   toldPlaces: 11,
   variants: 12,
+  channels: 13,
 } as const
 
 const [MULTIPLY_0, MULTIPLY_1] = [0xd2511f53, 0xcd9e8d57]

@@ -123,7 +123,7 @@ class SymbolicMachine {
   }
 
   #at(place: Place): Int32Array {
-    const key = 'slot' in place.buffer ? `slot ${place.buffer.slot}` : `variable ${place.buffer.variable}`
+    const key = Object.entries(place.buffer).join()
     let memory = this.#memory.get(key)
     if (!memory) {
       const bytes = 'slot' in place.buffer ? this.plan.slotBytes[place.buffer.slot]! : place.sizeBytes

@@ -177,6 +177,7 @@ describe('taps that are smaller than the picture says', () => {
   /** Taps as inputs of the graph, each cell the number of its row and column. */
   const short: Trunk = {
     ...{ ...trunkName, channels: [4, 4, 4, 4], ranges: [null, null, null, null] },
+    layers: [],
     build: (graph, gray) =>
       TAP_STRIDES.map((stride, i) => {
         const [batch, height, width] = graph.shape(gray) as [number, number, number, number]

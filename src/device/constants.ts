@@ -12,4 +12,7 @@ export const BUFFER_USAGE = {
   QUERY_RESOLVE: 0x0200,
 } as const
 
+/** Of buffers that kernels work on. */
+export const STORAGE_USAGE = BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_DST | BUFFER_USAGE.COPY_SRC
+
 export const MAP_MODE = { READ: 0x0001 } as const

@@ -2,6 +2,7 @@ import { adapterName, isSoftware, MATRICES_FEATURE, subgroupLanes, subgroupMatri
 import { BufferPool } from './buffer-pool.ts'
 import { BUFFER_USAGE, MAP_MODE } from './constants.ts'
 import { loadShader, pipelineKey, type Shader, type ShaderLoader, specialize } from './shader.ts'
+import { SharedConstants } from './shared-constants.ts'
 import type { Choices, Traits } from './traits.ts'
 
 /** Features that are used where the adapter has them; nothing needs them. */
@@ -39,6 +40,7 @@ export interface GpuOptions {
  */
 export class Gpu {
   readonly pool: BufferPool
+  readonly constants: SharedConstants
   /** What the choice of kernels may depend on. */
   readonly traits: Required<Traits>
   readonly #load: ShaderLoader
@@ -65,6 +67,7 @@ export class Gpu {
       choices: choices(adapter),
     }
     this.pool = new BufferPool(device)
+    this.constants = new SharedConstants(device, this.pool)
     device.addEventListener('uncapturederror', (event) => {
       // Dawn's messages carry the labels of pipeline and bind group, and those carry kernel and layer
       this.#fail(`the GPU refused a command: ${event.error.message}`)

@@ -1,15 +1,14 @@
-import { BUFFER_USAGE } from '../device/constants.ts'
+import { BUFFER_USAGE, STORAGE_USAGE } from '../device/constants.ts'
 import { packHalves, unpackHalves } from '../device/float16.ts'
 import { type Gpu, GpuError, type Kernel } from '../device/gpu.ts'
 import { packParams } from '../device/shader.ts'
 import { type GpuSpan, PassTimes } from '../device/timestamps.ts'
+import type { Tensor } from '../kernels/op.ts'
 import { formatShape } from '../kernels/op.ts'
 import { PARAMS_ALIGNMENT, type Plan, type Step } from './compile.ts'
 import { GraphError } from './graph.ts'
 import { storageBytes } from './memory.ts'
 import type { Place, PlannedTensor } from './places.ts'
-
-const STORAGE = BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_DST | BUFFER_USAGE.COPY_SRC
 
 /** Named tensors that outlive a run and are shared by several plans: weights, moments, statistics. */
 export class Variables {
@@ -26,7 +25,7 @@ export class Variables {
       throw new GraphError(`variable ${name} has ${entry.length} elements, not ${data.length}`)
     }
     if (!entry) {
-      const buffer = this.gpu.pool.take(storageBytes(data.length), STORAGE, `variable ${name}`)
+      const buffer = this.gpu.pool.take(storageBytes(data.length), STORAGE_USAGE, `variable ${name}`)
       entry = { buffer, length: data.length }
       this.#buffers.set(name, entry)
     }
@@ -63,6 +62,8 @@ interface Prepared {
 /** Replays a plan. After `create`, a run makes no GPU object but its command buffer, and submits once. */
 export class Executor {
   readonly #slots: GPUBuffer[]
+  /** Those that other plans may use, too. */
+  readonly #constants = new Map<Tensor, GPUBuffer>()
   #params: GPUBuffer | null = null
   #prepared: Prepared[] = []
   #preparation: Prepared[] = []
@@ -77,7 +78,9 @@ export class Executor {
     readonly plan: Plan,
     private readonly variables: NamedBuffers,
   ) {
-    this.#slots = plan.slotBytes.map((bytes, i) => gpu.pool.take(bytes, STORAGE, `slot ${i}`))
+    this.#slots = plan.slotBytes.map((bytes, i) => gpu.pool.take(bytes, STORAGE_USAGE, `slot ${i}`))
+    for (const { place, data } of sharedIn(plan))
+      this.#constants.set(place.buffer.constant, gpu.constants.take(data, storedAs(place)))
     this.#missing = new Set(plan.inputs.keys())
   }
 
@@ -122,7 +125,7 @@ export class Executor {
     this.#prepared = prepared.slice(plan.preparation.length)
     this.#updatesVariables = prepared.some(writesVariable)
     gpu.device.queue.writeBuffer(this.#params, 0, packed)
-    for (const { place, data } of plan.constants) this.#write(place, data)
+    for (const { place, data } of plan.constants) if (!isShared(place)) this.#write(place, data)
   }
 
   /** Uploads an input for the next run. */
@@ -223,6 +226,7 @@ export class Executor {
 
   destroy(): void {
     for (const buffer of this.#slots) this.gpu.pool.give(buffer)
+    for (const { place, data } of sharedIn(this.plan)) this.gpu.constants.give(data, storedAs(place))
     if (this.#params) this.gpu.pool.give(this.#params)
   }
 
@@ -239,9 +243,11 @@ export class Executor {
   }
 
   #buffer(place: Place): GPUBuffer {
-    return 'slot' in place.buffer
-      ? this.#slots[place.buffer.slot]!
-      : this.variables.buffer(place.buffer.variable)
+    const { buffer } = place
+    if ('slot' in buffer) return this.#slots[buffer.slot]!
+    return 'variable' in buffer
+      ? this.variables.buffer(buffer.variable)
+      : this.#constants.get(buffer.constant)!
   }
 
   #binding(place: Place): GPUBufferBinding {
@@ -288,6 +294,15 @@ export class Executor {
     )
   }
 }
+
+type SharedPlace = PlannedTensor & { readonly buffer: { readonly constant: Tensor } }
+
+const isShared = (place: PlannedTensor): place is SharedPlace => 'constant' in place.buffer
+
+const sharedIn = ({ constants }: Plan) =>
+  constants.flatMap(({ place, data }) => (isShared(place) ? [{ place, data }] : []))
+
+const storedAs = ({ sizeBytes, half }: PlannedTensor) => ({ bytes: sizeBytes, half })
 
 /** Uploads those of `values` that the plan has inputs for: networks need different ones. Others are not even made. */
 export function uploadNeeded(

@@ -4,9 +4,9 @@ import type { Graph, Node } from './graph.ts'
 import { type Alias, lifetimes, storageBytes } from './memory.ts'
 import { assignSlots, type Item } from './slots.ts'
 
-/** A byte range of a slot of the plan or of a variable. */
+/** A byte range of a slot of the plan, of a variable, or of a constant that plans share, which has a buffer of its own. */
 export interface Place {
-  readonly buffer: { readonly slot: number } | { readonly variable: string }
+  readonly buffer: { readonly slot: number } | { readonly variable: string } | { readonly constant: Tensor }
   readonly offsetBytes: number
   readonly sizeBytes: number
 }
@@ -34,6 +34,8 @@ export interface Work {
 
 /** When inputs and constants are written, on the scale of node ids. */
 const UPLOAD = -1
+/** Smaller constants are not worth a buffer of their own. */
+const SHARED_BYTES = 2 ** 14
 const FOR_GOOD = { first: UPLOAD, last: Number.POSITIVE_INFINITY }
 
 /**
@@ -46,10 +48,12 @@ export class Places {
   readonly #items: (Item & { readonly clashes: Set<number> })[] = []
   readonly #itemOf = new Map<Tensor | string, number>()
   readonly #lives: ReturnType<typeof lifetimes>
+  readonly #shared: ReadonlySet<Tensor>
 
   constructor(private readonly work: Work) {
     const { graph, nodes, aliases, half } = work
     this.#lives = lifetimes(graph, nodes, aliases, half)
+    this.#shared = sharedConstants(work)
     this.#addTensors()
     for (const node of nodes) this.#keepApart(node, this.#addScratch(node))
     const { places, slotBytes } = assignSlots(this.#items)
@@ -70,7 +74,11 @@ export class Places {
     const spec = graph.spec(tensor)
     const isHalf = half.has(tensor)
     return {
-      buffer: origin.kind === 'variable' ? { variable: origin.name } : { slot },
+      buffer: this.#shared.has(root)
+        ? { constant: root }
+        : origin.kind === 'variable'
+          ? { variable: origin.name }
+          : { slot },
       offsetBytes: offsetBytes + offsetElems * (isHalf ? 2 : 4),
       sizeBytes: storageBytes(elems(slice ? graph.spec(root) : spec), isHalf),
       shape: spec.shape,
@@ -98,7 +106,7 @@ export class Places {
     const prepared = this.#preparedOutputs()
     for (const tensor of graph.tensors()) {
       const { kind } = graph.origin(tensor)
-      if (aliases.get(tensor)!.root !== tensor || kind === 'variable') continue
+      if (aliases.get(tensor)!.root !== tensor || kind === 'variable' || this.#shared.has(tensor)) continue
       const bytes = storageBytes(elems(graph.spec(tensor)), half.has(tensor))
       const life = this.#lives.get(tensor)
       if (kind === 'input') this.#add(tensor, { bytes, first: UPLOAD, last: life?.last ?? UPLOAD })
@@ -139,6 +147,18 @@ export class Places {
       }
     }
   }
+}
+
+/** The large constants that no node overwrites. */
+function sharedConstants({ graph, nodes, aliases, half }: Work): Set<Tensor> {
+  const written = new Set(nodes.flatMap(({ outputs }) => outputs.map((t) => aliases.get(t)!.root)))
+  const isLarge = (tensor: Tensor) =>
+    storageBytes(elems(graph.spec(tensor)), half.has(tensor)) >= SHARED_BYTES
+  return new Set(
+    [...graph.tensors()].filter(
+      (tensor) => graph.origin(tensor).kind === 'constant' && isLarge(tensor) && !written.has(tensor),
+    ),
+  )
 }
 
 const scratchKey = ({ id }: Node, index: number) => `${id}:${index}`

@@ -3,6 +3,7 @@ import { getOp } from '../kernels/index.ts'
 import type { ViewAttrs } from '../kernels/movement/view.ts'
 import type { AttrsOf, OpName } from '../kernels/op.ts'
 import { elems, type Tensor } from '../kernels/op.ts'
+import { Derivations } from './derivations.ts'
 import { Graph, type Node } from './graph.ts'
 
 /**
@@ -17,7 +18,7 @@ const MAX_FOLDED_ELEMS = 2 ** 16
 /** Operators that look at many elements for each one of their results: a small tensor may be much work. */
 const NEVER_FOLDED: readonly Node['op'][] = ['conv2d', 'pool2d', 'matmul']
 
-const foldConstants: Rule = ({ target }, node, inputs) => {
+const foldConstants: Rule = ({ target, derivations }, node, inputs) => {
   const op = getOp(node.op)
   const data = inputs.map((t) => constantOf(target, t))
   if (op.alias === 'pack' || op.inPlace || data.length === 0 || data.some((d) => d === null)) return null
@@ -25,12 +26,16 @@ const foldConstants: Rule = ({ target }, node, inputs) => {
   const outputs = op.infer(specs, node.attrs)
   if ([...specs, ...outputs].some((spec) => elems(spec) > MAX_FOLDED_ELEMS) || NEVER_FOLDED.includes(node.op))
     return null
-  const results = op.reference(
-    data.map((d) => Float64Array.from(d!)),
-    specs,
-    node.attrs,
-  )
-  return outputs.map(({ shape }, i) => target.constant(Float32Array.from(results[i]!), shape))
+  const compute = () =>
+    op
+      .reference(
+        data.map((d) => Float64Array.from(d!)),
+        specs,
+        node.attrs,
+      )
+      .map((result) => Float32Array.from(result))
+  const results = derivations.of(data as Float32Array[], howOf(node, specs), compute)
+  return outputs.map(({ shape }, i) => target.constant(results[i]!, shape))
 }
 
 /** A part of a constant is a constant, whatever its size: nothing is copied. */
@@ -51,18 +56,42 @@ const foldScaleAndShift: Rule = (context, node, inputs) => {
     const K = target.shape(conv.inputs[1]!)[3]!
     const affine = affineOf(target, node, inputs, i)
     if (!affine) continue
-    const [scale, shift] = affine
-    const folded = weight.map((w, at) => w * scale[at % K]!)
-    const foldedBias = Float32Array.from({ length: K }, (_, k) => (bias?.[k] ?? 0) * scale[k]! + shift[k]!)
+    const sources = [weight, bias, ...inputs.map((t) => constantOf(target, t))]
+    const how = howOf(
+      node,
+      sources.map((source) => source?.length ?? null),
+      K,
+    )
+    const folded = context.derivations.of(
+      sources.filter((source) => source !== null),
+      how,
+      () => scaledAndShifted({ weight, bias }, affine),
+    )
     const operands = [
       conv.inputs[0]!,
-      target.constant(folded, target.shape(conv.inputs[1]!)),
-      target.constant(foldedBias, [K]),
+      target.constant(folded.weight, target.shape(conv.inputs[1]!)),
+      target.constant(folded.bias, [K]),
     ]
     return context.emit(conv.label, 'conv2d', operands, conv.attrs as Conv2dAttrs)
   }
   return null
 }
+
+/** (x ∗ w + b)·scale + shift as another x ∗ w + b. */
+function scaledAndShifted(
+  { weight, bias }: { readonly weight: Float32Array; readonly bias: Float32Array | null },
+  [scale, shift]: readonly [Float32Array, Float32Array],
+) {
+  const K = scale.length
+  return {
+    weight: weight.map((w, at) => w * scale[at % K]!),
+    bias: scale.map((factor, k) => (bias?.[k] ?? 0) * factor + shift[k]!),
+  }
+}
+
+/** All that the result of folding a node depends on besides the constants. */
+const howOf = ({ op, attrs }: Node, ...sizes: unknown[]) =>
+  JSON.stringify([op, attrs, sizes], (_, value) => (typeof value === 'number' ? String(value) : value))
 
 /** residual + conv, of one shape: into the convolution's epilogue. */
 const fuseResidual: Rule = (context, node, inputs) => {
@@ -93,10 +122,14 @@ const RULES: readonly Rule[] = [foldView, foldConstants, foldScaleAndShift, fuse
 
 /**
  * An equivalent graph that does less work, with the same inputs, variables and outputs by name; variables whose values are
- * given in `fixed` become constants.
+ * given in `fixed` become constants. Graphs with the same constants share what is computed of these by `derivations`.
  */
-export function rewriteForInference(source: Graph, fixed: FixedVariables = new Map()): Graph {
-  const context = new Context(source, fixed)
+export function rewriteForInference(
+  source: Graph,
+  fixed: FixedVariables = new Map(),
+  derivations = new Derivations(),
+): Graph {
+  const context = new Context(source, fixed, derivations)
   for (const node of source.nodes) {
     const inputs = node.inputs.map((t) => context.rewritten(t))
     const outputs =
@@ -129,6 +162,7 @@ class Context {
   constructor(
     readonly source: Graph,
     private readonly fixed: FixedVariables,
+    readonly derivations: Derivations,
   ) {
     for (const tensor of source.tensors()) this.#copyLeaf(tensor)
     const read = [...source.nodes.flatMap((node) => node.inputs), ...source.outputs.values()]

@@ -127,6 +127,15 @@ export function weightTensors({ network: { layout }, parameters, statistics }: W
   ])
 }
 
+/** Weights in a variant of their network that has more of them: the others are as before any training. */
+export function inVariant(variant: Network, { network, parameters, statistics }: Weights): Weights {
+  const tensors = new Map([
+    ...unpackArena(variant.layout.parameters, variant.initial(() => 0).parameters),
+    ...unpackArena(network.layout.parameters, parameters),
+  ])
+  return { network: variant, parameters: packArena(variant.layout.parameters, tensors), statistics }
+}
+
 /** What a weight file says of its network. */
 export const networkMetadata = ({ name, architecture }: Network) => ({
   network: name,

@@ -1,10 +1,10 @@
-import { adamStep } from '../autograd/adam.ts'
+import { adamStep, partsOf, type Stretch } from '../autograd/adam.ts'
 import { packTensors } from '../autograd/arena.ts'
 import { backward } from '../autograd/backward.ts'
 import { lossScale, scalingStep } from '../autograd/scaling.ts'
 import { Graph } from '../graph/graph.ts'
 import { conv2dDefaults } from '../kernels/conv/conv2d.ts'
-import type { Tensor } from '../kernels/op.ts'
+import { elems, type Tensor } from '../kernels/op.ts'
 import type { Size } from '../rect.ts'
 import { type Arena, usedInBlocks } from './arena.ts'
 import type { Bins } from './bins.ts'
@@ -22,7 +22,11 @@ export interface TrainingGraphOptions {
   readonly accumulate?: boolean
   /** Scales the gradients, for a plan that stores them as float16: variable `loss.scaling`, see `autograd/scaling.ts`. */
   readonly scaled?: boolean
+  /** The learning rate of a fine-tuned trunk as a share of that of the other layers. */
+  readonly fineTuneRate?: number | undefined
 }
+
+const FINE_TUNE_RATE = 0.1
 
 /**
  * One training step as a graph: forward, loss (by default the mean squared error over a* and b* in ab units), gradients, Adam,
@@ -51,37 +55,59 @@ export function trainingGraph(network: Network, size: ImageSize, options: Traini
     graph.output('gradients', gradients)
   }
   updateStatistics(graph, network, painting.batchStatistics)
-  if (accumulate) runningMean(graph, 'gradients', gradients, 'accumulate.rate')
-  else update(graph, layout.parameters, gradients, options)
+  if (accumulate) runningMean(graph, 'gradients', [gradients], 'accumulate.rate')
+  else update(graph, network, gradients, options)
   return graph
 }
 
 /** The rest of a step whose gradients lie in the variable `gradients`: Adam, and with `average` the average of the weights. */
 export function updateGraph(
-  { layout: { parameters } }: Network,
-  options: Pick<TrainingGraphOptions, 'average' | 'scaled'> = {},
+  network: Network,
+  options: Pick<TrainingGraphOptions, 'average' | 'scaled' | 'fineTuneRate'> = {},
 ): Graph {
   const graph = new Graph()
-  update(graph, parameters, graph.variable('gradients', [parameters.length]), options)
+  update(graph, network, graph.variable('gradients', [network.layout.parameters.length]), options)
   return graph
 }
 
 function update(
   graph: Graph,
-  arena: Arena,
+  network: Network,
   gradients: Tensor,
-  { average = false, scaled = false }: TrainingGraphOptions,
+  { average = false, scaled = false, fineTuneRate = FINE_TUNE_RATE }: TrainingGraphOptions,
 ): void {
+  const arena = network.layout.parameters
   const parameters = graph.variable('parameters', [arena.length])
   const factor = scaled ? scalingStep(graph, gradients, usedInBlocks(arena)) : undefined
-  const updated = adamStep(graph, parameters, gradients, factor)
-  if (average) runningMean(graph, 'average', updated, 'average.rate')
+  const stretches = stretchesOf(network, fineTuneRate)
+  const updated = adamStep(graph, parameters, gradients, { factor, stretches })
+  if (average) runningMean(graph, 'average', updated, 'average.rate', stretches)
 }
 
-/** Moves the variable `name` towards the value, as far as the input `rate` says. */
-function runningMean(graph: Graph, name: string, value: Tensor, rate: string): void {
-  const state = graph.variable(name, graph.shape(value))
-  graph.scope(name, () => graph.op('lerp', [state, value, graph.input(rate, [1])], {}))
+/** What of the parameters learns how fast. */
+function stretchesOf({ layout: { parameters }, fineTunedFrom }: Network, fineTuneRate: number): Stretch[] {
+  const { length } = parameters
+  if (fineTunedFrom === undefined) return [{ offset: 0, length, rate: 1 }]
+  return [
+    { offset: 0, length: fineTunedFrom, rate: 1 },
+    { offset: fineTunedFrom, length: length - fineTunedFrom, rate: fineTuneRate },
+  ]
+}
+
+/** Moves the variable `name` towards values, that of each of its stretches, as far as the input `rate` says. */
+function runningMean(
+  graph: Graph,
+  name: string,
+  values: readonly Tensor[],
+  rate: string,
+  stretches: readonly Stretch[] = [],
+): void {
+  const length = values.reduce((sum, value) => sum + elems(graph.spec(value)), 0)
+  graph.scope(name, () => {
+    const share = graph.input(rate, [1])
+    const parts = partsOf(graph, graph.variable(name, [length]), stretches)
+    for (const [i, value] of values.entries()) graph.op('lerp', [parts[i]!, value, share], {})
+  })
 }
 
 /**

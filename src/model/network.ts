@@ -85,8 +85,15 @@ export interface Network {
   variant(change: Readonly<Record<string, unknown>>): Network
   /** What it looks at the picture through; missing where it looks at it itself. */
   readonly trunk?: Trunk
-  /** Of one with a trunk: the same network, which is shown the trunk's taps instead of the picture `gray`, square ones. */
+  /** Of one whose trunk is fine-tuned: where in the layout's parameters the trunk's weights begin, which lie behind all others. */
+  readonly fineTunedFrom?: number
+  /**
+   * Of one with a trunk that stays as it is: the same network, which is shown the trunk's taps instead of the picture `gray`,
+   * square ones.
+   */
   fromTaps?(): Network
+  /** Of one with a trunk: the same network for training, whose last tap's channels are multiplied by the input `channels`. */
+  leavingOutChannels?(): Network
   /** Divides what the last layer says of each bin by a temperature, in tensors in the layout of files. Missing where there are no bins. */
   soften?(tensors: ReadonlyMap<string, NamedTensor>, temperature: number): void
   /** Weakens what the class vector does, in tensors in the layout of files. Missing where there is no such thing. */

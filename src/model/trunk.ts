@@ -2,7 +2,7 @@
 
 import { UserError } from '../errors.ts'
 import { Graph } from '../graph/graph.ts'
-import type { Tensor } from '../kernels/op.ts'
+import type { Spec, Tensor } from '../kernels/op.ts'
 import type { Size } from '../rect.ts'
 
 /** Pixels of the picture, along each side, that a cell of each tap stands for. */
@@ -21,19 +21,31 @@ export interface TapRange {
   readonly high: number
 }
 
+/** A weight of a trunk as it lies on the GPU, with what stands behind its convolution, such as a batch norm, folded into it. */
+export interface TrunkWeight extends Spec {
+  /** "trunk.27.weight": of the 27th convolution. */
+  readonly name: string
+  readonly data: Float32Array
+}
+
+/** Weights of a trunk that stand in a graph for its own, by their names. */
+export type OwnWeights = ReadonlyMap<string, Tensor>
+
 export interface Trunk extends TrunkName {
   /** Of each tap, in the order of `TAP_STRIDES`. */
   readonly channels: readonly number[]
   /** Of each tap; null where its activation has no bounds. */
   readonly ranges: readonly (TapRange | null)[]
+  /** Weight and bias, where it has one, of each convolution up to the last tap, in the order in which they are computed. */
+  readonly layers: readonly (readonly TrunkWeight[])[]
   /**
-   * Adds the layers up to the last tap to a graph. Their weights are constants.
+   * Adds the layers up to the last tap to a graph. Their weights are constants, but for those that `own` has.
    * @param gray [N,H,W,1], see the inputs in `network.ts`; H and W are multiples of the last stride
    * @returns the taps [N,h,w,channels] in the order of `TAP_STRIDES`; h and w are about H and W by the stride, and less
    *   behind convolutions without padding
    * @throws UserError about weights when a layer cannot be computed at this size
    */
-  build(graph: Graph, gray: Tensor): readonly Tensor[]
+  build(graph: Graph, gray: Tensor, own?: OwnWeights): readonly Tensor[]
 }
 
 /** Brings a trunk. Throws what `missingTrunk` gives where it is not here. */
@@ -59,16 +71,33 @@ export function tapShapes(trunk: Trunk, { height, width }: Size): readonly (read
 }
 
 /** How a graph comes to a trunk's taps. */
-export type AddTaps = (graph: Graph, size: Size & { readonly batch: number }) => readonly Tensor[]
+export type AddTaps = (
+  graph: Graph,
+  size: Size & { readonly batch: number },
+  own?: OwnWeights,
+) => readonly Tensor[]
 
 /** By looking at the picture, which is the input `gray`. */
 export const looking =
   (trunk: Trunk): AddTaps =>
-  (graph, { batch, height, width }) =>
-    trunk.build(graph, graph.input('gray', [batch, height, width, 1]))
+  (graph, { batch, height, width }, own) =>
+    trunk.build(graph, graph.input('gray', [batch, height, width, 1]), own)
 
 /** As the inputs `TAP_INPUTS`: what the trunk saw before. */
 export const remembering =
   (trunk: Trunk): AddTaps =>
   (graph, { batch, ...size }) =>
     tapShapes(trunk, size).map((shape, i) => graph.input(TAP_INPUTS[i]!, [batch, ...shape]))
+
+/** What the channels of the last tap are multiplied by, [N,1,1,channels], in networks of `Network.leavingOutChannels`. */
+export const CHANNELS_INPUT = 'channels'
+
+/** With a last tap some of whose channels the input `CHANNELS_INPUT` leaves out. */
+export const leavingOut =
+  (addTaps: AddTaps): AddTaps =>
+  (graph, size, own) => {
+    const taps = addTaps(graph, size, own)
+    const last = taps.at(-1)!
+    const factors = graph.input(CHANNELS_INPUT, [size.batch, 1, 1, graph.shape(last)[3]!])
+    return taps.with(-1, graph.op('binary', [last, factors], { kind: 'mul' }))
+  }

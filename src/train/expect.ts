@@ -8,7 +8,7 @@ import { type Course, courseSchema, type TrainingSettings, trainingSchema } from
 
 /** Throws a `UserError` that names the first setting that its schema, or the network, does not allow. */
 export function expectSettings(
-  { name, multiple, trunk }: Pick<Network, 'name' | 'multiple' | 'trunk'>,
+  network: Pick<Network, 'name' | 'multiple' | 'trunk' | 'fineTunedFrom'>,
   settings: TrainingSettings,
   course: Course,
 ): void {
@@ -23,7 +23,9 @@ export function expectSettings(
     const what = value === undefined ? 'is missing' : `is ${textOf(value)}: ${issue.message}`
     throw new UserError(`the setting ${setting} ${what}`, 'usage', { mend: [setting] })
   }
-  if (settings.taps) expectTaps(name, trunk !== undefined, settings)
+  const { name, multiple } = network
+  if (settings.taps) expectTaps(network, settings)
+  expectTrunk(network, settings)
   if (settings.size % multiple === 0) return
   throw new UserError(
     `the setting size is ${settings.size}: the network ${name} takes pictures with sides of a multiple of ${multiple} pixels`,
@@ -32,11 +34,32 @@ export function expectSettings(
   )
 }
 
+type Looking = Pick<Network, 'name' | 'trunk' | 'fineTunedFrom'>
+
+const bad = (what: string, ...mend: string[]) => new UserError(what, 'usage', { mend })
+
+function expectTrunk({ name, trunk, fineTunedFrom }: Looking, settings: TrainingSettings): void {
+  if (settings.channelDropout && !trunk)
+    throw bad(
+      `the network ${name} looks through no trunk, so it has no channels that could be left out`,
+      'channelDropout',
+    )
+  if (settings.fineTuneRate !== undefined && fineTunedFrom === undefined)
+    throw bad(
+      'the setting fineTuneRate is for a trunk that is fine-tuned, and none of its layers is',
+      'fineTune',
+    )
+}
+
 /** A trunk has seen each picture once: it cannot be cropped, jittered or padded any more. */
-function expectTaps(name: string, hasTrunk: boolean, settings: TrainingSettings): void {
-  const bad = (what: string, ...mend: string[]) => new UserError(what, 'usage', { mend })
-  if (!hasTrunk)
+function expectTaps({ name, trunk, fineTunedFrom }: Looking, settings: TrainingSettings): void {
+  if (!trunk)
     throw bad(`the network ${name} looks through no trunk, so it cannot be trained from taps`, 'network')
+  if (fineTunedFrom !== undefined)
+    throw bad(
+      'taps were stored of the trunk as it is, so it cannot be fine-tuned on them: train on the pictures',
+      'fineTune',
+    )
   if (settings.fit !== 'crop') throw bad('taps are stored of cropped pictures, not of padded ones', 'fit')
   if (settings.lightnessJitter > 0)
     throw bad('the lightness of pictures whose taps are stored cannot be changed', 'lightnessJitter')

@@ -88,6 +88,14 @@ const chosen = {
     ...{ flag: 'hinted', value: 'F' },
     help: 'of networks that take hints: share of the samples of which colours are told (default 0.6)',
   }),
+  fineTuneRate: setting(v.optional(numberOf({ exclusive: true })), {
+    ...{ flag: 'fine-tune-rate', value: 'F' },
+    help: 'of a trunk that is fine-tuned: its learning rate as a share of that of the other layers (default 0.1)',
+  }),
+  channelDropout: setting(v.optional(numberOf({ max: 0.95 })), {
+    ...{ flag: 'channel-dropout', value: 'F' },
+    help: "of networks with a trunk: share of the last tap's channels that each sample is shown without (default 0)",
+  }),
   precision: setting(choiceOf(PRECISIONS), {
     ...{ flag: 'precision', value: 'P' },
     help: 'f32, or f16: what kernels hand to each other takes half the memory, weights and sums stay float32, and the loss is scaled; needs an adapter with 16-bit floats',

@@ -26,7 +26,11 @@ export async function openStepper(options: StepOptions, variables: Variables): P
   const plan = fittingPlan(options)
   if (settings.accumulate === 1) return Executor.create(gpu, plan, variables)
   const limit = gpu.device.limits.maxStorageBufferBindingSize
-  const graph = updateGraph(network, { average: true, scaled: settings.precision === 'f16' })
+  const graph = updateGraph(network, {
+    average: true,
+    scaled: settings.precision === 'f16',
+    fineTuneRate: settings.fineTuneRate,
+  })
   const update = compile(graph, limit, gpu.traits)
   return AccumulatingExecutor.create(gpu, { parts: settings.accumulate, part: plan, update }, variables)
 }
@@ -49,11 +53,11 @@ function fittingPlan(options: StepOptions): Plan {
 }
 
 function planOf({ gpu, network, settings, rarity }: StepOptions, batch: number): Plan {
-  const { size, loss, precision, accumulate } = settings
+  const { size, loss, precision, accumulate, fineTuneRate } = settings
   const graph = trainingGraph(
     network,
     { batch, height: size, width: size },
-    { average: true, loss, rarity, accumulate: accumulate > 1, scaled: precision === 'f16' },
+    { average: true, loss, rarity, accumulate: accumulate > 1, scaled: precision === 'f16', fineTuneRate },
   )
   return compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits, { precision })
 }

@@ -5,9 +5,11 @@ import { GraphError } from '../graph/graph.ts'
 import { networkInputs } from '../infer/inputs.ts'
 import { COARSE_BINS } from '../model/bins.ts'
 import type { Network } from '../model/network.ts'
+import { CHANNELS_INPUT } from '../model/trunk.ts'
 import { mean } from '../numbers.ts'
 import type { Stepper } from './accumulate.ts'
-import type { Batch, TrainingSource } from './batches.ts'
+import type { Batch, DataPosition, TrainingSource } from './batches.ts'
+import { drawChannels } from './channel-dropout.ts'
 import type { Checkpoint, Validation } from './checkpoint.ts'
 import { expectSame, expectSettings } from './expect.ts'
 import { drawHints } from './hints.ts'
@@ -123,15 +125,25 @@ export async function train(options: TrainOptions): Promise<Training> {
 }
 
 /** The network as training shows it pictures. */
-const shownAs = ({ taps }: TrainingSettings, network: Network) => (taps ? network.fromTaps!() : network)
+function shownAs({ taps, channelDropout }: TrainingSettings, network: Network): Network {
+  const shown = taps ? network.fromTaps!() : network
+  return channelDropout ? shown.leavingOutChannels!() : shown
+}
 
 function expectSound({ network, settings, course, start }: TrainOptions): void {
   expectSettings(network, settings, course)
   if (start?.kind !== 'resume') return
   const { name, architecture } = network
-  const all = { choices: undefined, subgroupMatrices: undefined, taps: undefined, ...settings } // even what is missing is compared
-  expectSame('the checkpoint', start.checkpoint, { network: name, architecture, settings: all })
+  const { weights, settings: begun } = start.checkpoint
+  expectSame('the checkpoint', start.checkpoint, {
+    network: name,
+    architecture: { ...allMissing(weights.network.architecture), ...architecture },
+    settings: { ...allMissing(begun), ...settings },
+  })
 }
+
+/** Even what is missing is compared. */
+const allMissing = (known: object) => Object.fromEntries(Object.keys(known).map((key) => [key, undefined]))
 
 interface Submitted {
   readonly step: number
@@ -209,6 +221,7 @@ class Loop {
     const learningRate = rateAt(settings, { step: state.step, epoch, total: this.#total })
     const inputs = {
       ...{ ...networkInputs({ L, features, taps }), ab, hints: () => this.#hints(batch) },
+      [CHANNELS_INPUT]: () => this.#channels(batch),
       'adam.hyper': adamHyper(learningRate, state.step + 1, settings.decay),
       'average.rate': Float32Array.of(averagingRate(settings.averaging, state.step)),
     }
@@ -223,11 +236,23 @@ class Loop {
   }
 
   /** What is told of the batch's colours. */
-  #hints({ ab, epoch, position }: Batch): Float32Array {
+  #hints(batch: Batch): Float32Array {
     const { settings } = this.options
     const { seed, hinted, size } = settings
-    const first = position - stepBatch(settings) // `position` is behind the batch
-    return drawHints(ab, { seed, hinted, size, place: { epoch, position: first } })
+    return drawHints(batch.ab, { seed, hinted, size, place: this.#placeOf(batch) })
+  }
+
+  /** What the channels of its last tap are multiplied by. */
+  #channels(batch: Batch): Float32Array {
+    const { network, settings } = this.options
+    const { seed, channelDropout: share = 0 } = settings
+    const [channels, samples] = [network.trunk!.channels.at(-1)!, stepBatch(settings)]
+    return drawChannels({ seed, share, channels, samples, place: this.#placeOf(batch) })
+  }
+
+  /** The place of a batch's first sample: `position` is behind the batch. */
+  #placeOf({ epoch, position }: Batch): DataPosition {
+    return { epoch, position: position - stepBatch(this.options.settings) }
   }
 
   async #lossOf(executor: Stepper, step: number): Promise<number> {

@@ -13,7 +13,7 @@ const isA = (name: 'Blob' | 'ImageBitmap' | 'ImageData', value: unknown): boolea
 export function expectImage(call: string, value: unknown): asserts value is ImageInput {
   if (isA('Blob', value) || isA('ImageBitmap', value)) return
   if (!isA('ImageData', value)) throw new TypeError(`${call} takes a Blob, an ImageBitmap or ImageData`)
-  const { colorSpace, data } = value as ImageData
+  const { colorSpace = 'srgb', data } = value as ImageData // Firefox knows no other and does not say it
   if (colorSpace !== 'srgb' || !(data instanceof Uint8ClampedArray))
     throw new TypeError(`${call} takes ImageData of 8 bits in sRGB`)
 }

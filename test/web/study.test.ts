@@ -84,7 +84,7 @@ describe('a study in a browser', () => {
   it.each<[object, string]>([
     [{ hints: 'red' }, 'colorize: hints "red": expected a list of hints'],
     [{ hints: [{ x: 2, y: 0, color: '#000000' }] }, "a hint's x is a fraction of the width, from 0 to 1"],
-    [{ hints: [{ x: 0, y: 0, color: 'red' }] }, 'a hint\'s colour is written "#rrggbb"'],
+    [{ hints: [{ x: 0, y: 0, color: 'red' }] }, 'a hint\'s color is written "#rrggbb"'],
     [{ format: 'png' }, 'colorize has no option "format"'],
   ])('refuses %j in a sentence', async (options, sentence) => {
     await using study = await colorizer.study(photo)

@@ -50,7 +50,7 @@ export class Album {
   picture(entry: Entry, pixels: ImageData): void {
     const button = this.#list.children[this.entries.indexOf(entry)]?.firstElementChild
     if (!button) return
-    const canvas = make('canvas', { width: pixels.width, height: pixels.height })
+    const canvas = make('canvas', { className: 'small', width: pixels.width, height: pixels.height })
     canvas.getContext('2d')!.putImageData(pixels, 0, 0)
     canvas.setAttribute('role', 'img')
     canvas.setAttribute('aria-label', entry.name)

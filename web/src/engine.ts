@@ -16,16 +16,24 @@ import type {
 import type { View } from './work/recombine.ts'
 import workerUrl from './work/worker.ts?worker&url'
 
+/**
+ * The address of a worker that is held to the page's Content-Security-Policy. One made of a blob is; one that comes from an
+ * address is held to what the answer says, which the service worker sees to. Where there is one it has to be that: Firefox
+ * does not ask it for what a blob imports, so that nothing would come without a network.
+ */
+function withPolicy(address: string): string {
+  if (navigator.serviceWorker?.controller) return address
+  return URL.createObjectURL(new Blob([`import ${JSON.stringify(address)}`], { type: 'text/javascript' }))
+}
+
 /** The worker, as the page sees it. */
 export class Engine {
   readonly #caller: Caller<PageMethods>
   #wanted: Wanted = { weights: 'lite' }
 
   constructor() {
-    // A worker made of a blob is held to the page's Content-Security-Policy; one from an address is not.
     const address = new URL(workerUrl, import.meta.url).href
-    const code = new Blob([`import ${JSON.stringify(address)}`], { type: 'text/javascript' })
-    this.#caller = new Caller(new Worker(URL.createObjectURL(code), { type: 'module' }))
+    this.#caller = new Caller(new Worker(withPolicy(address), { type: 'module' }))
   }
 
   /** Loads weights in place of those that are there. Throws a `WorkerError`, as all methods. */

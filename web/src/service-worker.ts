@@ -25,6 +25,8 @@ interface Scope {
 }
 
 const scope = self as unknown as Scope
+/** As index.html has it for the page. */
+const WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'"
 const PREFIX = 'page-'
 const CACHE = PREFIX + BUILD
 
@@ -52,5 +54,15 @@ scope.addEventListener('fetch', (event) => {
 async function answer(request: Request): Promise<Response> {
   const address = request.mode === 'navigate' ? new URL('index.html', scope.registration.scope) : request
   const cache = await caches.open(CACHE)
-  return (await cache.match(address, { ignoreSearch: true, ignoreVary: true })) ?? fetch(request)
+  const found = await cache.match(address, { ignoreSearch: true, ignoreVary: true })
+  return request.destination === 'worker'
+    ? withPolicy(found ?? (await fetch(request)))
+    : (found ?? fetch(request))
+}
+
+/** Workers are not held to their page's policy, but to that of the answer that they come with. */
+function withPolicy({ body, status, headers }: Response): Response {
+  const more = new Headers(headers)
+  more.set('Content-Security-Policy', WORKER_POLICY)
+  return new Response(body, { status, headers: more })
 }

@@ -194,22 +194,28 @@ export class Stage {
   async #paint(): Promise<void> {
     if (this.#isPainting) return
     this.#isPainting = true
+    while (this.#painter && (this.#isStale.before || this.#isStale.after)) {
+      const stale = this.#isStale
+      this.#isStale = { before: false, after: false }
+      await this.#paintWith(this.#painter, stale)
+    }
+    this.#isPainting = false
+  }
+
+  async #paintWith(
+    painter: Painter,
+    stale: { readonly before: boolean; readonly after: boolean },
+  ): Promise<void> {
+    const view = this.#view()
+    const isCurrent = () => painter === this.#painter // else another picture is shown by now
     try {
-      while (this.#painter && (this.#isStale.before || this.#isStale.after)) {
-        const stale = this.#isStale
-        this.#isStale = { before: false, after: false }
-        const [painter, view] = [this.#painter, this.#view()]
-        const isCurrent = () => painter === this.#painter
-        if (stale.before) put(this.#before, view, await painter.original(view), isCurrent)
-        const begun = performance.now()
-        if (stale.after) put(this.#after, view, await painter.coloured(view), isCurrent)
-        if (stale.after && !this.#isCoarse) this.#paintTime = performance.now() - begun
-        this.#place()
-      }
+      if (stale.before) put(this.#before, view, await painter.original(view), isCurrent)
+      const begun = performance.now()
+      if (stale.after) put(this.#after, view, await painter.coloured(view), isCurrent)
+      if (stale.after && !this.#isCoarse) this.#paintTime = performance.now() - begun
+      this.#place()
     } catch (error) {
-      this.onTrouble(error)
-    } finally {
-      this.#isPainting = false
+      if (isCurrent()) this.onTrouble(error)
     }
   }
 

@@ -196,6 +196,10 @@ export function askedOf(flags: Flags): Asked {
   const usualHead = (kindOf(network).sizes.lite as { head?: string }).head
   if ((architecture.head ?? usualHead) === 'bins' && settings.loss)
     throw wrong('--loss is for --head ab: --head bins has its own')
+  if (flags.on('taps') && architecture.fineTune !== undefined)
+    throw wrong(
+      '--fine-tune changes what the trunk sees, and --taps trains from what it saw before: leave out one',
+    )
   const isSameNetwork = preset && network === preset.network
   return {
     network,

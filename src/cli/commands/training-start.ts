@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Gpu } from '../../device/gpu.ts'
 import type { Choices } from '../../device/traits.ts'
 import { UserError } from '../../errors.ts'
+import { inVariant, type Weights } from '../../io/weights.ts'
 import { matricesOf } from '../../kernels/matrix/gemm.ts'
 import { CLASSES } from '../../model/classifier.ts'
 import type { Network } from '../../model/network.ts'
@@ -120,7 +121,7 @@ async function startOf(
   }
   const init = flags.text('init') ?? (isDemonstration(asked, data) ? SHIPPED : 'none')
   if (init === 'none') return { start: { kind: 'fresh' } }
-  const { network, parameters, statistics } = await readWeights(init)
+  const { network, parameters, statistics } = fineTuned(await readWeights(init), asked)
   const other = otherNetwork(network, asked)
   if (other) throw new UserError(`${init} has ${other}`, 'weights')
   if (network.classes !== 0 && network.classes !== CLASSES) {
@@ -135,6 +136,13 @@ async function startOf(
  */
 const isDemonstration = ({ network, architecture }: Asked, { kind }: Pick<TrainingData, 'kind'>) =>
   kind === 'samples' && network === undefined && Object.keys(architecture).length === 0 && existsSync(SHIPPED)
+
+/** Weights whose trunk is to be fine-tuned for the first time. */
+function fineTuned(weights: Weights, { architecture: { fineTune } }: Asked): Weights {
+  const { network } = weights
+  const isFirst = fineTune !== undefined && network.trunk && network.fineTunedFrom === undefined
+  return isFirst ? inVariant(network.variant({ fineTune }), weights) : weights
+}
 
 async function runToResume(): Promise<string> {
   const run = await newestRun()

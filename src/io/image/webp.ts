@@ -23,6 +23,10 @@ export function webpChunks(bytes: Uint8Array): RiffChunk[] {
   return chunks
 }
 
+/** Whether the file is as long as it says. */
+export const isWholeWebp = (bytes: Uint8Array): boolean =>
+  bytes.length >= HEADER && bytes.length >= 8 + viewOf(bytes).getUint32(4, true)
+
 /** Bytes before the picture of a frame. */
 const FRAME_HEADER = 16
 

@@ -29,7 +29,7 @@ import { dtypeOf, type HostTensor, onnxTypeName } from './tensors.ts'
 
 /** Inputs as the node lists them; null where an optional one is left out. */
 export type HostInputs = readonly (HostTensor | null)[]
-type HostOp = (inputs: HostInputs, c: Context) => HostTensor[]
+export type HostOp = (inputs: HostInputs, c: Context) => HostTensor[]
 
 /** Every operator that is computed at import when all its inputs are known. */
 export const HOST_OPS: Readonly<Record<string, HostOp>> = {
@@ -372,9 +372,10 @@ function dequantize([x, scale, zero]: HostInputs, { attributes, memory }: Contex
   if (zero && zero.dtype !== x.dtype) throw new BadNode(`its zero point is ${zero.dtype}, not ${x.dtype}`)
   const y = memory.make('float32', x.shape)
   const inner = perTensor ? y.data.length : denseStrides(x.shape)[axis]!
-  for (let i = 0; i < y.data.length; i++) {
-    const at = Math.floor(i / inner) % length
-    y.data[i] = (Number(x.data[i]) - Number(zero?.data[at] ?? 0)) * Number(scale.data[at])
+  for (let start = 0; start < y.data.length; start += inner) {
+    const at = (start / inner) % length
+    const [none, step] = [Number(zero?.data[at] ?? 0), Number(scale.data[at])]
+    for (let i = start; i < start + inner; i++) y.data[i] = (Number(x.data[i]) - none) * step
   }
   return y
 }

@@ -1,13 +1,23 @@
 /** An ONNX model → our graph. What each operator becomes stands in `device.ts` and `host.ts`. */
 import { UserError } from '../../errors.ts'
+import { Derivations } from '../../graph/derivations.ts'
 import { Graph, GraphError } from '../../graph/graph.ts'
 import { formatShape, ShapeError, type Tensor } from '../../kernels/op.ts'
 import { DEVICE_OPS } from './device.ts'
-import { HOST_OPS } from './host.ts'
+import { HOST_OPS, type HostInputs, type HostOp } from './host.ts'
 import type { OnnxModel, OnnxNode, ValueInfo } from './model.ts'
 import { Attributes, BadNode, Memory, NotKnown, Unsupported } from './node.ts'
 import { elemsOf, type HostTensor, quote, UnreadableType } from './tensors.ts'
-import { Builder, isHost, type Layout, storedShape, type Value, type Weight } from './values.ts'
+import {
+  Builder,
+  type DeviceContext,
+  type Inputs,
+  isHost,
+  type Layout,
+  storedShape,
+  type Value,
+  type Weight,
+} from './values.ts'
 
 export interface ImportOptions {
   /** For a first axis of symbolic size; 1 when it is left out. */
@@ -18,6 +28,8 @@ export interface ImportOptions {
   readonly values?: ReadonlyMap<string, HostTensor>
   /** Whether to go on behind a node that cannot be imported, and list all of them in `problems`. */
   readonly survey?: boolean
+  /** What is computed of the model's weights, to be shared by several imports of it. */
+  readonly derivations?: Derivations
 }
 
 /** An input of the graph: uploaded under its name, its elements in the order of `layout`. */
@@ -85,6 +97,7 @@ export function importOnnx(model: OnnxModel, options: ImportOptions = {}): Impor
 class Importer {
   readonly #graph = new Graph()
   readonly #builder: Builder
+  readonly #derivations: Derivations
   readonly #values = new Map<string, Value>()
   readonly #problems: ImportError[] = []
 
@@ -93,7 +106,8 @@ class Importer {
     private readonly options: ImportOptions,
   ) {
     const ownBytes = [...model.initializers.values()].reduce((sum, { data }) => sum + data.byteLength, 0)
-    this.#builder = new Builder(this.#graph, new Memory(FOLDING_BYTES + 8 * ownBytes))
+    this.#derivations = options.derivations ?? new Derivations()
+    this.#builder = new Builder(this.#graph, new Memory(FOLDING_BYTES + 8 * ownBytes), this.#derivations)
   }
 
   run(): Imported {
@@ -197,30 +211,45 @@ class Importer {
   }
 
   #node(node: OnnxNode): void {
-    const attributes = new Attributes(node)
-    const named = node.outputs.findLastIndex((name) => name !== '') + 1
-    const context = {
-      ...{ attributes, opset: this.model.opset, builder: this.#builder, memory: this.#builder.memory },
-      outputs: named,
-    }
-    if (!isKnownOp(node.op)) throw new Unsupported('is not among the operators that there are')
     const inputs = node.inputs.map((name) => (name === '' ? null : this.#values.get(name)!))
     const known = inputs.filter((value): value is HostTensor | null => value === null || isHost(value))
-    const host = own(HOST_OPS, node.op)
-    const device = own(DEVICE_OPS, node.op)
-    if (!device && known.length < inputs.length) {
-      const unknown = node.inputs[inputs.findIndex((value) => value !== null && !isHost(value))]!
-      throw new NotKnown(`is computed at import, and its input ${quote(unknown)} is not known then`)
-    }
-    const outputs = this.#graph.scope(node.name, () =>
-      host && known.length === inputs.length ? host(known, context) : device!(inputs, context),
-    )
-    if (named > outputs.length) throw new Unsupported(`does not compute its output ${named - 1}`)
-    const unused = attributes.unused()
-    if (unused.length) throw new Unsupported(`has the attribute ${unused.map(quote).join(', ')}`)
+    const host = known.length === inputs.length ? own(HOST_OPS, node.op) : undefined
+    const outputs = host
+      ? this.#folded(node, known, host)
+      : this.#checked(node, (context) => this.#deviceOp(node, inputs)(inputs, context))
     node.outputs.forEach((name, i) => {
       if (name !== '') this.#set(name, outputs[i]!)
     })
+  }
+
+  /** Computes a node whose inputs are all known, unless another import has done so. */
+  #folded(node: OnnxNode, inputs: HostInputs, op: HostOp): readonly Value[] {
+    const data = inputs.flatMap((value) => (value ? [value.data] : []))
+    const types = inputs.map((value) => value && `${value.dtype} [${value.shape}]`)
+    return this.#derivations.of([node, ...data], types.join(), () =>
+      this.#checked(node, (context) => op(inputs, context)),
+    )
+  }
+
+  #deviceOp({ op, inputs: names }: OnnxNode, inputs: Inputs) {
+    if (!isKnownOp(op)) throw new Unsupported('is not among the operators that there are')
+    const device = own(DEVICE_OPS, op)
+    if (device) return device
+    const unknown = names[inputs.findIndex((value) => value !== null && !isHost(value))]!
+    throw new NotKnown(`is computed at import, and its input ${quote(unknown)} is not known then`)
+  }
+
+  /** The results of a node. Throws when there are fewer than the model names, or attributes that change nothing. */
+  #checked(node: OnnxNode, compute: (context: DeviceContext) => readonly Value[]): readonly Value[] {
+    const attributes = new Attributes(node)
+    const builder = this.#builder
+    const named = node.outputs.findLastIndex((name) => name !== '') + 1
+    const context = { attributes, opset: this.model.opset, builder, memory: builder.memory, outputs: named }
+    const outputs = this.#graph.scope(node.name, () => compute(context))
+    if (named > outputs.length) throw new Unsupported(`does not compute its output ${named - 1}`)
+    const unused = attributes.unused()
+    if (unused.length) throw new Unsupported(`has the attribute ${unused.map(quote).join(', ')}`)
+    return outputs
   }
 
   #explain(node: OnnxNode, error: unknown): ImportError {

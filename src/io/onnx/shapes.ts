@@ -35,8 +35,10 @@ export function strided(x: HostTensor, { shape, strides, offset = 0 }: Path, mem
   const y = memory.make(x.dtype, shape)
   // one type for all kinds of data: what is read is written, and never calculated with
   const [from, to] = [x.data as Float32Array, y.data as Float32Array]
-  walk(shape, [strides], (i, at) => {
-    to[i] = from[offset + at[0]!]!
+  const [count, step] = [shape.at(-1) ?? 1, strides.at(-1) ?? 0]
+  walk(shape.slice(0, -1), [strides.slice(0, -1)], (row, at) => {
+    const start = offset + at[0]!
+    for (let i = 0; i < count; i++) to[row * count + i] = from[start + i * step]!
   })
   return y
 }

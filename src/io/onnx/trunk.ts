@@ -1,12 +1,14 @@
 /** A classifier that came as an ONNX model, as the trunk of a network. */
 import { UserError } from '../../errors.ts'
-import { Graph } from '../../graph/graph.ts'
+import { liveNodes } from '../../graph/compile.ts'
+import { Derivations } from '../../graph/derivations.ts'
+import type { Graph } from '../../graph/graph.ts'
 import { include } from '../../graph/include.ts'
 import { rewriteForInference } from '../../graph/rewrite.ts'
 import type { Conv2dAttrs } from '../../kernels/conv/conv2d.ts'
 import type { ClipAttrs } from '../../kernels/elementwise/clip.ts'
 import type { Tensor } from '../../kernels/op.ts'
-import type { TapRange, Trunk, TrunkName } from '../../model/trunk.ts'
+import type { OwnWeights, TapRange, Trunk, TrunkName, TrunkWeight } from '../../model/trunk.ts'
 import { importOnnx } from './import.ts'
 import type { OnnxModel } from './model.ts'
 import { cutAt, findTaps } from './taps.ts'
@@ -27,22 +29,62 @@ export function trunkOf({ name, sha256, model }: TrunkModel): Trunk {
   const isChannelsLast = expectPicture(model)
   const taps = findTaps(model)
   const cut = cutAt(model, taps)
-  const build = (graph: Graph, gray: Tensor): Tensor[] => {
-    const [batch, height, width] = graph.shape(gray) as [number, number, number, number]
+  const derivations = new Derivations()
+  const layersFor = (gray: readonly number[]) => {
+    const [batch, height, width] = gray as [number, number, number, number]
     const shape = isChannelsLast ? [batch, height, width, 3] : [batch, 3, height, width]
-    const { graph: layers, inputs } = importOnnx(cut, { shapes: new Map([[cut.inputs[0]!.name, shape]]) })
-    const source = rewriteForInference(layers)
+    const shapes = new Map([[cut.inputs[0]!.name, shape]])
+    const { graph: layers, inputs } = importOnnx(cut, { shapes, derivations })
+    const source = rewriteForInference(layers, undefined, derivations)
+    return { source, picture: storedShape(shape, inputs[0]!.layout) }
+  }
+  const build = (graph: Graph, gray: Tensor, own: OwnWeights = new Map()): Tensor[] => {
+    const { source, picture } = layersFor(graph.shape(gray))
+    const standIns = standInsFor(source, own)
     return graph.scope('trunk', () => {
-      const picture = inThreeChannels(graph, gray, storedShape(shape, inputs[0]!.layout))
-      const included = include(graph, source, (t) => (source.origin(t).kind === 'input' ? picture : null))
+      const colours = inThreeChannels(graph, gray, picture)
+      const included = include(graph, source, (t) =>
+        source.origin(t).kind === 'input' ? colours : (standIns.get(t) ?? null),
+      )
       return taps.map((tap) => included(source.outputs.get(tap)!))
     })
   }
-  const counting = new Graph()
-  const counted = build(counting, counting.input('gray', [1, COUNTING_SIZE, COUNTING_SIZE, 1]))
-  const channels = counted.map((tap) => counting.shape(tap)[3]!)
-  return { name, sha256, channels, ranges: counted.map((tap) => rangeOf(counting, tap)), build }
+  const { source } = layersFor([1, COUNTING_SIZE, COUNTING_SIZE, 1])
+  const counted = taps.map((tap) => source.outputs.get(tap)!)
+  return {
+    ...{ name, sha256, build },
+    channels: counted.map((tap) => source.shape(tap)[3]!),
+    ranges: counted.map((tap) => rangeOf(source, tap)),
+    layers: layersIn(source).map((layer) => layer.map(({ weight }) => weight)),
+  }
 }
+
+/** The convolutions of a graph with their constant weights. Weights that two of them share are those of the first. */
+function layersIn(graph: Graph): { readonly tensor: Tensor; readonly weight: TrunkWeight }[][] {
+  const seen = new Set<Tensor>()
+  const convolutions = liveNodes(graph).filter(({ op }) => op === 'conv2d')
+  return convolutions.map(({ inputs: [, ...operands] }, i) =>
+    ['weight', 'bias'].flatMap((part, at) => {
+      const tensor = operands[at]
+      const origin = tensor === undefined ? undefined : graph.origin(tensor)
+      if (tensor === undefined || origin?.kind !== 'constant' || seen.has(tensor)) return []
+      seen.add(tensor)
+      const weight = { name: `trunk.${i + 1}.${part}`, shape: graph.shape(tensor), data: origin.data }
+      return [{ tensor, weight }]
+    }),
+  )
+}
+
+/** What stands for which constant. */
+const standInsFor = (graph: Graph, own: OwnWeights): Map<Tensor, Tensor> =>
+  new Map(
+    layersIn(graph)
+      .flat()
+      .flatMap(({ tensor, weight }) => {
+        const standIn = own.get(weight.name)
+        return standIn === undefined ? [] : [[tensor, standIn]]
+      }),
+  )
 
 /** What an activation cuts its values off at; null for one that has no bound on either side. */
 function rangeOf(graph: Graph, tap: Tensor): TapRange | null {

@@ -1,4 +1,5 @@
 /** Values of an ONNX graph while it is imported, and how they change between ONNX's layout and ours. */
+import type { Derivations } from '../../graph/derivations.ts'
 import type { Graph } from '../../graph/graph.ts'
 import type { Tensor } from '../../kernels/op.ts'
 import { BadNode, type Context, type Memory, NotKnown, Unsupported } from './node.ts'
@@ -73,6 +74,7 @@ export class Builder {
   constructor(
     readonly graph: Graph,
     readonly memory: Memory,
+    private readonly derivations: Derivations,
   ) {}
 
   /** A new value. Throws when it is larger than anything can count. */
@@ -115,7 +117,8 @@ export class Builder {
     this.#constants.set(host.data, known)
     let tensor = known.get(key)
     if (tensor === undefined) {
-      const turned = perm && !isFree(host.shape, perm) ? transposeHost(host, perm, this.memory) : host
+      const turn = () => transposeHost(host, perm!, this.memory)
+      const turned = perm && !isFree(host.shape, perm) ? this.derivations.of([host.data], key, turn) : host
       const shape = perm?.map((axis) => host.shape[axis]!) ?? host.shape
       tensor = this.graph.constant(turned.data as Float32Array, shape)
       known.set(key, tensor)

@@ -1,5 +1,6 @@
 /** A network that looks at the picture through a pretrained classifier's layers, and paints from what they see. */
 import * as v from 'valibot'
+import { UserError } from '../../errors.ts'
 import { elems } from '../../kernels/op.ts'
 import { initialStatistics } from '../arena.ts'
 import { FINE_BINS } from '../bins.ts'
@@ -9,11 +10,13 @@ import { softenBy } from '../soften.ts'
 import {
   type AddTaps,
   type LoadTrunk,
+  leavingOut,
   looking,
   remembering,
   TAP_STRIDES,
   type Trunk,
   type TrunkName,
+  type TrunkWeight,
 } from '../trunk.ts'
 import { type Architecture, architectureSchema, layersOf } from './layers.ts'
 import { GLOBAL_MAPS, HEAD, initialParameters, layoutOf } from './layout.ts'
@@ -42,7 +45,8 @@ export function pyramidNetwork(
   addTaps: AddTaps = looking(trunk),
 ): Network {
   const layers = layersOf(architecture, trunk.channels)
-  const layout = layoutOf(layers, architecture.classes)
+  const own = ownWeights(architecture, trunk)
+  const layout = layoutOf(layers, architecture.classes, own)
   return {
     name: NAME,
     architecture,
@@ -55,27 +59,48 @@ export function pyramidNetwork(
     statisticsRate: STATISTICS_RATE,
     build: (graph, size, mode) => buildPyramid(graph, { architecture, addTaps, layers, layout }, size, mode),
     initial: (uniform) => ({
-      parameters: initialParameters(layout, uniform),
+      parameters: initialParameters(layout, uniform, own),
       statistics: initialStatistics(layout.statistics),
     }),
     isTrained(parameters) {
       const head = layout.parameters.tensors.find(({ name }) => name === HEAD.weight)!
       return parameters.subarray(head.offset, head.offset + elems(head)).some((value) => value !== 0)
     },
+    leavingOutChannels: () => pyramidNetwork(architecture, trunk, leavingOut(addTaps)),
     variant: (change) =>
       pyramidNetwork(v.parse(architectureSchema, { ...architecture, ...change }), trunk, addTaps),
     trunk,
-    fromTaps: () => pyramidNetwork(architecture, trunk, remembering(trunk)),
+    ...(own.length
+      ? { fineTunedFrom: layout.parameters.tensors.find(({ name }) => name === own[0]!.name)!.offset }
+      : { fromTaps: () => pyramidNetwork(architecture, trunk, remembering(trunk)) }),
     ...(architecture.head === 'bins' ? { soften: softenBy(Object.values(HEAD)) } : {}),
     adjustClasses: (tensors, influence) =>
       adjustClassRows(tensors.get(GLOBAL_MAPS.classes)!, architecture.classes, influence),
   }
 }
 
+/** The weights of the trunk that are trained: of its last convolutions. Throws a `UserError` when it has not so many. */
+function ownWeights(architecture: Architecture, trunk: Trunk): readonly TrunkWeight[] {
+  const excess = tooMany(architecture, trunk)
+  if (excess) throw new UserError(excess, 'usage', { mend: ['fineTune'] })
+  return trunk.layers.slice(trunk.layers.length - (architecture.fineTune ?? 0)).flat()
+}
+
+const tooMany = ({ fineTune = 0 }: Architecture, { name, layers }: Trunk): string | null =>
+  fineTune <= layers.length
+    ? null
+    : `${fineTune} convolutions of ${name} are to be fine-tuned, but up to the last that a colouriser looks at it has ${layers.length}`
+
 /** The networks on trunks that are brought when they are asked for. Throws as `LoadTrunk`. */
 export function pyramidOn(loadTrunk: LoadTrunk): NetworkKind<Architecture> {
   const create = async (architecture: Architecture) =>
     pyramidNetwork(architecture, await loadTrunk(architecture.trunk))
+  const read = async (architecture: Architecture) => {
+    const trunk = await loadTrunk(architecture.trunk)
+    const excess = tooMany(architecture, trunk)
+    if (excess) throw new MisfitError(excess)
+    return pyramidNetwork(architecture, trunk)
+  }
   return {
     name: NAME,
     schema: architectureSchema,
@@ -86,7 +111,7 @@ export function pyramidOn(loadTrunk: LoadTrunk): NetworkKind<Architecture> {
     create: (chosen) => create(v.parse(architectureSchema, chosen)),
     read({ architecture }) {
       const { success, output, issues } = v.safeParse(architectureSchema, architecture)
-      if (success) return create(output)
+      if (success) return read(output)
       throw new MisfitError(`its architecture is none of the network ${NAME}: ${issues[0].message}`)
     },
   }

@@ -27,6 +27,11 @@ export const architectureSchema = v.object({
     value: 'ab|bins',
     help: `the last layer gives a* and b*, or probabilities of ${FINE_BINS.count} colours, which paints stronger`,
   }),
+  /** Without it none is. */
+  fineTune: setting(v.optional(integerOf()), {
+    ...{ flag: 'fine-tune', value: 'LAYERS' },
+    help: "how many of the trunk's last convolutions are trained, too; weight files then hold these (default none)",
+  }),
   /** Whether it listens to the input `hints`. */
   hints: v.optional(v.boolean(), false),
 })

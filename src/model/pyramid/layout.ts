@@ -2,6 +2,7 @@ import { arenaOf } from '../../autograd/arena.ts'
 import { elems } from '../../kernels/op.ts'
 import { type Layout, type WeightSpec, weight } from '../arena.ts'
 import { glorotLimit } from '../initial.ts'
+import type { TrunkWeight } from '../trunk.ts'
 import type { Layers } from './layers.ts'
 
 /** The linear maps of what the whole picture shows, which the fusion layer adds to every pixel. */
@@ -11,7 +12,12 @@ export const HEAD = { weight: 'head.weight', bias: 'head.bias' } as const
 /** Weights that are zero before any step: so training starts from one colour for all, whatever is in the picture. */
 const ZERO: readonly string[] = [HEAD.weight, GLOBAL_MAPS.mean, GLOBAL_MAPS.classes]
 
-export function layoutOf({ hints, laterals, fusion, decoder, head }: Layers, classes: number): Layout {
+/** @param own the trunk's weights that are trained: they lie behind all others */
+export function layoutOf(
+  { hints, laterals, fusion, decoder, head }: Layers,
+  classes: number,
+  own: readonly TrunkWeight[] = [],
+): Layout {
   const blocks = [...hints, ...laterals, fusion, ...decoder]
   const convolution = (name: string, kernel: number, inputs: number, outputs: number): WeightSpec =>
     weight(name, [kernel, kernel, inputs, outputs], [outputs, inputs, kernel, kernel])
@@ -28,21 +34,32 @@ export function layoutOf({ hints, laterals, fusion, decoder, head }: Layers, cla
   const statistics = blocks.flatMap(({ name, outputs }) =>
     ['mean', 'var'].map((part) => weight(`${name}.${part}`, [outputs])),
   )
-  return { parameters: arenaOf([...parameters, ...whole]), statistics: arenaOf(statistics) }
+  const tuned = own.map(({ name, shape }) => {
+    const [R, S, C, K] = shape
+    return weight(name, shape, shape.length === 4 ? [K!, C!, R!, S!] : shape)
+  })
+  return { parameters: arenaOf([...parameters, ...whole, ...tuned]), statistics: arenaOf(statistics) }
 }
 
 /**
  * Initial weights: uniform by `glorotLimit`, gamma 1, beta and bias 0, and zero for the last layer and the maps of the
- * whole picture.
+ * whole picture. The trunk's own begin as they are there.
  * @param uniform a number in [0, 1) for the i-th element of the arena
  */
-export function initialParameters({ parameters }: Layout, uniform: (index: number) => number): Float32Array {
+export function initialParameters(
+  { parameters }: Layout,
+  uniform: (index: number) => number,
+  own: readonly TrunkWeight[] = [],
+): Float32Array {
   const flat = new Float32Array(parameters.length)
+  const known = new Map(own.map(({ name, data }) => [name, data]))
   for (const tensor of parameters.tensors) {
     const { name, shape, offset } = tensor
     const end = offset + elems(tensor)
+    const pretrained = known.get(name)
+    if (pretrained) flat.set(pretrained, offset)
     if (name.endsWith('.gamma')) flat.fill(1, offset, end)
-    if (!name.endsWith('.weight') || ZERO.includes(name)) continue
+    if (pretrained || !name.endsWith('.weight') || ZERO.includes(name)) continue
     const limit = glorotLimit(shape)
     for (let i = offset; i < end; i++) flat[i] = (2 * uniform(i) - 1) * limit
   }

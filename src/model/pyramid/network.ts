@@ -67,7 +67,7 @@ class Builder {
   #taps(): Levels {
     const { height, width } = this.size
     return this.blueprint
-      .addTaps(this.graph, this.size)
+      .addTaps(this.graph, this.size, this.#weights.parameters)
       .map((tap, i) => bordered(this.graph, tap, height / TAP_STRIDES[i]!, width / TAP_STRIDES[i]!))
   }
 

@@ -10,7 +10,7 @@ const frame = (r: number) =>
     .png()
     .toBuffer()
 const frames = sharp([await frame(0), await frame(200)], { join: { animated: true } })
-const usual = { isDeep: false, isAnimated: false }
+const usual = { isDeep: false, isAnimated: false, isWhole: true }
 
 it.each([
   ['jpeg', image().jpeg(), usual],
@@ -34,4 +34,20 @@ it.each([
   ['other', Uint8Array.of(1)],
 ])('knows %s', (kind, bytes) => {
   expect(kindOf(bytes).kind).toBe(kind)
+})
+
+it.each([
+  ['jpeg', image().jpeg()],
+  ['png', image().png()],
+  ['webp', image().webp()],
+])('knows %s files that were cut', async (kind, picture) => {
+  const bytes = Uint8Array.from(await picture.toBuffer())
+  for (const length of [bytes.length - 2, Math.floor(0.7 * bytes.length)])
+    expect(kindOf(bytes.subarray(0, length))).toMatchObject({ kind, isWhole: false })
+})
+
+it('knows PNG files that are damaged in the middle', async () => {
+  const bytes = Uint8Array.from(await image().png().toBuffer())
+  bytes[Math.floor(bytes.length / 2)]! ^= 1
+  expect(kindOf(bytes).isWhole).toBe(false)
 })

@@ -1,7 +1,8 @@
 /** What a file is, by its first bytes: browsers only say whether they can decode it. */
 import { latin1 } from '../../../src/io/image/bytes.ts'
-import { pngChunks } from '../../../src/io/image/png.ts'
-import { webpChunks } from '../../../src/io/image/webp.ts'
+import { isWholeJpeg } from '../../../src/io/image/jpeg.ts'
+import { isWholePng, pngChunks } from '../../../src/io/image/png.ts'
+import { isWholeWebp, webpChunks } from '../../../src/io/image/webp.ts'
 
 export type Kind =
   | 'jpeg'
@@ -22,14 +23,23 @@ export interface FileKind {
   readonly isDeep: boolean
   /** More than one picture, of which the first is taken. */
   readonly isAnimated: boolean
+  /** Whether all of it is there, as far as can be told: browsers show of some files what there is. */
+  readonly isWhole: boolean
 }
 
 const HEIC_BRANDS = ['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'mif1', 'msf1']
 
-/** @param bytes of the whole file, or so many of the first ones that its headers are among them */
+const WHOLE: Readonly<Partial<Record<Kind, (bytes: Uint8Array) => boolean>>> = {
+  ...{ jpeg: isWholeJpeg, png: isWholePng, webp: isWholeWebp },
+}
+
+/** @param bytes of the whole file */
 export function kindOf(bytes: Uint8Array): FileKind {
   const kind = nameOf(bytes)
-  return { kind, isDeep: kind === 'png' && bytes[24] === 16, isAnimated: isAnimated(kind, bytes) }
+  return {
+    ...{ kind, isDeep: kind === 'png' && bytes[24] === 16, isAnimated: isAnimated(kind, bytes) },
+    isWhole: WHOLE[kind]?.(bytes) ?? true,
+  }
 }
 
 function nameOf(bytes: Uint8Array): Kind {

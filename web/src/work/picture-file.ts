@@ -15,7 +15,7 @@ export interface DecodedFile {
 export async function decodeFile(file: Blob): Promise<DecodedFile> {
   const bytes = await bytesOf(file)
   const kind = kindOf(bytes)
-  if (kind.kind === 'empty') throw new UserError(UNREADABLE.empty, 'input')
+  if (kind.kind === 'empty' || !kind.isWhole) throw new UserError(reasonOf(kind), 'input')
   const bitmap = await createImageBitmap(file).catch((cause: Error) => {
     throw new UserError(reasonOf(kind), 'input', { cause })
   })

@@ -116,8 +116,9 @@ export class Picture implements Size {
   }
 
   async #look(): Promise<Prepared> {
-    const raster = rasterOf(await this.#photo())
-    const look = lookAt(raster)
+    const photo = await this.#photo()
+    const raster = rasterOf(photo)
+    const look = lookAt(photo, photo)
     const [across, down] = [this.width / raster.width, this.height / raster.height]
     const { x, y, width, height } = look.content
     return {

@@ -10,6 +10,8 @@ import type { Colouring } from './recombine.ts'
 
 /** This code is in the page's folder `assets/`. */
 const ASSETS = new URL(/* @vite-ignore */ '../weights/', import.meta.url)
+/** Milliseconds after which a browser has told that the adapter was lost, if that is why something failed. */
+const TOLD = 100
 /** The browser's cache that keeps weights. */
 const CACHE = 'weights'
 
@@ -122,6 +124,7 @@ export class Studio {
     try {
       return await work(await this.#study(colorizer, studied))
     } catch (error) {
+      await new Promise((resolve) => setTimeout(resolve, TOLD))
       if (!colorizer.isLost) throw error
       await this.#reopen(colorizer)
       return work(await this.#study(await this.#colorizer!, studied))
@@ -130,7 +133,9 @@ export class Studio {
 
   /** Once, however many notice that it was lost. */
   async #reopen(lost: Colorizer): Promise<void> {
-    if ((await this.#colorizer) === lost) this.#colorizer = this.#open()
+    if ((await this.#colorizer) !== lost) return
+    this.#colorizer = this.#open()
+    await lost.dispose().catch(() => {}) // there may be nothing left to free
   }
 
   async #study(colorizer: Colorizer, studied: Studied): Promise<SeenPicture> {
