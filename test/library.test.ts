@@ -38,7 +38,9 @@ afterAll(async () => {
 describe('a Colorizer', () => {
   it('gives the bytes that the command line writes, and the classes that it tells', async () => {
     const chosen = adapter === undefined ? [] : ['--adapter', adapter]
-    const { stdout, stderr } = await run(['colorize', KOALA, BEE, '-o', folder, '--json', ...chosen])
+    const { stdout, stderr } = await run([
+      ...['colorize', KOALA, BEE, '-o', folder, '--json', '--recolor', '--no-history', ...chosen],
+    ])
     const { files } = JSON.parse(stdout.toString())
     expect(files, stderr).toHaveLength(2)
     for (const { input, output, width, height, classes } of files) {

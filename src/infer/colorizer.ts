@@ -150,9 +150,17 @@ export class PhotoColorizer {
    * @throws UserError after `dispose`
    */
   async colorize(open: () => Promise<Photo>, options: PaintOptions): Promise<ColouredPhoto> {
+    return this.with(async (painter) => colorizePhoto(painter, await open(), options), options.signal)
+  }
+
+  /**
+   * Work with the painter, in its turn.
+   * @throws UserError after `dispose`
+   */
+  with<T>(work: (painter: Painter) => Promise<T>, signal?: AbortSignal): Promise<T> {
     return this.#turn(async () => {
-      options.signal?.throwIfAborted()
-      return colorizePhoto(this.painter, await open(), options)
+      signal?.throwIfAborted()
+      return work(this.painter)
     })
   }
 

@@ -12,9 +12,11 @@ import {
 import { type ColouredPhoto, PhotoColorizer, wantedClassifier } from '../infer/colorizer.ts'
 import type { PhotoStudy, SeenClass } from '../infer/photo-study.ts'
 import type { Hint } from '../io/hints.ts'
+import { concat } from '../io/image/bytes.ts'
 import { readAtOf } from '../io/read-at.ts'
 import { expectTrained, parseWeights, trainedWith, type WeightFile } from '../io/weights.ts'
 import { choiceOf } from '../setting.ts'
+import { colorizeFile } from './formats/colorize.ts'
 import { encode, IMAGE_FORMATS, type ImageFormat, outputFormat, readPhoto, readPhotoFile } from './image.ts'
 import { openPainter } from './painter.ts'
 import { chooseClassifier } from './store/classifiers.ts'
@@ -123,7 +125,8 @@ export class Colorizer {
   }
 
   /**
-   * Colours a photograph in any format that `readPhoto` reads; only its lightness is looked at.
+   * Colours a photograph, also one in colour, as the command line does with `--recolor --no-history`: its metadata, bits,
+   * transparency and pages are kept (docs/formats.md).
    * @param input the path or the bytes of an image file
    * @throws TypeError for arguments of the wrong kind; UserError when it is no image, or after `dispose`
    */
@@ -131,7 +134,13 @@ export class Colorizer {
     const { format, ...asked } = checkOptions('colorize', colorizingSchema, options)
     const file = new InputFile('colorize', input, format)
     const painting = { ...asked, saturation: asked.saturation ?? this.saturation }
-    return file.coloured(await this.colorizer.colorize(() => file.open(), painting))
+    return this.colorizer.with(async (painter) => {
+      const options = { ...painting, format, recolor: true, making: null }
+      const coloured = await colorizeFile(painter, await file.read(), file.name, options)
+      if ('skipped' in coloured) throw new Error(`${file.name} was left out, although all are to be coloured`)
+      const { parts, width, height, classes } = coloured
+      return { image: concat(parts), width, height, classes }
+    }, asked.signal)
   }
 
   /**
@@ -177,11 +186,19 @@ class InputFile {
     throw new TypeError(`${call} takes the path or the bytes of an image file`)
   }
 
+  /** What errors call it. */
+  get name(): string {
+    return typeof this.input === 'string' ? this.input : 'the input'
+  }
+
+  async read(): Promise<Uint8Array> {
+    return typeof this.input === 'string' ? readPhotoFile(this.input) : this.input
+  }
+
   async open(): Promise<Photo> {
-    const { input } = this
-    const bytes = typeof input === 'string' ? await readPhotoFile(input) : input
+    const bytes = await this.read()
     this.#format = this.format ?? outputFormat(bytes)
-    return readPhoto(bytes, typeof input === 'string' ? input : 'the input')
+    return readPhoto(bytes, this.name)
   }
 
   async coloured({ photo, classes }: ColouredPhoto): Promise<ColouredImage> {
