@@ -18,6 +18,7 @@ const TABLES = ['kernels', 'gradient-kernels', 'half-kernels', 'matrices']
 export default defineConfig(({ mode }) => ({
   test: {
     include: mode === 'rest' ? TABLES.map((name) => `test/${name}.test.ts`) : ['test/**/*.test.ts'],
+    exclude: ['**/node_modules/**', 'test/browser/**'],
     env: {
       COLORIZER_CACHE: cache,
       COLORIZER_COMPILED: '1',

@@ -18,7 +18,7 @@ import { remarksRemover } from './lib/remarks.mjs'
 import { PACKAGE_ROOT, reportFailure } from './lib/shell.mjs'
 
 /** Commands that look at files only, or (doctor) are there for when no adapter is found. */
-const WITHOUT_ADAPTER = ['doctor', 'weights']
+const WITHOUT_ADAPTER = ['doctor', 'weights', 'completions']
 /** Tells the program which file descriptor is the terminal, where stderr's own is a pipe; src/cli/terminal.ts reads it. */
 const TERMINAL = 'COLORIZER_TERMINAL'
 /** In a clone takes what `npm run build` compiled, which starts sooner: for the tests, which build first. */

@@ -6,17 +6,32 @@
 //   --no-adapter-needed  no adapter
 //   --peers              also what the benchmarks compare with
 //   --wgpu               also the second WebGPU that the tests run on
+//   --web-peers          also what the benchmark of the page compares with
+//   --web                also what builds and serves the page
+//   --browsers           also the browsers that the tests drive, and what drives them
 //   --consumer           also what the tests compile and bundle programs with that use the package
 //
 // COLORIZER_DRIVER=swiftshader leaves the system's drivers alone; COLORIZER_CACHE=DIR keeps what is fetched there.
-// Exit codes: 0 ready, 1 the dependencies could not be installed, 2 unknown option, 3 no adapter.
+// Exit codes: 0 ready, 1 dependencies or browsers could not be installed, 2 unknown option, 3 no adapter.
 
 import { embedShaders } from './embed-shaders.mjs'
 import { ensureAdapter } from './lib/adapter.mjs'
-import { installConsumer, installDependencies, installPeers, installWgpu } from './lib/dependencies.mjs'
+import { ensureBrowsers } from './lib/browsers.mjs'
+import {
+  installBrowserTests,
+  installConsumer,
+  installDependencies,
+  installPeers,
+  installWeb,
+  installWebPeers,
+  installWgpu,
+} from './lib/dependencies.mjs'
 import { reportFailure, SetupError } from './lib/shell.mjs'
 
-const OPTIONS = ['--quiet', '--no-adapter-needed', '--peers', '--wgpu', '--consumer']
+const OPTIONS = [
+  ...['--quiet', '--no-adapter-needed', '--peers', '--web-peers', '--wgpu', '--web', '--browsers'],
+  '--consumer',
+]
 
 try {
   const given = process.argv.slice(2)
@@ -26,7 +41,13 @@ try {
   installDependencies()
   embedShaders()
   if (given.includes('--peers')) installPeers()
+  if (given.includes('--web-peers')) installWebPeers()
   if (given.includes('--wgpu')) installWgpu()
+  if (given.includes('--web')) installWeb()
+  if (given.includes('--browsers')) {
+    installBrowserTests()
+    ensureBrowsers()
+  }
   if (given.includes('--consumer')) installConsumer()
   if (!given.includes('--no-adapter-needed')) ensureAdapter({ quiet: given.includes('--quiet') })
 } catch (error) {

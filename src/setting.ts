@@ -38,12 +38,12 @@ export function numberOf({ min = 0, max = Number.POSITIVE_INFINITY, exclusive = 
 /** A whole number from `min` to `max` that is a multiple of `multipleOf`; with `endless` also Infinity. */
 export function integerOf({ min = 1, max = Number.POSITIVE_INFINITY, multipleOf = 1, endless = false } = {}) {
   const kind = multipleOf === 1 ? 'expected a whole number' : `expected a multiple of ${multipleOf}`
-  const tooSmall = `expected a number of at least ${min}`
+  const most = max < Number.POSITIVE_INFINITY ? ` and at most ${max}` : ''
+  const outside = `expected a number of at least ${min}${most}`
   const isEndless = (value: number) => endless && value === Number.POSITIVE_INFINITY
   return v.pipe(
-    v.number(tooSmall),
-    v.check((value) => value >= min, tooSmall),
-    v.check((value) => value <= max, `expected a number of at most ${max}`),
+    v.number(outside),
+    v.check((value) => value >= min && value <= max, outside),
     v.check((value) => isEndless(value) || (Number.isSafeInteger(value) && value % multipleOf === 0), kind),
   )
 }

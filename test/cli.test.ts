@@ -22,7 +22,18 @@ import { succeeded } from './kill.ts'
 import { type Ended, launch, run } from './program.ts'
 import { refused } from './refused.ts'
 
-const COMMANDS = ['train', 'colorize', 'prepare', 'evaluate', 'golden', 'doctor', 'onnx', 'weights', 'tune']
+const COMMANDS = [
+  'train',
+  'colorize',
+  'prepare',
+  'evaluate',
+  'golden',
+  'doctor',
+  'onnx',
+  'weights',
+  'tune',
+  'completions',
+]
 const isRoot = process.getuid?.() === 0
 
 const folder = mkdtempSync(join(tmpdir(), 'colorizer-cli-'))
@@ -135,7 +146,7 @@ describe('colorize', () => {
       join(bad, name),
     )
     const out = inFolder('out')
-    const options = ['-o', out, '--weights', weights, '--saturation', '30', '--json']
+    const options = ['-o', out, '--weights', weights, '--saturation', '10', '--json']
     const ended = await launch(['colorize', input, ...failing, join(bad, 'a.png'), ...options])
     expect(ended.code).toBe(1)
 
@@ -236,11 +247,11 @@ describe('colorize', () => {
     expect((await colorize(isFolder, 'a.png')).code).toBe(0)
     expect(readdirSync(isFolder).sort()).toEqual([JOURNAL, 'a.png'])
 
-    const [several, gif] = [inFolder('several.jpg'), inFolder('one.gif')]
+    const [several, bmp] = [inFolder('several.jpg'), inFolder('one.bmp')]
     refused(await colorize(several, 'a.png', 'c.webp'), 2, /several\.jpg is one file, but there are 2 inputs/)
     refused(await colorize(several, 'deep'), 2, /several\.jpg is one file, but there are 3 inputs/)
-    refused(await colorize(gif, 'a.png'), 2, /cannot write .*one\.gif: its name must end in \.jpg/)
-    expect([several, gif].filter(existsSync)).toEqual([])
+    refused(await colorize(bmp, 'a.png'), 2, /cannot write .*one\.bmp: its name must end in \.jpg/)
+    expect([several, bmp].filter(existsSync)).toEqual([])
     const before = readFileSync(join(input, 'a.png'))
     expect((await colorize(join(input, 'a.png'), 'a.png')).stderr).toMatch(/would overwrite the photograph/)
     expect(readFileSync(join(input, 'a.png')).equals(before)).toBe(true)

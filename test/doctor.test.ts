@@ -5,8 +5,10 @@ import { describe, expect, test } from 'vitest'
 import { codeFor } from '../src/cli/commands/doctor.ts'
 import { EXIT } from '../src/cli/exit.ts'
 import type { KnownFile } from '../src/io/manifest.ts'
+import { openGpu } from '../src/node/dawn.ts'
 import { type DoctorReport, doctor, formatDoctor } from '../src/node/doctor.ts'
 import { packagePath } from '../src/node/package.ts'
+import { measureSpeed } from '../src/node/speed.ts'
 import { readManifest } from '../src/node/store/cache.ts'
 
 const nothing: DoctorReport = {
@@ -21,6 +23,9 @@ const nothing: DoctorReport = {
   tuning: null,
   adapters: [],
   weights: [],
+  hasHeicDecoder: false,
+  speed: null,
+  faster: [],
   problems: [],
 }
 
@@ -105,5 +110,35 @@ describe('what the package carries', () => {
     rmSync(folder, { recursive: true })
     expect(report.problems).toEqual([expect.stringMatching(sentence)])
     expect(codeFor(report)).toBe(EXIT.badWeightsOrRecords)
+  })
+})
+
+describe('how fast it is', () => {
+  test('is measured where that is asked for, and said', async () => {
+    const gpu = await openGpu({ adapter: process.env.COLORIZER_ADAPTER })
+    const speed = await measureSpeed(gpu, { width: 60, height: 40 })
+    gpu.destroy()
+    expect(speed.megapixels).toBe(0.0024)
+    expect(speed.seconds).toBeGreaterThan(0)
+    expect(speed.firstSeconds).toBeGreaterThan(speed.seconds) // it waits for shaders
+    const { adapter } = await doctor({ adapter: process.env.COLORIZER_ADAPTER, measure: false })
+    const text = formatDoctor({
+      ...nothing,
+      adapter,
+      speed: { megapixels: 12, seconds: 1.234, firstSeconds: 31.4 },
+    })
+    expect(text).toMatch(/^speed +1\.2 s for a photograph of 12 megapixels, 31 s for the first one$/m)
+  })
+
+  test('is not measured on a software adapter by default, and what would help is said', async () => {
+    const report = await doctor({ adapter: process.env.COLORIZER_ADAPTER, measure: false })
+    expect(report.speed).toBeNull()
+    expect(formatDoctor(report)).toMatch(/^speed +not measured: "colorizer doctor --speed"/m)
+    expect(report.faster).toContain('"colorizer tune" (npm run tune), which takes a minute')
+    expect(report.faster.some((advice) => /^a GPU/.test(advice))).toBe(report.adapter!.isSoftware)
+    expect(formatDoctor(report)).toMatch(/^would be faster with +\S/m)
+    expect(formatDoctor({ ...report, hasHeicDecoder: true })).toMatch(
+      /^colours +JPEG, PNG, WebP, TIFF, AVIF, GIF, HEIC$/m,
+    )
   })
 })

@@ -2,28 +2,14 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import sharp from 'sharp'
-import { type PlanOptions, planFor } from '../src/cli/colouring/plan.ts'
+import { type Planned, type PlanOptions, planFor } from '../src/cli/colouring/plan.ts'
 import { type RunOptions, runPlan } from '../src/cli/colouring/run.ts'
-import type { SmallAb } from '../src/color/guided.ts'
-import { oneColour } from '../src/color/paint.ts'
-import type { Lightness } from '../src/color/photo.ts'
-import type { Painter } from '../src/infer/colorizer.ts'
-import type { Enlarger } from '../src/infer/enlarger.ts'
+import { PICTURE_ENDINGS } from '../src/node/formats/kinds.ts'
 import { JOURNAL, Journal } from '../src/node/journal.ts'
 import { findEach } from '../src/node/photos.ts'
+import { flatPainter } from './flat-painter.ts'
 
-export const onePainter = {
-  ...{ classifier: null, classNames: [], saturation: 1 },
-  predictor: { predict: async () => oneColour(10, 20) },
-  enlarger: { enlarge: async (...args: Parameters<Enlarger['enlarge']>) => enlargeOne(...args) },
-} as unknown as Painter
-
-/** As `Enlarger.enlarge`, of one colour for a whole picture. */
-function enlargeOne(picture: Lightness, { ab }: SmallAb, take: Parameters<Enlarger['enlarge']>[2]): void {
-  const L = picture.rows(0, picture.height)
-  const colours = Float32Array.from({ length: 2 * L.length }, (_, i) => ab[i % 2]!)
-  take({ first: 0, last: picture.height, L, colours })
-}
+export const onePainter = flatPainter()
 
 export const silent = { say: () => {}, warn: () => {}, progress: () => {} }
 
@@ -31,19 +17,30 @@ export type Changes = Partial<PlanOptions> & Partial<RunOptions>
 
 /** What one run of the program does, with the plan that it makes. */
 export async function colour(out: string, inputs: readonly string[], changes: Changes = {}) {
-  const journal = await Journal.open(join(out, JOURNAL))
-  const usual = { settings: 'usual', journal, force: false }
+  const running = await runningOf(out, changes)
+  return runPlan(await planOf(out, inputs, { ...changes, journal: running.journal }), running)
+}
+
+/** What is to be done with `inputs`. */
+export async function planOf(
+  out: string,
+  inputs: readonly string[],
+  changes: Changes & Pick<PlanOptions, 'journal'>,
+  search: { readonly mayBeEmpty?: boolean } = {},
+): Promise<Planned[]> {
   const naming = { out, isFile: false, variants: null, compare: false }
-  const { photos, failures } = await findEach(inputs)
-  const planned = [...failures, ...(await planFor(photos, { ...usual, ...naming, ...changes }))]
-  const running = {
-    ...{ hints: undefined, jobs: 2, values: {}, terminal: silent },
-    ...{
-      interrupted: new AbortController().signal,
-      open: async () => ({ painter: onePainter, file: { making: { weights: 'one colour', settings: {} } } }),
-    },
+  const { photos, failures } = await findEach(inputs, { endings: PICTURE_ENDINGS, ...search })
+  return [...failures, ...(await planFor(photos, { ...naming, settings: 'usual', force: false, ...changes }))]
+}
+
+/** How it is done. */
+export async function runningOf(out: string, changes: Changes = {}): Promise<RunOptions> {
+  return {
+    ...{ hints: undefined, jobs: 2, settings: 'usual', values: {}, terminal: silent },
+    ...{ interrupted: new AbortController().signal, journal: await Journal.open(join(out, JOURNAL)) },
+    open: async () => ({ painter: onePainter, file: { making: { weights: 'one colour', settings: {} } } }),
+    ...changes,
   }
-  return runPlan(planned, { ...usual, ...running, ...changes })
 }
 
 /** Writes a small grey picture, which differs for each `seed`. */

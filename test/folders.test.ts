@@ -99,6 +99,20 @@ it('knows by the command line whether it would do anything else', async () => {
   expect(await words('--dry-run', '--force')).toMatch(/1 to colour\n$/)
 })
 
+it('reads a copied folder once, and then knows it by its times again', async () => {
+  const { album, out, inAlbum, inOut } = fresh('copied')
+  await writeGray(inAlbum('a.png'))
+  await colour(out, [album])
+  cpSync(inOut('a.png'), inOut('copy'))
+  renameSync(inOut('copy'), inOut('a.png'))
+  const lines = () => readFileSync(inOut(JOURNAL), 'utf8').split('\n').length
+  const before = lines()
+  for (const _ of [1, 2]) {
+    expect((await colour(out, [album])).outcomes).toEqual([{ input: inAlbum('a.png'), skipped: 'done' }])
+    expect(lines()).toBe(before + 2)
+  }
+})
+
 it('goes on where the whole archive was moved to', async () => {
   const { folder, album, inAlbum } = fresh('moved')
   await writeGray(inAlbum('a.png'))

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
@@ -33,6 +33,10 @@ const { unpackSwiftShader } = await vi.importActual<{
 const { isOlder } = await vi.importActual<{ isOlder(path: string, reference: string): boolean }>(
   '../scripts/lib/dependencies.mjs',
 )
+
+const { findBrowser } = await vi.importActual<{
+  findBrowser(name: 'chromium' | 'firefox', env: Record<string, string>): string | null
+}>('../scripts/lib/browsers.mjs')
 
 let folder = ''
 beforeEach(() => {
@@ -218,6 +222,23 @@ describe('the package that carries SwiftShader', () => {
     const short = gzipSync(tar({ a: 'a'.repeat(600) }).subarray(0, 1024))
     const sum = `sha512-${createHash('sha512').update(short).digest('base64')}`
     expect(() => unpackSwiftShader(short, sum, to, wanted)).toThrow('the archive is cut short')
+  })
+})
+
+describe('a browser for the tests', () => {
+  it('is what its variable names, or else the first program on PATH that can be run', () => {
+    const [plain, debian, own] = ['firefox', 'firefox-esr', 'own'].map((name) => join(folder, name))
+    const env = { PATH: folder }
+    expect(findBrowser('firefox', env)).toBeNull()
+    writeFileSync(debian!, '')
+    writeFileSync(plain!, '', { mode: 0o755 })
+    expect(findBrowser('firefox', env)).toBe(plain)
+    expect(findBrowser('chromium', env)).toBeNull()
+    chmodSync(debian!, 0o755)
+    expect(findBrowser('firefox', env)).toBe(debian)
+    expect(findBrowser('firefox', { ...env, COLORIZER_FIREFOX: own! })).toBeNull()
+    writeFileSync(own!, '', { mode: 0o755 })
+    expect(findBrowser('firefox', { ...env, COLORIZER_FIREFOX: own! })).toBe(own)
   })
 })
 

@@ -15,7 +15,7 @@ import { reportNetwork } from '../src/model/report/index.ts'
 const DATA = { kind: 'photos', train: ['a.jpg'], val: [], identity: 'photos' } as const
 const of = (line: string) => askedOf(parse(line.split(' ').filter(Boolean), TRAIN_OPTIONS).flags)
 const settings = (line: string, isSoftware = true) =>
-  settingsOf(of(line), kindOf(of(line).network).name, DATA, [], isSoftware)
+  settingsOf(of(line), { network: kindOf(of(line).network).name, isBegun: false }, DATA, [], isSoftware)
 const architecture = async (line: string, isSoftware = true, begun?: Network) =>
   (await networkFor(of(line), DATA, isSoftware, begun)).architecture
 
@@ -43,6 +43,13 @@ describe('the options of train', () => {
     expect(courseOf(of('--preset report'), { kind: 'samples' })).toMatchObject({ epochs: 400 })
     expect(of('--preset report').classifierFit).toBe('pad')
     expect(() => of('--preset best')).toThrow('--preset best: choose one of report')
+  })
+
+  it('take smaller steps from weights that are there', () => {
+    const begun = (line: string) =>
+      settingsOf(of(line), { network: 'pyramid', isBegun: true }, DATA, [], true).learningRate
+    expect(begun('')).toBeCloseTo(settings('').learningRate / 3, 12)
+    expect(begun('--lr 0.002')).toBe(0.002)
   })
 
   it('count more than a preset', () => {

@@ -1,4 +1,4 @@
-// Mesa's software Vulkan driver (llvmpipe) and the Vulkan loader from the distribution's own archive.
+// Mesa's software Vulkan driver (llvmpipe), the Vulkan loader and other packages from the distribution's own archive.
 
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -41,6 +41,16 @@ export function installMesa() {
   }
 }
 
+/**
+ * Installs packages as the machine's own sources have them.
+ * @param {readonly string[]} packages
+ * @returns {{ ok: boolean, why: string }}
+ */
+export function installPackages(packages) {
+  asRoot('apt-get', ['update']) // whether it reached all that is needed shows next
+  return asRoot('apt-get', [...INSTALL, ...packages])
+}
+
 /** Nothing is removed, no changed configuration overwritten, and another apt at work is waited for. */
 const INSTALL = [
   ...['-o', 'DPkg::Lock::Timeout=120', '-o', 'Dpkg::Options::=--force-confold'],
@@ -73,6 +83,10 @@ function asRoot(command, args) {
   const quiet = ['env', 'LC_ALL=C', 'DEBIAN_FRONTEND=noninteractive', 'NEEDRESTART_MODE=l', command, ...args]
   const [first = '', ...rest] = isRoot() ? quiet : ['sudo', '-n', ...quiet]
   return run(first, rest)
+}
+
+export function isDebian() {
+  return osRelease().ID === 'debian'
 }
 
 function isRoot() {

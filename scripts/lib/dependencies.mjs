@@ -15,9 +15,24 @@ export function installPeers() {
   install(join(PACKAGE_ROOT, 'bench', 'peers'), 'the peers (400 MB)', '--ignore-scripts')
 }
 
+/** What the benchmark of the page compares with. */
+export function installWebPeers() {
+  install(join(PACKAGE_ROOT, 'bench', 'web'), 'onnxruntime-web (150 MB)', '--ignore-scripts')
+}
+
 /** The second WebGPU that the tests run on. */
 export function installWgpu() {
   install(join(PACKAGE_ROOT, 'test', 'wgpu'), 'Deno (100 MB)', '--ignore-scripts')
+}
+
+/** What drives and checks the browsers that the tests run in. */
+export function installBrowserTests() {
+  install(join(PACKAGE_ROOT, 'test', 'browser'), 'what drives the browsers (50 MB)', '--ignore-scripts')
+}
+
+/** What builds and serves the page. */
+export function installWeb() {
+  install(join(PACKAGE_ROOT, 'web'), 'what builds the page (40 MB)', '--ignore-scripts')
 }
 
 /** What compiles and bundles programs that use the package, for the tests of it. */

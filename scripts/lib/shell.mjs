@@ -97,11 +97,20 @@ export function npm(args, cwd = PACKAGE_ROOT) {
 
 /** @param {string} program */
 export function isOnPath(program) {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => isExecutable(join(folder, program)))
+  return executablesOnPath(program).length > 0
+}
+
+/**
+ * The places of a program in the folders of PATH, in their order.
+ * @param {string} program
+ */
+export function executablesOnPath(program, env = process.env) {
+  const folders = (env.PATH ?? '').split(delimiter)
+  return folders.map((folder) => join(folder, program)).filter(isExecutable)
 }
 
 /** @param {string} path */
-function isExecutable(path) {
+export function isExecutable(path) {
   try {
     accessSync(path, constants.X_OK)
     return true

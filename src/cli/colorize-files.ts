@@ -5,7 +5,7 @@ import { UserError } from '../errors.ts'
 import type { Painter, SeenClass } from '../infer/colorizer.ts'
 import { type Hint, type HintFile, hintsFor } from '../io/hints.ts'
 import { type ColouredFile, colorizeFile, type FileOptions } from '../node/formats/colorize.ts'
-import { formatOfName, WRITTEN_ENDINGS } from '../node/formats/kinds.ts'
+import { formatOfName, PICTURE_ENDINGS } from '../node/formats/kinds.ts'
 import { photoSize, readPhotoFile } from '../node/image.ts'
 import { type Journal, stampOf, type Written } from '../node/journal.ts'
 import type { Unreadable } from '../node/photos.ts'
@@ -165,7 +165,7 @@ export const namesOf = (variants: number): string[] =>
 
 /** Whether `out` names a picture rather than a folder: it has the ending of one, and is no folder that exists. */
 export async function isFile(out: string): Promise<boolean> {
-  if (!WRITTEN_ENDINGS.includes(extname(out).toLowerCase()) || /[\\/]$/.test(out)) return false
+  if (!PICTURE_ENDINGS.includes(extname(out).toLowerCase()) || /[\\/]$/.test(out)) return false
   return stat(out).then(
     (found) => !found.isDirectory(),
     () => true,

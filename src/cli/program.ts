@@ -5,6 +5,7 @@ import { VERSION } from '../version.ts'
 import { advised } from './advice.ts'
 import { colorizeCommand } from './commands/colorize.ts'
 import { COMMON_OPTIONS, type Command, formatOptions, parse } from './commands/command.ts'
+import { completionsCommand } from './commands/completions.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
 import { goldenCommand } from './commands/golden.ts'
@@ -26,6 +27,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   onnx: onnxCommand,
   tune: tuneCommand,
   doctor: doctorCommand,
+  completions: completionsCommand(() => COMMANDS),
 }
 
 const EXIT_CODES = `Exit codes: 0 all done; 1 some input failed, the rest was done; 2 the command line is wrong; 3 no usable
@@ -97,13 +99,13 @@ ${rows.join('\n')}
 ${EXIT_CODES}`
 }
 
-function helpOf(name: string, { summary, positionals, options, examples }: Command): string {
+function helpOf(name: string, { summary, positionals, options, examples, notes }: Command): string {
   return `colorizer ${name}: ${summary}
 
 Usage: colorizer ${name} ${positionals} [OPTIONS]
 
 ${formatOptions({ ...options, ...COMMON_OPTIONS })}
-
+${notes ? `\n${notes}\n` : ''}
 Examples:
 ${examples.map((example) => `  ${example}`).join('\n')}
 

@@ -83,4 +83,4 @@ function figureOf({ title, file, width, height }: Picture): string {
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 
-const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ENTITIES[character]!)
+export const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ENTITIES[character]!)

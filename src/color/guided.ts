@@ -8,7 +8,7 @@
 import type { Size } from '../rect.ts'
 import { lightness } from './lab.ts'
 import { bands, type Photo } from './photo.ts'
-import { upsampleAb } from './resample.ts'
+import { centresAmong } from './resample.ts'
 
 /** The network's colours of one picture, at the size at which it paints: [height, width, 2] in ab units. */
 export interface SmallAb extends Size {
@@ -29,18 +29,90 @@ export type Enlarge = (L: Float32Array, first: number, last: number) => Float32A
 export const canGuide = (small: Size, photo: Size): boolean =>
   photo.width > small.width && photo.height > small.height && small.width * small.height > 1
 
+/** Lines ab = slope · L + offset, one for each cell. Each cell has slope a, slope b, offset a, offset b: [height, width, 4]. */
+export interface ColourLines extends Size {
+  readonly lines: Float32Array
+}
+
+/** Where among the cells the centres of pixels lie, along both axes: see `centresAmong`. */
+export interface Places {
+  readonly rows: Float64Array
+  readonly columns: Float64Array
+}
+
+/** The lines by which `small` is enlarged to the size of `photo`, of which only the lightness is looked at. */
+export function linesOf(small: SmallAb, photo: Photo): ColourLines {
+  const { width, height, ab } = small
+  const lines = new Float32Array(2 * ab.length)
+  const { slope, offset } = canGuide(small, photo)
+    ? coefficients(small, cellLightness(photo, small))
+    : { slope: new Float32Array(ab.length), offset: ab }
+  for (let i = 0; i < ab.length; i++) {
+    const at = 4 * (i >> 1) + (i & 1)
+    lines[at] = slope[i]!
+    lines[at + 2] = offset[i]!
+  }
+  return { width, height, lines }
+}
+
+/**
+ * Colours of pixels, [rows, columns, 2] in ab units: the lines enlarged bilinearly and applied to the pixels' own lightness.
+ * @param L [rows, columns], 0…100
+ */
+export function applyLines(
+  { lines, width, height }: ColourLines,
+  { rows, columns }: Places,
+  L: Float32Array,
+): Float32Array {
+  const ab = new Float32Array(2 * L.length)
+  const count = columns.length
+  const wide = recalled((row: number) =>
+    stretched(lines.subarray(4 * width * row, 4 * width * (row + 1)), columns),
+  )
+  for (const [y, place] of rows.entries()) {
+    const first = Math.floor(place)
+    const [upper, lower, down] = [wide(first), wide(Math.min(first + 1, height - 1)), place - first]
+    for (let x = 0, at = y * count, i = 0; x < count; x++, at++, i += 4) {
+      const l = L[at]!
+      const slopeA = upper[i]! + down * (lower[i]! - upper[i]!)
+      const slopeB = upper[i + 1]! + down * (lower[i + 1]! - upper[i + 1]!)
+      const offsetA = upper[i + 2]! + down * (lower[i + 2]! - upper[i + 2]!)
+      const offsetB = upper[i + 3]! + down * (lower[i + 3]! - upper[i + 3]!)
+      ab[2 * at] = slopeA * l + offsetA
+      ab[2 * at + 1] = slopeB * l + offsetB
+    }
+  }
+  return ab
+}
+
+/** One row of lines [width, 4] at the places of pixels, [columns, 4]. */
+function stretched(row: Float32Array, columns: Float64Array): Float64Array {
+  const last = row.length - 4
+  const out = new Float64Array(4 * columns.length)
+  for (const [x, place] of columns.entries()) {
+    const first = Math.floor(place)
+    const [left, right, across] = [4 * first, Math.min(4 * (first + 1), last), place - first]
+    for (let c = 0; c < 4; c++) out[4 * x + c] = row[left + c]! + across * (row[right + c]! - row[left + c]!)
+  }
+  return out
+}
+
+/** `make`, which is asked for the last two keys again and again. */
+function recalled<T>(make: (key: number) => T): (key: number) => T {
+  let kept = new Map<number, T>()
+  return (key) => {
+    const found = kept.get(key) ?? make(key)
+    kept = new Map([...[...kept].slice(-1), [key, found]])
+    return found
+  }
+}
+
 /** Enlarges `small` to the size of `photo`, of which only the lightness is looked at. */
 export function enlarger(small: SmallAb, photo: Photo): Enlarge {
-  const { width, height } = small
-  const upsample = (ab: Float32Array, first: number, last: number) =>
-    upsampleAb({ ab, stride: width, content: { x: 0, y: 0, width, height } }, photo, [first, last])
-  if (!canGuide(small, photo)) return (_, first, last) => upsample(small.ab, first, last)
-  const { slope, offset } = coefficients(small, cellLightness(photo, small))
-  return (L, first, last) => {
-    const ab = upsample(slope, first, last)
-    const offsets = upsample(offset, first, last)
-    return ab.map((slope, i) => slope * L[i >> 1]! + offsets[i]!)
-  }
+  const lines = linesOf(small, photo)
+  const rows = centresAmong(small.height, photo.height)
+  const columns = centresAmong(small.width, photo.width)
+  return (L, first, last) => applyLines(lines, { rows: rows.subarray(first, last), columns }, L)
 }
 
 /** Mean L* of the pixels whose centres lie in each cell, [height, width]. */

@@ -2,11 +2,11 @@
  * What a look at a photograph tells before it is coloured: whether it has colours of its own, which tone its grey has, how far
  * it has faded, and where its borders are.
  */
-import type { Rect } from '../rect.ts'
+import type { Rect, Size } from '../rect.ts'
 import { contentOf } from './border.ts'
 import { grayLevel, srgbToLab } from './lab.ts'
 import type { Photo } from './photo.ts'
-import { type Raster, shown } from './raster.ts'
+import { rasterOf, shown } from './raster.ts'
 
 export interface Look {
   /** More than a tone of grey, such as sepia. */
@@ -38,11 +38,14 @@ const OUTSIDE = 0.005
 /** Standard deviations of L* at which there is no structure, and all of it. */
 const [FLAT, STRUCTURED] = [0.5, 3]
 
-export function lookAt(raster: Raster): Look {
-  const whole = shown(raster, PIXELS)
-  const content = contentOf(whole, raster)
-  const photo = shown(raster, PIXELS, content)
-  const { L, ab } = srgbToLab(photo.rgb)
+/**
+ * @param preview the picture, perhaps at a smaller size
+ * @param full the size that it has
+ */
+export function lookAt(preview: Photo, full: Size): Look {
+  const raster = rasterOf(preview)
+  const inside = contentOf(shown(raster, PIXELS), preview)
+  const { L, ab } = srgbToLab(shown(raster, PIXELS, inside).rgb)
   const tone = toneOf(L, ab)
   const chromas = Float32Array.from(L, (l, i) => {
     const [a, b] = tone(l)
@@ -58,8 +61,16 @@ export function lookAt(raster: Raster): Look {
     ),
     range: [at(OUTSIDE), at(1 - OUTSIDE)],
     structure: Math.min(1, Math.max(0, (deviation(L) - FLAT) / (STRUCTURED - FLAT))),
-    content,
+    content: enlarged(inside, preview, full),
   }
+}
+
+/** A part of a picture in pixels of another size; edges that are the picture's stay so. */
+function enlarged({ x, y, width, height }: Rect, from: Size, to: Size): Rect {
+  const across = (at: number) => (at === from.width ? to.width : Math.floor((at * to.width) / from.width))
+  const down = (at: number) => (at === from.height ? to.height : Math.floor((at * to.height) / from.height))
+  const [left, top] = [across(x), down(y)]
+  return { x: left, y: top, width: across(x + width) - left, height: down(y + height) - top }
 }
 
 function deviation(values: Float32Array): number {

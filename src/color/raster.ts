@@ -45,32 +45,33 @@ export function shown(raster: Raster, most: number, part: Rect = wholeOf(raster)
   const [w, h] = [cell(part.width), cell(part.height)]
   const [width, height] = [Math.floor(part.width / w), Math.floor(part.height / h)]
   const rgb = new Uint8Array(3 * width * height)
-  const sums = new Float64Array(3 * width)
-  const level = visibleLevels(raster)
+  const divisor = w * h * (isDeep(raster) ? 257 : 1)
   for (let y = 0; y < height; y++) {
-    sums.fill(0)
-    for (let dy = 0; dy < h; dy++) {
-      const start = (part.y + y * h + dy) * raster.width + part.x
-      for (let x = 0; x < w * width; x++) {
-        const at = 3 * Math.floor(x / w)
-        for (let c = 0; c < 3; c++) sums[at + c]! += level(start + x, c)
-      }
-    }
-    for (let i = 0; i < sums.length; i++) rgb[3 * y * width + i] = Math.round(sums[i]! / (w * h))
+    const sums = new Float64Array(3 * width)
+    for (let dy = 0; dy < h; dy++) addVisible(sums, w, raster, (part.y + y * h + dy) * raster.width + part.x)
+    for (let i = 0; i < sums.length; i++) rgb[3 * y * width + i] = Math.round(sums[i]! / divisor)
   }
   return { width, height, rgb }
 }
 
-export const wholeOf = ({ width, height }: Size): Rect => ({ x: 0, y: 0, width, height })
-
-/** The level, 0…255, of a pixel's channel on white. */
-function visibleLevels({ levels, alpha, channels }: Raster): (pixel: number, channel: number) => number {
-  const step = levels instanceof Uint16Array ? 257 : 1
-  const level = (pixel: number, channel: number) =>
-    levels[channels === 1 ? pixel : 3 * pixel + channel]! / step
-  if (!alpha) return level
-  return (pixel, channel) => 255 + ((level(pixel, channel) - 255) * alpha[pixel]!) / (255 * step)
+/** Adds each `w` pixels from `start` on, on white, to the three sums of a cell. */
+function addVisible(sums: Float64Array, w: number, { levels, alpha, channels }: Raster, start: number): void {
+  const white = levels instanceof Uint16Array ? 65535 : 255
+  const [green, blue] = channels === 1 ? [0, 0] : [1, 2]
+  let pixel = start
+  for (let at = 0; at < sums.length; at += 3) {
+    for (const end = pixel + w; pixel < end; pixel++) {
+      const i = channels * pixel
+      const visible = alpha ? alpha[pixel]! / white : 1
+      const behind = white * (1 - visible)
+      sums[at]! += levels[i]! * visible + behind
+      sums[at + 1]! += levels[i + green]! * visible + behind
+      sums[at + 2]! += levels[i + blue]! * visible + behind
+    }
+  }
 }
+
+export const wholeOf = ({ width, height }: Size): Rect => ({ x: 0, y: 0, width, height })
 
 /** The same levels of 8 or of 16 bits. */
 export function levelsAt(levels: Levels, bits: 8 | 16): Levels {

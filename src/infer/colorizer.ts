@@ -10,9 +10,11 @@ import type { Classifier } from './classifier.ts'
 import type { Enlarger } from './enlarger.ts'
 import { toldColours } from './hints.ts'
 import type { Leaning } from './leaning.ts'
-import { PhotoStudy, type PhotoStudyParts } from './photo-study.ts'
+import { PhotoStudy, type PhotoStudyParts, type SeenClass } from './photo-study.ts'
 import type { Predictor } from './predictor.ts'
 import type { Study } from './study.ts'
+
+export type { SeenClass } from './photo-study.ts'
 
 /** What colours photographs: the network, what enlarges its colours, and the classifier that tells it what it sees, if any. */
 export interface Painter {
@@ -23,12 +25,6 @@ export interface Painter {
   readonly classNames: readonly string[]
   /** What a* and b* are multiplied by unless told otherwise. */
   readonly saturation: number
-}
-
-/** A class that the classifier saw in a photograph. */
-export interface SeenClass {
-  readonly name: string
-  readonly probability: number
 }
 
 export interface ColouredPhoto {
@@ -178,7 +174,7 @@ export class PhotoColorizer {
       const study = await this.painter.predictor.study(photo, features)
       this.#studies.add(study)
       const parts: PhotoStudyParts<Image> = {
-        ...{ photo, study, enlarger: this.painter.enlarger, saturation },
+        ...{ photo, classes, study, enlarger: this.painter.enlarger, saturation },
         ...{ turn: (work) => this.#turn(work), end: () => this.#end(study) },
         give: (photo) => give({ photo, classes }),
       }

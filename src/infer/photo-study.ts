@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { SmallAb } from '../color/guided.ts'
 import { labToSrgb, lightness } from '../color/lab.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Hint } from '../io/hints.ts'
@@ -24,9 +25,17 @@ export interface PossibleColour {
   readonly probability: number
 }
 
+/** A class that the classifier saw in a photograph. */
+export interface SeenClass {
+  readonly name: string
+  readonly probability: number
+}
+
 /** What a study of a photograph is made of. */
 export interface PhotoStudyParts<Image> {
   readonly photo: Photo
+  /** What the classifier saw, the likeliest five, the likeliest first; empty without a classifier. */
+  readonly classes: readonly SeenClass[]
   readonly study: Study
   readonly enlarger: Enlarger
   readonly saturation: number
@@ -43,6 +52,7 @@ const colorizingSchema = v.strictObject({
   saturation: saturationOption,
   signal: signalOption,
 })
+const coloursSchema = v.strictObject({ hints: hintsOption, signal: signalOption })
 const askingSchema = v.strictObject({ hints: hintsOption })
 const placeSchema = v.strictObject({ x: numberOf({ max: 1 }), y: numberOf({ max: 1 }) })
 
@@ -52,6 +62,11 @@ const placeSchema = v.strictObject({ x: numberOf({ max: 1 }), y: numberOf({ max:
  */
 export class PhotoStudy<Image> {
   constructor(private readonly parts: PhotoStudyParts<Image>) {}
+
+  /** What the classifier saw, the likeliest five, the likeliest first; empty without a classifier. */
+  get classes(): readonly SeenClass[] {
+    return this.parts.classes
+  }
 
   /**
    * The photograph in the network's colours, and those that are told.
@@ -69,6 +84,20 @@ export class PhotoStudy<Image> {
       const colours = await study.colours(toldColours(hints))
       signal?.throwIfAborted()
       return give(await enlarger.paint(photo, colours, saturation))
+    })
+  }
+
+  /**
+   * The network's colours and those that are told, before they are enlarged: for a host that paints parts of the photograph
+   * itself, again and again, at sizes of its own. See `linesOf` of `color/guided.ts`.
+   * @throws as `colorize`
+   */
+  async colours(options: Pick<StudyOptions, 'hints' | 'signal'> = {}): Promise<SmallAb> {
+    const { study, turn } = this.parts
+    const { hints = [], signal } = checkOptions('colours', coloursSchema, options)
+    return turn(async () => {
+      signal?.throwIfAborted()
+      return study.colours(toldColours(hints))
     })
   }
 

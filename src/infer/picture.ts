@@ -69,7 +69,7 @@ const saturated = ({ ab, ...size }: SmallAb, factor: number): SmallAb => ({
 })
 
 /** The same place in a part of a picture; one outside of it moves to its edge. */
-function hintIn({ x, y, radius, color }: Hint, { width, height }: Size, part: Rect): Hint {
+export function hintIn({ x, y, radius, color }: Hint, { width, height }: Size, part: Rect): Hint {
   const inside = (at: number) => Math.min(1, Math.max(0, at))
   const scale = Math.min(width, height) / Math.min(part.width, part.height)
   return {

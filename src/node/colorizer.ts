@@ -9,8 +9,8 @@ import {
   signalOption,
   valueLike,
 } from '../infer/arguments.ts'
-import { type ColouredPhoto, PhotoColorizer, type SeenClass, wantedClassifier } from '../infer/colorizer.ts'
-import type { PhotoStudy } from '../infer/photo-study.ts'
+import { type ColouredPhoto, PhotoColorizer, wantedClassifier } from '../infer/colorizer.ts'
+import type { PhotoStudy, SeenClass } from '../infer/photo-study.ts'
 import type { Hint } from '../io/hints.ts'
 import { readAtOf } from '../io/read-at.ts'
 import { expectTrained, parseWeights, trainedWith, type WeightFile } from '../io/weights.ts'

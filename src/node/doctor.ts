@@ -6,9 +6,12 @@ import { matricesOf } from '../kernels/matrix/gemm.ts'
 import type { Measured } from '../tune/tune.ts'
 import { VERSION } from '../version.ts'
 import { type AdapterSummary, adapterSummary, listAdapters, openGpu } from './dawn.ts'
+import { heicDecoder } from './formats/heic.ts'
+import { OUTPUT_FORMATS } from './formats/kinds.ts'
 import { mendOf } from './package.ts'
+import { measureSpeed, type Speed } from './speed.ts'
 import { inspect, readManifest } from './store/cache.ts'
-import { choicesOf, type FoundTuning, formatPrecision, readTuning } from './store/tuning.ts'
+import { choicesOf, type FoundTuning, formatPrecision, openTunedGpu, readTuning } from './store/tuning.ts'
 
 export interface DoctorReport {
   readonly version: string
@@ -29,6 +32,12 @@ export interface DoctorReport {
   readonly tuning: TuningSummary | null
   /** Weights and class names that the package carries, each with what is wrong with it. */
   readonly weights: readonly { readonly file: string; readonly problem: string | null }[]
+  /** Whether HEIC files are read, too. */
+  readonly hasHeicDecoder: boolean
+  /** How fast it colours; null where that was not measured. */
+  readonly speed: Speed | null
+  /** What would make it faster. */
+  readonly faster: readonly string[]
   /** What is in the way, each with what mends it; empty when all is well. */
   readonly problems: readonly string[]
 }
@@ -46,14 +55,23 @@ export interface TuningSummary {
 
 const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query']
 
+export interface DoctorOptions {
+  readonly adapter?: string | undefined
+  /** Whether to measure how fast it colours: by default where that takes seconds, on a real GPU. */
+  readonly measure?: boolean | undefined
+}
+
 /** Looks at everything that the commands need. Without an adapter the report says so; the caller exits with 3. */
 export async function doctor(
-  { adapter }: { adapter?: string | undefined } = {},
+  { adapter, measure }: DoctorOptions = {},
   manifest: () => readonly KnownFile[] = readManifest,
 ): Promise<DoctorReport> {
   const found = await examineAdapter(adapter)
   const weights = await examineShipped(manifest)
   const damaged = weights.flatMap(({ problem }) => problem ?? [])
+  const isReady = found.adapter !== null && damaged.length === 0
+  const isMeasured = isReady && (measure ?? !found.adapter!.isSoftware)
+  const measured = isMeasured ? await measuredOn(adapter) : { speed: null, problems: [] }
   return {
     version: VERSION,
     node: process.versions.node,
@@ -66,7 +84,10 @@ export async function doctor(
     tuning: found.tuning && summaryOf(found.tuning),
     adapters: await listAdapters().catch(() => []),
     weights,
-    problems: [...found.problems, ...damaged],
+    hasHeicDecoder: (await heicDecoder()) !== null,
+    speed: measured.speed,
+    faster: found.adapter ? fasterWith(found.adapter, found.tuning) : [],
+    problems: [...found.problems, ...damaged, ...measured.problems],
   }
 }
 
@@ -90,6 +111,28 @@ async function examineAdapter(name?: string): Promise<Examined> {
     if (!(error instanceof UserError)) throw error
     return { adapter: null, subgroupMatrices: null, tuning: null, problems: [error.message] }
   }
+}
+
+async function measuredOn(adapter: string | undefined): Promise<{ speed: Speed | null; problems: string[] }> {
+  try {
+    const gpu = await openTunedGpu({ adapter }, () => {})
+    try {
+      return { speed: await measureSpeed(gpu), problems: [] }
+    } finally {
+      gpu.destroy()
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return { speed: null, problems: [error.message] }
+  }
+}
+
+/** What would make colouring faster here, in sentences. */
+function fasterWith({ isSoftware }: AdapterSummary, tuning: FoundTuning | null): string[] {
+  const advice: string[] = []
+  if (isSoftware) advice.push('a GPU with its driver: docs/troubleshooting.md says how one is found')
+  if (!tuning?.tuning) advice.push('"colorizer tune" (npm run tune), which takes a minute')
+  return advice
 }
 
 function summaryOf({ path, tuning }: FoundTuning): TuningSummary {
@@ -130,6 +173,12 @@ export function formatDoctor(report: DoctorReport): string {
   if (adapter) rows.push(['for --subgroup-matrices', describeMatrices(report.subgroupMatrices)])
   if (adapters.length) rows.push(['for --adapter', adapters.join('; ')])
   if (report.tuning) rows.push(['tuning', describeTuning(report.tuning)])
+  rows.push([
+    'colours',
+    `${FORMATS}${report.hasHeicDecoder ? ', HEIC' : '; HEIC where heic-decode is installed'}`,
+  ])
+  if (adapter) rows.push(['speed', describeSpeed(report.speed)])
+  if (report.faster.length) rows.push(['would be faster with', report.faster.join('; ')])
   rows.push(['shipped', weights.map(({ file, problem }) => file + (problem ? ' (!)' : '')).join(', ')])
   const width = Math.max(...rows.map(([name]) => name.length))
   const table = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
@@ -137,6 +186,15 @@ export function formatDoctor(report: DoctorReport): string {
     ? ['Missing:', ...problems.map((problem) => `- ${problem}`)].join('\n')
     : 'All is well.'
   return `${table}\n\n${verdict}`
+}
+
+const FORMATS = OUTPUT_FORMATS.map((format) => (format === 'webp' ? 'WebP' : format.toUpperCase())).join(', ')
+
+function describeSpeed(speed: Speed | null): string {
+  if (!speed)
+    return 'not measured: "colorizer doctor --speed" (npm run doctor -- --speed) does, in about a minute'
+  const seconds = (value: number) => `${Number(value.toPrecision(2))} s`
+  return `${seconds(speed.seconds)} for a photograph of ${speed.megapixels} megapixels, ${seconds(speed.firstSeconds)} for the first one`
 }
 
 const describeMatrices = (matrices: SubgroupMatrices | null) =>

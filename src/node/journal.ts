@@ -41,13 +41,21 @@ export class Journal {
   readonly #entries = new Map<string, Entry>()
   /** What was made of each photograph. */
   readonly #outputs = new Map<string, Set<string>>()
+  /** Current pictures whose stamps are old, with their photographs. */
+  readonly #unstamped = new Map<string, string>()
   #isCut = false
 
-  private constructor(private readonly path: string) {}
+  private constructor(
+    private readonly path: string,
+    private readonly isOptional: boolean,
+  ) {}
 
-  /** The journal in the file `path`; an empty one when there is none. Throws a `UserError` when it cannot be read. */
-  static async open(path: string): Promise<Journal> {
-    const journal = new Journal(resolve(path))
+  /**
+   * The journal in the file `path`; an empty one when there is none. Throws a `UserError` when it cannot be read.
+   * @param isOptional whether pictures are worth having without it: then it is no trouble when it cannot be written
+   */
+  static async open(path: string, { isOptional = false } = {}): Promise<Journal> {
+    const journal = new Journal(resolve(path), isOptional)
     try {
       journal.#read(await readFile(path, 'utf8'))
     } catch (error) {
@@ -80,6 +88,11 @@ export class Journal {
     return this.#entries.has(this.#keyOf(path))
   }
 
+  /** Whether the file `path` is the picture of a photograph, and no sheet of many. */
+  hasPicture(path: string): boolean {
+    return this.#entries.get(this.#keyOf(path))?.input !== undefined
+  }
+
   /** Whether pictures were made of the photograph `input`, `output` among them where that is given. */
   hasMade(input: string, output?: string): boolean {
     const made = this.#outputs.get(this.#keyOf(input))
@@ -107,11 +120,21 @@ export class Journal {
   async isCurrent(output: string, input: string, settings: string): Promise<boolean> {
     const entry = this.#entries.get(this.#keyOf(output))
     if (entry?.settings !== settings) return false
-    const isSameInput =
-      (entry.input === this.#keyOf(input) && entry.inputStamp === (await stampOf(input))) ||
-      entry.of === (await digestOf(input))
-    if (!isSameInput) return false
-    return entry.earlier.length === 0 || entry.sha256 === (await digestOf(output))
+    const isSeen = entry.input === this.#keyOf(input) && entry.inputStamp === (await stampOf(input))
+    if (!isSeen && entry.of !== (await digestOf(input))) return false
+    if (entry.earlier.length > 0 && entry.sha256 !== (await digestOf(output))) return false
+    if (!isSeen || entry.stamp !== (await stampOf(output))) this.#unstamped.set(output, input)
+    return true
+  }
+
+  /** Notes anew where pictures and photographs are that only their content has told to be current: of a copied folder, say. */
+  async restamp(): Promise<void> {
+    for (const [output, input] of this.#unstamped) {
+      const { sha256, of, settings } = this.#entries.get(this.#keyOf(output))!
+      await this.begin({ output, sha256, input, of, settings })
+      await this.end(output, (await stampOf(input)) ?? '')
+    }
+    this.#unstamped.clear()
   }
 
   /** Notes what pictures are made with; `digest` is what their lines say. */
@@ -139,7 +162,7 @@ export class Journal {
       await makeFolder(dirname(this.path))
       await appendFile(this.path, text)
     } catch (error) {
-      throw fileTrouble('write', this.path, error)
+      if (!this.isOptional) throw fileTrouble('write', this.path, error)
     }
   }
 

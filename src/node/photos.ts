@@ -37,10 +37,10 @@ export interface Unreadable {
   readonly error: string
 }
 
-/** The same, of files with these endings, but what cannot be read is told beside the photographs of the rest: a whole input, or a folder or file below one. */
+/** The same, of other files where `options` say so, but what cannot be read is told beside the photographs of the rest: a whole input, or a folder or file below one. */
 export async function findEach(
   inputs: readonly string[],
-  endings: readonly string[] = PHOTO_EXTENSIONS,
+  options: Pick<Search, 'endings' | 'mayBeEmpty'> = STRICT,
 ): Promise<{ photos: PhotoPath[]; failures: Unreadable[] }> {
   const photos = new Map<string, PhotoPath>()
   const failures: Unreadable[] = []
@@ -48,7 +48,7 @@ export async function findEach(
     const told = (path: string, error: UserError) => failures.push({ input: path, error: error.message })
     const before = failures.length
     try {
-      for (const photo of await expand(input, { endings, onTrouble: told }))
+      for (const photo of await expand(input, { ...options, onTrouble: told }))
         if (!photos.has(photo.path)) photos.set(photo.path, photo)
     } catch (error) {
       if (!(error instanceof UserError)) throw error
@@ -89,6 +89,8 @@ interface Search {
   /** File name endings that are looked for. */
   readonly endings: readonly string[]
   readonly onTrouble: OnTrouble
+  /** Whether it is right when nothing is found. */
+  readonly mayBeEmpty?: boolean
   /** Folders to go down. */
   readonly depth?: number
 }
@@ -110,7 +112,7 @@ async function expand(input: string, search = STRICT): Promise<PhotoPath[]> {
   }
   if (!isFolder) return [{ path: input, relative: basename(input) }]
   const photos = await walk(input, '', search)
-  if (!photos.length)
+  if (!photos.length && !search.mayBeEmpty)
     throw new UserError(`the folder ${input} has no images (${PHOTO_EXTENSIONS.join(' ')}) in it or below`)
   return photos
 }
@@ -128,7 +130,7 @@ async function expandGlob(glob: string, search: Search): Promise<PhotoPath[]> {
   const photos = (await walk(base, '', { ...search, onTrouble, depth })).filter(({ relative }) =>
     pattern.test(relative),
   )
-  if (!photos.length) throw new UserError(`no image matches ${glob}`)
+  if (!photos.length && !search.mayBeEmpty) throw new UserError(`no image matches ${glob}`)
   return fixed === 0 ? photos.map(({ relative }) => ({ path: relative, relative })) : photos
 }
 

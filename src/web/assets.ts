@@ -2,6 +2,7 @@
 import { UserError } from '../errors.ts'
 import { type KnownFile, parseManifest } from '../io/manifest.ts'
 import { CLASSIFIERS } from '../model/classifier.ts'
+import { keep, kept } from './kept.ts'
 
 /** A file that came whole. */
 export interface Asset {
@@ -38,6 +39,18 @@ export function folderOf(
   }
 }
 
+export interface AssetsOptions {
+  /** The folder's address, looked for when it is first needed: weights in hand need none. */
+  readonly where: () => URL
+  /** The browser's cache that keeps files; none by default. */
+  readonly cache?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onBytes: OnBytes
+}
+
+/** What lies in the cache beside files by their checksums: the last list of them, for when there is no network. */
+const LIST = 'manifest.json'
+
 /** The folder that the package's weights are served from. */
 export class Assets {
   #folder: URL | undefined
@@ -49,11 +62,7 @@ export class Assets {
   #loaded = 0
   #total = 0
 
-  constructor(
-    private readonly where: () => URL,
-    private readonly signal: AbortSignal | undefined,
-    private readonly onBytes: OnBytes,
-  ) {}
+  constructor(private readonly options: AssetsOptions) {}
 
   /**
    * The listed file of a name, or of "auto": the best classifier that is there. Its bytes are expected from then on.
@@ -75,12 +84,26 @@ export class Assets {
 
   /** What comes with the package; other files are known, but not here. */
   async #list(): Promise<readonly KnownFile[]> {
-    const url = this.#at('manifest.json')
-    const bytes = await fetched(url, this.signal, () => {})
+    const url = this.#at(LIST)
+    const bytes = await this.#listBytes(url)
     try {
       return parseManifest(new TextDecoder().decode(bytes)).filter((file) => file.shipped)
     } catch (error) {
       throw bad(`${url} is not the list of this package's weights`, error)
+    }
+  }
+
+  async #listBytes(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+    const { cache, signal } = this.options
+    if (cache === undefined) return fetched(url, signal, () => {})
+    try {
+      const bytes = await fetched(url, signal, () => {})
+      await keep(cache, LIST, bytes)
+      return bytes
+    } catch (error) {
+      const last = await kept(cache, LIST)
+      if (!last) throw error
+      return last
     }
   }
 
@@ -97,10 +120,19 @@ export class Assets {
   }
 
   async #load({ file, name, sha256 }: KnownFile): Promise<Asset> {
+    const { cache } = this.options
+    const before = cache === undefined ? null : await kept(cache, sha256)
+    if (before && (await sha256Of(before)) === sha256) {
+      this.#count(before.length)
+      return { name, bytes: before, sha256 }
+    }
     const url = this.#at(file)
     const bytes = await this.#fetch(url)
     const actual = await sha256Of(bytes)
-    if (actual === sha256) return { name, bytes, sha256 }
+    if (actual === sha256) {
+      if (cache !== undefined) await keep(cache, sha256, bytes)
+      return { name, bytes, sha256 }
+    }
     throw bad(`${url} is damaged: its checksum is ${actual.slice(0, 12)}…, not ${sha256.slice(0, 12)}…`)
   }
 
@@ -110,17 +142,19 @@ export class Assets {
     return { name: url.pathname.split('/').at(-1) || url.href, bytes, sha256: await sha256Of(bytes) }
   }
 
-  /** The folder itself for "". Looked for when it is first needed: weights in hand need none. */
+  /** The folder itself for "". */
   #at(file: string): URL {
-    this.#folder ??= this.where()
+    this.#folder ??= this.options.where()
     return new URL(file, this.#folder)
   }
 
   #fetch(url: URL): Promise<Uint8Array<ArrayBuffer>> {
-    return fetched(url, this.signal, (bytes) => {
-      this.#loaded += bytes
-      this.onBytes(this.#loaded, Math.max(this.#loaded, this.#total))
-    })
+    return fetched(url, this.options.signal, (bytes) => this.#count(bytes))
+  }
+
+  #count(bytes: number): void {
+    this.#loaded += bytes
+    this.options.onBytes(this.#loaded, Math.max(this.#loaded, this.#total))
   }
 }
 

@@ -16,34 +16,31 @@ import {
   type Painter,
   PhotoColorizer,
   parseClassNames,
-  type SeenClass,
   wantedClassifier,
 } from '../infer/colorizer.ts'
 import { Enlarger } from '../infer/enlarger.ts'
-import type { PhotoStudy } from '../infer/photo-study.ts'
+import type { PhotoStudy, SeenClass } from '../infer/photo-study.ts'
 import { predictorOf } from '../infer/predictor.ts'
 import type { Hint } from '../io/hints.ts'
 import { parseModel } from '../io/onnx/model.ts'
-import { trunkOf } from '../io/onnx/trunk.ts'
-import { type ReadAt, readAtOf } from '../io/read-at.ts'
-import { expectTrained, parseWeights, saturationOf, trainedWith, type WeightFile } from '../io/weights.ts'
-import { networksOn } from '../model/registry.ts'
-import { missingTrunk, type Trunk, type TrunkName } from '../model/trunk.ts'
-import { type Asset, Assets, folderOf, type OnBytes } from './assets.ts'
+import { saturationOf, trainedWith } from '../io/weights.ts'
+import { Assets, folderOf, type OnBytes } from './assets.ts'
 import { expectImage, type ImageInput, imageDataOf, photoOf } from './images.ts'
-import { readAtOfBlob } from './read-at.ts'
+import { loadWeights, type WeightsSource } from './weights.ts'
 
 export interface ColorizerOptions {
   /** The browser's own, `navigator.gpu`, by default. */
   readonly gpu?: GPU | undefined
   /** The folder that the package's `weights/` are served from, with a slash at its end; by default where it lies beside this module. */
   readonly assets?: string | URL | undefined
-  /** A weight file or checkpoint; the package's own weights by default. */
-  readonly weights?: URL | Blob | Uint8Array | undefined
+  /** A weight file or checkpoint, or the name of one in `assets`; "lite", the package's own weights, by default. */
+  readonly weights?: WeightsSource | undefined
   /** "auto" (default: the best one in `assets`, unless the weights were trained without), "none", a name, or where an ONNX file is. */
   readonly classifier?: string | URL | undefined
   /** What a* and b* are multiplied by where a call does not say; as the weights say by default, and 0 is grey. */
   readonly saturation?: number | undefined
+  /** The browser's cache of this name keeps what comes from `assets`, so that it is fetched once; nothing is kept by default. */
+  readonly cache?: string | undefined
   /** Ends the loading; its reason is thrown. */
   readonly signal?: AbortSignal | undefined
   /** Called as weights arrive; the total grows when other weights than the package's own turn out to need a classifier. */
@@ -81,14 +78,15 @@ const openingSchema = v.strictObject({
     valueLike<string | URL>('the address of a folder', (value) => isText(value) || isUrl(value)),
   ),
   weights: v.optional(
-    valueLike<URL | Blob | Uint8Array>(
-      'a URL, a Blob or the bytes of a weight file',
-      (value) => isUrl(value) || value instanceof Blob || value instanceof Uint8Array,
+    valueLike<WeightsSource>(
+      'a name, a URL, a Blob or the bytes of a weight file',
+      (value) => isText(value) || isUrl(value) || value instanceof Blob || value instanceof Uint8Array,
     ),
   ),
   classifier: v.optional(
     valueLike<string | URL>('auto, none, a name or a URL', (value) => isText(value) || isUrl(value)),
   ),
+  cache: v.optional(valueLike<string>('the name of a cache', isText)),
   saturation: saturationOption,
   signal: signalOption,
   onProgress: functionOption<OnBytes>(),
@@ -99,10 +97,27 @@ const colorizingSchema = v.strictObject({ ...studyingSchema.entries, hints: hint
 
 /** Colours photographs in a browser, as the command line does. Calls may overlap: they are computed one after another. */
 export class Colorizer {
+  #isLost = false
+
   private constructor(
+    private readonly gpu: Gpu,
     private readonly colorizer: PhotoColorizer,
     private readonly saturation: number | undefined,
-  ) {}
+  ) {
+    void gpu.device.lost.then(() => {
+      this.#isLost = true
+    })
+  }
+
+  /** What a person would call the adapter: "nvidia-h200", "llvmpipe: Mesa 25.0.7 (LLVM 15.0.6)". */
+  get adapterName(): string {
+    return this.gpu.adapterName
+  }
+
+  /** Whether the adapter went away, as after a crash of its driver: every call fails then, and another Colorizer may do. */
+  get isLost(): boolean {
+    return this.#isLost
+  }
 
   /**
    * Loads weights and classifier and opens the adapter. The caller disposes of it.
@@ -115,7 +130,7 @@ export class Colorizer {
     try {
       const painter = await openPainter(gpu, asked)
       signal?.throwIfAborted()
-      return new Colorizer(new PhotoColorizer(gpu, painter), saturation)
+      return new Colorizer(gpu, new PhotoColorizer(gpu, painter), saturation)
     } catch (error) {
       gpu.destroy()
       throw error
@@ -174,17 +189,24 @@ async function openGpu(entry: GPU | undefined): Promise<Gpu> {
   return gpu
 }
 
-type Loading = Pick<ColorizerOptions, 'assets' | 'weights' | 'classifier' | 'signal' | 'onProgress'>
+type Loading = Pick<ColorizerOptions, 'assets' | 'weights' | 'classifier' | 'cache' | 'signal' | 'onProgress'>
 
 async function openPainter(
   gpu: Gpu,
-  { assets: at, weights: source, classifier: choice = 'auto', signal, onProgress = () => {} }: Loading,
+  {
+    assets: at,
+    weights: source = SHIPPED,
+    classifier: choice = 'auto',
+    cache,
+    signal,
+    onProgress: onBytes = () => {},
+  }: Loading,
 ): Promise<Painter> {
-  const assets = new Assets(() => folderOf(at, AROUND), signal, onProgress)
-  const own = source ? null : await assets.find('colouriser', SHIPPED)
+  const assets = new Assets({ where: () => folderOf(at, AROUND), cache, signal, onBytes })
+  const own = typeof source === 'string' ? await assets.find('colouriser', source) : null
   // the package's own weights take class vectors, so that all that is to be loaded is known before the first byte
   const early = own && choice !== 'none' ? await findClassifier(choice, assets) : null
-  const weights = await weightsFrom(source ?? (await assets.load(own!)), assets)
+  const weights = await loadWeights(source, assets)
   const wanted = wantedClassifier(trainedWith(weights.metadata), { choice: String(choice) })
   const predictor = predictorOf(gpu, weights, { resize })
   const saturation = saturationOf(weights)
@@ -203,28 +225,4 @@ async function openPainter(
 async function findClassifier(choice: string | URL, assets: Assets) {
   const file = choice instanceof URL ? choice : await assets.find('classifier', choice)
   return { file, names: await assets.find('class names', 'classes') }
-}
-
-async function weightsFrom(source: Asset | URL | Blob | Uint8Array, assets: Assets): Promise<WeightFile> {
-  const file = source instanceof URL ? await assets.loadFrom(source) : source
-  const reader = readAt(file)
-  const weights = await parseWeights(
-    reader,
-    networksOn((trunk) => loadTrunk(trunk, assets)),
-  )
-  expectTrained(reader.name, weights)
-  return weights
-}
-
-/** A classifier of the package, as what a network looks through. */
-async function loadTrunk(trunk: TrunkName, assets: Assets): Promise<Trunk> {
-  const listed = await assets.find('classifier', trunk.name)
-  if (listed.sha256 !== trunk.sha256) throw missingTrunk(trunk)
-  const { bytes, name } = await assets.load(listed)
-  return trunkOf({ ...trunk, model: await parseModel(bytes, { name }) })
-}
-
-function readAt(file: Asset | Blob | Uint8Array): ReadAt {
-  if (file instanceof Blob) return readAtOfBlob(file, (file as Partial<File>).name ?? 'the weights')
-  return file instanceof Uint8Array ? readAtOf(file, 'the weights') : readAtOf(file.bytes, file.name)
 }

@@ -1,6 +1,7 @@
 /** Photographs in and out, by what browsers have for it. */
 import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
+import type { Size } from '../rect.ts'
 
 export type ImageInput = Blob | ImageBitmap | ImageData
 
@@ -12,7 +13,7 @@ const isA = (name: 'Blob' | 'ImageBitmap' | 'ImageData', value: unknown): boolea
 export function expectImage(call: string, value: unknown): asserts value is ImageInput {
   if (isA('Blob', value) || isA('ImageBitmap', value)) return
   if (!isA('ImageData', value)) throw new TypeError(`${call} takes a Blob, an ImageBitmap or ImageData`)
-  const { colorSpace, data } = value as ImageData
+  const { colorSpace = 'srgb', data } = value as ImageData // Firefox knows no other and does not say it
   if (colorSpace !== 'srgb' || !(data instanceof Uint8ClampedArray))
     throw new TypeError(`${call} takes ImageData of 8 bits in sRGB`)
 }
@@ -46,11 +47,23 @@ export function imageDataOf({ rgb, width, height }: Photo): ImageData {
 }
 
 function drawn(bitmap: ImageBitmap): Photo {
-  const { width, height } = bitmap
-  try {
-    const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!
+  return onCanvas(bitmap, (context) => {
     context.drawImage(bitmap, 0, 0)
-    return onWhite(context.getImageData(0, 0, width, height))
+    return onWhite(context.getImageData(0, 0, bitmap.width, bitmap.height))
+  })
+}
+
+/**
+ * What is drawn on a canvas of this size.
+ * @throws UserError when the browser has none so large
+ */
+export function onCanvas<T>(
+  { width, height }: Size,
+  draw: (context: OffscreenCanvasRenderingContext2D, canvas: OffscreenCanvas) => T,
+): T {
+  try {
+    const canvas = new OffscreenCanvas(width, height)
+    return draw(canvas.getContext('2d', { willReadFrequently: true })!, canvas)
   } catch (cause) {
     throw new UserError(
       `this browser has no canvas for ${width}×${height} pixels: ${(cause as Error).message}`,
@@ -61,7 +74,7 @@ function drawn(bitmap: ImageBitmap): Photo {
 }
 
 /** What is seen of the pixels in front of white. */
-function onWhite({ data, width, height }: ImageData): Photo {
+export function onWhite({ data, width, height }: ImageData): Photo {
   const rgb = new Uint8Array(width * height * 3)
   for (let from = 0, to = 0; to < rgb.length; from += 4, to += 3) {
     const alpha = data[from + 3]! / 255

@@ -36,6 +36,7 @@ beforeAll(async () => {
     if (where === 'page') return void response.end('<html>')
     response.end(bytes)
   })
+  server.keepAliveTimeout = 0 // a busy machine may take seconds between two requests on one connection
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const onProgress = (loaded: number, total: number) => void loads.push([loaded, total])
@@ -69,6 +70,7 @@ describe('a Colorizer in a browser', () => {
       '-o',
       join(folder, 'out'),
       '--json',
+      '--recolor',
       ...chosen,
     ])
     const { files } = JSON.parse(stdout.toString())

@@ -40,6 +40,20 @@ const stub = (parts: Readonly<Record<string, unknown>>) => {
 }
 afterEach(() => vi.unstubAllGlobals())
 
+it('takes pixels whose colours are sRGB, said or not, and no others', () => {
+  const pixels = (colorSpace?: string) => {
+    class ImageData {
+      readonly data = RGBA
+      readonly colorSpace = colorSpace
+    }
+    stub({ ImageData })
+    return new ImageData()
+  }
+  expectImage('colorize', pixels())
+  expectImage('colorize', pixels('srgb'))
+  expect(() => expectImage('colorize', pixels('display-p3'))).toThrow('8 bits in sRGB')
+})
+
 describe('photoOf', () => {
   it('reads a bitmap, which stays open', async () => {
     stub({})

@@ -4,7 +4,10 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import { lightness } from '../../src/color/lab.ts'
+import { applyLines, linesOf } from '../../src/color/guided.ts'
+import { labToSrgb, lightness } from '../../src/color/lab.ts'
+import { centresAmong } from '../../src/color/resample.ts'
+import { photoOf } from '../../src/web/images.ts'
 import { Colorizer, type Hint, UserError } from '../../src/web/index.ts'
 import { pyramidWeights } from '../pyramid-weights.ts'
 import './pixels.ts'
@@ -46,6 +49,23 @@ describe('a study in a browser', () => {
     expect(stronger).not.toEqual(told)
   })
 
+  it('gives the colours of which a host paints parts itself', async () => {
+    await using study = await colorizer.study(photo)
+    const own = await photoOf(photo)
+    const lines = linesOf(await study.colours({ hints: HINTS }), own)
+    const L = lightness(own.rgb)
+    const places = {
+      rows: centresAmong(lines.height, height),
+      columns: centresAmong(lines.width, width),
+    }
+    const painted = labToSrgb(L, applyLines(lines, places, L))
+    const { image } = await study.colorize({ hints: HINTS })
+    const off = Array.from(painted, (level, i) =>
+      Math.abs(level - image.data[4 * Math.floor(i / 3) + (i % 3)]!),
+    )
+    expect(Math.max(...off)).toBeLessThanOrEqual(1)
+  })
+
   it("offers colours of the place's lightness, the likeliest first", async () => {
     await using study = await colorizer.study(photo)
     const likely = await study.likely({ x: 0.5, y: 0.5 }, { hints: HINTS })
@@ -64,7 +84,7 @@ describe('a study in a browser', () => {
   it.each<[object, string]>([
     [{ hints: 'red' }, 'colorize: hints "red": expected a list of hints'],
     [{ hints: [{ x: 2, y: 0, color: '#000000' }] }, "a hint's x is a fraction of the width, from 0 to 1"],
-    [{ hints: [{ x: 0, y: 0, color: 'red' }] }, 'a hint\'s colour is written "#rrggbb"'],
+    [{ hints: [{ x: 0, y: 0, color: 'red' }] }, 'a hint\'s color is written "#rrggbb"'],
     [{ format: 'png' }, 'colorize has no option "format"'],
   ])('refuses %j in a sentence', async (options, sentence) => {
     await using study = await colorizer.study(photo)

@@ -2,7 +2,7 @@ import { bar, duration } from '../terminal.ts'
 
 /** How far the work is and how fast it goes. */
 export class Pace {
-  readonly #begun: number
+  #begun: number
   #done = 0
 
   /** @param now in ms */
@@ -11,6 +11,11 @@ export class Pace {
     private readonly now: () => number = () => performance.now(),
   ) {
     this.#begun = now()
+  }
+
+  /** Counts from now on. */
+  begin(): void {
+    this.#begun = this.now()
   }
 
   step(): void {

@@ -24,7 +24,10 @@ export interface RunOptions extends Omit<ColorizeOptions, 'file'> {
 export interface Ran {
   /** In the order of the plan, but without what was not begun. */
   readonly outcomes: readonly Outcome[]
-  readonly pace: Pace
+  /** Photographs that were to be coloured, or failed before. */
+  readonly total: number
+  /** null where it went on as photographs came. */
+  readonly pace: Pace | null
 }
 
 /** Says what a person should know of it. */
@@ -37,16 +40,19 @@ function tell(outcome: Outcome, terminal: Terminal): void {
 /** Throws what opening the painter throws, and failures of the GPU; trouble with single photographs is in the outcomes. */
 export async function runPlan(planned: readonly Planned[], options: RunOptions): Promise<Ran> {
   const { terminal, interrupted, journal } = options
+  await journal.restamp()
   const jobs = planned.filter((entry): entry is Job => 'photo' in entry)
   const outcomes = new Map<Planned, readonly Outcome[]>()
   for (const entry of planned) if (!('photo' in entry)) outcomes.set(entry, [entry])
   for (const entry of planned) if ('error' in entry) terminal.warn(entry.error)
-  if (jobs.length === 0) return { outcomes: [...outcomes.values()].flat(), pace: new Pace(0) }
+  const total = planned.filter((entry) => !('skipped' in entry)).length
+  const pace = new Pace(jobs.length)
+  if (jobs.length === 0) return { outcomes: [...outcomes.values()].flat(), total, pace }
   const { painter, file } = await options.open()
   const colorizer = new FileColorizer(painter, { ...options, file })
   await removeParts(jobs.flatMap(allOf), (pid) => !isRunning(pid))
   await journal.settings(options.settings, options.values)
-  const pace = new Pace(jobs.length)
+  pace.begin()
   await inParallel(jobs, { most: options.jobs, signal: interrupted }, async (job) => {
     terminal.progress(`${pace} · ${job.photo.relative}`)
     const made = await colorizer.colorize(job)
@@ -54,5 +60,5 @@ export async function runPlan(planned: readonly Planned[], options: RunOptions):
     for (const outcome of made) tell(outcome, terminal)
     pace.step()
   })
-  return { outcomes: planned.flatMap((entry) => outcomes.get(entry) ?? []), pace }
+  return { outcomes: planned.flatMap((entry) => outcomes.get(entry) ?? []), total, pace }
 }

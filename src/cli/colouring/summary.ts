@@ -1,9 +1,9 @@
 /** What `colorize` says of a plan and of what was done, for people and as JSON. */
-import type { Outcome } from '../colorize-files.ts'
 import { duration, printable } from '../terminal.ts'
 import { allOf } from './names.ts'
-import { formatRate, type Pace } from './pace.ts'
+import { formatRate } from './pace.ts'
 import type { Planned, Skipped } from './plan.ts'
+import type { Ran } from './run.ts'
 
 const isSkipped = (entry: object): entry is Skipped => 'skipped' in entry
 
@@ -39,12 +39,9 @@ export const planJson = (planned: readonly Planned[]) => ({
 })
 
 /** "coloured 3 of 4 → out · 12 s, 0.25 pictures/s; left out: 2 done" */
-export function doneText(
-  outcomes: readonly Outcome[],
-  { total, out, pace }: { total: number; out: string; pace: Pace },
-): string {
+export function doneText({ outcomes, total, pace }: Ran, out: string): string {
   const done = new Set(outcomes.flatMap((outcome) => ('output' in outcome ? [outcome.input] : []))).size
-  const speed = done ? ` · ${duration(pace.seconds)}, ${formatRate(done / pace.seconds)}` : ''
+  const speed = done && pace ? ` · ${duration(pace.seconds)}, ${formatRate(done / pace.seconds)}` : ''
   const left = leftOut(outcomes)
   return printable(`coloured ${done} of ${total} → ${out}${speed}${left ? `; left out: ${left}` : ''}`)
 }

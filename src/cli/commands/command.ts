@@ -22,6 +22,8 @@ export interface Command {
   readonly positionals: string
   readonly options: Readonly<Record<string, Option>>
   readonly examples: readonly string[]
+  /** What the help says behind the options. */
+  readonly notes?: string
   /** Does the work; the result is printed as JSON with --json, otherwise its text. */
   run(call: Call): Promise<Result>
 }
@@ -147,6 +149,10 @@ export function parse(args: readonly string[], options: Readonly<Record<string, 
     throw new UserError(`${what}; ${hint}`, 'usage', { cause })
   }
 }
+
+/** The options under a heading of the help. */
+export const inGroup = (group: string, options: Readonly<Record<string, Option>>) =>
+  Object.fromEntries(Object.entries(options).map(([name, option]) => [name, { ...option, group }]))
 
 /** Options in two aligned columns, under the headings of their groups. */
 export function formatOptions(options: Readonly<Record<string, Option>>): string {

@@ -5,9 +5,9 @@ import type { Painter } from '../../infer/colorizer.ts'
 import type { FileOptions, Making } from '../../node/formats/colorize.ts'
 import { OUTPUT_FORMATS } from '../../node/formats/kinds.ts'
 import { sha256File } from '../../node/store/fetch.ts'
-import type { Flags, Option } from './command.ts'
+import { type Flags, inGroup, type Option } from './command.ts'
 
-export const FILE_OPTIONS: Readonly<Record<string, Option>> = {
+export const FILE_OPTIONS: Readonly<Record<string, Option>> = inGroup('Files', {
   recolor: {
     help: 'also colours photographs in colour, in place of their own colours; otherwise they are left out',
   },
@@ -24,7 +24,7 @@ export const FILE_OPTIONS: Readonly<Record<string, Option>> = {
   'keep-profile': { help: "writes the results in the photograph's own RGB profile instead of sRGB" },
   'no-history': { help: 'does not say in the results that this program has coloured them, and how' },
   lenient: { help: 'colours files that are cut as far as they go' },
-}
+})
 
 /** How files are read and written; the history needs weights, and is added by `makingOf`. */
 export function fileOptions(flags: Flags): Omit<FileOptions, 'making'> {

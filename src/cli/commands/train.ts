@@ -227,12 +227,12 @@ function sayChange(source: TrainingSource, options: StartOptions, terminal: Term
 
 /** What the run folder's settings.json says. */
 function about({ positionals, flags }: Call, adapter: string, options: StartOptions) {
-  const { network, settings, course, checkpointEvery } = options
+  const { init, network, settings, course, checkpointEvery } = options
   const asked = { photos: positionals, records: flags.texts('records'), val: flags.texts('val') }
   const { steps, ...others } = course
   const limits = { ...others, ...(Number.isFinite(steps) ? { steps } : {}), checkpointEvery }
   const { name, architecture } = network
-  return { version: VERSION, adapter, data: asked, ...limits, network: name, architecture, settings }
+  return { version: VERSION, adapter, data: asked, init, ...limits, network: name, architecture, settings }
 }
 
 async function openClassVectors(
@@ -258,9 +258,10 @@ function expectMatrices(gpu: Gpu, { subgroupMatrices = false }: TrainingSettings
   )
 }
 
-function describeSettings({ network, settings }: StartOptions): string {
+function describeSettings({ init, network, settings }: StartOptions): string {
   const { size, batch, accumulate, seed, loss, classVectors, precision } = settings
   const parts = [
+    ...(init === undefined ? [] : [`beginning with ${init}`]),
     ...Object.entries(network.architecture).map(([name, value]) => `${name} ${described(value)}`),
     `${size} px`,
     `batch ${accumulate > 1 ? `${accumulate} × ` : ''}${batch}`,

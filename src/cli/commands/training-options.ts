@@ -39,6 +39,9 @@ const SCALE = {
 } as const
 type Scaled = keyof typeof SCALE
 
+/** The usual learning rate, where a training begins with weights that have learnt much. */
+const BEGUN_RATE = 1 / 3
+
 /** Settings that are usual for one network only. */
 const USUAL_OF: Readonly<Record<string, Partial<TrainingSettings>>> = {
   pyramid: { learningRate: 1.5e-3, warmup: 60, averaging: 0.995 },
@@ -160,7 +163,10 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
     help: "times the host's work and every kernel for some steps: a table, and FILE for Chrome's trace viewer",
   },
   out: { value: 'DIR', help: `folder of the training (default ${RUNS}/<date and time>)` },
-  init: { value: 'FILE', help: 'begin with these weights' },
+  init: {
+    value: 'FILE',
+    help: 'begin with these weights, at a third of the usual learning rate, or with none (default none; the shipped ones on the sample photographs)',
+  },
   strict: { help: 'stop at a damaged photograph or record, instead of training on the others' },
   resume: { help: 'continue the training in --out (default: the newest below runs/) to the same bits' },
   'checkpoint-every': { value: 'N', help: `steps between checkpoints (default ${EVERY.checkpoint})` },
@@ -278,13 +284,16 @@ export async function networkFor(
 /** The settings of a fresh training. */
 export function settingsOf(
   { settings }: Pick<Asked, 'settings'>,
-  network: string,
+  { network, isBegun }: { readonly network: string; readonly isBegun: boolean },
   data: Pick<TrainingData, 'kind' | 'identity'>,
   classVectors: TrainingSettings['classVectors'],
   isSoftware: boolean,
 ): TrainingSettings {
+  const usual = { ...USUAL, ...USUAL_OF[network], ...scaleOf(network, data, isSoftware).settings }
   return {
-    ...{ ...USUAL, ...USUAL_OF[network], ...scaleOf(network, data, isSoftware).settings, ...settings },
+    ...usual,
+    learningRate: usual.learningRate * (isBegun ? BEGUN_RATE : 1),
+    ...settings,
     ...{ classVectors, data: data.identity },
   }
 }

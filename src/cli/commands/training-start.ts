@@ -10,7 +10,7 @@ import { CLASSES } from '../../model/classifier.ts'
 import type { Network } from '../../model/network.ts'
 import { checkpointPath } from '../../node/store/run-folder.ts'
 import { newestRun, RUNS } from '../../node/store/runs.ts'
-import { readCheckpoint, readWeights } from '../../node/weights.ts'
+import { readCheckpoint, readWeights, SHIPPED } from '../../node/weights.ts'
 import { expectSame, otherNetwork } from '../../train/expect.ts'
 import type { TrainingSettings } from '../../train/settings.ts'
 import type { Start } from '../../train/state.ts'
@@ -22,6 +22,8 @@ import { type Asked, courseOf, networkFor, settingsOf } from './training-options
 export interface Beginning {
   readonly out: string
   readonly start: Start
+  /** The file of the weights that it begins with, if there is one. */
+  readonly init?: string
   /** That of the weights or of the checkpoint; none for a fresh training. */
   readonly network?: Network
 }
@@ -43,7 +45,7 @@ export async function beginningOf(flags: Flags, asked: Asked, data: TrainingData
       '--patience counts validations, and there is nothing to validate on: name photographs with --val',
     )
   const out = flags.text('out') ?? (flags.on('resume') ? await runToResume() : newRun())
-  return { out, ...(await startOf(flags, out, asked, data.identity)) }
+  return { out, ...(await startOf(flags, out, asked, data)) }
 }
 
 /**
@@ -65,7 +67,7 @@ export function choicesAt({ start }: Beginning, tuned: Choices, say: (line: stri
  */
 export async function optionsOf(
   flags: Flags,
-  { asked, data, beginning: { out, start, network } }: Found,
+  { asked, data, beginning: { out, init, start, network } }: Found,
   { traits }: Pick<Gpu, 'traits'>,
 ) {
   const { choices, isSoftware } = traits
@@ -73,12 +75,19 @@ export async function optionsOf(
   const vectors = await findClassVectors(flags, data, checkpoint?.settings.classVectors, asked.classifierFit)
   const chosen = await networkFor(asked, data, isSoftware, network)
   const fresh = (): TrainingSettings => ({
-    ...settingsOf(asked, chosen.name, data, [...vectors.origins], isSoftware),
+    ...settingsOf(
+      asked,
+      { network: chosen.name, isBegun: start.kind === 'weights' },
+      data,
+      [...vectors.origins],
+      isSoftware,
+    ),
     ...(choices.size ? { choices: Object.fromEntries(choices) } : {}),
     ...(matricesOf(traits) ? { subgroupMatrices: true } : {}),
   })
   return {
     out,
+    init,
     start,
     network: chosen,
     settings: checkpoint?.settings ?? fresh(),
@@ -95,26 +104,30 @@ async function startOf(
   flags: Flags,
   out: string,
   asked: Asked,
-  data: string,
+  data: Pick<TrainingData, 'identity' | 'kind'>,
 ): Promise<Omit<Beginning, 'out'>> {
-  const init = flags.text('init')
   if (flags.on('resume')) {
-    if (init !== undefined) throw wrong('--init begins a training, --resume continues one; give one of them')
+    if (flags.text('init') !== undefined)
+      throw wrong('--init begins a training, --resume continues one; give one of them')
     const checkpoint = await readCheckpoint(checkpointPath(out))
-    expectSame(checkpointPath(out), checkpoint, { ...asked, settings: { data, ...asked.settings } })
+    expectSame(checkpointPath(out), checkpoint, {
+      ...asked,
+      settings: { data: data.identity, ...asked.settings },
+    })
     return { start: { kind: 'resume', checkpoint }, network: checkpoint.weights.network }
   }
   if (existsSync(checkpointPath(out))) {
     throw wrong(`${out} already holds a training: add --resume to continue it, or choose another --out`)
   }
-  if (init === undefined) return { start: { kind: 'fresh' } }
+  const init = flags.text('init') ?? (isDemonstration(asked, data) ? SHIPPED : 'none')
+  if (init === 'none') return { start: { kind: 'fresh' } }
   const { network, parameters, statistics } = fineTuned(await readWeights(init), asked)
   const other = otherNetwork(network, asked)
   if (other) throw new UserError(`${init} has ${other}`, 'weights')
   if (network.classes !== 0 && network.classes !== CLASSES) {
     throw new UserError(`${init} has ${network.classes} classes, not ${CLASSES}`, 'weights')
   }
-  return { start: { kind: 'weights', parameters, statistics }, network }
+  return { init, start: { kind: 'weights', parameters, statistics }, network }
 }
 
 /** Weights whose trunk is to be fine-tuned for the first time. */
@@ -123,6 +136,13 @@ function fineTuned(weights: Weights, { architecture: { fineTune } }: Asked): Wei
   const isFirst = fineTune !== undefined && network.trunk && network.fineTunedFrom === undefined
   return isFirst ? inVariant(network.variant({ fineTune }), weights) : weights
 }
+
+/**
+ * Whether it is the training of the sample photographs as it comes. They are too few to teach a network what colour
+ * grass has, so it begins with the shipped weights.
+ */
+const isDemonstration = ({ network, architecture }: Asked, { kind }: Pick<TrainingData, 'kind'>) =>
+  kind === 'samples' && network === undefined && Object.keys(architecture).length === 0 && existsSync(SHIPPED)
 
 async function runToResume(): Promise<string> {
   const run = await newestRun()

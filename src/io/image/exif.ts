@@ -46,11 +46,12 @@ export interface ExifFacts {
   readonly density: Density | null
 }
 
-/** Throws a RangeError where the block is damaged. */
+/** Throws a RangeError where anything in the block is damaged. */
 export function exifFacts(block: Uint8Array): ExifFacts {
   const tiff = new Tiff(block)
   const [first] = tiff.directories()
   if (!first) return { software: null, density: null }
+  fieldsBelow(tiff, first, tiff.little)
   const software = first.fields.find(({ tag }) => tag === TAGS.software)
   const text = software && new TextDecoder().decode(software.value).replace(/\0.*$/s, '').trim()
   return { software: text || null, density: densityOf(tiff, first) }
@@ -64,7 +65,7 @@ export function changedExif(block: Uint8Array, { width, height, software, isSrgb
   const tiff = new Tiff(block)
   const [first] = tiff.directories()
   if (!first) return tiffOf(software === null ? [] : [textField(TAGS.software, software)])
-  const copy = block.slice()
+  const copy = new Uint8Array(block) // slice() of a Node Buffer would share its memory
   const edit = new TiffEdit(copy)
   const camera = nested(tiff, first, TAGS.exif)
   if (camera) {

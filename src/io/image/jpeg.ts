@@ -42,6 +42,14 @@ export function jpegSegments(bytes: Uint8Array): Segment[] {
   return segments
 }
 
+/** Whether the file has its end, which cannot stand inside of compressed data. */
+export function isWholeJpeg(bytes: Uint8Array): boolean {
+  const data = jpegSegments(bytes).at(-1)?.end ?? bytes.length
+  for (let at = bytes.length - 2; at >= data; at--)
+    if (bytes[at] === 0xff && bytes[at + 1] === END) return true
+  return false
+}
+
 /** Data of the segments of one marker that begin with `prefix`, without it. */
 export const segmentsWith = (segments: readonly Segment[], marker: number, prefix: string): Uint8Array[] =>
   segments
@@ -87,7 +95,7 @@ export function jfifDensity(segments: readonly Segment[]): Density | null {
 /** A JFIF segment with another density. */
 function withDensity(segment: Uint8Array, { x, y, unit }: Density): Uint8Array {
   if (!startsWith(segment.subarray(4), JFIF)) return segment
-  const changed = segment.slice()
+  const changed = new Uint8Array(segment)
   changed[11] = JFIF_UNITS.indexOf(unit)
   viewOf(changed).setUint16(12, Math.min(0xffff, Math.max(1, Math.round(x))))
   viewOf(changed).setUint16(14, Math.min(0xffff, Math.max(1, Math.round(y))))

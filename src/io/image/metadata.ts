@@ -40,9 +40,13 @@ export const PHOTOSHOP_PREFIX = 'Photoshop 3.0\0'
 
 /**
  * What the file `bytes` says, of JPEG, PNG, WebP, TIFF or GIF; nothing of any other. XMP that is compressed in a PNG is not read.
+ * @param exif a TIFF block that was found in a file of another format
  * @returns with what was damaged, and so left out, in words
  */
-export function readMetadata(bytes: Uint8Array): { metadata: Metadata; damaged: string[] } {
+export function readMetadata(
+  bytes: Uint8Array,
+  exif: Uint8Array | null = null,
+): { metadata: Metadata; damaged: string[] } {
   const damaged: string[] = []
   const attempt = <T>(what: string, read: () => T, otherwise: T): T => {
     try {
@@ -53,7 +57,8 @@ export function readMetadata(bytes: Uint8Array): { metadata: Metadata; damaged: 
       return otherwise
     }
   }
-  const metadata = attempt('metadata', () => readerOf(bytes)(bytes), NO_METADATA)
+  const read = attempt('metadata', () => readerOf(bytes)(bytes), NO_METADATA)
+  const metadata = exif ? { ...read, exif } : read
   const facts = metadata.exif && attempt('EXIF', () => exifFacts(metadata.exif!), null)
   return {
     metadata: {

@@ -51,6 +51,14 @@ function crc32(...parts: readonly Uint8Array[]): number {
   return ~crc >>> 0
 }
 
+/** Whether the file has its end, and all its chunks the checksums that they say. */
+export function isWholePng(bytes: Uint8Array): boolean {
+  const chunks = pngChunks(bytes)
+  const isRight = ({ name, data, whole }: Chunk) =>
+    viewOf(whole!).getUint32(whole!.length - 4) === crc32(bytesOf(name), data)
+  return chunks.at(-1)?.name === 'IEND' && chunks.every(isRight)
+}
+
 /** What the chunk pHYs says. */
 export function chunkDensity(chunks: readonly Chunk[]): Density | null {
   const data = chunks.find(({ name }) => name === 'pHYs')?.data

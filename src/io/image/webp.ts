@@ -23,6 +23,10 @@ export function webpChunks(bytes: Uint8Array): RiffChunk[] {
   return chunks
 }
 
+/** Whether the file is as long as it says. */
+export const isWholeWebp = (bytes: Uint8Array): boolean =>
+  bytes.length >= HEADER && bytes.length >= 8 + viewOf(bytes).getUint32(4, true)
+
 /** Bytes before the picture of a frame. */
 const FRAME_HEADER = 16
 
@@ -49,7 +53,7 @@ export function withWebpExtras(
   const chunks = webpChunks(bytes)
   const pictures = chunks.filter(({ name }) => !['VP8X', 'ICCP', 'EXIF', 'XMP '].includes(name))
   const known = chunks.find(({ name }) => name === 'VP8X')?.data
-  const header = known?.slice() ?? headerOf(pictures, width, height)
+  const header = known ? new Uint8Array(known) : headerOf(pictures, width, height)
   header[0]! &= ~(FLAGS.icc | FLAGS.exif | FLAGS.xmp)
   header[0]! |= (icc ? FLAGS.icc : 0) | (exif ? FLAGS.exif : 0) | (xmp ? FLAGS.xmp : 0)
   return riff([

@@ -104,8 +104,8 @@ interface Page {
 
 async function colorizePage(painter: Painter, raster: Raster, options: FileOptions): Promise<Page> {
   const { width, height } = raster
-  const look = lookAt(raster)
   const before = shown(raster, PREVIEW_PIXELS)
+  const look = lookAt(before, raster)
   if (look.isInColour && !options.recolor)
     return { picture: raster, isColoured: false, width, height, classes: [], before, after: before }
   const { picture, classes } = await colorizePicture(painter, raster, look, options)

@@ -10,6 +10,9 @@ import type { Animation, OpenPicture } from './read.ts'
 const QUALITY = { jpeg: 92, webp: 92, avif: 85 } as const
 const DEEP_FORMATS: readonly OutputFormat[] = ['png', 'tiff', 'avif']
 
+/** From that many pixels on memory counts more than a file that is a tenth smaller. */
+const LARGE_PIXELS = 2 ** 25
+
 export interface Encoding {
   readonly format: OutputFormat
   /** 1 to 100, of JPEG, WebP and AVIF. */
@@ -40,11 +43,12 @@ export async function encodeFrames(
 ): Promise<Uint8Array> {
   const [first] = frames
   const image = imageOf(frames.length > 1 ? stacked(frames) : first!, frames.length)
+  const isLarge = first!.width * first!.height > LARGE_PIXELS
   try {
     return await ENCODERS[encoding.format](
       image,
       source,
-      encoding,
+      { ...encoding, isLarge },
       frames.length > 1 ? source.animation : null,
     )
   } catch (error) {
@@ -59,19 +63,21 @@ export async function encodeFrames(
 type Encoder = (
   image: ReturnType<typeof imageOf>,
   source: Pick<OpenPicture, 'bits' | 'compression'>,
-  encoding: Encoding,
+  encoding: Encoding & { readonly isLarge: boolean },
   animation: Animation | null,
 ) => Promise<Uint8Array>
 
 const ENCODERS: Record<OutputFormat, Encoder> = {
   // colour at full resolution, and what is not visible white
-  jpeg: (image, { compression }, { quality }) =>
+  jpeg: (image, { compression }, { quality, isLarge }) =>
     image
       .flatten({ background: '#ffffff' })
       .jpeg({
         quality: quality ?? Math.max(QUALITY.jpeg, compression.quality ?? 0),
         chromaSubsampling: '4:4:4',
-        progressive: compression.isProgressive,
+        // both need the whole picture in memory a second time, in numbers of twice the length
+        optimiseCoding: !isLarge,
+        progressive: compression.isProgressive && !isLarge,
       })
       .toBuffer(),
   png: (image) => image.png().toBuffer(),

@@ -33,11 +33,11 @@ export async function decodePage(bytes: Uint8Array, { page, ...options }: PageDe
   return raster
 }
 
-/** Grey stays grey, where libvips can say so, and more than 8 bits stay. */
-function spaceOf({ space, depth, hasProfile }: Header, ignoreIcc: boolean): Space {
-  if (space === 'grey16') return 'grey16'
+/** Grey stays grey, where sharp gives it as such: not with alpha, which it would leave out. More than 8 bits stay. */
+function spaceOf({ space, depth, hasProfile, hasAlpha }: Header, ignoreIcc: boolean): Space {
+  if (space === 'grey16' && !hasAlpha) return 'grey16'
   if (depth !== 'uchar') return 'rgb16'
-  return space === 'b-w' && (ignoreIcc || !hasProfile) ? 'b-w' : 'srgb'
+  return space === 'b-w' && !hasAlpha && (ignoreIcc || !hasProfile) ? 'b-w' : 'srgb'
 }
 
 /** libvips leaves deep grey as it is, and has turned deep colours into Display P3. */

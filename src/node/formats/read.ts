@@ -65,14 +65,15 @@ export async function openPicture(
   options: OpenOptions = {},
 ): Promise<OpenPicture> {
   if (isHeic(bytes)) return openHeic(bytes, name)
-  const file = isJpeg(bytes) && !hasEnd(bytes) ? withEnd(bytes) : bytes
+  const isOpen = isJpeg(bytes) && !hasEnd(bytes)
+  const file = isOpen ? withEnd(bytes) : bytes
   const header = await decodeOrExplain(file, name, () => sharp(file, { failOn: 'none' }).metadata())
   const { metadata, damaged } = metadataOf(file, header)
   const ignoreIcc = header.icc !== undefined && !isProfile(header.icc)
   const remarks = damaged.map((what) => `the ${what} of ${name} is damaged and is left out`)
   if (ignoreIcc) remarks.push(`the colour profile of ${name} is damaged: its levels are taken for sRGB`)
   const page = (page: number) =>
-    readPage(file, name, page, { ignoreIcc, ...options, remark: (text) => remarks.push(text) })
+    readPage(file, name, page, { ignoreIcc, isOpen, ...options, remark: (text) => remarks.push(text) })
   return {
     ...{ name, metadata, remarks, page },
     format: formatOfBytes(file),
@@ -99,12 +100,8 @@ const BITS: Partial<Record<string, number>> = {
 }
 
 function metadataOf(bytes: Uint8Array, { format, exif, xmpAsString }: Header) {
-  const read = readMetadata(bytes)
-  if (format !== 'heif') return read
-  return {
-    ...read,
-    metadata: { ...read.metadata, exif: exif ? exifBlock(exif) : null, xmp: xmpAsString ?? null },
-  }
+  const { metadata, damaged } = readMetadata(bytes, exif && format === 'heif' ? exifBlock(exif) : null)
+  return { damaged, metadata: { ...metadata, xmp: metadata.xmp ?? xmpAsString ?? null } }
 }
 
 /** What an image file says of how this program made it; null where it does not, or cannot be read. */
@@ -120,6 +117,8 @@ export async function historyOf(file: string): Promise<History | null> {
 
 interface PageOptions extends OpenOptions {
   readonly ignoreIcc: boolean
+  /** Whether the end marker was missing: if more is, libjpeg no more than warns of it now. */
+  readonly isOpen: boolean
   readonly remark: (sentence: string) => void
 }
 
@@ -127,11 +126,11 @@ async function readPage(
   bytes: Uint8Array,
   name: string,
   page: number,
-  { ignoreIcc, lenient = false, remark }: PageOptions,
+  { ignoreIcc, isOpen, lenient = false, remark }: PageOptions,
 ): Promise<Raster> {
   const open = (failOn: SharpOptions['failOn']) => () => decodePage(bytes, { page, ignoreIcc, failOn })
   try {
-    return await decodeOrExplain(bytes, name, open('error'))
+    return await decodeOrExplain(bytes, name, open(isOpen ? 'warning' : 'error'))
   } catch (error) {
     if (!(error instanceof UserError) || !isCut(error)) throw error
     if (!lenient) throw new UserError(error.message, error.trouble, { cause: error.cause, mend: ['lenient'] })

@@ -1,0 +1,170 @@
+/** `npm run bench:web`: the page and its network in a browser, and the same network in onnxruntime-web, in one run. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Flags, wrong } from '../../src/cli/commands/command.ts'
+import { EXIT } from '../../src/cli/exit.ts'
+import type { Terminal } from '../../src/cli/terminal.ts'
+import { median } from '../../src/numbers.ts'
+import { BROWSERS, type BrowserName, openBrowser } from '../../test/browser/browser.ts'
+import { buildPage, bundle } from '../../test/browser/build.ts'
+import { Files } from '../../test/browser/files.ts'
+import { Host } from '../../test/browser/host.ts'
+import { start } from '../program.ts'
+import { networkFor } from './network.ts'
+import { measurePage, type PageTimes } from './page.ts'
+import type { Timed } from './program.ts'
+
+const RUNS = 5
+/** At which the shipped network looks at photographs of 4 : 3. */
+const SIZE = { width: 192, height: 128 }
+const LARGE = { width: 4000, height: 3000 }
+const RECOMBINED_MEGAPIXELS = 4
+/** Of the largest value: what two runtimes may make of the same network. */
+const TOLERANCE = 1e-3
+
+interface Row {
+  readonly work: string
+  /** Medians in milliseconds. */
+  readonly ours: number
+  readonly peer: number | null
+  readonly peerName: string
+  /** peer / ours */
+  readonly ratio: number | null
+  /** max |Δ| / max of what both computed. */
+  readonly difference: number | null
+}
+
+interface Measured {
+  readonly browser: string
+  readonly adapter: string
+  readonly rows: readonly Row[]
+}
+
+interface Options {
+  readonly browser: BrowserName
+  readonly runs: number
+}
+
+async function measure(options: Options, terminal: Terminal): Promise<Measured> {
+  const files = new Files()
+  const folder = mkdtempSync(join(tmpdir(), 'colorizer-bench-'))
+  const { model, inputs } = await networkFor(SIZE)
+  const host = await Host.start({
+    '/': { folder: buildPage(folder) },
+    '/bench/': { body: '<!doctype html><title>bench</title><script type="module" src="/bench.js"></script>' },
+    '/bench.js': { body: await bundle(new URL('program.ts', import.meta.url)) },
+    '/network.onnx': { body: model },
+    '/ort/': { folder: join(import.meta.dirname, 'node_modules/onnxruntime-web/dist') },
+  })
+  try {
+    const large = await files.gradient('large.png', LARGE.width, LARGE.height)
+    const onProgress = (what: string) => terminal.progress(`the page: ${what}`)
+    const page = await measurePage(options.browser, { url: `${host.url}/`, large, onProgress })
+    const { rows, ...who } = await compare(options, { url: `${host.url}/bench/`, inputs, terminal })
+    return { ...who, rows: [...rows, ...pageRows(page)] }
+  } finally {
+    await host.stop()
+    files.remove()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+type Comparing = { url: string; inputs: Awaited<ReturnType<typeof networkFor>>['inputs']; terminal: Terminal }
+
+/** Ours and its peer take turns; the first run of each, which compiles shaders, does not count. */
+async function compare(
+  { browser: name, runs }: Options,
+  { url, inputs, terminal }: Comparing,
+): Promise<Measured> {
+  const opened = await openBrowser(name)
+  try {
+    const page = await opened.browser.newPage()
+    page.setDefaultTimeout(0)
+    await page.goto(url)
+    await page.waitForFunction(() => 'bench' in window)
+    terminal.progress('the network: warming up')
+    const adapter = await page.evaluate((size, inputs) => window.bench.openOurs(size, inputs), SIZE, inputs)
+    const version = await page.evaluate((inputs) => window.bench.openPeer(inputs), inputs)
+    const run = (who: 'ours' | 'peer') => page.evaluate((who) => window.bench.run(who), who)
+    const [ours, peer]: [Timed[], Timed[]] = [[], []]
+    for (let i = 0; i <= runs; i++) {
+      terminal.progress(`the network: run ${i} of ${runs}`)
+      ours.push(await run('ours'))
+      peer.push(await run('peer'))
+    }
+    terminal.progress('recombination')
+    const recombined = await page.evaluate((n) => window.bench.recombine(n), RECOMBINED_MEGAPIXELS)
+    const rows = [
+      rowOf(ours, peer, `onnxruntime-web ${version}`),
+      single('recombination of a megapixel', recombined / RECOMBINED_MEGAPIXELS),
+    ]
+    return { browser: await opened.browser.version(), adapter, rows }
+  } finally {
+    await opened.close()
+  }
+}
+
+function rowOf(ours: readonly Timed[], peer: readonly Timed[], peerName: string): Row {
+  const time = (all: readonly Timed[]) => median(all.slice(1).map(({ milliseconds }) => milliseconds))
+  const [a, b] = [ours[0]!.ab, peer[0]!.ab]
+  const largest = (values: readonly number[]) =>
+    values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  const difference = largest(a.map((value, i) => value - b[i]!)) / largest(a)
+  return {
+    work: `the network, ${SIZE.width} × ${SIZE.height}`,
+    ...{ ours: time(ours), peer: time(peer), peerName, ratio: time(peer) / time(ours), difference },
+  }
+}
+
+const single = (work: string, ours: number): Row => {
+  return { work, ours, peer: null, peerName: '', ratio: null, difference: null }
+}
+
+const pageRows = ({ cold, warm, picture, frame }: PageTimes) => [
+  single('from navigation to the first colours, first visit', cold),
+  single('from navigation to the first colours, second visit', warm),
+  single('a picture in colours', picture),
+  single("a slider's frame with 12 megapixels, main thread", frame),
+]
+
+function formatTable({ browser, adapter, rows }: Measured): string {
+  const number = (value: number | null, digits = 0) => (value === null ? '' : value.toFixed(digits))
+  const cells = rows.map(({ work, ours, peer, ratio, difference, peerName }) => [
+    ...[work, number(ours), number(peer), number(ratio, 2), difference?.toExponential(0) ?? '', peerName],
+  ])
+  const table = [['work', 'ours ms', 'peer ms', 'peer/ours', 'difference', 'peer'], ...cells]
+  const widths = table[0]!.map((_, i) => Math.max(...table.map((row) => row[i]!.length)))
+  const lines = table.map((row) =>
+    row
+      .map((cell, i) => (i % 5 ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+      .join('  ')
+      .trimEnd(),
+  )
+  return [`${browser}, ${adapter}, ${new Date().toISOString()}`, ...lines].join('\n')
+}
+
+function optionsOf(flags: Flags): Options {
+  const wanted = flags.text('browser') ?? BROWSERS[0]!
+  const browser = BROWSERS.find((name) => name === wanted)
+  if (!browser) throw wrong(`--browser is ${BROWSERS.join(' or ')}, not "${wanted}"`)
+  return { browser, runs: flags.integer('runs') ?? RUNS }
+}
+
+await start({
+  name: 'bench:web',
+  summary: 'the page in a headless browser, and its network next to onnxruntime-web, taking turns in one run',
+  positionals: '',
+  options: {
+    browser: { value: 'NAME', help: `${BROWSERS.join(' or ')} (${BROWSERS[0]})` },
+    runs: { value: 'N', help: `runs of each network after a first one that does not count (${RUNS})` },
+  },
+  notes: `Medians. Both compute the shipped network from the same weights, from arrays to arrays, on the same adapter, which is
+software; outputs have to agree to ${TOLERANCE} of the largest value: exit code 1 otherwise.`,
+  async run(flags, positionals, terminal) {
+    if (positionals.length) throw wrong(`"${positionals[0]}": the benchmark takes options only`)
+    const measured = await measure(optionsOf(flags), terminal)
+    const isFine = measured.rows.every(({ difference }) => difference === null || difference <= TOLERANCE)
+    return { json: measured, text: formatTable(measured), code: isFine ? EXIT.ok : EXIT.someInputFailed }
+  },
+})

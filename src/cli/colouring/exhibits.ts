@@ -1,0 +1,89 @@
+/** What is shown of all pictures at the end: the sheet and the page that options of `colorize` ask for. */
+import { resolve } from 'node:path'
+import type { Journal } from '../../node/journal.ts'
+import type { PhotoPath } from '../../node/photos.ts'
+import { Sheet, sheetFormat } from '../../node/sheet.ts'
+import { namesOf, type OnColoured, writeListed } from '../colorize-files.ts'
+import { type Flags, type Option, wrong } from '../commands/command.ts'
+import { checkPicture } from '../commands/picture.ts'
+import { allOf } from './names.ts'
+import { MADE, type Planned } from './plan.ts'
+import { MOST_SHOWN, ReportPage, type Told } from './report.ts'
+
+const group = 'To look at'
+
+const SHEET_ROWS = 100
+
+export const EXHIBIT_OPTIONS: Readonly<Record<string, Option>> = {
+  compare: { help: 'also writes NAME.compare.png, grey beside coloured', group },
+  sheet: {
+    value: 'FILE',
+    help: `also writes a contact sheet (.png or .webp), grey beside coloured, of the first ${SHEET_ROWS} photographs`,
+    group,
+  },
+  report: {
+    value: 'DIR',
+    help: `also writes a page, DIR/index.html, which needs no other file: each of the first ${MOST_SHOWN} photographs under a slider, with classes and settings, and what failed or was left out`,
+    group,
+  },
+}
+
+/** What must not be overwritten. */
+interface Around {
+  readonly photos: readonly PhotoPath[]
+  readonly planned: readonly Planned[]
+  readonly journal: Journal
+}
+
+export class Exhibits {
+  readonly #sheet = new Sheet(SHEET_ROWS)
+
+  private constructor(
+    private readonly file: string | undefined,
+    private readonly page: ReportPage | null,
+  ) {}
+
+  /** Throws a `UserError` where an option names what cannot be written or would overwrite something. */
+  static async open(flags: Flags, around: Around): Promise<Exhibits> {
+    const [sheet, report] = [flags.text('sheet'), flags.text('report')]
+    if (sheet !== undefined) await checkSheet(sheet, around)
+    return new Exhibits(sheet, report === undefined ? null : await ReportPage.open(report))
+  }
+
+  /** What is called for every photograph; none where nothing is to be shown. */
+  get onColoured(): OnColoured | undefined {
+    const { file, page } = this
+    if (file === undefined && !page) return undefined
+    return async (row, first, { place }) => {
+      if (file !== undefined) await this.#sheet.add(row, place)
+      await page?.add(row, first, place)
+    }
+  }
+
+  /** Writes them where there is something to show, and returns their paths by their options. */
+  async finish(told: Told, { journal, variants }: { journal: Journal; variants: number }) {
+    const written: { sheet?: string; report?: string } = {}
+    const { file, page } = this
+    if (file !== undefined && this.#sheet.length > 0) {
+      const drawn = await this.#sheet.draw({ format: sheetFormat(file), names: namesOf(variants) })
+      await writeListed(journal, file, [drawn])
+      written.sheet = file
+    }
+    if (page && !page.isEmpty) {
+      await page.finish(told)
+      written.report = page.path
+    }
+    return written
+  }
+}
+
+/** Throws a `UserError` where the sheet cannot be written, or would overwrite a photograph or a picture of the plan. */
+async function checkSheet(file: string, { photos, planned, journal }: Around): Promise<void> {
+  const isOwn = (entry: Planned) => 'skipped' in entry && entry.skipped === MADE
+  const own = new Set(planned.flatMap((entry) => (isOwn(entry) && 'input' in entry ? entry.input : [])))
+  const others = photos.filter(({ path }) => !own.has(path))
+  await checkPicture('sheet', file, others)
+  const isFile = (output: string) => resolve(output) === resolve(file)
+  const isPlanned = planned.some((entry) => 'photo' in entry && allOf(entry).some(isFile))
+  if (isPlanned || journal.hasPicture(file)) throw wrong(`--sheet ${file} would overwrite a coloured picture`)
+}

@@ -1,0 +1,95 @@
+/** The page, worked as people work it: from a photograph to a file on the disk. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { BROWSERS } from './browser.ts'
+import { Files } from './files.ts'
+import { pixelsOf, worstDifference } from './pictures.ts'
+import { useBrowser, useSite } from './use.ts'
+import { Visit } from './visit.ts'
+
+const { sample, plain } = inject('reference')
+const saved = (extension: string) => sample.replace('.jpg', `-coloured.${extension}`)
+/** Of 255: what decoders of JPEG and compilers of shaders make of it differs by as much. */
+const TOLERANCE = 2
+/** What is sent first, without weights, compressed. */
+const FIRST_LOAD_BYTES = 150_000
+
+const files = new Files()
+afterAll(() => files.remove())
+const site = useSite()
+
+it('is small', () => {
+  const folder = inject('site')
+  const code = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.(html|js|css|svg|webmanifest)$/.test(name),
+  )
+  const bytes = code.reduce((sum, name) => sum + gzipSync(readFileSync(join(folder, name))).length, 0)
+  expect(code.length).toBeGreaterThan(3)
+  expect(bytes).toBeLessThan(FIRST_LOAD_BYTES)
+})
+
+describe.each(BROWSERS)('the page in %s', (name) => {
+  const opened = useBrowser(name)
+  let visit: Visit
+  beforeAll(async () => {
+    visit = await Visit.of(opened(), site.url())
+    await visit.trySample(sample)
+  })
+
+  it('saves a sample in the colours that the command line gives', async () => {
+    const reference = await pixelsOf(plain)
+    const { width, height, rgb } = await pixelsOf(await visit.download('image/png', saved('png')))
+    expect([width, height]).toEqual([reference.width, reference.height])
+    expect(worstDifference(rgb, reference.rgb)).toBeLessThanOrEqual(TOLERANCE)
+  })
+
+  it('lets one choose strength, saturation and warmth without asking the network again', async () => {
+    const colours = async () => (await pixelsOf(await visit.download('image/png', saved('png')))).rgb
+    const spread = (rgb: Uint8Array) =>
+      rgb.reduce((most, level, i) => Math.max(most, Math.abs(level - rgb[i - (i % 3)]!)), 0)
+    const usual = await colours()
+    await visit.set('saturation', '0')
+    expect(spread(await colours())).toBe(0)
+    expect(await visit.state()).toBe('done')
+    await visit.click('reset')
+    expect(worstDifference(await colours(), usual)).toBe(0)
+    await visit.set('warmth', '1')
+    const warm = await colours()
+    const blueness = (rgb: Uint8Array) =>
+      rgb.reduce((sum, level, i) => (i % 3 === 2 ? sum + level - rgb[i - 2]! : sum), 0)
+    expect(blueness(warm)).toBeLessThan(blueness(usual))
+    await visit.click('reset')
+  })
+
+  it('moves its line by keys', async () => {
+    const value = () =>
+      visit.page.evaluate(() => document.getElementById('divider')!.getAttribute('aria-valuenow'))
+    await visit.page.evaluate(() => document.getElementById('divider')!.focus())
+    const before = Number(await value())
+    await visit.page.keyboard.press('ArrowRight')
+    expect(Number(await value())).toBeGreaterThan(before)
+    await visit.page.keyboard.press('Home')
+    expect(await value()).toBe('0')
+  })
+
+  it('asks for nothing once it has its files, and for nothing elsewhere', async () => {
+    const before = site.host().requests.length
+    await visit.colour(await files.gradient('private.png', 48, 40))
+    await visit.download('image/jpeg', 'private-coloured.jpg')
+    expect(site.host().requests.slice(before)).toEqual([])
+    expect(opened().outside.asked).toEqual([])
+    expect(visit.errors).toEqual([])
+  })
+
+  it('forbids itself any connection but to its own files', async () => {
+    const reached = () =>
+      fetch('http://example.org/').then(
+        () => 'reached',
+        () => 'refused',
+      )
+    expect(await visit.page.evaluate(reached)).toBe('refused')
+    expect(opened().outside.asked).toEqual([])
+  })
+})

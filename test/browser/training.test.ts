@@ -1,0 +1,74 @@
+/** Training on the page: losses, held-out pictures, weights for the command line; and nothing of it leaves the page. */
+import { execFileSync } from 'node:child_process'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LAUNCHER } from '../program.ts'
+import { violations } from './access.ts'
+import { BROWSERS } from './browser.ts'
+import { Files } from './files.ts'
+import { pixelsOf } from './pictures.ts'
+import { useBrowser, useSite } from './use.ts'
+import { Visit } from './visit.ts'
+
+const SETTINGS = { steps: '4', batch: '2', size: '32', validateEvery: '2' }
+
+const files = new Files()
+afterAll(() => files.remove())
+const site = useSite()
+
+describe.each(BROWSERS)('training in %s', (name) => {
+  const opened = useBrowser(name)
+  let visit: Visit
+  let requests = 0
+  beforeAll(async () => {
+    visit = await Visit.of(opened(), site.url())
+    await visit.until('ready')
+    await visit.click('show-train')
+    await visit.page.waitForSelector('#train-samples')
+    await visit.click('train-samples')
+    await visit.waitFor('train-chosen', '32')
+    for (const [name, value] of Object.entries(SETTINGS)) await visit.set(`train-${name}`, value)
+    requests = site.host().requests.length
+    await visit.click('train-start')
+    await visit.waitFor('train-text', '4 steps are done')
+  })
+
+  it('tells how it goes, and shows pictures that were held out', async () => {
+    expect(await visit.isShown('train-curve')).toBe(true)
+    expect(await visit.text('train-score')).toMatch(/\d/)
+    const rows = () => document.getElementById('train-grid')!.children.length
+    expect(await visit.page.evaluate(rows)).toBeGreaterThan(2)
+    expect(await violations(visit.page)).toEqual([])
+  })
+
+  it('goes on, and can be stopped', async () => {
+    await visit.click('train-go-on')
+    await visit.waitFor('train-text', '8 steps are done')
+    await visit.set('train-steps', '100000')
+    await visit.click('train-go-on')
+    await visit.waitFor('train-text', '100008')
+    await visit.click('train-stop')
+    await visit.waitFor('train-text', 'steps are done')
+    const steps = Number.parseInt(await visit.text('train-text'), 10)
+    expect(steps).toBeGreaterThan(8)
+    expect(steps).toBeLessThan(100_000)
+  })
+
+  it('gives weights that the command line takes', async () => {
+    await visit.click('train-save')
+    const weights = files.write(`${name}.safetensors`, await visit.downloaded('trained.safetensors'))
+    const [grey, coloured] = [await files.gradient('grey.png', 64, 48), files.path(`${name}.png`)]
+    const [node, ...launcher] = LAUNCHER
+    const args = ['colorize', grey, '-o', coloured, '--weights', weights, '--classifier', 'none', '--quiet']
+    execFileSync(node!, [...launcher, ...args])
+    const { width, height } = await pixelsOf(coloured)
+    expect([width, height]).toEqual([64, 48])
+  })
+
+  it('colours with them, and has asked nobody', async () => {
+    await visit.click('train-use')
+    await visit.colour(await files.gradient('then.png', 40, 30))
+    expect(site.host().requests.slice(requests)).toEqual([])
+    expect(opened().outside.asked).toEqual([])
+    expect(visit.errors).toEqual([])
+  })
+})

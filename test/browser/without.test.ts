@@ -1,0 +1,99 @@
+/** The page where something is missing: WebGPU, the network, storage. */
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { violations } from './access.ts'
+import { BROWSERS } from './browser.ts'
+import { Host } from './host.ts'
+import { useBrowser, useSite } from './use.ts'
+import { Visit } from './visit.ts'
+
+const { sample } = inject('reference')
+const site = useSite()
+
+describe.each(BROWSERS)('the page in %s without WebGPU', (name) => {
+  const opened = useBrowser(name, { webgpu: false })
+
+  it('says so, and which browsers have it', async () => {
+    const visit = await Visit.of(opened(), site.url())
+    await expect(visit.until('ready')).rejects.toThrow(/WebGPU.*Chrome.*Firefox/)
+    expect(await violations(visit.page)).toEqual([])
+    expect(visit.errors).toEqual([])
+  })
+})
+
+describe.each(BROWSERS)('the page in %s after a first visit', (name) => {
+  const opened = useBrowser(name)
+  let host: Host
+  beforeAll(async () => {
+    host = await Host.start({ '/': { folder: inject('site') } })
+  })
+  afterAll(() => host?.stop())
+
+  it('fetches no weights again, and colours without a network', async () => {
+    const first = await Visit.of(opened(), host.url)
+    await first.until('ready')
+    await first.page.evaluate(async () => void (await navigator.serviceWorker.ready))
+    await first.close()
+    const before = host.requests.length
+    const again = await Visit.of(opened(), host.url)
+    await again.until('ready')
+    expect(host.requests.slice(before).filter((path) => /safetensors|onnx/.test(path))).toEqual([])
+    await again.close()
+    await host.stop()
+    const second = await Visit.of(opened(), host.url)
+    await second.until('ready')
+    await second.trySample(sample)
+    expect(await second.state()).toBe('done')
+    expect(second.errors).toEqual([])
+  })
+})
+
+describe.each(BROWSERS)('the page in %s', (name) => {
+  const opened = useBrowser(name)
+
+  it.each([
+    [
+      'forbidden',
+      () => window.refuseStorage('SecurityError', CacheStorage, ['open', 'match', 'has', 'keys']),
+    ],
+    ['full', () => window.refuseStorage('QuotaExceededError', Cache, ['put', 'add', 'addAll'])],
+  ])('gets ready where storage is %s', async (_, prepare) => {
+    const fetched = () => site.host().requests.filter((path) => path.endsWith('.safetensors')).length
+    const before = fetched()
+    const visit = await Visit.of(opened(), site.url(), refusal, prepare)
+    await visit.until('ready')
+    await visit.page.reload()
+    await visit.until('ready')
+    expect(fetched() - before).toBe(2)
+    expect(await visit.trouble()).toBeNull()
+    expect(visit.errors).toEqual([])
+    await visit.close()
+  })
+})
+
+declare global {
+  interface Window {
+    refuseStorage(error: string, of: { readonly prototype: object; name: string }, methods: string[]): void
+  }
+}
+
+/** Gives pages a function that has methods refuse, in the workers that they make of texts, too. */
+function refusal(): void {
+  const register = () => Promise.reject(new DOMException('refused', 'SecurityError'))
+  Object.defineProperty(ServiceWorkerContainer.prototype, 'register', { value: register })
+  window.refuseStorage = (error, { name }, methods) => {
+    const refuse = (error: string, name: 'Cache', methods: readonly string[]) => {
+      const value = async () => {
+        throw new DOMException('refused', error)
+      }
+      for (const method of methods) Object.defineProperty(globalThis[name].prototype, method, { value })
+    }
+    refuse(error, name as 'Cache', methods)
+    const worker = `(${refuse})(${[error, name, methods].map((value) => JSON.stringify(value)).join()});`
+    const { Blob } = window
+    window.Blob = class extends Blob {
+      constructor(parts: BlobPart[] = [], options: BlobPropertyBag = {}) {
+        super(options.type === 'text/javascript' ? [worker, ...parts] : parts, options)
+      }
+    }
+  }
+}

@@ -1,0 +1,157 @@
+/** `colorize` on folders over time: several photographs at once, stops, and photographs that arrive. */
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, expect, it } from 'vitest'
+import { formatRate, Pace } from '../src/cli/colouring/pace.ts'
+import { inParallel, Room } from '../src/cli/colouring/parallel.ts'
+import { doneText } from '../src/cli/colouring/summary.ts'
+import { watch } from '../src/cli/colouring/watch.ts'
+import type { Painter } from '../src/infer/colorizer.ts'
+import { readPhoto } from '../src/node/image.ts'
+import { JOURNAL } from '../src/node/journal.ts'
+import { colour, onePainter, picturesIn, planOf, runningOf, silent, writeGray } from './folder-runs.ts'
+import { appears, run, start } from './program.ts'
+import { reportWeights } from './report-weights.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'colorizer-watch-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+function fresh(name: string) {
+  const folder = mkdtempSync(join(root, `${name}-`))
+  const [album, out] = [join(folder, 'album'), join(folder, 'out')]
+  return { folder, album, out, inAlbum: (file: string) => join(album, file) }
+}
+
+const never = new AbortController().signal
+
+it('has as many pieces of work in hand as it may, and begins none behind a failure', async () => {
+  let [now, most] = [0, 0]
+  const begun: number[] = []
+  const work = async (item: number) => {
+    begun.push(item)
+    most = Math.max(most, ++now)
+    await sleep(5)
+    now--
+    if (item === 3) throw new Error('three')
+  }
+  await expect(inParallel([1, 2, 3, 4, 5, 6, 7], { most: 2, signal: never }, work)).rejects.toThrow('three')
+  expect(most).toBe(2)
+  expect(now).toBe(0) // all that was begun has ended
+  expect(begun).toEqual([1, 2, 3, 4])
+})
+
+it('lets in what there is room for, in order, and what is too large alone', async () => {
+  const room = new Room(10)
+  const events: string[] = []
+  const hold = (name: string, amount: number) =>
+    room.with(amount, async () => {
+      events.push(`+${name}`)
+      await sleep(5)
+      events.push(`-${name}`)
+    })
+  await Promise.all([hold('a', 6), hold('b', 4), hold('huge', 99), hold('c', 1)])
+  expect(events.slice(0, 2)).toEqual(['+a', '+b'])
+  expect(events.indexOf('+huge')).toBeGreaterThan(events.indexOf('-b'))
+  expect(events.indexOf('+huge')).toBeGreaterThan(events.indexOf('-a'))
+  expect(events.indexOf('+c')).toBe(events.indexOf('-huge') + 1)
+})
+
+it('tells the pace and the time left', () => {
+  let now = 0
+  const pace = new Pace(8, () => now)
+  expect(`${pace}`).toMatch(/ 0% · 0 of 8$/)
+  now = 4000
+  pace.step()
+  pace.step()
+  expect(`${pace}`).toMatch(/ 25% · 2 of 8 · 0\.5 pictures\/s · 12 s left$/)
+  expect([12.34, 1.234, 0.0351].map(formatRate)).toEqual([
+    '12 pictures/s',
+    '1.2 pictures/s',
+    '0.035 pictures/s',
+  ])
+})
+
+it('stops behind what is begun, says how many of how many are done, and goes on there', async () => {
+  const { album, out, inAlbum } = fresh('stop')
+  for (let i = 0; i < 6; i++) await writeGray(inAlbum(`${i}.png`), i)
+  const stop = new AbortController()
+  let seen = 0
+  const predict: Painter['predictor']['predict'] = (...args) => {
+    if (++seen === 3) stop.abort()
+    return onePainter.predictor.predict(...args)
+  }
+  const painter = { ...onePainter, predictor: { predict } } as unknown as Painter
+  const open = async () => ({ painter, file: { making: null } })
+  const ran = await colour(out, [album], { open, jobs: 2, interrupted: stop.signal })
+  const done = picturesIn(out)
+  expect(done.length).toBeGreaterThanOrEqual(3)
+  expect(done.length).toBeLessThan(6)
+  expect(doneText(ran, out)).toMatch(new RegExp(`^coloured ${done.length} of 6 → `))
+  const rest = await colour(out, [album])
+  expect(doneText(rest, out)).toMatch(
+    new RegExp(`^coloured ${6 - done.length} of ${6 - done.length} → .*; left out: ${done.length} done$`),
+  )
+})
+
+it('watches: takes what has arrived whole, once, and what has failed again when it has changed', async () => {
+  const { album, out, inAlbum } = fresh('watch')
+  await writeGray(inAlbum('a.png'), 1)
+  const bytes = readFileSync(inAlbum('a.png'))
+  const stop = new AbortController()
+  let looks = 0
+  const said: string[] = []
+  const terminal = {
+    ...silent,
+    say: (line: string) => said.push(line),
+    warn: (line: string) => said.push(line),
+  }
+  const steps: Record<number, () => void> = {
+    2: () => writeFileSync(inAlbum('b.png'), bytes.subarray(0, 40)), // its copying has begun
+    3: () => appendFileSync(inAlbum('b.png'), bytes.subarray(40)),
+    6: () => writeFileSync(inAlbum('c.png'), bytes.subarray(0, 60)), // and stays like that
+    10: () => writeFileSync(inAlbum('c.png'), bytes),
+    14: () => stop.abort(),
+  }
+  const running = await runningOf(out, { interrupted: stop.signal, terminal })
+  const look = async () => {
+    steps[++looks]?.()
+    return planOf(out, [album], { journal: running.journal }, { mayBeEmpty: true })
+  }
+  const { outcomes, total } = await watch(look, running, 1)
+  expect(total).toBe(3)
+  expect(outcomes).toEqual([
+    expect.objectContaining({ input: inAlbum('a.png'), output: join(out, 'a.png') }),
+    expect.objectContaining({ input: inAlbum('b.png'), output: join(out, 'b.png') }),
+    { input: inAlbum('c.png'), error: expect.stringMatching(/c\.png/) },
+    expect.objectContaining({ input: inAlbum('c.png'), output: join(out, 'c.png') }),
+  ])
+  expect(said).toHaveLength(4)
+  expect(said[0]).toBe(`${inAlbum('a.png')} → ${join(out, 'a.png')}`)
+  expect(
+    readdirSync(out)
+      .filter((name) => name.endsWith('.png'))
+      .sort(),
+  ).toEqual(['a.png', 'b.png', 'c.png'])
+})
+
+it('leaves whole pictures when it is killed, and a second run completes them', async () => {
+  const { folder, album, out, inAlbum } = fresh('killed')
+  for (let i = 0; i < 8; i++) await writeGray(inAlbum(`${i}.png`), i)
+  const weights = join(folder, 'weights.safetensors')
+  writeFileSync(weights, await reportWeights())
+  const colorize = ['colorize', album, '-o', out, '--weights', weights, '--jobs', '2']
+  const killed = start(colorize)
+  await appears(join(out, '2.png'), killed)
+  killed.child.kill('SIGKILL')
+  expect((await killed.ended).code).toBe('SIGKILL')
+  const left = picturesIn(out)
+  for (const name of left) expect(await readPhoto(join(out, name))).toMatchObject({ width: 24, height: 16 })
+  const ended = await run(colorize)
+  expect(ended).toMatchObject({ code: 0 })
+  expect(picturesIn(out)).toEqual(picturesIn(album))
+  expect(readdirSync(out).sort()).toEqual([JOURNAL, ...picturesIn(album)])
+  const coloured = Number(/^coloured (\d+) of/.exec(ended.stdout.toString())?.[1])
+  expect(coloured).toBeLessThanOrEqual(8 - left.length + 2) // at most those that were in work are done again
+})

@@ -1,0 +1,103 @@
+/** Small parts of the page. */
+import { MessageChannel } from 'node:worker_threads'
+import { describe, expect, it } from 'vitest'
+import { distinctNames } from '../../../web/src/files/save.ts'
+import { History } from '../../../web/src/history.ts'
+import { answerCalls, Caller, type Context } from '../../../web/src/work/calls.ts'
+import { distinctColours } from '../../../web/src/work/distinct.ts'
+
+describe('a history', () => {
+  it('goes back and forth, and forgets what was undone once something else is done', () => {
+    const history = new History('a')
+    history.undo()
+    history.do('b')
+    history.do('c')
+    history.undo()
+    history.undo()
+    expect([history.now, history.canUndo, history.canRedo]).toEqual(['a', false, true])
+    history.redo()
+    expect(history.now).toBe('b')
+    history.do('d')
+    history.redo()
+    expect([history.now, history.canRedo]).toEqual(['d', false])
+    history.undo()
+    expect(history.now).toBe('b')
+  })
+})
+
+it('names files that would be called the same', () => {
+  const nameOf = distinctNames()
+  expect(['a', 'a', 'A', 'b'].map((name) => nameOf(name, 'jpg'))).toEqual([
+    'a.jpg',
+    'a-2.jpg',
+    'A-3.jpg',
+    'b.jpg',
+  ])
+})
+
+it('offers the likeliest of colours that look alike', () => {
+  const colours = ['#808080', '#818080', '#c03030', '#bf3131', '#3030c0'].map((color, i) => ({
+    color,
+    probability: 0.5 ** (i + 1),
+  }))
+  expect(distinctColours(colours, 5).map(({ color }) => color)).toEqual(['#808080', '#c03030', '#3030c0'])
+  expect(distinctColours(colours, 2)).toHaveLength(2)
+})
+
+describe('calls', () => {
+  interface Methods {
+    double: { input: number; value: number }
+    fail: { input: null; value: never }
+    wait: { input: null; value: string }
+  }
+
+  /** Both ends, joined by a channel in place of a worker. */
+  function joined() {
+    const { port1, port2 } = new MessageChannel()
+    const listening = (port: typeof port1) => ({
+      addEventListener: (type: string, listener: (event: { data: never }) => void) => {
+        if (type === 'message') port.on('message', (data) => listener({ data: data as never }))
+      },
+      postMessage: (message: unknown) => port.postMessage(message),
+    })
+    answerCalls<Methods>(listening(port2) as never, {
+      double: async (input, { tell }) => {
+        tell('half-way')
+        return 2 * input
+      },
+      fail: async () => {
+        throw Object.assign(new Error('no such picture'), { name: 'UserError', trouble: 'input' })
+      },
+      wait: (_, { signal }: Context) =>
+        new Promise((resolve) => signal.addEventListener('abort', () => resolve('as far as it came'))),
+    })
+    const caller = new Caller<Methods>(listening(port1) as never)
+    return { caller, close: () => port1.close() }
+  }
+
+  it('are answered, with what is told meanwhile and what is thrown', async () => {
+    const { caller, close } = joined()
+    const told: unknown[] = []
+    const onProgress = (value: unknown) => void told.push(value)
+    const both = [caller.call('double', 4, { onProgress }), caller.call('double', 5)]
+    expect(await Promise.all(both)).toEqual([8, 10])
+    expect(told).toEqual(['half-way'])
+    const failure = { name: 'UserError', message: 'no such picture', trouble: 'input' }
+    await expect(caller.call('fail', null)).rejects.toMatchObject(failure)
+    close()
+  })
+
+  it('throw the reason of being cancelled, or wait for what was done until then', async () => {
+    const { caller, close } = joined()
+    const reason = new DOMException('enough', 'AbortError')
+    const [one, other] = [new AbortController(), new AbortController()]
+    const thrown = caller.call('wait', null, { signal: one.signal })
+    const waited = caller.call('wait', null, { signal: other.signal, waits: true })
+    one.abort(reason)
+    other.abort(reason)
+    await expect(thrown).rejects.toBe(reason)
+    expect(await waited).toBe('as far as it came')
+    expect(() => caller.call('double', 1, { signal: one.signal })).toThrow(reason)
+    close()
+  })
+})

@@ -1,0 +1,65 @@
+/** Many pictures, coloured one after another into one ZIP. */
+import { downloadZip } from 'client-zip'
+import type { Entry } from './album.ts'
+import type { Engine } from './engine.ts'
+import { distinctNames, extensionOf } from './files/save.ts'
+import { TEXTS } from './texts.ts'
+import type { Format } from './work/methods.ts'
+
+export interface BatchProgress {
+  readonly done: number
+  readonly all: number
+  /** As far as it can be told; NaN before the first picture is done. */
+  readonly secondsLeft: number
+}
+
+export interface BatchOptions {
+  readonly format: Format
+  readonly signal: AbortSignal
+  onProgress(progress: BatchProgress): void
+}
+
+export interface BatchResult {
+  readonly zip: Blob
+  readonly count: number
+  /** A sentence for each picture that could not be coloured. */
+  readonly failures: readonly string[]
+}
+
+/** Throws what `signal` is raised with. */
+export async function colourAll(
+  engine: Engine,
+  entries: readonly Entry[],
+  { format, signal, onProgress }: BatchOptions,
+): Promise<BatchResult> {
+  const failures: string[] = []
+  const nameOf = distinctNames()
+  const begun = performance.now()
+  let count = 0
+  async function* files() {
+    for (const [i, entry] of entries.entries()) {
+      const secondsLeft = ((performance.now() - begun) / 1000 / i) * (entries.length - i)
+      onProgress({ done: i, all: entries.length, secondsLeft })
+      try {
+        const input = await colourOne(engine, entry, format, signal)
+        count++
+        yield { name: nameOf(TEXTS.fileName(entry.name), extensionOf(input.type)), input }
+      } catch (error) {
+        signal.throwIfAborted()
+        failures.push(TEXTS.trouble(entry.file.name, (error as Error).message))
+      }
+    }
+  }
+  const zip = await downloadZip(files()).blob()
+  return { zip, count, failures }
+}
+
+async function colourOne(engine: Engine, entry: Entry, format: Format, signal: AbortSignal): Promise<Blob> {
+  const { picture } = await engine.open(entry.file, signal)
+  try {
+    await engine.colour(picture, entry.hints.now, signal)
+    return await engine.encode(picture, entry.look, format, signal)
+  } finally {
+    await engine.close(picture)
+  }
+}

@@ -1,0 +1,166 @@
+import { linesOf, type SmallAb } from '../../../src/color/guided.ts'
+import { lightness } from '../../../src/color/lab.ts'
+import { forNetwork, lookAt } from '../../../src/color/look.ts'
+import type { Photo } from '../../../src/color/photo.ts'
+import { rasterOf, shown } from '../../../src/color/raster.ts'
+import type { Rect, Size } from '../../../src/rect.ts'
+import { onCanvas, onWhite, photoOf } from '../../../src/web/images.ts'
+import type { Look } from '../look.ts'
+import { NOTES } from '../texts.ts'
+import { type DecodedFile, decodeFile } from './picture-file.ts'
+import { type Colouring, type Pixels, recombine, type View } from './recombine.ts'
+
+/** Pixels that are worked on at once. */
+const BAND_PIXELS = 2 ** 20
+/** Larger pictures are shown to the network scaled down to this, which it sees much smaller still. */
+const SEEN_PIXELS = 2 ** 24
+/** Of the photograph whose lightness the network's colours follow: enough for each of its cells to have a mean. */
+const GUIDE_PIXELS = 2 ** 22
+
+/** What a look at a picture tells before it is coloured. */
+interface Prepared {
+  /** What the network is shown: without border, tone and fading. */
+  readonly seen: Photo
+  /** The same part as it is. */
+  readonly guide: Photo
+  /** That part, in pixels of the picture. */
+  readonly content: Rect
+  /** What colours are multiplied by: less than 1 where there is nothing to see. */
+  readonly structure: number
+  readonly isInColour: boolean
+}
+
+/** A picture in the worker: decoded once, and worked on in parts, so that large ones need little more memory. */
+export class Picture implements Size {
+  readonly width: number
+  readonly height: number
+  #guide: Pick<Prepared, 'guide' | 'content' | 'structure'> | null = null
+  /** The part that was looked at last; sliders ask for it again and again. */
+  #last: Pixels | null = null
+
+  private constructor(
+    private readonly file: DecodedFile,
+    /** What people should know of it. */
+    readonly notes: readonly string[],
+  ) {
+    this.width = file.bitmap.width
+    this.height = file.bitmap.height
+  }
+
+  /** @throws UserError as `decodeFile` */
+  static async of(file: Blob): Promise<Picture> {
+    const decoded = await decodeFile(file)
+    return new Picture(decoded, decoded.notes)
+  }
+
+  /** The part of the picture that has colours, in its pixels; all of it before `prepare`. */
+  get content(): Rect {
+    return this.#guide?.content ?? { x: 0, y: 0, width: this.width, height: this.height }
+  }
+
+  /** What the network is shown, and what people should know of the picture then. */
+  async prepare(): Promise<{ readonly seen: Photo; readonly notes: readonly string[] }> {
+    const { seen, isInColour, ...guide } = await this.#look()
+    this.#guide = guide
+    return { seen, notes: isInColour ? [...this.notes, NOTES.inColour] : this.notes }
+  }
+
+  /** What the network made of what it was shown. */
+  colouringOf(small: SmallAb): Colouring {
+    const { guide, content, structure } = this.#guide!
+    return { colours: linesOf({ ...small, ab: small.ab.map((value) => value * structure) }, guide), content }
+  }
+
+  /** A part of the picture as it is, RGBA. */
+  original(view: View): Uint8ClampedArray<ArrayBuffer> {
+    return this.#draw(view).data as Uint8ClampedArray<ArrayBuffer>
+  }
+
+  /** A part of the picture in colours, RGBA. */
+  coloured(view: View, colouring: Colouring, look: Look): Uint8ClampedArray<ArrayBuffer> {
+    return recombine(this.#pixels(view), colouring, look)
+  }
+
+  /**
+   * The whole picture in colours, in a file that says what the original says beside its pixels.
+   * @param quality 0 to 1, of JPEG and WebP
+   * @throws UserError when the browser has no canvas of this size
+   */
+  async encode(
+    colouring: Colouring,
+    look: Look,
+    {
+      type,
+      quality,
+      signal,
+    }: { readonly type: string; readonly quality: number; readonly signal: AbortSignal },
+  ): Promise<Blob> {
+    const { width, height } = this
+    const { canvas, context } = onCanvas(this, (context, canvas) => ({ context, canvas }))
+    const rows = Math.max(1, Math.floor(BAND_PIXELS / width))
+    for (let y = 0; y < height; y += rows) {
+      const rect = { x: 0, y, width, height: Math.min(rows, height - y) }
+      const view = { rect, width, height: rect.height }
+      context.putImageData(new ImageData(this.coloured(view, colouring, look), width, rect.height), 0, y)
+      await breath() // so that sliders and other pictures are heard
+      signal.throwIfAborted()
+    }
+    this.#last = null
+    const { withMetadata } = await import('./metadata.ts')
+    return withMetadata(await canvas.convertToBlob({ type, quality }), this.file.file, this)
+  }
+
+  close(): void {
+    this.file.bitmap.close()
+    this.#last = null
+  }
+
+  async #look(): Promise<Prepared> {
+    const photo = await this.#photo()
+    const raster = rasterOf(photo)
+    const look = lookAt(photo, photo)
+    const [across, down] = [this.width / raster.width, this.height / raster.height]
+    const { x, y, width, height } = look.content
+    return {
+      seen: forNetwork(shown(raster, SEEN_PIXELS, look.content), look),
+      guide: shown(raster, GUIDE_PIXELS, look.content),
+      content: { x: x * across, y: y * down, width: width * across, height: height * down },
+      structure: look.structure,
+      isInColour: look.isInColour,
+    }
+  }
+
+  /** All of the picture, or of a larger one a smaller copy. */
+  async #photo(): Promise<Photo> {
+    const { bitmap } = this.file
+    const scale = Math.sqrt(SEEN_PIXELS / (this.width * this.height))
+    if (scale >= 1) return photoOf(bitmap)
+    const side = (length: number) => Math.max(1, Math.floor(length * scale))
+    const size = { resizeWidth: side(this.width), resizeHeight: side(this.height) }
+    const smaller = await createImageBitmap(bitmap, { ...size, resizeQuality: 'high' })
+    try {
+      return await photoOf(smaller)
+    } finally {
+      smaller.close()
+    }
+  }
+
+  #pixels(view: View): Pixels {
+    if (JSON.stringify(this.#last?.view) !== JSON.stringify(view)) {
+      const { rgb } = onWhite(this.#draw(view))
+      this.#last = { view, rgb, L: lightness(rgb) }
+    }
+    return this.#last!
+  }
+
+  #draw({ rect, width, height }: View): ImageData {
+    return onCanvas({ width, height }, (context) => {
+      context.imageSmoothingQuality = 'high'
+      context.drawImage(this.file.bitmap, rect.x, rect.y, rect.width, rect.height, 0, 0, width, height)
+      return context.getImageData(0, 0, width, height)
+    })
+  }
+}
+
+/** Lets messages in. */
+const breath = () => new Promise((resolve) => setTimeout(resolve))

@@ -1,0 +1,157 @@
+import { UserError } from '../../../src/errors.ts'
+import { hintIn } from '../../../src/infer/picture.ts'
+import { parseManifest } from '../../../src/io/manifest.ts'
+import { Assets } from '../../../src/web/assets.ts'
+import { imageDataOf } from '../../../src/web/images.ts'
+import { Colorizer, type Hint, type OnBytes, type PhotoStudy } from '../../../src/web/index.ts'
+import type { Seen, Wanted } from './methods.ts'
+import { Picture } from './picture.ts'
+import type { Colouring } from './recombine.ts'
+
+/** This code is in the page's folder `assets/`. */
+const ASSETS = new URL(/* @vite-ignore */ '../weights/', import.meta.url)
+/** Milliseconds after which a browser has told that the adapter was lost, if that is why something failed. */
+const TOLD = 100
+/** The browser's cache that keeps weights. */
+const CACHE = 'weights'
+
+/** What a network has seen of a picture. */
+interface SeenPicture {
+  readonly of: Colorizer
+  readonly study: PhotoStudy<unknown>
+  /** What people should know of the picture. */
+  readonly notes: readonly string[]
+}
+
+/** A picture, and what the network has seen and made of it. */
+interface Studied {
+  readonly picture: Picture
+  seen: SeenPicture | null
+  colouring: Colouring | null
+}
+
+/** Pictures and the network that colours them. An adapter that is lost is opened again, and what was going on done again. */
+export class Studio {
+  readonly #pictures = new Map<number, Studied>()
+  #last = 0
+  #colorizer: Promise<Colorizer> | null = null
+  #wanted: Wanted = { weights: 'lite' }
+
+  /** @throws UserError as `Colorizer.create` */
+  async start(wanted: Wanted, onProgress: OnBytes): Promise<string> {
+    this.#wanted = wanted
+    const before = this.#colorizer
+    this.#colorizer = this.#open(onProgress)
+    await (await before?.catch(() => null))?.dispose()
+    const colorizer = await this.#colorizer
+    void compileKernels(colorizer).catch(() => {}) // the first picture will tell what is wrong
+    return colorizer.adapterName
+  }
+
+  /** Names of the colourisers that come with the page. */
+  async networks(): Promise<readonly string[]> {
+    const response = await fetch(new URL('manifest.json', ASSETS))
+    return parseManifest(await response.text())
+      .filter(({ kind, shipped }) => shipped && kind === 'colouriser')
+      .map(({ name }) => name)
+  }
+
+  /** The package's weights, from which a training begins. */
+  assets(): Assets {
+    return new Assets({ where: () => ASSETS, cache: CACHE, onBytes: () => {} })
+  }
+
+  #open(onProgress?: OnBytes): Promise<Colorizer> {
+    const { weights, file } = this.#wanted
+    return Colorizer.create({ assets: ASSETS, cache: CACHE, weights: file ?? weights, onProgress })
+  }
+
+  /** @throws UserError when the browser cannot decode the file */
+  async add(file: Blob): Promise<{ readonly id: number; readonly picture: Picture }> {
+    const picture = await Picture.of(file)
+    const id = ++this.#last
+    this.#pictures.set(id, { picture, seen: null, colouring: null })
+    return { id, picture }
+  }
+
+  /** Asks the network for a picture's colours. Throws as `PhotoStudy.colours`. */
+  async colour(id: number, hints: readonly Hint[], signal: AbortSignal): Promise<Seen> {
+    const studied = this.#of(id)
+    return this.#withStudy(studied, async ({ study, notes }) => {
+      const { picture } = studied
+      studied.colouring = picture.colouringOf(
+        await study.colours({ hints: insideOf(picture, hints), signal }),
+      )
+      return { classes: study.classes, notes }
+    })
+  }
+
+  /** Throws as `PhotoStudy.likely`. */
+  likely(id: number, { x, y }: Pick<Hint, 'x' | 'y'>, hints: readonly Hint[]) {
+    const studied = this.#of(id)
+    return this.#withStudy(studied, ({ study }) => {
+      const [place] = insideOf(studied.picture, [{ x, y, color: '#000000' }])
+      return study.likely({ x: place!.x, y: place!.y }, { hints: insideOf(studied.picture, hints) })
+    })
+  }
+
+  /** A picture that has been coloured, and its colours. */
+  coloured(id: number): { readonly picture: Picture; readonly colouring: Colouring } {
+    const { picture, colouring } = this.#of(id)
+    if (!colouring) throw new UserError('this picture has no colours yet', 'usage')
+    return { picture, colouring }
+  }
+
+  picture(id: number): Picture {
+    return this.#of(id).picture
+  }
+
+  async remove(id: number): Promise<void> {
+    const { picture, seen } = this.#of(id)
+    this.#pictures.delete(id)
+    picture.close()
+    await seen?.study.dispose()
+  }
+
+  #of(id: number): Studied {
+    const studied = this.#pictures.get(id)
+    if (studied) return studied
+    throw new UserError('this picture was closed', 'usage')
+  }
+
+  async #withStudy<T>(studied: Studied, work: (seen: SeenPicture) => Promise<T>): Promise<T> {
+    const colorizer = await this.#colorizer!
+    try {
+      return await work(await this.#study(colorizer, studied))
+    } catch (error) {
+      await new Promise((resolve) => setTimeout(resolve, TOLD))
+      if (!colorizer.isLost) throw error
+      await this.#reopen(colorizer)
+      return work(await this.#study(await this.#colorizer!, studied))
+    }
+  }
+
+  /** Once, however many notice that it was lost. */
+  async #reopen(lost: Colorizer): Promise<void> {
+    if ((await this.#colorizer) !== lost) return
+    this.#colorizer = this.#open()
+    await lost.dispose().catch(() => {}) // there may be nothing left to free
+  }
+
+  async #study(colorizer: Colorizer, studied: Studied): Promise<SeenPicture> {
+    if (studied.seen?.of === colorizer) return studied.seen
+    const { seen, notes } = await studied.picture.prepare()
+    studied.seen = { of: colorizer, study: await colorizer.study(imageDataOf(seen)), notes }
+    return studied.seen
+  }
+}
+
+/** Hints for the part of a picture that the network sees. */
+const insideOf = (picture: Picture, hints: readonly Hint[]) =>
+  hints.map((hint) => hintIn(hint, picture, picture.content))
+
+/** Compiles what pictures need while none is chosen yet: kernels take sizes as parameters, so a picture of any size will do. */
+async function compileKernels(colorizer: Colorizer): Promise<void> {
+  await using study = await colorizer.study(new ImageData(4, 3))
+  await study.colours()
+}

@@ -1,0 +1,46 @@
+/** The worker that the page talks to: pictures, the network and the GPU are here, so that the page never waits. */
+import { answerCalls } from './calls.ts'
+import { distinctColours } from './distinct.ts'
+import type { PageMethods } from './methods.ts'
+import { Studio } from './studio.ts'
+import type { Training } from './training.ts'
+
+/** Colours that are offered for a place. */
+const SWATCHES = 10
+
+const studio = new Studio()
+
+let opened: Promise<Training> | null = null
+
+/** Its code comes when it is first wanted. */
+function training(): Promise<Training> {
+  opened ??= import('./training.ts').then(({ Training }) => new Training(() => studio.assets()))
+  return opened
+}
+
+answerCalls<PageMethods>(self as never, {
+  start: async (wanted, { tell }) => ({
+    adapter: await studio.start(wanted, (loaded, total) => tell({ loaded, total })),
+  }),
+  networks: () => studio.networks(),
+  open: async ({ file }) => {
+    const { id, picture } = await studio.add(file)
+    const { width, height } = picture
+    return { picture: id, width, height }
+  },
+  colour: ({ picture, hints }, { signal }) => studio.colour(picture, hints, signal),
+  original: async ({ picture, view }) => ({ data: studio.picture(picture).original(view) }),
+  coloured: async ({ picture: id, view, look }) => {
+    const { picture, colouring } = studio.coloured(id)
+    return { data: picture.coloured(view, colouring, look) }
+  },
+  likely: async ({ picture, x, y, hints }) =>
+    distinctColours(await studio.likely(picture, { x, y }, hints), SWATCHES),
+  encode: ({ picture: id, look, format }, { signal }) => {
+    const { picture, colouring } = studio.coloured(id)
+    return picture.encode(colouring, look, { ...format, signal })
+  },
+  close: async ({ picture }) => void (await studio.remove(picture)),
+  train: async (wish, { signal, tell }) => (await training()).run(wish, { signal, tell }),
+  trained: async () => (await training()).weights(),
+})
