@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { resize } from '../src/color/resample.ts'
+import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
 import { predictorOf } from '../src/infer/predictor.ts'
 import { inVariant, networkMetadata, weightTensors } from '../src/io/weights.ts'
 import { elems } from '../src/kernels/op.ts'
 import { packArena, unpackArena } from '../src/model/arena.ts'
-import { trainingGraph } from '../src/model/graphs.ts'
+import { inferenceGraph, trainingGraph } from '../src/model/graphs.ts'
 import type { Network, NetworkKind } from '../src/model/network.ts'
 import { pyramidNetwork, pyramidOn } from '../src/model/pyramid/index.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
@@ -155,17 +156,20 @@ describe('a fine-tuned trunk', () => {
     const settings = { ...SETTINGS, fineTuneRate: 0.5, channelDropout: 0.25 }
     const training = { network, settings, start: { kind: 'weights', ...someWeights() } as const }
     const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')]
-    await trainIn(gpu(), source, { ...training, out: whole, steps: 6 })
+    const { checkpoint: ended } = await trainIn(gpu(), source, { ...training, out: whole, steps: 6 })
+    const plain = { ...training, settings: { ...settings, channelDropout: 0 }, out: join(folder, 'plain') }
+    const { checkpoint: other } = await trainIn(gpu(), source, { ...plain, steps: 1 })
+    expect(other.losses[0]).not.toBe(ended.losses[0])
     await trainIn(gpu(), source, { ...training, out: parts, steps: 2 })
     const checkpoint = await readCheckpoint(checkpointPath(parts), networks())
     const resumed = { ...training, out: parts, steps: 6, start: { kind: 'resume', checkpoint } as const }
     for (const [other, message] of [
       [{ ...settings, fineTuneRate: 0.1 }, /was trained with fineTuneRate 0.5, not 0.1/],
-      [{ ...settings, channelDropout: undefined }, /was trained with channelDropout 0.25, not undefined/],
+      [{ ...settings, channelDropout: undefined }, /was trained with channelDropout 0.25, not unset/],
     ] as const)
       await expect(trainIn(gpu(), source, { ...resumed, settings: other })).rejects.toThrow(message)
     const frozen = { ...resumed, network: pyramidNetwork(architecture, trunk), settings: SETTINGS }
-    await expect(trainIn(gpu(), source, frozen)).rejects.toThrow(/was trained with fineTune 2, not undefined/)
+    await expect(trainIn(gpu(), source, frozen)).rejects.toThrow(/was trained with fineTune 2, not unset/)
     await trainIn(gpu(), source, resumed)
     const [a, b] = await Promise.all([whole, parts].map((out) => readFile(checkpointPath(out))))
     expect(a!.equals(b!)).toBe(true)
@@ -310,6 +314,38 @@ describe('channels that are left out', () => {
     const mean = factors.reduce((a, b) => a + b) / factors.length
     expect(Math.abs(mean - 1)).toBeLessThan(0.03) // three standard deviations
     expect([...drawChannels({ ...options, share: 0 })].every((factor) => factor === 1)).toBe(true)
+  })
+
+  it('are those of the last tap, and the network colours without it', () => {
+    const size = { batch: 2, height: 32, width: 32 }
+    const inputs = (graph: Graph) =>
+      [...graph.tensors()].flatMap((tensor) => {
+        const origin = graph.origin(tensor)
+        return origin.kind === 'input' && origin.name === 'channels' ? [graph.shape(tensor)] : []
+      })
+    const graph = new Graph()
+    const dropping = network.leavingOutChannels!()
+    dropping.build(graph, size, 'train')
+    expect(inputs(graph)).toEqual([[2, 1, 1, 12]])
+    expect(inputs(inferenceGraph(network, size))).toEqual([])
+    const random = seeded('left out')
+    const values = new Map([
+      ...Object.entries(someWeights()).map(([name, flat]) => [name, float64(flat)] as const),
+      ...['L', 'gray'].map((name) => [name, float64(draw(2048, 'unit', random))] as const),
+      ['features', new Float64Array(6)],
+    ])
+    const paint = (of: Network, channels: Float64Array<ArrayBuffer>) => {
+      const shown = inferenceGraph(of, size)
+      const computed = runReference(shown, new Map(values).set('channels', channels))
+      return computed.get(shown.outputs.get('ab')!)!
+    }
+    const plain = paint(network, new Float64Array(24))
+    expect(paint(dropping, new Float64Array(24).fill(1))).toEqual(plain)
+    // of the second sample alone
+    const changed = paint(dropping, new Float64Array(24).fill(1, 0, 12))
+    const half = plain.length / 2
+    expect(changed.subarray(0, half)).toEqual(plain.subarray(0, half))
+    expect(changed.subarray(half)).not.toEqual(plain.subarray(half))
   })
 
   it('follow from seed and place alone, whatever the batch', () => {

@@ -103,7 +103,7 @@ function otherSetting(settings: TrainingSettings, wanted: Partial<TrainingSettin
     if (name === 'data') return 'other training pictures'
     if (name === 'choices') return 'other kernels'
     if (name === 'taps') return was ? 'stored taps, not pictures' : 'pictures, not stored taps'
-    if (name !== 'classVectors') return `${name} ${was}, not ${value}`
+    if (name !== 'classVectors') return `${name} ${shown(was)}, not ${shown(value)}`
     const origins = [was, value] as ClassVectorOrigin[][]
     return origins.map((each) => describeOrigins(each)).join(', not ')
   }
@@ -111,7 +111,7 @@ function otherSetting(settings: TrainingSettings, wanted: Partial<TrainingSettin
 }
 
 /** A text as it is, what has parts as JSON. */
-const shown = (value: unknown) => (typeof value === 'object' ? textOf(value) : String(value))
+const shown = (value: unknown) => (typeof value === 'object' ? textOf(value) : String(value ?? 'unset'))
 
 /** Whatever the order in which objects were put together. */
 const textOf = (value: unknown) =>
