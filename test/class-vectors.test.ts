@@ -161,7 +161,17 @@ describe('commands with a classifier', () => {
   it('colour with it, say what it saw, and tell when it is another one than in training', async () => {
     const gray = 'samples/photos/polar-bear.jpg'
     const colorize = async (out: string, weights: string, ...more: string[]) => {
-      const args = ['colorize', gray, '-o', inFolder(out), '--weights', weights, '--json', ...more]
+      const args = [
+        'colorize',
+        gray,
+        '-o',
+        inFolder(out),
+        '--weights',
+        weights,
+        '--json',
+        '--recolor',
+        ...more,
+      ]
       const ended = await run(args)
       succeeded(ended)
       return {

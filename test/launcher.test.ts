@@ -81,9 +81,9 @@ describe.runIf(hasScript)('on a terminal (which script(1) plays)', () => {
       ...{ cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
       env: { ...process.env, SHELL: '/bin/sh' },
     })
-    const drawn = '──────────────────── 0% 1 of 1 · a-photograph'.slice(0, 39)
+    const drawn = '──────────────────── 0% · 0 of 1 · a-photograph'.slice(0, 39)
     expect(shown).toContain(`${drawn}\r${' '.repeat(39)}\r`)
-    expect(shown).toMatch(/\rcoloured 1 of 1 → out\r\n$/)
+    expect(shown).toMatch(/\rcoloured 1 of 1 → out · \d+ s, [\d.]+ pictures\/s\r\n$/)
     expect(shown).not.toContain('Warning')
   })
 })

@@ -212,7 +212,10 @@ class Importer {
 
   #node(node: OnnxNode): void {
     const inputs = node.inputs.map((name) => (name === '' ? null : this.#values.get(name)!))
-    const known = inputs.filter((value): value is HostTensor | null => value === null || isHost(value))
+    // in a survey, inputs of an operator that is not known may be missing
+    const known = inputs.filter(
+      (value): value is HostTensor | null => value === null || (value !== undefined && isHost(value)),
+    )
     const host = known.length === inputs.length ? own(HOST_OPS, node.op) : undefined
     const outputs = host
       ? this.#folded(node, known, host)
