@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { GRAY } from '../src/color/paint.ts'
+import { lookAt } from '../src/color/look.ts'
+import { rasterOf } from '../src/color/raster.ts'
 import {
   Colorizer,
   type ColorizerOptions,
@@ -16,6 +17,7 @@ import {
 } from '../src/index.ts'
 import { PhotoColorizer } from '../src/infer/colorizer.ts'
 import type { Enlarger } from '../src/infer/enlarger.ts'
+import { colorizePicture } from '../src/infer/picture.ts'
 import type { Predictor } from '../src/infer/predictor.ts'
 import { openPainter } from '../src/node/painter.ts'
 import { SHIPPED } from '../src/node/weights.ts'
@@ -169,39 +171,37 @@ it('makes nothing new on the GPU for a second photograph of the same shape', asy
     gpu,
     await openPainter(gpu, await readWeights(SHIPPED), null, { precision: 'f32' }),
   )
-  const colour = () => photos.colorize(() => readPhoto(KOALA), { saturation: 1 })
+  const colour = () =>
+    photos.with(async (painter) => {
+      const photo = await readPhoto(KOALA)
+      return colorizePicture(painter, rasterOf(photo), lookAt(photo, photo), { saturation: 1 })
+    })
   const first = await colour()
   const made = [gpu.objectsCreated, gpu.pool.created]
-  expect((await colour()).photo.rgb).toEqual(first.photo.rgb)
+  expect((await colour()).picture.levels).toEqual(first.picture.levels)
   expect([gpu.objectsCreated, gpu.pool.created]).toEqual(made)
   await photos.dispose()
 })
 
-it('opens a photograph when the one before it is coloured, and frees the device behind the last', async () => {
+it('works on a photograph when the one before it is done, and frees the device behind the last', async () => {
   const events: string[] = []
-  const photo = { width: 1, height: 1, rgb: new Uint8Array(3) }
-  const predict = async () => {
-    await new Promise((resolve) => setImmediate(resolve))
-    events.push('coloured')
-    return GRAY
-  }
-  const destroy = () => void events.push('freed')
   const painter = {
-    predictor: { predict, destroy } as unknown as Predictor,
-    enlarger: { paint: async () => photo, destroy: () => {} } as unknown as Enlarger,
+    predictor: { destroy: () => void events.push('freed') } as unknown as Predictor,
+    enlarger: { destroy: () => {} } as unknown as Enlarger,
     classifier: null,
     classNames: [],
     saturation: 1,
   }
   const photos = new PhotoColorizer({ destroy: () => {} } as Gpu, painter)
-  const open = async () => {
-    events.push('opened')
-    return photo
+  const work = async () => {
+    events.push('begun')
+    await new Promise((resolve) => setImmediate(resolve))
+    events.push('done')
   }
-  const calls = [0, 1].map(() => photos.colorize(open, { saturation: 1 }))
+  const calls = [0, 1].map(() => photos.with(work))
   await photos.dispose()
   await Promise.all(calls)
-  expect(events).toEqual(['opened', 'coloured', 'opened', 'coloured', 'freed'])
+  expect(events).toEqual(['begun', 'done', 'begun', 'done', 'freed'])
 })
 
 it('disposes once what was asked for before is done, and refuses what is asked for later', async () => {

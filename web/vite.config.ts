@@ -68,6 +68,15 @@ const withShortShaders = {
       : null,
 }
 
+/** What reads ONNX files without what makes them of other objects and checks those, which nothing here calls: half of it. */
+const withOnnxReader = {
+  name: 'onnx-reader',
+  transform: (code: string, id: string) =>
+    id.includes('/onnx-proto/')
+      ? code.replaceAll(/^( *)\S+\.(verify|fromObject|toObject|toJSON) = function [\s\S]*?^\1};\n/gm, '')
+      : null,
+}
+
 /** Tells the service worker the page's files. Photographs to train on are not among them; weights the page keeps itself. */
 const withFileList = {
   name: 'file-list',
@@ -100,6 +109,6 @@ export default defineConfig({
       },
     },
   },
-  worker: { format: 'es', plugins: () => [withShortShaders] },
+  worker: { format: 'es', plugins: () => [withShortShaders, withOnnxReader] },
   plugins: [withPackageFiles, withTexts, withFileList],
 })

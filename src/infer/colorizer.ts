@@ -48,17 +48,6 @@ export interface PaintOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Colours a photograph, of which only the lightness is looked at. Throws as `Predictor.predict`. */
-export async function colorizePhoto(
-  painter: Painter,
-  photo: Photo,
-  options: PaintOptions,
-): Promise<ColouredPhoto> {
-  const { colours, classes } = await findColours(painter, photo, options)
-  const { saturation = painter.saturation } = options
-  return { photo: await painter.enlarger.paint(photo, colours, saturation), classes }
-}
-
 /** The network's colours of a photograph, at the network's size and without a saturation. Throws as `Predictor.predict`. */
 export async function findColours(
   painter: Painter,
@@ -146,14 +135,6 @@ export class PhotoColorizer {
   ) {}
 
   /**
-   * @param open called when it is the photograph's turn, so that those that wait take no memory
-   * @throws UserError after `dispose`
-   */
-  async colorize(open: () => Promise<Photo>, options: PaintOptions): Promise<ColouredPhoto> {
-    return this.with(async (painter) => colorizePhoto(painter, await open(), options), options.signal)
-  }
-
-  /**
    * Work with the painter, in its turn.
    * @throws UserError after `dispose`
    */
@@ -166,7 +147,7 @@ export class PhotoColorizer {
 
   /**
    * Looks at a photograph that is to be coloured with one hint after another.
-   * @param open as of `colorize`
+   * @param open called when it is the photograph's turn, so that those that wait take no memory
    * @param give what the host makes of the coloured photograph
    * @throws UserError after `dispose`, and when the network takes no hints
    */

@@ -1,4 +1,6 @@
 import * as v from 'valibot'
+import { lookAt } from '../color/look.ts'
+import { rasterOf } from '../color/raster.ts'
 import { resize } from '../color/resample.ts'
 import { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
@@ -20,6 +22,7 @@ import {
 } from '../infer/colorizer.ts'
 import { Enlarger } from '../infer/enlarger.ts'
 import type { PhotoStudy, SeenClass } from '../infer/photo-study.ts'
+import { colorizePicture } from '../infer/picture.ts'
 import { predictorOf } from '../infer/predictor.ts'
 import type { Hint } from '../io/hints.ts'
 import { parseModel } from '../io/onnx/model.ts'
@@ -138,7 +141,7 @@ export class Colorizer {
   }
 
   /**
-   * Colours a photograph, of which only the lightness is looked at.
+   * Colours a photograph, also one in colour, as the command line does with `--recolor`: tones are removed, borders stay grey.
    * @param input a file that the browser can decode, a bitmap, or pixels
    * @throws TypeError for arguments of the wrong kind; UserError when it is no image, or after `dispose`
    */
@@ -146,11 +149,18 @@ export class Colorizer {
     const asked = checkOptions('colorize', colorizingSchema, options)
     expectImage('colorize', input)
     const painting = { ...asked, saturation: asked.saturation ?? this.saturation }
-    return imageOf(await this.colorizer.colorize(() => photoOf(input), painting))
+    return this.colorizer.with(async (painter) => {
+      const photo = await photoOf(input)
+      const look = lookAt(photo, photo)
+      const { picture, classes } = await colorizePicture(painter, rasterOf(photo), look, painting)
+      const rgb = picture.levels as Uint8Array // of 8 bits, as the photograph's
+      return imageOf({ photo: { ...photo, rgb }, classes })
+    }, asked.signal)
   }
 
   /**
-   * Looks at a photograph that is to be coloured with one hint after another. The caller disposes of the study.
+   * Looks at a photograph that is to be coloured with one hint after another; the network is shown it as it is, with its tone
+   * and borders. The caller disposes of the study.
    * @param input as of `colorize`
    * @throws as `colorize`; UserError when the network of the weights takes no hints
    */

@@ -41,7 +41,9 @@ describe.each(schemes)('the page in $name, dark: $isDark', ({ name, isDark }) =>
 
   it('is as dark as it is asked to be', async () => {
     const lightness = () => {
-      const [red, green, blue] = getComputedStyle(document.body).backgroundColor.match(/\d+/g)!.map(Number)
+      const [red, green, blue] = getComputedStyle(document.documentElement)
+        .backgroundColor.match(/\d+/g)!
+        .map(Number)
       return (red! + green! + blue!) / 3
     }
     expect((await visit.page.evaluate(lightness)) < 128).toBe(isDark)

@@ -64,6 +64,7 @@ const chromiumOptions = ({ webgpu, isDark, downloads, proxy }: Setting): LaunchO
   args: [
     '--no-sandbox', // it has none where everything is root's, as on test machines
     `--proxy-server=127.0.0.1:${proxy}`,
+    '--force-prefers-reduced-motion', // what fades is neither there nor away
     `--blink-settings=preferredColorScheme=${isDark ? 0 : 1}`,
     ...(webgpu
       ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--ignore-gpu-blocklist']
@@ -75,6 +76,7 @@ const firefoxOptions = ({ webgpu, isDark, downloads, proxy }: Setting): LaunchOp
   browser: 'firefox',
   extraPrefsFirefox: {
     'layout.css.prefers-color-scheme.content-override': isDark ? 0 : 1,
+    'ui.prefersReducedMotion': 1,
     'dom.webgpu.enabled': webgpu,
     'gfx.webgpu.ignore-blocklist': webgpu,
     'browser.download.folderList': 2, // the folder below

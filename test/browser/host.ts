@@ -24,6 +24,7 @@ export type Content = Readonly<
 
 /** Serves `content`, the longest address that fits first. */
 export class Host {
+  /** Addresses, after their methods where those are not GET. */
   readonly requests: string[] = []
   #port = 0
 
@@ -45,7 +46,7 @@ export class Host {
   /** Comes back at the same address. */
   async listen(): Promise<void> {
     this.server = createServer((request, response) => {
-      this.requests.push(request.url!)
+      this.requests.push(request.method === 'GET' ? request.url! : `${request.method} ${request.url}`)
       this.#answer(new URL(request.url!, this.url).pathname, response).catch((error: Error) => {
         response.writeHead(500).end(error.message)
       })

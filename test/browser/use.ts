@@ -4,7 +4,7 @@ import { type BrowserName, type Opened, openBrowser, type Wishes } from './brows
 import { Host } from './host.ts'
 
 /** Where the page is on its host: in a folder, as on many. */
-const FOLDER = '/people/page/'
+export const FOLDER = '/people/page/'
 
 /** Serves the built page. */
 export function useSite(): { readonly host: () => Host; readonly url: () => string } {

@@ -9,12 +9,26 @@ import { Visit } from './visit.ts'
 const { sample } = inject('reference')
 const site = useSite()
 
+/** Newer Chromium shows pages a `navigator.gpu` also where it was told to have no WebGPU. */
+const withoutWebGpu = () => void Reflect.deleteProperty(Navigator.prototype, 'gpu')
+
 describe.each(BROWSERS)('the page in %s without WebGPU', (name) => {
   const opened = useBrowser(name, { webgpu: false })
 
   it('says so, and which browsers have it', async () => {
-    const visit = await Visit.of(opened(), site.url())
+    const visit = await Visit.of(opened(), site.url(), withoutWebGpu)
     await expect(visit.until('ready')).rejects.toThrow(/WebGPU.*Chrome.*Firefox/)
+    expect(await violations(visit.page)).toEqual([])
+    expect(visit.errors).toEqual([])
+  })
+})
+
+describe('the page in chromium without an adapter', () => {
+  const opened = useBrowser('chromium', { webgpu: false })
+
+  it('says so, and how to turn it on', async () => {
+    const visit = await Visit.of(opened(), site.url())
+    await expect(visit.until('ready')).rejects.toThrow(/no graphics processor.*chrome:\/\/flags/)
     expect(await violations(visit.page)).toEqual([])
     expect(visit.errors).toEqual([])
   })

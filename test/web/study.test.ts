@@ -15,8 +15,11 @@ import './pixels.ts'
 const adapter = process.env.COLORIZER_ADAPTER
 const gpu = create(adapter === undefined ? [] : [`adapter=${adapter}`])
 const [width, height] = [96, 64]
+/** Of full contrast and without borders, so that `colorize` shows it to the network as it is. */
 const photo = new ImageData(
-  Uint8ClampedArray.from({ length: 4 * width * height }, (_, i) => (i % 4 === 3 ? 255 : (i >> 4) % 256)),
+  Uint8ClampedArray.from({ length: 4 * width * height }, (_, i) =>
+    i % 4 === 3 ? 255 : (37 * (i >> 4)) % 256,
+  ),
   width,
   height,
 )

@@ -50,7 +50,12 @@ export async function colourAll(
       }
     }
   }
-  const zip = await downloadZip(files()).blob()
+  const zip = await downloadZip(files())
+    .blob()
+    .catch((error) => {
+      signal.throwIfAborted() // Firefox makes an error of its own of it
+      throw error
+    })
   return { zip, count, failures }
 }
 

@@ -166,8 +166,9 @@ export class Page {
       this.#stage.repaint()
       if (isFirst) this.#correcting.show(entry, opened)
       this.#saving.show({ entry, opened })
-      say('done', TEXTS.done(entry.file.name))
       this.#album.picture(entry, await this.#engine.coloured(opened.picture, smallView(opened), entry.look))
+      // not where more was told meanwhile, whose colours follow
+      if (shown === this.#shown && !this.#isStale) say('done', TEXTS.done(entry.file.name))
     } catch (error) {
       if (shown === this.#shown) this.#fail(error, entry)
     }

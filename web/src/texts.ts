@@ -148,7 +148,7 @@ export const TEXTS = {
   insecure:
     'Browsers give WebGPU only to pages that come by https or from this computer, and this one does not.',
   noAdapter:
-    'This browser has WebGPU, but finds no graphics processor for it. Turn on graphics acceleration in its settings, or update the graphics driver.',
+    'This browser has WebGPU, but finds no graphics processor for it. Turn on graphics acceleration in its settings, or update the graphics driver. On Linux turn WebGPU on: in Chrome at chrome://flags/#enable-unsafe-webgpu, in Firefox by dom.webgpu.enabled at about:config.',
   trouble: (name: string, reason: string) => `${name}: ${reason}`,
   noPicture: 'There was no picture in what was dropped or pasted.',
   tooMany: (most: number) => `Only the first ${most} pictures were taken: colour these first.`,
