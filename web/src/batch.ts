@@ -45,17 +45,13 @@ export async function colourAll(
         count++
         yield { name: nameOf(TEXTS.fileName(entry.name), extensionOf(input.type)), input }
       } catch (error) {
-        signal.throwIfAborted()
+        if (signal.aborted) return // thrown here, Firefox tells of it as of an error that nobody caught
         failures.push(TEXTS.trouble(entry.file.name, (error as Error).message))
       }
     }
   }
-  const zip = await downloadZip(files())
-    .blob()
-    .catch((error) => {
-      signal.throwIfAborted() // Firefox makes an error of its own of it
-      throw error
-    })
+  const zip = await downloadZip(files()).blob()
+  signal.throwIfAborted()
   return { zip, count, failures }
 }
 
