@@ -69,7 +69,8 @@ function wordsOf(error: unknown, format: Format): { why: string; areOwn: boolean
   const [, header, text] = /^(?:Input \w+ (?:has|contains) )?(corrupt header)?:? ?(.*)$/s.exec(message)!
   const others = FORMATS.filter((one) => one !== format)
   const isOwn = (line: string) =>
-    !/^(Unknown error|VipsForeignLoad:.*)?$/.test(line) && !others.some(({ words }) => words.test(line))
+    !/^(Unknown error|VipsForeignLoad:.*|Warning treated as error.*)?$/.test(line) &&
+    !others.some(({ words }) => words.test(line))
   const own = text!.split('\n').filter(isOwn)
   const line = own.find((line) => !/bad seek/.test(line)) ?? own[0]
   return { why: [header, line].filter(Boolean).join(': ') || 'damaged', areOwn: line !== undefined }
