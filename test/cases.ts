@@ -245,6 +245,21 @@ export const cases: CaseTable = {
       attrs: adamAttrs,
       note: 'scaled gradients',
     },
+    {
+      inputs: [[5], [5], [5], of('unit', 5), of('positive', 4), of('rectified', 1)],
+      attrs: adamAttrs,
+      note: 'a factor that may be 0',
+    },
+    {
+      inputs: [[6], [6], [6], of('unit', 6), of('positive', 4), of('rectified', 1)],
+      attrs: adamAttrs,
+      note: 'a factor that may be 0',
+    },
+    {
+      inputs: [[9], [9], [9], of('unit', 9), of('positive', 4), of('rectified', 1)],
+      attrs: adamAttrs,
+      note: 'a factor that may be 0',
+    },
   ],
   conv2d: convRows,
   // [dy, w] → dx
