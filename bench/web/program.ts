@@ -9,7 +9,7 @@ import { readAtOf } from '../../src/io/read-at.ts'
 import { parseWeights } from '../../src/io/weights.ts'
 import { networksOn } from '../../src/model/registry.ts'
 import type { Size } from '../../src/rect.ts'
-import { recombine } from '../../web/src/work/recombine.ts'
+import { recombine } from '../../web/src/worker/recombine.ts'
 
 /** What is asked of ONNX Runtime, which the page fetches as it is. */
 interface OnnxRuntime {

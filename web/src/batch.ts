@@ -4,7 +4,7 @@ import type { Entry } from './album.ts'
 import type { Engine } from './engine.ts'
 import { distinctNames, extensionOf } from './files/save.ts'
 import { TEXTS } from './texts.ts'
-import type { Format } from './work/methods.ts'
+import type { Format } from './worker/methods.ts'
 
 export interface BatchProgress {
   readonly done: number

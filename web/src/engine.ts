@@ -1,6 +1,6 @@
 import type { Hint, PossibleColour } from '../../src/web/index.ts'
 import type { Look } from './look.ts'
-import { Caller } from './work/calls.ts'
+import { Caller } from './worker/calls.ts'
 import type {
   Format,
   Loading,
@@ -12,9 +12,9 @@ import type {
   TrainingNews,
   TrainingWish,
   Wanted,
-} from './work/methods.ts'
-import type { View } from './work/recombine.ts'
-import workerUrl from './work/worker.ts?worker&url'
+} from './worker/methods.ts'
+import type { View } from './worker/recombine.ts'
+import workerUrl from './worker/worker.ts?worker&url'
 
 /**
  * The address of a worker that is held to the page's Content-Security-Policy. One made of a blob is; one that comes from an

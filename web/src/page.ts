@@ -10,7 +10,7 @@ import { Stage } from './stage.ts'
 import { dismiss, listenToDismissal, report, say } from './status.ts'
 import { TEXTS } from './texts.ts'
 import { listenToViews, show } from './views.ts'
-import type { Opened } from './work/methods.ts'
+import type { Opened } from './worker/methods.ts'
 
 /** Pictures that are taken at once: more would not fit the strip, nor anybody's patience. */
 const MOST = 500

@@ -5,7 +5,7 @@ import type { Engine } from './engine.ts'
 import { extensionOf, FORMATS, QUALITY, save } from './files/save.ts'
 import { report } from './status.ts'
 import { TEXTS } from './texts.ts'
-import type { Format, Opened } from './work/methods.ts'
+import type { Format, Opened } from './worker/methods.ts'
 
 export class Saving {
   readonly #format = byId<HTMLSelectElement>('format')

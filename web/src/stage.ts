@@ -3,7 +3,7 @@ import type { Rect, Size } from '../../src/rect.ts'
 import { byId } from './elements.ts'
 import { listenToGestures, type Point } from './gestures.ts'
 import { TEXTS } from './texts.ts'
-import type { View } from './work/recombine.ts'
+import type { View } from './worker/recombine.ts'
 
 /** Gives the pixels of a part of the picture. */
 export interface Painter {

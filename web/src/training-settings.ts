@@ -1,7 +1,7 @@
 /** The fields of a training's settings. */
 import { make } from './elements.ts'
 import { TEXTS } from './texts.ts'
-import type { TrainingWish } from './work/methods.ts'
+import type { TrainingWish } from './worker/methods.ts'
 
 /** Steps over which the learning rate rises. */
 const WARMUP = 10

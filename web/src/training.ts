@@ -6,7 +6,7 @@ import { report } from './status.ts'
 import { TEXTS } from './texts.ts'
 import { drawCurve } from './training-curve.ts'
 import { settingFields } from './training-settings.ts'
-import type { Comparison, TrainingNews } from './work/methods.ts'
+import type { Comparison, TrainingNews } from './worker/methods.ts'
 
 const IMAGE = /\.(jpe?g|png|webp|avif|gif|bmp)$/i
 

@@ -3,8 +3,8 @@ import { MessageChannel } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { distinctNames } from '../../../web/src/files/save.ts'
 import { History } from '../../../web/src/history.ts'
-import { answerCalls, Caller, type Context } from '../../../web/src/work/calls.ts'
-import { distinctColours } from '../../../web/src/work/distinct.ts'
+import { answerCalls, Caller, type Context } from '../../../web/src/worker/calls.ts'
+import { distinctColours } from '../../../web/src/worker/distinct.ts'
 
 describe('a history', () => {
   it('goes back and forth, and forgets what was undone once something else is done', () => {

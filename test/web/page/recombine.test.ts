@@ -6,7 +6,7 @@ import { paint } from '../../../src/color/paint.ts'
 import type { Photo } from '../../../src/color/photo.ts'
 import { STREAM, uniform4 } from '../../../src/random.ts'
 import { type Look, USUAL_LOOK } from '../../../web/src/look.ts'
-import { recombine, type View } from '../../../web/src/work/recombine.ts'
+import { recombine, type View } from '../../../web/src/worker/recombine.ts'
 
 const SIZE = { width: 37, height: 23 }
 const noise = (i: number) => uniform4(1, STREAM.weights, i)[0]
