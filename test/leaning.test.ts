@@ -48,7 +48,7 @@ it('are those of the logits by the temperature, the lean and the prior, to the r
   const plain = await Executor.create(gpu(), inferencePlan(gpu(), graph, null), variables)
   uploadNeeded(plain, networkInputs({ L, features }))
   const [logits] = await plain.run(['logits'])
-  const plan = leaningPlan(gpu(), { network, bins, size, temperature: 0.7 }, null)
+  const plan = leaningPlan(gpu(), { network, bins, ...size, temperature: 0.7 }, null)
   const leaning = await Executor.create(gpu(), plan, variables)
   const [, height, width] = plan.inputs.get('lean')!.shape as [number, number, number, number]
   const lean = drawnLean({ width, height }, 5, 1)

@@ -114,6 +114,17 @@ describe('a study', () => {
     study.destroy()
   })
 
+  it('costs a colouring without hints nothing', async () => {
+    const predictor = predictorOn(pyramid())
+    const encode = vi.spyOn(Executor.prototype, 'encode')
+    await predictor.predict(photo)
+    await predictor.predict(photo, features, [RED])
+    const plans = encode.mock.contexts.map((executor) => (executor as Executor).plan)
+    encode.mockRestore()
+    const spreads = plans.map(({ steps }) => steps.some(({ node }) => node.op === 'spreadHints'))
+    expect(spreads).toEqual([false, true])
+  })
+
   it('changes colours where they are told, most of all there', async () => {
     const study = await predictorOn(pyramid({ head: 'ab' })).study(photo)
     const [before, after] = [await study.colours(), await study.colours([RED])]

@@ -13,21 +13,26 @@ type Adapter = Pick<Gpu, 'device' | 'traits'>
 export const colouringPlan = (
   gpu: Adapter,
   network: Network,
-  size: Size,
+  { spread = false, ...size }: PlanSize,
   halved: FixedVariables | null,
-): Plan => inferencePlan(gpu, inferenceGraph(network, { batch: 1, ...size }, { spread: true }), halved)
+): Plan => inferencePlan(gpu, inferenceGraph(network, { batch: 1, ...size }, { spread }), halved)
 
 /** The same with probabilities that are moved: see `leaningGraph`. */
 export const leaningPlan = (
   gpu: Adapter,
-  { network, bins, size, temperature }: LeaningOptions,
+  { network, bins, temperature, spread = false, ...size }: LeaningOptions,
   halved: FixedVariables | null,
-): Plan => inferencePlan(gpu, leaningGraph(network, bins, { batch: 1, ...size }, temperature), halved)
+): Plan =>
+  inferencePlan(gpu, leaningGraph(network, bins, { batch: 1, ...size }, { temperature, spread }), halved)
 
-interface LeaningOptions {
+/** The size of a picture as the network sees it, and whether hints that are told go on to what is alike. */
+export interface PlanSize extends Size {
+  readonly spread?: boolean
+}
+
+interface LeaningOptions extends PlanSize {
   readonly network: Network
   readonly bins: Bins
-  readonly size: Size
   readonly temperature: number | undefined
 }
 

@@ -12,7 +12,7 @@ import { Turns } from '../turns.ts'
 import { expectHints, hintInput, type ToldColour } from './hints.ts'
 import { networkInputs, type Shown } from './inputs.ts'
 import { drawnLean, expectBins, type Leaning, leans, priorTowards } from './leaning.ts'
-import { colouringPlan, leaningPlan } from './plans.ts'
+import { colouringPlan, leaningPlan, type PlanSize } from './plans.ts'
 import { Recent } from './recent.ts'
 import { Study } from './study.ts'
 
@@ -91,7 +91,10 @@ export class Predictor {
     if (told.length) expectHints('these weights', this.options.network)
     const size = this.#sizeOf(photo)
     const isLeaning = leans(leaning)
-    const executor = isLeaning ? await this.#leaner(size, leaning) : await this.#executor(size)
+    const spread = told.length > 0 // which costs each cell a look at all others
+    const executor = await (isLeaning
+      ? this.#leaner({ spread, ...size }, leaning)
+      : this.#executor({ spread, ...size }))
     const shown = await this.#shown(photo, size, features)
     const hints = told.length ? { hints: hintInput(told, size) } : {}
     const inputs = networkInputs({ ...shown, ...hints })
@@ -155,22 +158,28 @@ export class Predictor {
     this.own?.destroy()
   }
 
-  #leaner(size: Size, { temperature }: Leaning): Promise<Executor> {
+  #leaner(planned: PlanSize, { temperature }: Leaning): Promise<Executor> {
     const { gpu, network, variables } = this.options
     const bins = expectBins('these weights', network)
-    return this.#plans.get(`${size.width}×${size.height} at ${temperature}`, () =>
-      Executor.create(gpu, leaningPlan(gpu, { network, bins, size, temperature }, this.#halved), variables),
+    return this.#plans.get(`${keyOf(planned)} at ${temperature}`, () =>
+      Executor.create(
+        gpu,
+        leaningPlan(gpu, { network, bins, temperature, ...planned }, this.#halved),
+        variables,
+      ),
     )
   }
 
   /** The compiled network for one size. */
-  #executor(size: Size): Promise<Executor> {
+  #executor(planned: PlanSize): Promise<Executor> {
     const { gpu, network, variables } = this.options
-    return this.#plans.get(`${size.width}×${size.height}`, () =>
-      Executor.create(gpu, colouringPlan(gpu, network, size, this.#halved), variables),
+    return this.#plans.get(keyOf(planned), () =>
+      Executor.create(gpu, colouringPlan(gpu, network, planned, this.#halved), variables),
     )
   }
 }
+
+const keyOf = ({ width, height, spread }: PlanSize) => `${width}×${height}${spread ? ' told' : ''}`
 
 /** A predictor with the weights of a file, on variables of its own, which it frees. */
 export function predictorOf(

@@ -121,7 +121,7 @@ export function inferenceGraph(
 ): Graph {
   const graph = new Graph()
   const painting = network.build(graph, size, 'infer')
-  graph.output('ab', spread && painting.told ? spreadTold(graph, painting.ab, painting.told) : painting.ab)
+  graph.output('ab', spread ? spreadTold(graph, painting.ab, painting) : painting.ab)
   if (logits && painting.logits !== null) graph.output('logits', painting.logits)
   return graph
 }
@@ -130,9 +130,17 @@ export function inferenceGraph(
  * The network alone, whose probabilities of colours are changed before their mean is taken: they are those of
  * logits ⁄ temperature + lean · colour + prior. Inputs those of the network, `lean` [1,h,w,2] in 1 ⁄ ab units, of as many places
  * as the logits have, and `prior` [bins]. Outputs `ab` [1,h,w,2] and `shares` [1,1,1,bins], the mean of the probabilities.
- * @param temperature the network's own by default
+ * @param options `temperature` is the network's own by default; with `spread`, hints go on to what is alike
  */
-export function leaningGraph(network: Network, bins: Bins, size: ImageSize, temperature?: number): Graph {
+export function leaningGraph(
+  network: Network,
+  bins: Bins,
+  size: ImageSize,
+  {
+    temperature,
+    spread = false,
+  }: { readonly temperature?: number | undefined; readonly spread?: boolean } = {},
+): Graph {
   const graph = new Graph()
   const painting = network.build(graph, size, 'infer')
   const logits = painting.logits!
@@ -149,7 +157,7 @@ export function leaningGraph(network: Network, bins: Bins, size: ImageSize, temp
     const changed = graph.op('conv2d', [lean, colours, prior, scaled], conv2dDefaults)
     const shares = graph.op('softmax', [changed], {})
     const ab = meanOverBins(graph, shares, bins.centres)
-    graph.output('ab', painting.told ? spreadTold(graph, ab, painting.told) : ab)
+    graph.output('ab', spread ? spreadTold(graph, ab, painting) : ab)
     graph.output('shares', meanOverPlaces(graph, shares))
     return graph
   })

@@ -1,7 +1,7 @@
 /** Lets colours that a person has told go on to what is alike, beyond what the network makes of them. */
 import type { Graph } from '../graph/graph.ts'
 import type { Tensor } from '../kernels/op.ts'
-import type { Told } from './network.ts'
+import type { Painting } from './network.ts'
 
 /** ab units for a value of 1 in the input `hints`. */
 export const HINT_UNIT = 50
@@ -15,9 +15,13 @@ const ALIKE = { range: 15 / 50, color: 12, prior: 0.1 }
 /** Standard deviation of the weights by distance, in the picture's shorter side. */
 const REACH = 0.15
 
-/** @param ab [N,h,w,2], in ab units */
-export function spreadTold(graph: Graph, ab: Tensor, { hints, L }: Told): Tensor {
+/**
+ * The colours `ab` [N,h,w,2], in ab units, with what hints ask for beyond them gone on to the cells that are alike. Those of a
+ * network that takes no hints stay as they are.
+ */
+export function spreadTold(graph: Graph, ab: Tensor, { told }: Pick<Painting, 'told'>): Tensor {
+  if (!told) return ab
   const [, height, width] = graph.shape(ab) as [number, number, number, number]
   const space = REACH * Math.min(height, width)
-  return graph.op('spreadHints', [ab, L, hints], { unit: HINT_UNIT, space, ...ALIKE })
+  return graph.op('spreadHints', [ab, told.L, told.hints], { unit: HINT_UNIT, space, ...ALIKE })
 }
