@@ -16,10 +16,14 @@ const SQUARE = 1 / 32
 export type HintErrors = { readonly [N in (typeof HINT_COUNTS)[number] as `hints${N}`]?: number }
 
 /** Gives a picture's colours when these are told. */
-export type Told = (told: readonly ToldColour[]) => Promise<SmallAb>
+export type ColoursWhenTold = (told: readonly ToldColour[]) => Promise<SmallAb>
 
 /** The errors after the first, the first two, … of the `trueHints`. */
-export async function hintErrors(photo: Photo, picture: number, colours: Told): Promise<HintErrors> {
+export async function hintErrors(
+  photo: Photo,
+  picture: number,
+  colours: ColoursWhenTold,
+): Promise<HintErrors> {
   const hints = trueHints(photo, picture)
   const errors: [string, number][] = []
   for (const count of HINT_COUNTS)

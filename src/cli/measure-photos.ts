@@ -10,7 +10,7 @@ import { topClasses } from '../model/classifier.ts'
 import { type PhotoPath, readAhead } from '../node/photos.ts'
 import { advised } from './advice.ts'
 import type { Call } from './commands/command.ts'
-import { type HintErrors, hintErrors, type Told } from './measure-hints.ts'
+import { type ColoursWhenTold, type HintErrors, hintErrors } from './measure-hints.ts'
 import { bar } from './terminal.ts'
 
 /** Something that gives photographs colours, and is measured by them. */
@@ -20,7 +20,7 @@ export interface Colourist {
   readonly judged: boolean
   colours(photo: Photo): SmallAb | Promise<SmallAb>
   /** Of one that can be told colours, where that is measured: what it then gives. */
-  study?<T>(photo: Photo, work: (colours: Told) => Promise<T>): Promise<T>
+  study?<T>(photo: Photo, work: (colours: ColoursWhenTold) => Promise<T>): Promise<T>
 }
 
 /** What is measured, and what it is held against. */

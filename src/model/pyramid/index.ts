@@ -6,7 +6,6 @@ import { initialStatistics } from '../arena.ts'
 import { FINE_BINS } from '../bins.ts'
 import { adjustClassRows } from '../class-rows.ts'
 import { MisfitError, type Network, type NetworkKind } from '../network.ts'
-import { softenBy } from '../soften.ts'
 import {
   type AddTaps,
   type LoadTrunk,
@@ -73,9 +72,17 @@ export function pyramidNetwork(
     ...(own.length
       ? { fineTunedFrom: layout.parameters.tensors.find(({ name }) => name === own[0]!.name)!.offset }
       : { fromTaps: () => pyramidNetwork(architecture, trunk, remembering(trunk)) }),
-    ...(architecture.head === 'bins' ? { soften: softenBy(Object.values(HEAD)) } : {}),
+    ...(architecture.head === 'bins' ? { soften } : {}),
     adjustClasses: (tensors, influence) =>
       adjustClassRows(tensors.get(GLOBAL_MAPS.classes)!, architecture.classes, influence),
+  }
+}
+
+/** Logits are linear in the last layer's weights. */
+const soften: NonNullable<Network['soften']> = (tensors, temperature) => {
+  for (const name of Object.values(HEAD)) {
+    const { data } = tensors.get(name)!
+    for (let i = 0; i < data.length; i++) data[i]! /= temperature
   }
 }
 
