@@ -44,7 +44,11 @@ export const CONTROL_OPTIONS: Readonly<Record<string, Option>> = {
     help: 'writes N plausible versions of each photograph, NAME.1.jpg …, which are drawn by chance',
     group,
   },
-  seed: { value: 'N', help: 'number that the versions are drawn from: the same one gives the same versions (default 0)', group },
+  seed: {
+    value: 'N',
+    help: 'number that the versions are drawn from: the same one gives the same versions (default 0)',
+    group,
+  },
   size: {
     value: 'PX',
     help: 'shorter side at which the network sees a photograph (default: as in its training); larger ones show it more details',
