@@ -340,7 +340,15 @@ it('leaves pictures in colour alone, and says so', async () => {
   ])
   expect(said).toEqual([`${inAlbum('dahlia.jpg')} is in colour: it is left out without --recolor`])
   expect(readdirSync(out)).toEqual([JOURNAL])
+  const open = () => Promise.reject(new Error('opened, although nothing is to be coloured'))
+  expect((await colour(out, [album], { open })).outcomes).toEqual([
+    { input: inAlbum('dahlia.jpg'), skipped: 'in colour' },
+  ])
   const file = { recolor: true, making: null }
-  const recoloured = await colour(out, [album], { open: async () => ({ painter: onePainter, file }) })
+  const recolor = { settings: 'recolor', open: async () => ({ painter: onePainter, file }) }
+  const recoloured = await colour(out, [album], recolor)
   expect(recoloured.outcomes).toEqual([expect.objectContaining({ output: inOut('dahlia.jpg') })])
+  await writeGray(inAlbum('dahlia.jpg'), 1) // in place of the one in colour
+  const anew = await colour(out, [album])
+  expect(anew.outcomes).toEqual([expect.objectContaining({ output: inOut('dahlia.jpg') })])
 })

@@ -157,6 +157,19 @@ describe('colorize --hints', () => {
     }
   })
 
+  it('is done again when the hints in the file have changed', async () => {
+    const changing = inFolder('changing.json')
+    const write = async (hints: typeof HINTS) =>
+      writeFileSync(changing, formatHints(hints, await readPhoto(photo!)))
+    const words = async (...more: string[]) =>
+      (await colorize('changing.png', photo!, '--hints', changing, ...more)).stdout.toString()
+    await write(HINTS)
+    expect(await words()).toMatch(/^coloured 1 of 1/)
+    expect(await words('--dry-run')).toMatch(/left out: 1 done$/m)
+    await write(HINTS.slice(1))
+    expect(await words('--dry-run')).toMatch(/^1 to colour$/m)
+  })
+
   it('refuses what it cannot use', async () => {
     mkdirSync(inFolder('two'))
     for (const name of ['a.png', 'b.png']) writeFileSync(inFolder('two', name), readFileSync(photo!))

@@ -88,7 +88,10 @@ export class FileColorizer {
         input,
         this.#fileOptions(source, output, i),
       )
-      if ('skipped' in coloured) return [{ input, ...coloured }]
+      if ('skipped' in coloured) {
+        await this.options.journal.leaveOut(input, source.stamp, this.options.settings)
+        return [{ input, ...coloured }]
+      }
       await this.#write(job, source, output, coloured.parts)
       made.push({ ...coloured, parts: [] })
     }

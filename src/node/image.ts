@@ -6,6 +6,7 @@ import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
 import type { Rect } from '../rect.ts'
 import { writeFileAtomic } from './files.ts'
+import { formatOfBytes } from './formats/kinds.ts'
 import { decodePhoto, editPhoto, sharpOf } from './pixels.ts'
 import { fileTrouble } from './trouble.ts'
 import { decodeOrExplain } from './undecodable.ts'
@@ -21,9 +22,6 @@ const FORMATS: Record<string, ImageFormat> = {
   '.tif': 'tiff',
   '.tiff': 'tiff',
 }
-
-/** File name endings that a folder is searched for. */
-export const PHOTO_EXTENSIONS: readonly string[] = [...Object.keys(FORMATS), '.gif', '.avif']
 
 /**
  * Reads a photograph: EXIF orientation applied, transparency put on white, grey, CMYK, 16-bit and other colour
@@ -49,7 +47,7 @@ export async function readPhotoFile(path: string): Promise<Uint8Array> {
 }
 
 /** The format that a file name's ending asks for. Throws UserError (trouble 'usage') when it asks for none. */
-export function imageFormat(path: string): ImageFormat {
+function imageFormat(path: string): ImageFormat {
   const format = FORMATS[extname(path).toLowerCase()]
   if (format) return format
   throw new UserError(
@@ -60,10 +58,8 @@ export function imageFormat(path: string): ImageFormat {
 
 /** The format that a file's first bytes tell, where it can be written, else PNG. */
 export function outputFormat(bytes: Uint8Array): ImageFormat {
-  const start = Buffer.from(bytes.subarray(0, 12)).toString('latin1')
-  if (start.startsWith('\xff\xd8')) return 'jpeg'
-  if (start.startsWith('RIFF') && start.endsWith('WEBP')) return 'webp'
-  return start.startsWith('II*\0') || start.startsWith('MM\0*') ? 'tiff' : 'png'
+  const own = formatOfBytes(bytes)
+  return IMAGE_FORMATS.find((format) => format === own) ?? 'png'
 }
 
 /** The bytes of an image file. JPEG keeps the colour at full resolution (4:4:4); TIFF is lossless. */

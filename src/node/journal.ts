@@ -27,6 +27,8 @@ const writtenLine = v.object({
 })
 /** A picture that is in its place. */
 const stampLine = v.object({ output: v.string(), stamp: v.string(), inputStamp: v.string() })
+/** A photograph of which nothing was made, with those settings, since it is in colour. */
+const inColourLine = v.object({ inColour: v.string(), inputStamp: v.string(), settings: v.string() })
 
 export type Written = v.InferOutput<typeof writtenLine>
 
@@ -41,6 +43,10 @@ export class Journal {
   readonly #entries = new Map<string, Entry>()
   /** What was made of each photograph. */
   readonly #outputs = new Map<string, Set<string>>()
+  /** Stamps with which photographs were read last. */
+  readonly #seen = new Map<string, string>()
+  /** Settings with which photographs in colour were left out. */
+  readonly #inColour = new Map<string, string>()
   /** Current pictures whose stamps are old, with their photographs. */
   readonly #unstamped = new Map<string, string>()
   #isCut = false
@@ -80,7 +86,15 @@ export class Journal {
     }
     const stamped = v.safeParse(stampLine, line)
     const entry = stamped.success && this.#entries.get(stamped.output.output)
-    if (entry) this.#entries.set(entry.output, { ...entry, ...stamped.output, earlier: [] })
+    if (entry) {
+      this.#entries.set(entry.output, { ...entry, ...stamped.output, earlier: [] })
+      if (entry.input !== undefined) this.#seen.set(entry.input, stamped.output.inputStamp)
+    }
+    const left = v.safeParse(inColourLine, line)
+    if (left.success) {
+      this.#seen.set(left.output.inColour, left.output.inputStamp)
+      this.#inColour.set(left.output.inColour, left.output.settings)
+    }
   }
 
   /** Whether it has a line about the file `path`, whatever has become of that. */
@@ -97,6 +111,17 @@ export class Journal {
   hasMade(input: string, output?: string): boolean {
     const made = this.#outputs.get(this.#keyOf(input))
     return made !== undefined && (output === undefined || made.has(this.#keyOf(output)))
+  }
+
+  /** Whether the file `input`, as it is now, was read as a photograph before: then it is no picture of this program. */
+  async hasSeen(input: string): Promise<boolean> {
+    const stamp = this.#seen.get(this.#keyOf(input))
+    return stamp !== undefined && stamp === (await stampOf(input))
+  }
+
+  /** Whether the photograph `input`, as it is now, was left out with `settings` since it is in colour. */
+  async isInColour(input: string, settings: string): Promise<boolean> {
+    return this.#inColour.get(this.#keyOf(input)) === settings && this.hasSeen(input)
   }
 
   /** Whether the picture `path` is as this program wrote it. */
@@ -152,6 +177,11 @@ export class Journal {
   async end(output: string, inputStamp: string): Promise<void> {
     const stamp = await stampOf(output)
     if (stamp !== null) await this.#append({ output: this.#keyOf(output), stamp, inputStamp })
+  }
+
+  /** Notes that nothing was made of the photograph, since it is in colour. `inputStamp` is as of `end`. */
+  leaveOut(input: string, inputStamp: string, settings: string): Promise<void> {
+    return this.#append({ inColour: this.#keyOf(input), inputStamp, settings })
   }
 
   async #append(line: object): Promise<void> {

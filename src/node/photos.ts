@@ -6,7 +6,8 @@ import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
 import type { ClassVectors } from '../train/batches.ts'
 import type { ShownPhoto } from '../train/validate.ts'
-import { PHOTO_EXTENSIONS, readPhoto } from './image.ts'
+import { WRITTEN_ENDINGS } from './formats/kinds.ts'
+import { readPhoto } from './image.ts'
 import { codeOf, fileTrouble } from './trouble.ts'
 
 /** Photographs decoded ahead while one is worked on. */
@@ -96,7 +97,7 @@ interface Search {
 }
 
 const STRICT: Search = {
-  endings: PHOTO_EXTENSIONS,
+  endings: WRITTEN_ENDINGS,
   onTrouble: (_path, error, kind) => {
     if (kind === 'folder') throw error
   },
@@ -113,7 +114,7 @@ async function expand(input: string, search = STRICT): Promise<PhotoPath[]> {
   if (!isFolder) return [{ path: input, relative: basename(input) }]
   const photos = await walk(input, '', search)
   if (!photos.length && !search.mayBeEmpty)
-    throw new UserError(`the folder ${input} has no images (${PHOTO_EXTENSIONS.join(' ')}) in it or below`)
+    throw new UserError(`the folder ${input} has no images (${WRITTEN_ENDINGS.join(' ')}) in it or below`)
   return photos
 }
 

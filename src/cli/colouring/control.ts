@@ -25,7 +25,7 @@ export const CONTROL_OPTIONS: Readonly<Record<string, Option>> = {
   },
   hints: {
     value: 'FILE.json',
-    help: 'colours that are told of places of a single photograph, of which the network makes the others; docs/hints.md has the format',
+    help: 'colours that you know of places in a single photograph, from which the network makes the others; docs/hints.md has the format',
     group,
   },
   class: {
@@ -36,7 +36,7 @@ export const CONTROL_OPTIONS: Readonly<Record<string, Option>> = {
   like: { value: 'FILE', help: 'a photograph in colour, to whose colours the new ones lean', group },
   temperature: {
     value: 'F',
-    help: 'below 1 the likelier colours count more, above 1 the less likely ones, from 0.1 to 3; as --like and --variants, of weights that give probabilities',
+    help: 'below 1 the likelier colours count more, above 1 the less likely ones, from 0.1 to 3; as --like and --variants, only with weights that give probabilities',
     group,
   },
   variants: {
@@ -44,7 +44,11 @@ export const CONTROL_OPTIONS: Readonly<Record<string, Option>> = {
     help: 'writes N plausible versions of each photograph, NAME.1.jpg …, which are drawn by chance',
     group,
   },
-  seed: { value: 'N', help: 'of that chance: the same seed gives the same versions (default 0)', group },
+  seed: {
+    value: 'N',
+    help: 'number that the versions are drawn from: the same one gives the same versions (default 0)',
+    group,
+  },
   size: {
     value: 'PX',
     help: 'shorter side at which the network sees a photograph (default: as in its training); larger ones show it more details',

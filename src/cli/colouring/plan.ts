@@ -38,13 +38,7 @@ export interface PlanOptions extends Naming {
 export async function planFor(photos: readonly PhotoPath[], options: PlanOptions): Promise<Planned[]> {
   const planned: (Planned | null)[] = []
   const journals = new Journals()
-  for (const { path: input } of photos) {
-    const isOwn =
-      (await options.journal.isAsWritten(input)) ||
-      (await journals.list(input)) ||
-      (await madeHere(input)) !== null
-    planned.push(isOwn ? { input, skipped: MADE } : null)
-  }
+  for (const { path: input } of photos) planned.push(await leftOut(input, journals, options))
   const originals = new Map<string, string>()
   for (const [place, { path }] of photos.entries())
     if (!planned[place]) originals.set((await identity(path)) ?? path, path)
@@ -57,6 +51,19 @@ export async function planFor(photos: readonly PhotoPath[], options: PlanOptions
     }
   }
   return planned as Planned[]
+}
+
+/** What nothing is made of, whatever its picture would be called; null for other photographs. */
+async function leftOut(
+  input: string,
+  journals: Journals,
+  { journal, settings, force }: PlanOptions,
+): Promise<Skipped | null> {
+  if (!force && (await journal.isInColour(input, settings))) return { input, skipped: 'in colour' }
+  if (await journal.hasSeen(input)) return null
+  const isOwn =
+    (await journal.isAsWritten(input)) || (await journals.list(input)) || (await madeHere(input)) !== null
+  return isOwn ? { input, skipped: MADE } : null
 }
 
 /** Names that are tried to find the one that a picture had before. */

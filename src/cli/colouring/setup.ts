@@ -29,6 +29,8 @@ export interface Setup extends Control {
   /** Of the weights. */
   readonly path: string
   readonly weights: WeightFile
+  /** Their SHA-256. */
+  readonly digest: string
   readonly classifier: ChosenClassifier | null
   readonly hints: HintFile | undefined
   /** All that decides what is made of a photograph. */
@@ -56,13 +58,14 @@ export async function readSetup(call: Call): Promise<Setup> {
   const control = await readControl(flags, path, weights)
   const classifier = control.painting.told ? null : await classifierFor(path, weights.metadata, call)
   const like = flags.text('like')
+  const digest = await sha256File(path)
   const values = {
     ...flags.givenBut(OTHER_OPTIONS),
-    ...{ weights: await sha256File(path), classifier: classifier?.origin ?? null, hints },
+    ...{ weights: digest, classifier: classifier?.origin ?? null, hints },
     ...(like === undefined ? {} : { like: await sha256File(like) }),
   }
   const settings = createHash('sha256').update(JSON.stringify(values)).digest('hex').slice(0, 16)
-  return { ...control, path, weights, classifier, hints, values, settings }
+  return { ...control, path, weights, digest, classifier, hints, values, settings }
 }
 
 /** The hints of --hints, if there are any. Throws a `UserError` (exit code 2) about the file. */
@@ -114,7 +117,7 @@ export class LatePainter {
     const precision = precisionOn(gpu, askedPrecision(flags))
     const painter = await openPainter(gpu, weights, classifier, { precision, size })
     const file = { ...fileOptions(flags), ...painting }
-    const making = await makingOf(flags, this.setup.path, painter, file)
+    const making = makingOf(flags, this.setup, painter, file)
     if (!like) return { painter, file: { ...file, making } }
     const palette = await coloursOf(gpu, expectBins('these weights', weights.network), like)
     return { painter, file: { ...file, making, leaning: { ...painting.leaning, palette } } }

@@ -8,7 +8,7 @@ import type { Ran } from './run.ts'
 const isSkipped = (entry: object): entry is Skipped => 'skipped' in entry
 
 /** "2 done before, 1 in colour"; empty when nothing was left out. */
-export function leftOut(entries: readonly object[]): string {
+function leftOut(entries: readonly object[]): string {
   const counts = new Map<string, number>()
   for (const { skipped } of entries.filter(isSkipped)) counts.set(skipped, (counts.get(skipped) ?? 0) + 1)
   return [...counts].map(([why, count]) => `${count} ${why}`).join(', ')

@@ -1,10 +1,8 @@
 /** Options about the files that are coloured: what is read, and what a result keeps of it. */
 import { basename } from 'node:path'
-import * as v from 'valibot'
 import type { Painter } from '../../infer/colorizer.ts'
 import type { FileOptions, Making } from '../../node/formats/colorize.ts'
 import { OUTPUT_FORMATS } from '../../node/formats/kinds.ts'
-import { sha256File } from '../../node/store/fetch.ts'
 import { type Flags, inGroup, type Option } from './command.ts'
 
 export const FILE_OPTIONS: Readonly<Record<string, Option>> = inGroup('Files', {
@@ -23,7 +21,7 @@ export const FILE_OPTIONS: Readonly<Record<string, Option>> = inGroup('Files', {
   bits: { value: '8|16', help: 'of a level (default: as the photograph, where the format has them)' },
   'keep-profile': { help: "writes the results in the photograph's own RGB profile instead of sRGB" },
   'no-history': { help: 'does not say in the results that this program has coloured them, and how' },
-  lenient: { help: 'colours files that are cut as far as they go' },
+  lenient: { help: 'colours files of which the end is missing, as far as they go' },
 })
 
 /** How files are read and written; the history needs weights, and is added by `makingOf`. */
@@ -32,7 +30,7 @@ export function fileOptions(flags: Flags): Omit<FileOptions, 'making'> {
   return {
     recolor: flags.on('recolor'),
     keepTone: flags.on('keep-tone'),
-    format: flags.value('format', v.picklist(OUTPUT_FORMATS, `choose one of ${OUTPUT_FORMATS.join(', ')}`)),
+    format: flags.choice('format', OUTPUT_FORMATS),
     quality: flags.number('quality', { min: 1, max: 100 }),
     bits: bits === undefined ? undefined : bits === '8' ? 8 : 16,
     keepProfile: flags.on('keep-profile'),
@@ -44,14 +42,13 @@ export function fileOptions(flags: Flags): Omit<FileOptions, 'making'> {
 const DIGITS = 16
 
 /** What results say of how they were made; null where nothing is to be said. */
-export async function makingOf(
+export function makingOf(
   flags: Flags,
-  weights: string,
+  weights: { readonly path: string; readonly digest: string },
   painter: Painter,
   { saturation = painter.saturation, smooth = false, keepTone = false, ...more }: Partial<FileOptions>,
-): Promise<Making | null> {
+): Making | null {
   if (flags.on('no-history')) return null
-  const digest = (await sha256File(weights)).slice(0, DIGITS)
   const settings = {
     ...{ saturation, classifier: painter.classifier?.name ?? 'none' },
     ...(smooth ? { smooth } : {}),
@@ -65,7 +62,7 @@ export async function makingOf(
       },
     }),
   }
-  return { weights: `${basename(weights)} sha256:${digest}`, settings }
+  return { weights: `${basename(weights.path)} sha256:${weights.digest.slice(0, DIGITS)}`, settings }
 }
 
 const nameIn = (path: string | undefined) => (path === undefined ? undefined : basename(path))

@@ -13,13 +13,10 @@ import {
   tiffOf,
 } from './tiff.ts'
 
-export const TAGS = {
+const TAGS = {
   width: 0x100,
   height: 0x101,
   orientation: 0x112,
-  xResolution: 0x11a,
-  yResolution: 0x11b,
-  resolutionUnit: 0x128,
   software: 0x131,
   exif: 0x8769,
   gps: 0x8825,

@@ -42,14 +42,6 @@ export function jpegSegments(bytes: Uint8Array): Segment[] {
   return segments
 }
 
-/** Whether the file has its end, which cannot stand inside of compressed data. */
-export function isWholeJpeg(bytes: Uint8Array): boolean {
-  const data = jpegSegments(bytes).at(-1)?.end ?? bytes.length
-  for (let at = bytes.length - 2; at >= data; at--)
-    if (bytes[at] === 0xff && bytes[at + 1] === END) return true
-  return false
-}
-
 /** Data of the segments of one marker that begin with `prefix`, without it. */
 export const segmentsWith = (segments: readonly Segment[], marker: number, prefix: string): Uint8Array[] =>
   segments
@@ -113,8 +105,8 @@ export function iccSegments(profile: Uint8Array): Uint8Array[] {
   )
 }
 
-/** Whether the end marker is there, behind what comes before the first scan. */
-export function hasEnd(bytes: Uint8Array): boolean {
+/** Whether the file has its end marker, which cannot stand inside of compressed data. */
+export function isWholeJpeg(bytes: Uint8Array): boolean {
   const from = jpegSegments(bytes).at(-1)?.end ?? 2
   for (let at = bytes.length - 2; at >= from; at--)
     if (bytes[at] === 0xff && bytes[at + 1] === END) return true

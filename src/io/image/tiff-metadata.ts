@@ -3,7 +3,7 @@ import { concat, viewOf } from './bytes.ts'
 import { fieldsBelow } from './exif.ts'
 import { type Directory, type Field, Tiff, TiffEdit } from './tiff.ts'
 
-export const TIFF_TAGS = { software: 305, xmp: 700, iptc: 33723, photoshop: 34377, icc: 34675 } as const
+export const TIFF_TAGS = { xResolution: 282, xmp: 700, iptc: 33723, photoshop: 34377, icc: 34675 } as const
 
 /** How pixels are stored, which is another matter in another file, and what is carried over in a way of its own. */
 const NOT_CARRIED = new Set([

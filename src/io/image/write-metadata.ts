@@ -117,7 +117,7 @@ const WRITERS = {
       ...(iptc ? [bytesField(TIFF_TAGS.iptc, iptc)] : []),
     ]
     const all = pages().map((fields, i) => {
-      const hasDensity = fields.some(({ tag }) => tag === 282)
+      const hasDensity = fields.some(({ tag }) => tag === TIFF_TAGS.xResolution)
       const resolution = density && !hasDensity ? densityFields(density) : []
       return [...fields, ...resolution, ...profile, ...(i === 0 ? added : [])]
     })

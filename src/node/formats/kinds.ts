@@ -20,17 +20,17 @@ const ENDINGS: Readonly<Record<string, OutputFormat>> = {
   '.gif': 'gif',
 }
 
-/** Endings of photographs that are read, and written in the same format. */
+/** Endings of photographs that are read, and written in the same format: those that a folder is searched for. */
 export const WRITTEN_ENDINGS: readonly string[] = Object.keys(ENDINGS)
 
 /** Endings of what may be readable, where a decoder is there; results are PNG files. */
-export const HEIC_ENDINGS = ['.heic', '.heif', '.hif'] as const
+const HEIC_ENDINGS = ['.heic', '.heif', '.hif'] as const
 
 /**
  * Endings of pictures that are not read. In a folder they are named with the reason, since whoever coloured it would otherwise
  * believe that all of its pictures are done.
  */
-export const UNREAD_ENDINGS: readonly string[] = [
+const UNREAD_ENDINGS: readonly string[] = [
   ...[
     '.bmp',
     '.dib',

@@ -6,7 +6,7 @@ import { UserError } from '../../errors.ts'
 import { exifBlock } from '../../io/image/exif.ts'
 import type { History } from '../../io/image/history.ts'
 import { isProfile, isRgbProfile } from '../../io/image/icc.ts'
-import { hasEnd, isJpeg, jpegQuality, withEnd } from '../../io/image/jpeg.ts'
+import { isJpeg, isWholeJpeg, jpegQuality, withEnd } from '../../io/image/jpeg.ts'
 import { type Metadata, readMetadata } from '../../io/image/metadata.ts'
 import { isLosslessWebp } from '../../io/image/webp.ts'
 import { historyInXmp } from '../../io/image/xmp.ts'
@@ -65,7 +65,7 @@ export async function openPicture(
   options: OpenOptions = {},
 ): Promise<OpenPicture> {
   if (isHeic(bytes)) return openHeic(bytes, name)
-  const isOpen = isJpeg(bytes) && !hasEnd(bytes)
+  const isOpen = isJpeg(bytes) && !isWholeJpeg(bytes)
   const file = isOpen ? withEnd(bytes) : bytes
   const header = await decodeOrExplain(file, name, () => sharp(file, { failOn: 'none' }).metadata())
   const { metadata, damaged } = metadataOf(file, header)
