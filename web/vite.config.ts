@@ -88,7 +88,9 @@ const withFileList = {
       .sort()
     const hash = createHash('sha256')
     for (const name of kept) hash.update(bundle[name]!.code ?? bundle[name]!.source!)
-    const files = [...kept, ...readdirSync(`${HERE}public`)]
+    const fixed = readdirSync(`${HERE}public`)
+    for (const name of fixed) hash.update(readFileSync(`${HERE}public/${name}`))
+    const files = [...kept, ...fixed]
     worker.code = `const FILES=${JSON.stringify(files)},BUILD='${hash.digest('hex').slice(0, 12)}';${worker.code}`
   },
 }

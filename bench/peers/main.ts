@@ -8,6 +8,7 @@ import { adapterSummary, openGpu } from '../../src/node/dawn.ts'
 import { median } from '../../src/numbers.ts'
 import { withRandomModel } from '../inception-resnet-v2.ts'
 import { start } from '../program.ts'
+import { formatRows, type Row } from '../rows.ts'
 import { relativeError, stepError } from './agreement.ts'
 import { Contestant } from './contestant.ts'
 import { installPeers } from './install.ts'
@@ -41,20 +42,6 @@ const OTHER_WORK = 'what it computes is not the same'
 /** Pictures of a training step: the report's, and what a CPU can do while one waits. */
 const [USUAL_BATCH, SOFTWARE_BATCH] = [32, 2]
 const NO_TORCH = 'no rows of PyTorch: there is no python3 with torch; --python names another one'
-
-interface Row {
-  readonly work: string
-  /** Medians in milliseconds. */
-  readonly ours: number
-  readonly peer: number | null
-  readonly peerName: string
-  /** peer / ours */
-  readonly ratio: number | null
-  /** max |Δ| / max of what both computed. */
-  readonly difference: number | null
-  /** Why there is no figure, or none to trust. */
-  readonly trouble?: string
-}
 
 interface Options {
   readonly runs: number
@@ -136,23 +123,6 @@ function troubleOf(ours: Contestant, peer: Contestant, difference: number, toler
   return difference <= tolerance ? null : OTHER_WORK
 }
 
-function formatTable({ adapter, rows, remarks }: Comparison): string {
-  const number = (value: number | null, digits: number) => value?.toFixed(digits) ?? '-'
-  const cells = rows.map(({ work, ours, peer, peerName, ratio, difference, trouble }) => [
-    ...[work, number(ours, 0), number(peer, 0), number(ratio, 2)],
-    ...[difference?.toExponential(0) ?? '-', trouble ? `${peerName}: ${trouble.toUpperCase()}` : peerName],
-  ])
-  const table = [['work', 'ours ms', 'peer ms', 'peer/ours', 'difference', 'peer'], ...cells]
-  const widths = table[0]!.map((_, i) => Math.max(...table.map((row) => row[i]!.length)))
-  const lines = table.map((row) =>
-    row
-      .map((cell, i) => (i === 0 || i === 5 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-      .join('  ')
-      .trimEnd(),
-  )
-  return [`${adapter}, ${new Date().toISOString()}`, ...lines, ...remarks].join('\n')
-}
-
 async function benchPeers(plan: Plan, options: Options, terminal: Terminal): Promise<Comparison> {
   const all: Omit<Comparison, 'remarks'>[] = []
   for (const work of plan.works) {
@@ -224,7 +194,12 @@ loss to ${STEP_TOLERANCE} of it (0.06): exit code 1 otherwise. ONNX Runtime choo
     }
     installPeers()
     const measured = await benchPeers(plan, options, terminal)
-    const isFine = measured.rows.every(({ trouble }) => trouble === undefined)
-    return { json: measured, text: formatTable(measured), code: isFine ? EXIT.ok : EXIT.someInputFailed }
+    const { adapter, rows, remarks } = measured
+    const isFine = rows.every(({ trouble }) => trouble === undefined)
+    return {
+      json: measured,
+      text: [formatRows(adapter, rows), ...remarks].join('\n'),
+      code: isFine ? EXIT.ok : EXIT.someInputFailed,
+    }
   },
 })

@@ -10,7 +10,9 @@ import { BROWSERS, type BrowserName, openBrowser } from '../../test/browser/brow
 import { buildPage, bundle } from '../../test/browser/build.ts'
 import { Files } from '../../test/browser/files.ts'
 import { Host } from '../../test/browser/host.ts'
+import { relativeError } from '../peers/agreement.ts'
 import { start } from '../program.ts'
+import { formatRows, type Row } from '../rows.ts'
 import { networkFor } from './network.ts'
 import { measurePage, type PageTimes } from './page.ts'
 import type { Timed } from './program.ts'
@@ -22,18 +24,6 @@ const LARGE = { width: 4000, height: 3000 }
 const RECOMBINED_MEGAPIXELS = 4
 /** Of the largest value: what two runtimes may make of the same network. */
 const TOLERANCE = 1e-3
-
-interface Row {
-  readonly work: string
-  /** Medians in milliseconds. */
-  readonly ours: number
-  readonly peer: number | null
-  readonly peerName: string
-  /** peer / ours */
-  readonly ratio: number | null
-  /** max |Δ| / max of what both computed. */
-  readonly difference: number | null
-}
 
 interface Measured {
   readonly browser: string
@@ -107,10 +97,8 @@ async function compare(
 
 function rowOf(ours: readonly Timed[], peer: readonly Timed[], peerName: string): Row {
   const time = (all: readonly Timed[]) => median(all.slice(1).map(({ milliseconds }) => milliseconds))
-  const [a, b] = [ours[0]!.ab, peer[0]!.ab]
-  const largest = (values: readonly number[]) =>
-    values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
-  const difference = largest(a.map((value, i) => value - b[i]!)) / largest(a)
+  const [a, b] = [ours, peer].map(([first]) => Float32Array.from(first!.ab))
+  const difference = relativeError(a!, b!)
   return {
     work: `the network, ${SIZE.width} × ${SIZE.height}`,
     ...{ ours: time(ours), peer: time(peer), peerName, ratio: time(peer) / time(ours), difference },
@@ -127,22 +115,6 @@ const pageRows = ({ cold, warm, picture, frame }: PageTimes) => [
   single('a picture in colours', picture),
   single("a slider's frame with 12 megapixels, main thread", frame),
 ]
-
-function formatTable({ browser, adapter, rows }: Measured): string {
-  const number = (value: number | null, digits = 0) => (value === null ? '' : value.toFixed(digits))
-  const cells = rows.map(({ work, ours, peer, ratio, difference, peerName }) => [
-    ...[work, number(ours), number(peer), number(ratio, 2), difference?.toExponential(0) ?? '', peerName],
-  ])
-  const table = [['work', 'ours ms', 'peer ms', 'peer/ours', 'difference', 'peer'], ...cells]
-  const widths = table[0]!.map((_, i) => Math.max(...table.map((row) => row[i]!.length)))
-  const lines = table.map((row) =>
-    row
-      .map((cell, i) => (i % 5 ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
-      .join('  ')
-      .trimEnd(),
-  )
-  return [`${browser}, ${adapter}, ${new Date().toISOString()}`, ...lines].join('\n')
-}
 
 function optionsOf(flags: Flags): Options {
   const wanted = flags.text('browser') ?? BROWSERS[0]!
@@ -164,7 +136,12 @@ software; outputs have to agree to ${TOLERANCE} of the largest value: exit code 
   async run(flags, positionals, terminal) {
     if (positionals.length) throw wrong(`"${positionals[0]}": the benchmark takes options only`)
     const measured = await measure(optionsOf(flags), terminal)
-    const isFine = measured.rows.every(({ difference }) => difference === null || difference <= TOLERANCE)
-    return { json: measured, text: formatTable(measured), code: isFine ? EXIT.ok : EXIT.someInputFailed }
+    const { browser, adapter, rows } = measured
+    const isFine = rows.every(({ difference }) => difference === null || difference <= TOLERANCE)
+    return {
+      json: measured,
+      text: formatRows(`${browser}, ${adapter}`, rows),
+      code: isFine ? EXIT.ok : EXIT.someInputFailed,
+    }
   },
 })

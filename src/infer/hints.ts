@@ -21,11 +21,14 @@ export interface ToldColour {
 }
 
 export const toldColours = (hints: readonly Hint[]): ToldColour[] =>
-  hints.map(({ x, y, color, radius }) => {
-    const levels = Uint8Array.from([1, 3, 5], (at) => Number.parseInt(color.slice(at, at + 2), 16))
-    const { ab } = srgbToLab(levels)
-    return { x, y, a: ab[0]!, b: ab[1]!, radius }
-  })
+  hints.map(({ x, y, color, radius }) => ({ x, y, ...abOf(color), radius }))
+
+/** @param color sRGB, "#rrggbb" */
+export function abOf(color: string): Pick<ToldColour, 'a' | 'b'> {
+  const levels = Uint8Array.from([1, 3, 5], (at) => Number.parseInt(color.slice(at, at + 2), 16))
+  const { ab } = srgbToLab(levels)
+  return { a: ab[0]!, b: ab[1]! }
+}
 
 /**
  * The network's input, [1,height/4,width/4,3]. A colour is told of the cell where it lies, and of this cell's neighbours if

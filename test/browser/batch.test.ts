@@ -55,7 +55,7 @@ describe.each(BROWSERS)('many pictures in %s', (name) => {
     expect(await visit.trouble()).toContain('500')
     await visit.click('download-all')
     await visit.page.waitForFunction(() =>
-      / 1?[1-9] of 500|^[1-9]\d* of 500/.test(document.getElementById('batch-text')!.textContent!),
+      /^[1-9]\d* of 500/.test(document.getElementById('batch-text')!.textContent!),
     )
     await visit.click('batch-cancel')
     await visit.page.waitForFunction(() => document.getElementById('batch')!.hidden)

@@ -48,6 +48,13 @@ export class Files {
     return this.write(name, await png.toBuffer())
   }
 
+  /** A JPEG that says in its EXIF data what is in it. */
+  async described(name: string, description: string): Promise<string> {
+    const grey = sharp({ create: { width: 32, height: 24, channels: 3, background: '#808080' } })
+    const jpeg = grey.jpeg().withExif({ IFD0: { ImageDescription: description } })
+    return this.write(name, await jpeg.toBuffer())
+  }
+
   /** Three frames. */
   async animated(): Promise<string> {
     const [width, height] = [32, 24]

@@ -5,6 +5,9 @@ declare module 'puppeteer-core' {
     uploadFile(...paths: string[]): Promise<void>
     click(): Promise<void>
   }
+  export interface Worker {
+    evaluate<Result>(run: () => Result): Promise<Awaited<Result>>
+  }
   export interface Page {
     evaluate<Args extends readonly unknown[], Result>(
       run: ((...args: Args) => Result) | string,
@@ -31,6 +34,8 @@ declare module 'puppeteer-core' {
     setDefaultTimeout(milliseconds: number): void
     on(event: 'pageerror', listener: (error: unknown) => void): void
     on(event: 'console', listener: (message: { type(): string; text(): string }) => void): void
+    /** Of pages in Chromium. */
+    workers(): readonly Worker[]
     readonly keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> }
     readonly mouse: {
       click(x: number, y: number): Promise<void>

@@ -2,11 +2,10 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** Hosts that browsers ask of their own accord, whatever page is open; Chromium asks the last one where a page has fields. */
+/** Hosts that browsers ask of their own accord, whatever page is open. */
 const OF_BROWSERS = [
   ...['accounts.google.com', 'clients2.google.com', 'update.googleapis.com'],
   ...['optimizationguide-pa.googleapis.com', 'redirector.gvt1.com', 'firefox.settings.services.mozilla.com'],
-  'content-autofill.googleapis.com',
 ]
 
 export class Outside {

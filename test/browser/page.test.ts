@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { BROWSERS } from './browser.ts'
 import { Files } from './files.ts'
@@ -41,6 +42,28 @@ describe('the page at first', () => {
   })
 })
 
+/** Of a page or its worker: whether it gets anything from elsewhere. */
+const reached = () =>
+  fetch('http://example.org/').then(
+    () => 'reached',
+    () => 'refused',
+  )
+
+describe("the page's worker", () => {
+  const opened = useBrowser('chromium') // Firefox lets nobody into workers
+
+  it.each(['the first', 'the second'])('may connect to nothing but its own files on %s visit', async () => {
+    const visit = await Visit.of(opened(), site.url())
+    await visit.until('ready')
+    const [worker] = visit.page.workers()
+    expect(await worker!.evaluate(reached)).toBe('refused')
+    expect(opened().outside.asked).toEqual([])
+    // which gives the worker to the page the next time
+    await visit.page.evaluate(async () => void (await navigator.serviceWorker.ready))
+    await visit.close()
+  })
+})
+
 describe.each(BROWSERS)('the page in %s', (name) => {
   const opened = useBrowser(name)
   let visit: Visit
@@ -74,6 +97,22 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     await visit.click('reset')
   })
 
+  it('keeps what the original says beside its pixels', async () => {
+    await visit.colour(await files.described('told.jpg', 'Aunt Ida, 1938'))
+    const { exif } = await sharp(await visit.download('image/jpeg', 'told-coloured.jpg')).metadata()
+    expect(exif!.toString('latin1')).toContain('Aunt Ida, 1938')
+  })
+
+  it('colours with weights of somebody’s own, and with them again after others', async () => {
+    await (await visit.page.$('#weights-file'))!.uploadFile('weights/lite.safetensors')
+    await visit.until('done')
+    for (const network of ['lite', 'own: lite.safetensors']) {
+      await visit.set('network', network)
+      expect(await visit.state()).not.toBe('done')
+      await visit.until('done')
+    }
+  })
+
   it('moves its line by keys', async () => {
     const value = () =>
       visit.page.evaluate(() => document.getElementById('divider')!.getAttribute('aria-valuenow'))
@@ -95,11 +134,6 @@ describe.each(BROWSERS)('the page in %s', (name) => {
   })
 
   it('forbids itself any connection but to its own files', async () => {
-    const reached = () =>
-      fetch('http://example.org/').then(
-        () => 'reached',
-        () => 'refused',
-      )
     expect(await visit.page.evaluate(reached)).toBe('refused')
     expect(opened().outside.asked).toEqual([])
   })

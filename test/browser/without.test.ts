@@ -1,4 +1,4 @@
-/** The page where something is missing: WebGPU, the network, storage. */
+/** The page where something is missing or goes away: WebGPU, the adapter, the network, storage. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { violations } from './access.ts'
 import { BROWSERS } from './browser.ts'
@@ -73,7 +73,7 @@ describe.each(BROWSERS)('the page in %s', (name) => {
   ])('gets ready where storage is %s', async (_, prepare) => {
     const fetched = () => site.host().requests.filter((path) => path.endsWith('.safetensors')).length
     const before = fetched()
-    const visit = await Visit.of(opened(), site.url(), refusal, prepare)
+    const visit = await Visit.of(opened(), site.url(), preludes, refusal, prepare)
     await visit.until('ready')
     await visit.page.reload()
     await visit.until('ready')
@@ -84,16 +84,59 @@ describe.each(BROWSERS)('the page in %s', (name) => {
   })
 })
 
+describe.each(BROWSERS)('the page in %s when its adapter is lost', (name) => {
+  const opened = useBrowser(name)
+
+  it('opens it again, and colours', async () => {
+    const visit = await Visit.of(opened(), site.url(), preludes, losable)
+    await visit.trySample(sample)
+    await visit.page.evaluate(() => new BroadcastChannel('adapter').postMessage('lost'))
+    await visit.clickPicture({ x: 0.3, y: 0.8 })
+    await visit.page.waitForSelector('#swatch-list button')
+    await visit.set('free-colour', '#b03020')
+    await visit.until('done')
+    expect(await visit.trouble()).toBeNull()
+    expect(visit.errors).toEqual([])
+  })
+})
+
 declare global {
   interface Window {
+    /** Runs a function in the workers that the page makes of texts, before their own program. */
+    beforeWorkers<T extends unknown[]>(run: (...given: T) => void, ...given: T): void
     refuseStorage(error: string, of: { readonly prototype: object; name: string }, methods: string[]): void
   }
 }
 
-/** Gives pages a function that has methods refuse, in the workers that they make of texts, too. */
-function refusal(): void {
+/** Gives pages `beforeWorkers`. They have no service worker, so that their workers are made of texts. */
+function preludes(): void {
   const register = () => Promise.reject(new DOMException('refused', 'SecurityError'))
   Object.defineProperty(ServiceWorkerContainer.prototype, 'register', { value: register })
+  window.beforeWorkers = (run, ...given) => {
+    const worker = `(${run})(${given.map((value) => JSON.stringify(value)).join()});`
+    const { Blob } = window
+    window.Blob = class extends Blob {
+      constructor(parts: BlobPart[] = [], options: BlobPropertyBag = {}) {
+        super(options.type === 'text/javascript' ? [worker, ...parts] : parts, options)
+      }
+    }
+  }
+}
+
+/** Has the page's worker lose its adapter when it is told to. */
+function losable(): void {
+  window.beforeWorkers(() => {
+    const { requestDevice } = GPUAdapter.prototype
+    GPUAdapter.prototype.requestDevice = async function (...wanted) {
+      const device = await requestDevice.apply(this, wanted)
+      new BroadcastChannel('adapter').onmessage = () => device.destroy()
+      return device
+    }
+  })
+}
+
+/** Gives pages a function that has methods refuse, in their workers, too. */
+function refusal(): void {
   window.refuseStorage = (error, { name }, methods) => {
     const refuse = (error: string, name: 'Cache', methods: readonly string[]) => {
       const value = async () => {
@@ -102,12 +145,6 @@ function refusal(): void {
       for (const method of methods) Object.defineProperty(globalThis[name].prototype, method, { value })
     }
     refuse(error, name as 'Cache', methods)
-    const worker = `(${refuse})(${[error, name, methods].map((value) => JSON.stringify(value)).join()});`
-    const { Blob } = window
-    window.Blob = class extends Blob {
-      constructor(parts: BlobPart[] = [], options: BlobPropertyBag = {}) {
-        super(options.type === 'text/javascript' ? [worker, ...parts] : parts, options)
-      }
-    }
+    window.beforeWorkers(refuse, error, name as 'Cache', methods)
   }
 }

@@ -11,6 +11,8 @@ export class Networks {
   readonly #input = byId<HTMLInputElement>('weights-file')
   readonly #own = new Option(TEXTS.ownWeights, FILE)
   #chosen = 'lite'
+  /** Weights of somebody's own that are in the list. */
+  #file: { readonly name: string; readonly weights: Blob } | null = null
 
   /** @param onChoose called with the weights' name, and with a file of somebody's own */
   constructor(
@@ -26,6 +28,7 @@ export class Networks {
       }
       this.#chosen = this.#select.value
       if (this.#chosen in TEXTS.networks) this.onChoose(this.#chosen)
+      else this.onChoose(this.#file!.name, this.#file!.weights)
     })
     this.#input.addEventListener('change', () => {
       const [file] = this.#input.files ?? []
@@ -35,14 +38,15 @@ export class Networks {
   }
 
   /** Colours with a file from now on. */
-  use(name: string, file: Blob): void {
+  use(name: string, weights: Blob): void {
+    this.#file = { name, weights }
     this.#select.querySelector('[data-own]')?.remove()
     const option = new Option(name, `own: ${name}`)
     option.dataset.own = ''
     this.#own.before(option)
     option.selected = true
     this.#chosen = option.value
-    this.onChoose(name, file)
+    this.onChoose(name, weights)
   }
 
   async #fill(engine: Engine): Promise<void> {

@@ -129,7 +129,6 @@ export const TEXTS = {
   colouring: (name: string) => `Colouring ${name} …`,
   recolouring: 'Colouring anew …',
   done: (name: string) => `${name} is coloured`,
-  saving: (name: string) => `Writing ${name} …`,
 
   // about
   aboutWhat:
@@ -164,7 +163,6 @@ export const UNREADABLE = {
   heic: 'this browser cannot read HEIC (Safari can); save it as JPEG',
   other: 'this is no picture that a browser can read',
   damaged: 'the file is damaged or cut off',
-  tooLarge: (width: number, height: number) => `this browser cannot hold ${width} × ${height} pixels`,
 } as const
 
 /** What is worth knowing of a file that was read. */

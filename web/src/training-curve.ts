@@ -5,8 +5,9 @@ const MARGIN = 12
 export function drawCurve(canvas: HTMLCanvasElement, losses: readonly number[]): void {
   const context = canvas.getContext('2d')!
   const { width, height } = canvas
-  const most = Math.max(...losses)
-  const least = Math.min(...losses)
+  // one after another: no call takes as many arguments as a long training has steps
+  const most = losses.reduce((one, other) => Math.max(one, other))
+  const least = losses.reduce((one, other) => Math.min(one, other))
   const across = (i: number) => MARGIN + (i / Math.max(1, losses.length - 1)) * (width - 2 * MARGIN)
   const down = (loss: number) =>
     height - MARGIN - ((loss - least) / Math.max(1e-9, most - least)) * (height - 2 * MARGIN)

@@ -25,7 +25,8 @@ export interface SettingFields {
 
 export function settingFields(): SettingFields {
   const inputs = {} as Record<Name, HTMLInputElement>
-  const element = make('div', { className: 'fields' })
+  // Chromium tells its maker's server of all fields to fill in, also of those with autocomplete="off", but not of a search's
+  const element = make('form', { className: 'fields', action: 'search' })
   for (const name of Object.keys(FIELDS) as Name[]) {
     const { label, value, min, max, step } = FIELDS[name]
     const input = make('input', { id: `train-${name}`, type: 'number', required: true })

@@ -1,4 +1,5 @@
 /** Small parts of the page. */
+import { readFileSync } from 'node:fs'
 import { MessageChannel } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { distinctNames } from '../../../web/src/files/save.ts'
@@ -44,6 +45,12 @@ it('offers the likeliest of colours that look alike', () => {
   expect(distinctColours(colours, 2)).toHaveLength(2)
 })
 
+it("says in the docs the policy that a host can send, which is the page's own", () => {
+  const [, own] = /Content-Security-Policy"\s+content="([^"]+)"/.exec(readFileSync('web/index.html', 'utf8'))!
+  const [, docs] = /^Content-Security-Policy: (.+)$/m.exec(readFileSync('docs/web.md', 'utf8'))!
+  expect(docs).toBe(`${own}; frame-ancestors 'none'`) // which pages cannot say themselves
+})
+
 describe('calls', () => {
   interface Methods {
     double: { input: number; value: number }
@@ -85,6 +92,27 @@ describe('calls', () => {
     const failure = { name: 'UserError', message: 'no such picture', trouble: 'input' }
     await expect(caller.call('fail', null)).rejects.toMatchObject(failure)
     close()
+  })
+
+  it('fail in words when the worker does not even begin', async () => {
+    const worker = Object.assign(new EventTarget(), { postMessage: () => {} })
+    const caller = new Caller<Methods>(worker as never)
+    const call = caller.call('double', 4)
+    worker.dispatchEvent(new Event('error'))
+    await expect(call).rejects.toThrow(/Reload the page/)
+  })
+
+  it('are not cancelled any more once they are answered', async () => {
+    const sent: object[] = []
+    const controller = new AbortController()
+    const worker = Object.assign(new EventTarget(), {
+      postMessage: (message: object) => void sent.push(message),
+    })
+    const call = new Caller<Methods>(worker as never).call('double', 4, { signal: controller.signal })
+    worker.dispatchEvent(Object.assign(new Event('message'), { data: { id: 1, value: 8 } }))
+    expect(await call).toBe(8)
+    controller.abort()
+    expect(sent).toEqual([{ id: 1, method: 'double', input: 4 }])
   })
 
   it('throw the reason of being cancelled, or wait for what was done until then', async () => {

@@ -1,5 +1,7 @@
 /** Calls from the page to its worker: each has an answer, may tell of progress, and may be cancelled. */
 
+import { TEXTS } from '../texts.ts'
+
 /** What crosses to the worker. */
 export type ToWorker =
   | { readonly id: number; readonly method: string; readonly input: unknown }
@@ -54,7 +56,7 @@ export class Caller<M extends Methods<M>> {
 
   constructor(private readonly worker: Worker) {
     worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => this.#receive(data))
-    worker.addEventListener('error', (event) => this.#fail(event.message))
+    worker.addEventListener('error', ({ message }) => this.#fail(message || TEXTS.workerBroken)) // none when it did not even begin
   }
 
   call<K extends keyof M & string>(
@@ -67,8 +69,10 @@ export class Caller<M extends Methods<M>> {
     const answer = new Promise<M[K]['value']>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, onProgress })
       signal?.addEventListener('abort', () => {
+        if (!this.#waiting.has(id)) return // it was answered before
         this.worker.postMessage({ id, cancel: true } satisfies ToWorker)
-        if (waits || !this.#waiting.delete(id)) return
+        if (waits) return
+        this.#waiting.delete(id)
         reject(signal.reason)
       })
     })

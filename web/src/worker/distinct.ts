@@ -1,4 +1,4 @@
-import { srgbToLab } from '../../../src/color/lab.ts'
+import { abOf } from '../../../src/infer/hints.ts'
 import type { PossibleColour } from '../../../src/web/index.ts'
 
 /** Colours nearer than this in ab units look the same on a swatch. */
@@ -9,8 +9,7 @@ export function distinctColours(colours: readonly PossibleColour[], most: number
   const taken: { readonly colour: PossibleColour; readonly a: number; readonly b: number }[] = []
   for (const colour of colours) {
     if (taken.length === most) break
-    const levels = Uint8Array.from([1, 3, 5], (at) => Number.parseInt(colour.color.slice(at, at + 2), 16))
-    const [a, b] = srgbToLab(levels).ab as unknown as [number, number]
+    const { a, b } = abOf(colour.color)
     if (taken.every((other) => Math.hypot(other.a - a, other.b - b) >= APART)) taken.push({ colour, a, b })
   }
   return taken.map(({ colour }) => colour)

@@ -85,9 +85,6 @@ export type TrainingNews =
 
 export interface TrainingEnd {
   readonly step: number
-  /** Of every step. */
-  readonly losses: Float32Array
-  readonly interrupted: boolean
 }
 
 type Of = { readonly picture: number }
@@ -95,8 +92,8 @@ type Of = { readonly picture: number }
 export interface PageMethods {
   /** Loads weights and opens the adapter; tells `Loading`. */
   start: {
-    input: { readonly weights: string; readonly file?: Blob | undefined }
-    value: { readonly adapter: string }
+    input: Wanted
+    value: Started
   }
   /** Names of the colourisers that come with the page. */
   networks: { input: null; value: readonly string[] }

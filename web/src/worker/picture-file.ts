@@ -30,10 +30,8 @@ async function bytesOf(file: Blob): Promise<Uint8Array> {
   }
 }
 
-function reasonOf({ kind }: FileKind): string {
-  if (kind in UNREADABLE) return UNREADABLE[kind as keyof typeof UNREADABLE] as string
-  return UNREADABLE.damaged
-}
+const reasonOf = ({ kind }: FileKind): string =>
+  kind in UNREADABLE ? UNREADABLE[kind as keyof typeof UNREADABLE] : UNREADABLE.damaged
 
 const notesOf = ({ kind, isDeep, isAnimated }: FileKind): string[] => [
   ...(isDeep ? [NOTES.deep] : []),

@@ -17,7 +17,6 @@ const CACHE = 'weights'
 
 /** What a network has seen of a picture. */
 interface SeenPicture {
-  readonly of: Colorizer
   readonly study: PhotoStudy<unknown>
   /** What people should know of the picture. */
   readonly notes: readonly string[]
@@ -26,7 +25,8 @@ interface SeenPicture {
 /** A picture, and what the network has seen and made of it. */
 interface Studied {
   readonly picture: Picture
-  seen: SeenPicture | null
+  /** By which network it is or was looked at, and what that saw. */
+  looked: { readonly by: Colorizer; readonly seen: Promise<SeenPicture> } | null
   colouring: Colouring | null
 }
 
@@ -70,7 +70,7 @@ export class Studio {
   async add(file: Blob): Promise<{ readonly id: number; readonly picture: Picture }> {
     const picture = await Picture.of(file)
     const id = ++this.#last
-    this.#pictures.set(id, { picture, seen: null, colouring: null })
+    this.#pictures.set(id, { picture, looked: null, colouring: null })
     return { id, picture }
   }
 
@@ -107,9 +107,10 @@ export class Studio {
   }
 
   async remove(id: number): Promise<void> {
-    const { picture, seen } = this.#of(id)
+    const { picture, looked } = this.#of(id)
     this.#pictures.delete(id)
     picture.close()
+    const seen = await looked?.seen.catch(() => null) // it may be looked at just now
     await seen?.study.dispose()
   }
 
@@ -122,12 +123,12 @@ export class Studio {
   async #withStudy<T>(studied: Studied, work: (seen: SeenPicture) => Promise<T>): Promise<T> {
     const colorizer = await this.#colorizer!
     try {
-      return await work(await this.#study(colorizer, studied))
+      return await work(await this.#look(colorizer, studied))
     } catch (error) {
       await new Promise((resolve) => setTimeout(resolve, TOLD))
       if (!colorizer.isLost) throw error
       await this.#reopen(colorizer)
-      return work(await this.#study(await this.#colorizer!, studied))
+      return work(await this.#look(await this.#colorizer!, studied))
     }
   }
 
@@ -138,12 +139,21 @@ export class Studio {
     await lost.dispose().catch(() => {}) // there may be nothing left to free
   }
 
-  async #study(colorizer: Colorizer, studied: Studied): Promise<SeenPicture> {
-    if (studied.seen?.of === colorizer) return studied.seen
-    const { seen, notes } = await studied.picture.prepare()
-    studied.seen = { of: colorizer, study: await colorizer.study(imageDataOf(seen)), notes }
-    return studied.seen
+  /** Once for each network, however many ask at the same time. */
+  #look(by: Colorizer, studied: Studied): Promise<SeenPicture> {
+    if (studied.looked?.by === by) return studied.looked.seen
+    const seen = look(by, studied.picture)
+    studied.looked = { by, seen }
+    seen.catch(() => {
+      if (studied.looked?.seen === seen) studied.looked = null
+    })
+    return seen
   }
+}
+
+async function look(colorizer: Colorizer, picture: Picture): Promise<SeenPicture> {
+  const { seen, notes } = await picture.prepare()
+  return { study: await colorizer.study(imageDataOf(seen)), notes }
 }
 
 /** Hints for the part of a picture that the network sees. */

@@ -1,6 +1,5 @@
 /** Training in the worker: the code of `train:webgpu`, with pictures, storage and an observer of the page's. */
 import { GRAY, paint } from '../../../src/color/paint.ts'
-import type { Photo } from '../../../src/color/photo.ts'
 import { resize } from '../../../src/color/resample.ts'
 import { Gpu } from '../../../src/device/gpu.ts'
 import { UserError } from '../../../src/errors.ts'
@@ -20,6 +19,7 @@ import {
 } from '../../../src/train/index.ts'
 import { decodeBatch } from '../../../src/train/samples.ts'
 import type { Assets } from '../../../src/web/assets.ts'
+import { imageDataOf } from '../../../src/web/images.ts'
 import { loadWeights } from '../../../src/web/weights.ts'
 import { UNTRAINABLE } from '../texts.ts'
 import type { Comparison, TrainingEnd, TrainingNews, TrainingWish } from './methods.ts'
@@ -72,7 +72,7 @@ export class Training {
     )
     const judge = new Judge(gpu, network, settings.size, pictures)
     try {
-      const { checkpoint, interrupted } = await train({
+      const { checkpoint } = await train({
         ...{ gpu, network, source, settings, start, signal },
         course: { steps, epochs: Number.POSITIVE_INFINITY, validateEvery },
         store: this.#store,
@@ -84,7 +84,7 @@ export class Training {
         },
         validate: judge.validate,
       })
-      return { step: checkpoint.step, losses: checkpoint.losses, interrupted }
+      return { step: checkpoint.step }
     } finally {
       judge.destroy()
       await source.close()
@@ -162,7 +162,11 @@ class Judge {
     const shown: Comparison[] = []
     for (const photo of photos.slice(0, SHOWN)) {
       const ours = paint(photo, await this.#predictor.predict(photo), 1)
-      shown.push({ gray: pixelsOf(paint(photo, GRAY, 1)), ours: pixelsOf(ours), original: pixelsOf(photo) })
+      shown.push({
+        gray: imageDataOf(paint(photo, GRAY, 1)),
+        ours: imageDataOf(ours),
+        original: imageDataOf(photo),
+      })
     }
     this.comparisons = shown
     this.grayMse = score!.grayMse
@@ -172,13 +176,4 @@ class Judge {
   destroy(): void {
     this.#predictor?.destroy()
   }
-}
-
-function pixelsOf({ rgb, width, height }: Photo): ImageData {
-  const pixels = new ImageData(width, height)
-  for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
-    pixels.data.set(rgb.subarray(from, from + 3), to)
-    pixels.data[to + 3] = 255
-  }
-  return pixels
 }
