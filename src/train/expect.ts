@@ -25,6 +25,12 @@ export function expectSettings(
   }
   const { name, multiple } = network
   if (settings.taps) expectTaps(network, settings)
+  if (settings.aged && settings.fit !== 'crop')
+    throw bad(
+      'pictures are made to look old where they are cropped, not where they are padded',
+      'aged',
+      'fit',
+    )
   expectTrunk(network, settings)
   if (settings.size % multiple === 0) return
   throw new UserError(
@@ -63,6 +69,7 @@ function expectTaps({ name, trunk, fineTunedFrom }: Looking, settings: TrainingS
   if (settings.fit !== 'crop') throw bad('taps are stored of cropped pictures, not of padded ones', 'fit')
   if (settings.lightnessJitter > 0)
     throw bad('the lightness of pictures whose taps are stored cannot be changed', 'lightnessJitter')
+  if (settings.aged) throw bad('pictures whose taps are stored cannot be made to look old', 'aged')
 }
 
 /** What is asked of a training; what nobody asks for is missing. */

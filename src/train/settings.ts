@@ -80,6 +80,10 @@ const chosen = {
     ...{ flag: 'lightness-jitter', value: 'F' },
     help: 'changes what the network sees as age does: contrast by up to this share, and grain; 0 changes nothing',
   }),
+  aged: setting(v.optional(numberOf({ max: 1 })), {
+    ...{ flag: 'aged', value: 'F' },
+    help: 'share of the samples that are made to look like old photographs: grain, blur, fading, scratches (default 0)',
+  }),
   classDropout: setting(numberOf({ max: 1 }), {
     ...{ flag: 'class-dropout', value: 'F' },
     help: 'share of the samples that are shown without their class vector',
