@@ -35,6 +35,7 @@ export const MAX_NAME_BYTES = 255
 /** Names of parts are not longer than this or than that of the file, whatever is longer: some file systems take less. */
 const SHORT_NAME_BYTES = 64
 const DIGEST_CHARACTERS = 8
+const PART_NAME = /^(.*)\.(\d+)\.part$/s
 
 /** Where a part of the file is written by this process. */
 function partPath(path: string): string {
@@ -48,6 +49,9 @@ function partStem(name: string): string {
   const digest = createHash('sha256').update(name).digest('hex').slice(0, DIGEST_CHARACTERS)
   return `${shortened(name, room - DIGEST_CHARACTERS - 1)}-${digest}`
 }
+
+/** Whether a file of this name is part of one that is not finished. */
+export const isPartName = (name: string): boolean => PART_NAME.test(name)
 
 /** As many of the text's first characters as have at most `bytes` bytes. */
 export function shortened(text: string, bytes: number): string {
@@ -82,7 +86,7 @@ export async function removeParts(
   }
   for (const [folder, ofFiles] of stems) {
     for (const name of existsSync(folder) ? await readdir(folder) : []) {
-      const [, stem, pid] = /^(.*)\.(\d+)\.part$/s.exec(name) ?? []
+      const [, stem, pid] = PART_NAME.exec(name) ?? []
       if (ofFiles.has(stem ?? '') && isKilled(Number(pid))) await rm(join(folder, name), { force: true })
     }
   }
@@ -95,7 +99,8 @@ async function writeFully(file: Awaited<ReturnType<typeof open>>, chunk: Uint8Ar
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes what was created, renamed or removed in a folder survive a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return // folders cannot be opened there; NTFS journals the rename itself
   const handle = await open(folder, 'r')
   try {
