@@ -3,7 +3,7 @@ import { chmodSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path'
 import sharp from 'sharp'
 import { FORMAT_ROWS } from '../format-rows.ts'
-import { picture, type Scene, scene } from '../photographs.ts'
+import { described, picture, type Scene, scene } from '../photographs.ts'
 
 /** What is to become of a file: a picture in colour, a word why not, or nothing since it is no picture. */
 export type Fate = 'coloured' | 'in colour' | 'failed' | 'passed over'
@@ -20,7 +20,8 @@ const ENDINGS: Readonly<Record<string, readonly string[]>> = {
 /** Photographs of each kind. */
 const COPIES = 10
 const COLOURED = 5
-const UNREAD = 'heic heif bmp jp2 jxl psd dng cr2 cr3 nef arw raf orf rw2 tga exr'.split(' ')
+const RAW = ['dng', 'cr2', 'nef', 'arw', 'pef', 'NEF']
+const UNREAD = ['bmp', 'jp2', 'jxl', 'psd', 'cr3', 'raf', 'orf', 'rw2', 'tga', 'exr']
 const OTHERS = [
   'Thumbs.db',
   '.DS_Store',
@@ -47,6 +48,20 @@ const NAMES = [
   ],
   ...[`${'n'.repeat(251)}.jpg`, `${'ä'.repeat(125)}x.jpg`],
 ]
+
+/** The file of the `n`th photograph of a row. */
+const fileOf = (row: string, n: number) => {
+  const endings = ENDINGS[row.split(',')[0]!]!
+  return `${'deep/'.repeat(n % 4)}${row.replaceAll(', ', '-')} ${n}.${endings[n % endings.length]}`
+}
+
+/** A photograph of each row of the table in docs/formats.md. */
+export const ROW_FILES = Object.keys(FORMAT_ROWS).map((row) => [row, fileOf(row, 0)] as const)
+
+/** Photographs that lie on their side, as their EXIF says. */
+export const ROTATED_FILES = (['jpeg', 'png', 'webp', 'tiff', 'avif'] as const).map(
+  (format) => [`${format} on its side`, `turned/photo.${format}`] as const,
+)
 
 /** Writes the folder. Returns what is to become of each of its files, by their paths in it. */
 export async function writeAlbum(folder: string): Promise<Map<string, Fate>> {
@@ -87,11 +102,11 @@ class Album {
 
 async function grayPictures(album: Album): Promise<void> {
   for (const [row, maker] of Object.entries(FORMAT_ROWS)) {
-    const endings = ENDINGS[row.split(',')[0]!]!
-    for (let n = 0; n < COPIES; n++) {
-      const name = `${'deep/'.repeat(n % 4)}${row.replaceAll(', ', '-')} ${n}.${endings[n % endings.length]}`
-      album.add(name, 'coloured', await maker(album.scene()))
-    }
+    for (let n = 0; n < COPIES; n++) album.add(fileOf(row, n), 'coloured', await maker(album.scene()))
+  }
+  for (const [name, path] of ROTATED_FILES) {
+    const photo = described(picture(3, false, album.scene()), 6)
+    album.add(path, 'coloured', await photo.toFormat(name.split(' ')[0] as 'jpeg').toBuffer())
   }
   for (const name of NAMES) album.add(`names/${name}`, 'coloured', await album.jpeg())
   for (const name of ['a.jpg', 'a.png', 'A.JPG', 'box 1/a.jpg', 'box 2/a.jpg'])
@@ -141,8 +156,11 @@ async function damagedFiles(album: Album): Promise<void> {
   album.add('damaged/text.jpg', 'failed', 'Dear Anna,\n')
   album.add('damaged/page.png', 'failed', '<!doctype html><title>404</title>')
   album.add('damaged/zeros.jpg', 'failed', new Uint8Array(5000))
-  for (const ending of UNREAD)
-    album.add(`unread/photo.${ending}`, 'failed', `\0\0\0\x18ftypheic of ${ending}`)
+  for (const ending of ['heic', 'heif']) album.add(`unread/photo.${ending}`, 'failed', '\0\0\0\x18ftypheic')
+  // of many cameras a TIFF file whose first page is a small preview
+  const raw = await FORMAT_ROWS['TIFF, 8 bits']!(album.scene())
+  for (const ending of RAW) album.add(`unread/photo.${ending}`, 'failed', raw)
+  for (const ending of UNREAD) album.add(`unread/photo.${ending}`, 'failed', `of ${ending}`)
   for (const name of OTHERS) album.add(`others/${name}`, 'passed over', 'no picture')
 }
 
