@@ -65,6 +65,9 @@ export function shortened(text: string, bytes: number): string {
   return short
 }
 
+/** Paths that only differ by capitals, or by how accents are written, become the same: not all file systems tell them. */
+export const folded = (path: string) => path.normalize('NFC').toLowerCase()
+
 /** What two names of one file have in common; null when there is no such file. */
 export async function identity(path: string): Promise<string | null> {
   const found = await stat(path, { bigint: true }).catch(() => null)
