@@ -3,6 +3,7 @@
 import type { SmallAb } from '../color/guided.ts'
 import { labToSrgb, srgbToLab } from '../color/lab.ts'
 import { forNetwork, type Look } from '../color/look.ts'
+import type { Photo } from '../color/photo.ts'
 import { isDeep, levelsAt, type Raster, rasterLightness, shown } from '../color/raster.ts'
 import type { Hint } from '../io/hints.ts'
 import type { Rect, Size } from '../rect.ts'
@@ -18,7 +19,11 @@ export interface PictureOptions extends PaintOptions {
 }
 
 /** Of more pixels the network sees a smaller picture. */
-const SEEN_PIXELS = 2 ** 24
+export const SEEN_PIXELS = 2 ** 24
+
+/** What the network is shown of a picture: without its border and its tone, and with the contrast that it has lost. */
+export const seenOf = (picture: Raster, look: Look): Photo =>
+  forNetwork(shown(picture, SEEN_PIXELS, look.content), look)
 
 /**
  * Colours a picture, of which only the lightness counts. The levels of one in colour may be overwritten with the result, so that
@@ -39,9 +44,11 @@ export async function colorizePicture(
     strength = 1,
     bits = isDeep(picture) ? 16 : 8,
   } = options
-  const seen = forNetwork(shown(picture, SEEN_PIXELS, look.content), look)
   const inside = hints.map((hint) => hintIn(hint, picture, look.content))
-  const { colours, classes } = await findColours(painter, seen, { ...options, hints: inside })
+  const { colours, classes } = await findColours(painter, seenOf(picture, look), {
+    ...options,
+    hints: inside,
+  })
   const canvas = canvasFor(picture, bits)
   const addTone = keepTone ? toneAdder(look) : () => {}
   const mix = mixer(picture, strength)

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { lookAt } from '../color/look.ts'
+import { lookAt, previewOf } from '../color/look.ts'
 import { rasterOf } from '../color/raster.ts'
 import { resize } from '../color/resample.ts'
 import { Gpu } from '../device/gpu.ts'
@@ -151,8 +151,9 @@ export class Colorizer {
     const painting = { ...asked, saturation: asked.saturation ?? this.saturation }
     return this.colorizer.with(async (painter) => {
       const photo = await photoOf(input)
-      const look = lookAt(photo, photo)
-      const { picture, classes } = await colorizePicture(painter, rasterOf(photo), look, painting)
+      const raster = rasterOf(photo)
+      const look = lookAt(previewOf(raster), raster)
+      const { picture, classes } = await colorizePicture(painter, raster, look, painting)
       const rgb = picture.levels as Uint8Array // of 8 bits, as the photograph's
       return imageOf({ photo: { ...photo, rgb }, classes })
     }, asked.signal)

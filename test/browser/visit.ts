@@ -153,6 +153,18 @@ export class Visit {
     return bytes
   }
 
+  /** Closes the page as people do; where it asks whether that is meant, it stays. */
+  async asksBeforeLeaving(): Promise<boolean> {
+    const asked = new Promise<boolean>((resolve) => {
+      this.page.once('dialog', (dialog) => {
+        void dialog.dismiss().then(() => resolve(dialog.type() === 'beforeunload'))
+      })
+      this.page.once('close', () => resolve(false))
+    })
+    void this.page.close({ runBeforeUnload: true })
+    return asked
+  }
+
   close(): Promise<void> {
     return this.page.close()
   }

@@ -24,6 +24,9 @@ export class Saving {
     byId('batch-cancel').addEventListener('click', () =>
       this.#batch?.abort(new DOMException('cancelled', 'AbortError')),
     )
+    addEventListener('beforeunload', (event) => {
+      if (this.#batch) event.preventDefault()
+    })
   }
 
   /** The coloured picture that can be saved; null for none. */

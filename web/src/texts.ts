@@ -158,7 +158,7 @@ export const TEXTS = {
 /** Why a file cannot be read, by what it is. */
 export const UNREADABLE = {
   empty: 'the file is empty',
-  tiff: 'browsers cannot read TIFF; save it as PNG or JPEG, or use the command line',
+  tiff: 'this browser cannot read TIFF (Safari can); save it as PNG or JPEG, or use the command line',
   raw: 'browsers cannot read a camera’s raw files; save it as JPEG',
   heic: 'this browser cannot read HEIC (Safari can); save it as JPEG',
   other: 'this is no picture that a browser can read',

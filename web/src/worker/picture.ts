@@ -1,8 +1,9 @@
 import { linesOf, type SmallAb } from '../../../src/color/guided.ts'
 import { lightness } from '../../../src/color/lab.ts'
-import { forNetwork, lookAt } from '../../../src/color/look.ts'
+import { lookAt, previewOf } from '../../../src/color/look.ts'
 import type { Photo } from '../../../src/color/photo.ts'
 import { rasterOf, shown } from '../../../src/color/raster.ts'
+import { SEEN_PIXELS, seenOf } from '../../../src/infer/picture.ts'
 import type { Rect, Size } from '../../../src/rect.ts'
 import { onCanvas, onWhite, photoOf } from '../../../src/web/images.ts'
 import type { Look } from '../look.ts'
@@ -12,8 +13,6 @@ import { type Colouring, type Pixels, recombine, type View } from './recombine.t
 
 /** Pixels that are worked on at once. */
 const BAND_PIXELS = 2 ** 20
-/** Larger pictures are shown to the network scaled down to this, which it sees much smaller still. */
-const SEEN_PIXELS = 2 ** 24
 /** Of the photograph whose lightness the network's colours follow: enough for each of its cells to have a mean. */
 const GUIDE_PIXELS = 2 ** 22
 
@@ -65,10 +64,14 @@ export class Picture implements Size {
     return { seen, notes: isInColour ? [...this.notes, NOTES.inColour] : this.notes }
   }
 
-  /** What the network made of what it was shown. */
-  colouringOf(small: SmallAb): Colouring {
+  /**
+   * What the network made of what it was shown.
+   * @param saturation what colours are multiplied by, as its weights say
+   */
+  colouringOf(small: SmallAb, saturation: number): Colouring {
     const { guide, content, structure } = this.#guide!
-    return { colours: linesOf({ ...small, ab: small.ab.map((value) => value * structure) }, guide), content }
+    const ab = small.ab.map((value) => value * saturation * structure)
+    return { colours: linesOf({ ...small, ab }, guide), content }
   }
 
   /** A part of the picture as it is, RGBA. */
@@ -118,11 +121,11 @@ export class Picture implements Size {
   async #look(): Promise<Prepared> {
     const photo = await this.#photo()
     const raster = rasterOf(photo)
-    const look = lookAt(photo, photo)
+    const look = lookAt(previewOf(raster), raster)
     const [across, down] = [this.width / raster.width, this.height / raster.height]
     const { x, y, width, height } = look.content
     return {
-      seen: forNetwork(shown(raster, SEEN_PIXELS, look.content), look),
+      seen: seenOf(raster, look),
       guide: shown(raster, GUIDE_PIXELS, look.content),
       content: { x: x * across, y: y * down, width: width * across, height: height * down },
       structure: look.structure,

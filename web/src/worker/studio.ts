@@ -79,9 +79,8 @@ export class Studio {
     const studied = this.#of(id)
     return this.#withStudy(studied, async ({ study, notes }) => {
       const { picture } = studied
-      studied.colouring = picture.colouringOf(
-        await study.colours({ hints: insideOf(picture, hints), signal }),
-      )
+      const colours = await study.colours({ hints: insideOf(picture, hints), signal })
+      studied.colouring = picture.colouringOf(colours, study.saturation)
       return { classes: study.classes, notes }
     })
   }
