@@ -4,6 +4,7 @@ import { type Arena, type NamedTensor, packArena, unpackArena } from '../model/a
 import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
 import { MisfitError, misshapen, type Network } from '../model/network.ts'
 import { FIRST_NETWORK, NETWORKS, type Networks } from '../model/registry.ts'
+import { dequantized } from './quantized.ts'
 import type { ReadAt } from './read-at.ts'
 import { parseSafetensors } from './safetensors.ts'
 
@@ -67,11 +68,13 @@ const originsIn = (value: unknown) =>
 /**
  * Reads the weights of a weight file or a checkpoint.
  * @param networks those that the file may be of
- * @throws UserError about weights naming file and tensor when one is missing, extra or misshapen, or not finite
+ * @throws UserError about weights naming file and tensor when one is missing, extra or misshapen, or not finite, and as
+ *   `dequantized`
  */
 export async function parseWeights(file: ReadAt, networks?: Networks): Promise<WeightFile> {
   const { tensors, metadata } = await parseSafetensors(file)
-  return { ...(await weightsFrom(file.name, tensors, metadata, networks)), metadata }
+  const numbers = dequantized(file.name, tensors)
+  return { ...(await weightsFrom(file.name, numbers, metadata, networks)), metadata }
 }
 
 /** The weights among the tensors of a file. Throws as `parseWeights`. */
