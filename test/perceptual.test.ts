@@ -97,6 +97,22 @@ describe('the perceptual term', () => {
     expect(few.compute(new Float64Array(PIXELS / 8)).loss / expected).toBeCloseTo(1, 3)
   })
 
+  it('enlarges cells bilinearly, each about its middle', () => {
+    const cells = SIDE / 4
+    const place = (pixel: number) => Math.min(Math.max((pixel + 0.5) / 4 - 0.5, 0), cells - 1)
+    const share = (pixel: number, cell: number) => Math.max(0, 1 - Math.abs(place(pixel) - cell))
+    const enlarged = Float64Array.from({ length: 2 * PIXELS }, (_, i) => {
+      const [y, x] = [Math.floor(i / 2 / SIDE), Math.floor(i / 2) % SIDE]
+      let value = 0
+      for (let v = 0; v < cells; v++)
+        for (let u = 0; u < cells; u++)
+          value += share(y, v) * share(x, u) * weak[2 * (v * cells + u) + (i % 2)]!
+      return value
+    })
+    const [found, wanted] = [term(cells).compute(weak).loss, term(SIDE).compute(enlarged).loss]
+    expect(found / wanted).toBeCloseTo(1, 6)
+  })
+
   it('has the gradient that finite differences show', () => {
     const { compute } = term(SIDE / 4)
     const { gradient } = compute(weak)
