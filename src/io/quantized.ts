@@ -1,6 +1,7 @@
 /**
  * Weights in 8 bits: whole numbers from −127 to 127. Beside the tensor NAME is `NAME.scale` in float32, by which the numbers of
- * each output channel are multiplied. Output channels come first in files.
+ * each output channel are multiplied. Output channels come first in files. Of weights that a training began with,
+ * `NAME.change` has what was added to them: it is smaller, so its steps are finer.
  */
 import { UserError } from '../errors.ts'
 import type { NamedTensor } from '../model/arena.ts'
@@ -8,29 +9,37 @@ import type { Dtype, StoredTensor } from './safetensors.ts'
 
 const LARGEST = 127
 const scaleOf = (name: string) => `${name}.scale`
+const changeOf = (name: string) => `${name}.change`
+
+type Tensors = ReadonlyMap<string, NamedTensor>
 
 /** A tensor as it is to be written; one without a type was left as it is. */
 export interface WrittenTensor extends NamedTensor {
   readonly dtype?: Dtype
 }
 
-/** All tensors, the weights of convolutions rounded to 8 bits: in each output channel by its largest value. */
-export function quantized(tensors: ReadonlyMap<string, NamedTensor>): Map<string, WrittenTensor> {
+/**
+ * All tensors, the weights of convolutions rounded to 8 bits: in each output channel by its largest value.
+ * @param known those that a training began with, and whoever reads the file has
+ */
+export function quantized(tensors: Tensors, known: Tensors): Map<string, WrittenTensor> {
   const written = new Map<string, WrittenTensor>()
   for (const [name, tensor] of tensors) {
-    const { shape } = tensor
+    const { shape, data } = tensor
     if (shape.length < 2) {
       written.set(name, tensor)
       continue
     }
-    const { whole, scale } = rounded(tensor)
-    written.set(name, { dtype: 'I8', shape, data: whole })
-    written.set(scaleOf(name), { dtype: 'F32', shape: [scale.length], data: scale })
+    const first = known.get(name)?.data
+    const key = first ? changeOf(name) : name
+    const { whole, scale } = rounded(shape, first ? data.map((value, i) => value - first[i]!) : data)
+    written.set(key, { dtype: 'I8', shape, data: whole })
+    written.set(scaleOf(key), { dtype: 'F32', shape: [scale.length], data: scale })
   }
   return written
 }
 
-function rounded({ shape, data }: NamedTensor) {
+function rounded(shape: readonly number[], data: Float32Array) {
   const scale = new Float32Array(shape[0]!)
   const whole = new Float32Array(data.length)
   const length = data.length / scale.length
@@ -60,6 +69,18 @@ export function dequantized(
     numbers.delete(scaleOf(name))
   }
   return numbers
+}
+
+/** The tensors with what was added to known ones as their sums. */
+export function withChanges(tensors: Tensors, known: Tensors): Map<string, NamedTensor> {
+  const whole = new Map(tensors)
+  for (const [name, { data }] of known) {
+    const change = tensors.get(changeOf(name))
+    if (!change) continue
+    whole.set(name, { ...change, data: change.data.map((value, i) => value + data[i]!) })
+    whole.delete(changeOf(name))
+  }
+  return whole
 }
 
 function expectScale(path: string, name: string, shape: readonly number[], scale?: NamedTensor) {

@@ -4,7 +4,7 @@ import { type Arena, type NamedTensor, packArena, unpackArena } from '../model/a
 import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
 import { MisfitError, misshapen, type Network } from '../model/network.ts'
 import { FIRST_NETWORK, NETWORKS, type Networks } from '../model/registry.ts'
-import { dequantized } from './quantized.ts'
+import { dequantized, withChanges } from './quantized.ts'
 import type { ReadAt } from './read-at.ts'
 import { parseSafetensors } from './safetensors.ts'
 
@@ -86,12 +86,21 @@ export async function weightsFrom(
 ): Promise<Weights> {
   const network = await networkOf(path, tensors, metadata, networks)
   const { parameters, statistics } = network.layout
-  checkTensors(path, [parameters, statistics], tensors)
+  const whole = withChanges(tensors, pretrained(network))
+  checkTensors(path, [parameters, statistics], whole)
   return {
     network,
-    parameters: packArena(parameters, tensors),
-    statistics: packArena(statistics, tensors),
+    parameters: packArena(parameters, whole),
+    statistics: packArena(statistics, whole),
   }
+}
+
+/** The weights of a fine-tuned trunk as the classifier has them; none where no trunk is. */
+export function pretrained({ layout, fineTunedFrom, initial }: Network): Map<string, NamedTensor> {
+  if (fineTunedFrom === undefined) return new Map()
+  const { length, tensors } = layout.parameters
+  const tuned = { length, tensors: tensors.filter(({ offset }) => offset >= fineTunedFrom) }
+  return unpackArena(tuned, initial(() => 0).parameters)
 }
 
 async function networkOf(

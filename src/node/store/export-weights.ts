@@ -1,6 +1,6 @@
 import { UserError } from '../../errors.ts'
 import { quantized, type WrittenTensor } from '../../io/quantized.ts'
-import { expectTrained, networkMetadata, settingsIn, weightTensors } from '../../io/weights.ts'
+import { expectTrained, networkMetadata, pretrained, settingsIn, weightTensors } from '../../io/weights.ts'
 import type { Networks } from '../../model/registry.ts'
 import { writeSafetensors } from '../safetensors.ts'
 import { readWeights } from '../weights.ts'
@@ -65,7 +65,8 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
     ...(size ? { settings: JSON.stringify({ ...settingsIn(weights.metadata), size }) } : {}),
   }
   const statistics = new Set(network.layout.statistics.tensors.map(({ name }) => name))
-  const written: ReadonlyMap<string, WrittenTensor> = bits === '8' ? quantized(tensors) : tensors
+  const written: ReadonlyMap<string, WrittenTensor> =
+    bits === '8' ? quantized(tensors, pretrained(network)) : tensors
   await writeSafetensors(to, written, {
     metadata,
     dtypeOf: (name) => written.get(name)!.dtype ?? (bits === '32' || statistics.has(name) ? 'F32' : 'F16'),
