@@ -37,9 +37,9 @@ declare module 'puppeteer-core' {
     setViewport(size: { width: number; height: number }): Promise<void>
     setDefaultTimeout(milliseconds: number): void
     on(event: 'pageerror', listener: (error: unknown) => void): void
+    on(event: 'console', listener: (message: { type(): string; text(): string }) => void): void
     once(event: 'dialog', listener: (dialog: Dialog) => void): void
     once(event: 'close', listener: () => void): void
-    on(event: 'console', listener: (message: { type(): string; text(): string }) => void): void
     /** Of pages in Chromium. */
     workers(): readonly Worker[]
     readonly keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> }

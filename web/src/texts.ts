@@ -43,6 +43,7 @@ export const TEXTS = {
   saturation: 'Saturation',
   warmth: 'Warmth',
   strength: 'Strength',
+  keepTone: 'Keep the tone of the print',
   percent: (value: number) => `${Math.round(100 * value)}%`,
   signed: (value: number) => `${value > 0 ? '+' : ''}${Math.round(100 * value)}`,
   reset: 'Reset',

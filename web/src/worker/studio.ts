@@ -20,6 +20,7 @@ interface SeenPicture {
   readonly study: PhotoStudy<unknown>
   /** What people should know of the picture. */
   readonly notes: readonly string[]
+  readonly isToned: boolean
 }
 
 /** A picture, and what the network has seen and made of it. */
@@ -77,11 +78,11 @@ export class Studio {
   /** Asks the network for a picture's colours. Throws as `PhotoStudy.colours`. */
   async colour(id: number, hints: readonly Hint[], signal: AbortSignal): Promise<Seen> {
     const studied = this.#of(id)
-    return this.#withStudy(studied, async ({ study, notes }) => {
+    return this.#withStudy(studied, async ({ study, notes, isToned }) => {
       const { picture } = studied
       const colours = await study.colours({ hints: insideOf(picture, hints), signal })
       studied.colouring = picture.colouringOf(colours, study.saturation)
-      return { classes: study.classes, notes }
+      return { classes: study.classes, notes, isToned }
     })
   }
 
@@ -151,8 +152,8 @@ export class Studio {
 }
 
 async function look(colorizer: Colorizer, picture: Picture): Promise<SeenPicture> {
-  const { seen, notes } = await picture.prepare()
-  return { study: await colorizer.study(imageDataOf(seen)), notes }
+  const { seen, ...known } = await picture.prepare()
+  return { study: await colorizer.study(imageDataOf(seen)), ...known }
 }
 
 /** Hints for the part of a picture that the network sees. */
