@@ -64,6 +64,10 @@ describe("the page's worker", () => {
   })
 })
 
+/** How far a picture is from being grey. */
+const spread = (rgb: Uint8Array) =>
+  rgb.reduce((most, level, i) => Math.max(most, Math.abs(level - rgb[i - (i % 3)]!)), 0)
+
 describe.each(BROWSERS)('the page in %s', (name) => {
   const opened = useBrowser(name)
   let visit: Visit
@@ -81,8 +85,6 @@ describe.each(BROWSERS)('the page in %s', (name) => {
 
   it('lets one choose strength, saturation and warmth without asking the network again', async () => {
     const colours = async () => (await pixelsOf(await visit.download('image/png', saved('png')))).rgb
-    const spread = (rgb: Uint8Array) =>
-      rgb.reduce((most, level, i) => Math.max(most, Math.abs(level - rgb[i - (i % 3)]!)), 0)
     const usual = await colours()
     await visit.set('saturation', '0')
     expect(spread(await colours())).toBe(0)
@@ -103,13 +105,21 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     expect(exif!.toString('latin1')).toContain('Aunt Ida, 1938')
   })
 
-  it('colours with weights of somebody’s own, and with them again after others', async () => {
-    await (await visit.page.$('#weights-file'))!.uploadFile('weights/lite.safetensors')
+  it('colours with weights of somebody’s own, as strongly as they say, and with them again after others', async () => {
+    const isGrey = async () =>
+      spread((await pixelsOf(await visit.download('image/png', saved('png')))).rgb) === 0
+    await visit.trySample(sample)
+    await (await visit.page.$('#weights-file'))!.uploadFile(files.weights('pale.safetensors', 0))
     await visit.until('done')
-    for (const network of ['lite', 'own: lite.safetensors']) {
+    expect(await isGrey()).toBe(true)
+    for (const [network, grey] of [
+      ['lite', false],
+      ['own: pale.safetensors', true],
+    ] as const) {
       await visit.set('network', network)
       expect(await visit.state()).not.toBe('done')
       await visit.until('done')
+      expect(await isGrey()).toBe(grey)
     }
   })
 

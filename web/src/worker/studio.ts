@@ -34,6 +34,8 @@ interface Studied {
 /** Pictures and the network that colours them. An adapter that is lost is opened again, and what was going on done again. */
 export class Studio {
   readonly #pictures = new Map<number, Studied>()
+  /** Raised by the first picture: compiling ahead would only keep that waiting. */
+  readonly #chosen = new AbortController()
   #last = 0
   #colorizer: Promise<Colorizer> | null = null
   #wanted: Wanted = { weights: 'lite' }
@@ -45,7 +47,7 @@ export class Studio {
     this.#colorizer = this.#open(onProgress)
     await (await before?.catch(() => null))?.dispose()
     const colorizer = await this.#colorizer
-    void compileKernels(colorizer).catch(() => {}) // the first picture will tell what is wrong
+    void compileKernels(colorizer, this.#chosen.signal).catch(() => {}) // the first picture will tell what is wrong
     return colorizer.adapterName
   }
 
@@ -69,6 +71,7 @@ export class Studio {
 
   /** @throws UserError when the browser cannot decode the file */
   async add(file: Blob): Promise<{ readonly id: number; readonly picture: Picture }> {
+    this.#chosen.abort()
     const picture = await Picture.of(file)
     const id = ++this.#last
     this.#pictures.set(id, { picture, looked: null, colouring: null })
@@ -161,7 +164,7 @@ const insideOf = (picture: Picture, hints: readonly Hint[]) =>
   hints.map((hint) => hintIn(hint, picture, picture.content))
 
 /** Compiles what pictures need while none is chosen yet: kernels take sizes as parameters, so a picture of any size will do. */
-async function compileKernels(colorizer: Colorizer): Promise<void> {
-  await using study = await colorizer.study(new ImageData(4, 3))
-  await study.colours()
+async function compileKernels(colorizer: Colorizer, signal: AbortSignal): Promise<void> {
+  await using study = await colorizer.study(new ImageData(4, 3), { signal })
+  await study.colours({ signal })
 }
