@@ -99,6 +99,18 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     await visit.click('reset')
   })
 
+  it.each(['drop', 'paste'] as const)('takes a picture by %s', async (way) => {
+    await visit.give(way, await files.gradient(`by-${way}.png`, 40, 30))
+    await visit.coloured(`by-${way}.png`)
+  })
+
+  it('says that there was no picture in what was dropped', async () => {
+    await visit.give('drop')
+    expect(await visit.trouble()).toContain('no picture')
+    await visit.trySample(sample)
+    expect(await visit.trouble()).toBeNull()
+  })
+
   it('keeps what the original says beside its pixels', async () => {
     await visit.colour(await files.described('told.jpg', 'Aunt Ida, 1938'))
     const { exif } = await sharp(await visit.download('image/jpeg', 'told-coloured.jpg')).metadata()
