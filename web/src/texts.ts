@@ -35,7 +35,7 @@ export const TEXTS = {
   zoomFit: 'Fit',
   seen: (names: readonly string[]) => `The classifier sees: ${names.join(', ')}`,
   pictures: 'Pictures',
-  others: 'More pictures, and the network',
+  others: 'All pictures, and the network',
   another: 'More pictures',
 
   // its look
