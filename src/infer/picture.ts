@@ -116,8 +116,8 @@ function mixer({ levels, channels, width }: Raster, strength: number): Finish {
   }
 }
 
-/** Adds the tone of each lightness to its colour; of a picture in colour there is none. */
-function toneAdder({ tone, isInColour }: Look): (L: Float32Array, ab: Float32Array) => void {
+/** Adds the tone of each lightness, [pixels], to its colour, [pixels, 2]; of a picture in colour there is none. */
+export function toneAdder({ tone, isInColour }: Look): (L: Float32Array, ab: Float32Array) => void {
   if (isInColour) return () => {}
   const tones = Array.from({ length: 101 }, (_, L) => tone(L))
   return (L, ab) => {

@@ -69,6 +69,19 @@ export class Files {
     return this.write(name, await photo.png().toBuffer())
   }
 
+  /** The shipped weights, of which the file says that their colours are to be that strong. */
+  weights(name: string, saturation: number): string {
+    const bytes = readFileSync('weights/lite.safetensors')
+    const end = 8 + Number(bytes.readBigUInt64LE())
+    const header = JSON.parse(bytes.subarray(8, end).toString())
+    header.__metadata__.saturation = String(saturation)
+    const text = JSON.stringify(header)
+    const said = Buffer.from(text.padEnd(8 * Math.ceil(text.length / 8)))
+    const length = Buffer.alloc(8)
+    length.writeBigUInt64LE(BigInt(said.length))
+    return this.write(name, Buffer.concat([length, said, bytes.subarray(end)]))
+  }
+
   /** A JPEG that says in its EXIF data what is in it. */
   async described(name: string, description: string): Promise<string> {
     const grey = sharp({ create: { width: 32, height: 24, channels: 3, background: '#808080' } })

@@ -33,6 +33,16 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     expect(visit.errors).toEqual([])
   })
 
+  it('keeps the tone of the print where that is wanted', async () => {
+    const cornerOf = async (file: string | Uint8Array) => (await pixelsOf(file)).rgb.subarray(0, 3)
+    const corner = async () => cornerOf(await visit.download('image/png', 'scan-coloured.png'))
+    const paper = await cornerOf(scan)
+    expect(worstDifference(await corner(), paper)).toBeGreaterThan(4 * TOLERANCE) // it is grey
+    expect(await visit.isShown('keep-tone')).toBe(true)
+    await visit.click('keep-tone')
+    expect(worstDifference(await corner(), paper)).toBeLessThanOrEqual(TOLERANCE)
+  })
+
   it('shows the colours that a profile means', async () => {
     const path = await files.displayP3('macaw.png')
     const [meant, untold] = [await pixelsOf(path), await pixelsOf(path, true)]
@@ -46,6 +56,7 @@ describe.each(BROWSERS)('the page in %s', (name) => {
   it('says that of 16 bits a channel it keeps 8', async () => {
     await visit.colour(await files.deep('deep.png', 48, 36))
     expect(await visit.text('notes')).toContain('16 bits a channel; the result has 8')
+    expect(await visit.isShown('keep-tone')).toBe(false)
     const { depth } = await sharp(await visit.download('image/png', 'deep-coloured.png')).metadata()
     expect(depth).toBe('uchar')
   })

@@ -35,7 +35,7 @@ export const TEXTS = {
   zoomFit: 'Fit',
   seen: (names: readonly string[]) => `The classifier sees: ${names.join(', ')}`,
   pictures: 'Pictures',
-  others: 'More pictures, and the network',
+  others: 'All pictures, and the network',
   another: 'More pictures',
 
   // its look
@@ -43,6 +43,7 @@ export const TEXTS = {
   saturation: 'Saturation',
   warmth: 'Warmth',
   strength: 'Strength',
+  keepTone: 'Keep the tone of the print',
   percent: (value: number) => `${Math.round(100 * value)}%`,
   signed: (value: number) => `${value > 0 ? '+' : ''}${Math.round(100 * value)}`,
   reset: 'Reset',

@@ -3,7 +3,7 @@ import { lightness } from '../../../src/color/lab.ts'
 import { lookAt, previewOf } from '../../../src/color/look.ts'
 import type { Photo } from '../../../src/color/photo.ts'
 import { rasterOf, shown } from '../../../src/color/raster.ts'
-import { SEEN_PIXELS, seenOf } from '../../../src/infer/picture.ts'
+import { SEEN_PIXELS, seenOf, toneAdder } from '../../../src/infer/picture.ts'
 import type { Rect, Size } from '../../../src/rect.ts'
 import { onCanvas, onWhite, photoOf } from '../../../src/web/images.ts'
 import type { Look } from '../look.ts'
@@ -27,13 +27,16 @@ interface Prepared {
   /** What colours are multiplied by: less than 1 where there is nothing to see. */
   readonly structure: number
   readonly isInColour: boolean
+  /** Whether it has a tone that may be kept, and what adds that. */
+  readonly isToned: boolean
+  readonly addTone: Colouring['addTone']
 }
 
 /** A picture in the worker: decoded once, and worked on in parts, so that large ones need little more memory. */
 export class Picture implements Size {
   readonly width: number
   readonly height: number
-  #guide: Pick<Prepared, 'guide' | 'content' | 'structure'> | null = null
+  #guide: Pick<Prepared, 'guide' | 'content' | 'structure' | 'addTone'> | null = null
   /** The part that was looked at last; sliders ask for it again and again. */
   #last: Pixels | null = null
 
@@ -58,10 +61,10 @@ export class Picture implements Size {
   }
 
   /** What the network is shown, and what people should know of the picture then. */
-  async prepare(): Promise<{ readonly seen: Photo; readonly notes: readonly string[] }> {
-    const { seen, isInColour, ...guide } = await this.#look()
+  async prepare(): Promise<Pick<Prepared, 'seen' | 'isToned'> & { readonly notes: readonly string[] }> {
+    const { seen, isInColour, isToned, ...guide } = await this.#look()
     this.#guide = guide
-    return { seen, notes: isInColour ? [...this.notes, NOTES.inColour] : this.notes }
+    return { seen, isToned, notes: isInColour ? [...this.notes, NOTES.inColour] : this.notes }
   }
 
   /**
@@ -69,9 +72,9 @@ export class Picture implements Size {
    * @param saturation what colours are multiplied by, as its weights say
    */
   colouringOf(small: SmallAb, saturation: number): Colouring {
-    const { guide, content, structure } = this.#guide!
+    const { guide, content, structure, addTone } = this.#guide!
     const ab = small.ab.map((value) => value * saturation * structure)
-    return { colours: linesOf({ ...small, ab }, guide), content }
+    return { colours: linesOf({ ...small, ab }, guide), content, addTone }
   }
 
   /** A part of the picture as it is, RGBA. */
@@ -130,6 +133,8 @@ export class Picture implements Size {
       content: { x: x * across, y: y * down, width: width * across, height: height * down },
       structure: look.structure,
       isInColour: look.isInColour,
+      isToned: look.isToned && !look.isInColour,
+      addTone: toneAdder(look),
     }
   }
 
