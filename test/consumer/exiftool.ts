@@ -19,7 +19,7 @@ export function metadataProblems(before: string, after: string): string[] {
   const [was, is] = tagsOf([before, after]) as [Tags, Tags]
   const kept = Object.keys(was).filter((tag) => KEPT.test(tag) && !CHANGED.test(tag))
   const lost = kept.filter((tag) => JSON.stringify(was[tag]) !== JSON.stringify(is[tag]))
-  // GIF has no profiles, and AVIF a mark in their place
+  // docs/formats.md: AVIF and GIF carry none
   const hasProfile = !['GIF', 'AVIF'].includes(String(is['File:FileType']))
   const hasExif = Object.keys(was).some((tag) => /^(IFD0|ExifIFD):/.test(tag))
   const wanted: [string, RegExp, boolean][] = [
