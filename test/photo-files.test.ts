@@ -148,6 +148,23 @@ describe('profiles', () => {
     expect(a!.equals(b!)).toBe(false)
   })
 
+  it.each(['avif', 'gif'] as const)(
+    'are not kept in %s, which has no place for one, and a remark says so',
+    async (format) => {
+      const png = await sharp(await picture(3).png().toBuffer())
+        .withIccProfile('p3')
+        .png()
+        .toBuffer()
+      const [usual, kept] = [
+        await coloured(png, { format }),
+        await coloured(png, { format, keepProfile: true }),
+      ]
+      expect(kept.bytes.length).toBe(usual.bytes.length)
+      expect(worst(await lightnessOf(usual.bytes), await lightnessOf(kept.bytes))).toBe(0)
+      expect(kept.remarks).toContain(`photo: a colour profile has no place in a ${format.toUpperCase()}`)
+    },
+  )
+
   it('of 16 bits are, too', async () => {
     const eight = await sharp(await inColour().png().toBuffer())
       .withIccProfile('p3')

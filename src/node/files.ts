@@ -3,25 +3,35 @@ import { existsSync } from 'node:fs'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
+/** Gives the bytes of a file piece by piece, each once the one before it is written. */
+export type Pieces = (write: (piece: Uint8Array) => Promise<void>) => Promise<void>
 /** The bytes of a file, at once or piece by piece. */
-export type Content = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+export type Content = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array> | Pieces
 
 /**
  * Writes `content` to `path` so that the file is either the old one or the whole new one, never half of it: written
  * aside under a name of this process, fsynced, renamed, and the folder fsynced so that the rename survives a power cut.
  * Throws what the file system throws (ENOSPC, EACCES …) after removing the part file; `path` is then untouched.
+ * @param beforeRename called when all of it is written
  */
-export async function writeFileAtomic(path: string, content: Content): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  content: Content,
+  beforeRename = async () => {},
+): Promise<void> {
   const part = partPath(path)
   try {
     const file = await open(part, 'w')
     try {
-      const pieces = content instanceof Uint8Array ? [content] : content
-      for await (const piece of pieces) await writeFully(file, piece)
+      if (typeof content === 'function') await content((piece) => writeFully(file, piece))
+      else
+        for await (const piece of content instanceof Uint8Array ? [content] : content)
+          await writeFully(file, piece)
       await file.sync()
     } finally {
       await file.close()
     }
+    await beforeRename()
     await rename(part, path)
   } catch (error) {
     await rm(part, { force: true })

@@ -36,7 +36,7 @@ export async function readPhoto(source: string | Uint8Array, name = nameOf(sourc
 
 /** Width and height of an image as it is shown, upright, from its header alone where that can be read. Throws as readPhoto. */
 export async function photoSize(bytes: Uint8Array, name: string): Promise<Size> {
-  const sizeOf = async () => (await sharp(bytes).metadata()).autoOrient
+  const sizeOf = async () => (await sharp(bytes, { limitInputPixels: false }).metadata()).autoOrient
   return isHeic(bytes) ? sizeOf().catch(() => decodeHeic(bytes, name)) : decodeOrExplain(bytes, name, sizeOf)
 }
 

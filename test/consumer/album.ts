@@ -63,6 +63,9 @@ export const ROTATED_FILES = (['jpeg', 'png', 'webp', 'tiff', 'avif'] as const).
   (format) => [`${format} on its side`, `turned/photo.${format}`] as const,
 )
 
+/** sharp would write JPEG into it, whose tables and preview exiftool takes for something to be kept. */
+const TIFF_OPTIONS = { compression: 'lzw' } as object
+
 /** Writes the folder. Returns what is to become of each of its files, by their paths in it. */
 export async function writeAlbum(folder: string): Promise<Map<string, Fate>> {
   const album = new Album(folder)
@@ -106,7 +109,8 @@ async function grayPictures(album: Album): Promise<void> {
   }
   for (const [name, path] of ROTATED_FILES) {
     const photo = described(picture(3, false, album.scene()), 6)
-    album.add(path, 'coloured', await photo.toFormat(name.split(' ')[0] as 'jpeg').toBuffer())
+    const format = name.split(' ')[0] as 'jpeg'
+    album.add(path, 'coloured', await photo.toFormat(format, TIFF_OPTIONS).toBuffer())
   }
   for (const name of NAMES) album.add(`names/${name}`, 'coloured', await album.jpeg())
   for (const name of ['a.jpg', 'a.png', 'A.JPG', 'box 1/a.jpg', 'box 2/a.jpg'])

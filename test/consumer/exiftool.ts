@@ -19,14 +19,15 @@ export function metadataProblems(before: string, after: string): string[] {
   const [was, is] = tagsOf([before, after]) as [Tags, Tags]
   const kept = Object.keys(was).filter((tag) => KEPT.test(tag) && !CHANGED.test(tag))
   const lost = kept.filter((tag) => JSON.stringify(was[tag]) !== JSON.stringify(is[tag]))
-  const isGif = is['File:FileType'] === 'GIF' // which has neither profiles nor EXIF
+  // docs/formats.md: AVIF and GIF carry none
+  const hasProfile = !['GIF', 'AVIF'].includes(String(is['File:FileType']))
   const hasExif = Object.keys(was).some((tag) => /^(IFD0|ExifIFD):/.test(tag))
   const wanted: [string, RegExp, boolean][] = [
     ['XMP-xmpMM:HistorySoftwareAgent', exactly(SOFTWARE), true],
     ['XMP-xmpMM:HistoryParameters', /^\{"weights":"[\w.-]+ sha256:[0-9a-f]{16}","settings":\{/, true],
     ['IFD0:Software', exactly(SOFTWARE), hasExif],
     ['IFD0:Orientation', /^1$/, 'IFD0:Orientation' in was],
-    ['ICC_Profile:ProfileDescription', /sRGB/, !isGif],
+    ['ICC_Profile:ProfileDescription', /sRGB/, hasProfile],
   ]
   const missing = wanted.filter(([tag, value, isWanted]) => isWanted && !value.test(String(is[tag])))
   const warnings = [is['ExifTool:Warning'], is['ExifTool:Error']].flat().filter((text) => text !== undefined)
