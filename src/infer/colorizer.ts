@@ -16,15 +16,20 @@ import type { Study } from './study.ts'
 
 export type { SeenClass } from './photo-study.ts'
 
-/** What colours photographs: the network, what enlarges its colours, and the classifier that tells it what it sees, if any. */
+/** What colours photographs: what finds colours, what enlarges them, and the classifier that tells what a network sees, if any. */
 export interface Painter {
-  readonly predictor: Predictor
+  readonly predictor: Pick<Predictor, 'predict' | 'destroy'>
   readonly enlarger: Enlarger
   readonly classifier: Classifier | null
   /** Names of the classes, in their order. Not used without a classifier. */
   readonly classNames: readonly string[]
   /** What a* and b* are multiplied by unless told otherwise. */
   readonly saturation: number
+}
+
+/** A painter with a network, which can be studied. */
+export interface NetworkPainter extends Painter {
+  readonly predictor: Predictor
 }
 
 export interface ColouredPhoto {
@@ -131,7 +136,7 @@ export class PhotoColorizer {
 
   constructor(
     private readonly gpu: Gpu,
-    private readonly painter: Painter,
+    private readonly painter: NetworkPainter,
   ) {}
 
   /**

@@ -15,7 +15,7 @@ import {
 import { openClassifier } from '../infer/classifier.ts'
 import {
   type ColouredPhoto,
-  type Painter,
+  type NetworkPainter,
   PhotoColorizer,
   parseClassNames,
   wantedClassifier,
@@ -211,7 +211,7 @@ async function openPainter(
     signal,
     onProgress: onBytes = () => {},
   }: Loading,
-): Promise<Painter> {
+): Promise<NetworkPainter> {
   const assets = new Assets({ where: () => folderOf(at, AROUND), cache, signal, onBytes })
   const own = typeof source === 'string' ? await assets.find('colouriser', source) : null
   // the package's own weights take class vectors, so that all that is to be loaded is known before the first byte

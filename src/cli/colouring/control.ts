@@ -83,8 +83,7 @@ export async function readControl(flags: Flags, path: string, weights: WeightFil
   const variants = variantsOf(flags)
   if (temperature !== undefined || like !== undefined || variants) expectBins(path, weights.network)
   const painting = {
-    saturation: flags.number('saturation', { max: MAX_SATURATION }),
-    strength: flags.number('strength', { max: 1 }),
+    ...colourStrength(flags),
     smooth: flags.on('smooth'),
     told: toldClass(flags.text('class'), path, weights),
     leaning: { temperature },
@@ -97,6 +96,12 @@ export async function readControl(flags: Flags, path: string, weights: WeightFil
     variants,
   }
 }
+
+/** How strong the colours are to be. Throws a `UserError` when a value is out of bounds. */
+export const colourStrength = (flags: Flags): Pick<PictureOptions, 'saturation' | 'strength'> => ({
+  saturation: flags.number('saturation', { max: MAX_SATURATION }),
+  strength: flags.number('strength', { max: 1 }),
+})
 
 /** Longest side of the photograph of --like in px: enough to count its colours. */
 const LIKE_SIDE = 256
