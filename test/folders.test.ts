@@ -12,7 +12,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import sharp from 'sharp'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { JOURNAL } from '../src/node/journal.ts'
 import { findEach } from '../src/node/photos.ts'
 import { colour, onePainter, picturesIn, silent, writeGray } from './folder-runs.ts'
@@ -224,6 +225,33 @@ it('colours the rest where a folder is locked, a link leads nowhere and a file i
     expect.objectContaining({ output: inOut('a.png') }),
     { input: inAlbum('text.png'), error: expect.stringContaining('not an image') },
   ])
+})
+
+it("names HEIC without a decoder and cameras' raw files, of which many are TIFF files of a small preview", async () => {
+  const { album, out, inAlbum } = fresh('unread')
+  await writeGray(inAlbum('a.png'))
+  writeFileSync(inAlbum('b.heic'), '\0\0\0\x18ftypheic\0\0\0\0')
+  writeFileSync(inAlbum('c.NEF'), await sharp(inAlbum('a.png')).tiff().toBuffer())
+  expect((await colour(out, [album])).outcomes).toEqual([
+    expect.objectContaining({ input: inAlbum('a.png') }),
+    { input: inAlbum('b.heic'), error: expect.stringContaining('npm install heic-decode') },
+    { input: inAlbum('c.NEF'), error: expect.stringContaining("is a camera's raw file, which is not read") },
+  ])
+})
+
+it('colours HEIC where its decoder is installed', async () => {
+  const { album, out, inAlbum, inOut } = fresh('heic')
+  await writeGray(inAlbum('a.png'))
+  writeFileSync(inAlbum('b.heic'), '\0\0\0\x18ftypheic\0\0\0\0')
+  const { data, info } = await sharp(inAlbum('a.png'))
+    .ensureAlpha()
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  vi.doMock('heic-decode', () => ({ default: async () => ({ ...info, data }) }))
+  const { outcomes } = await colour(out, [album]).finally(() => vi.doUnmock('heic-decode'))
+  const size = { width: 24, height: 16 }
+  expect(outcomes[1]).toMatchObject({ input: inAlbum('b.heic'), output: inOut('b.png'), ...size })
 })
 
 it('still says that an input has no photographs, but not where its folders are locked', async () => {

@@ -24,7 +24,7 @@ export interface Look {
 }
 
 /** Pixels of a preview. */
-const PREVIEW_PIXELS = 2 ** 20
+export const PREVIEW_PIXELS = 2 ** 20
 /** Pixels that are looked at. */
 const PIXELS = 2 ** 18
 /** Steps of lightness in each of which the tone is measured. */

@@ -3,25 +3,35 @@ import { existsSync } from 'node:fs'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
+/** Gives the bytes of a file piece by piece, each once the one before it is written. */
+export type Pieces = (write: (piece: Uint8Array) => Promise<void>) => Promise<void>
 /** The bytes of a file, at once or piece by piece. */
-export type Content = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+export type Content = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array> | Pieces
 
 /**
  * Writes `content` to `path` so that the file is either the old one or the whole new one, never half of it: written
  * aside under a name of this process, fsynced, renamed, and the folder fsynced so that the rename survives a power cut.
  * Throws what the file system throws (ENOSPC, EACCES …) after removing the part file; `path` is then untouched.
+ * @param beforeRename called when all of it is written
  */
-export async function writeFileAtomic(path: string, content: Content): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  content: Content,
+  beforeRename = async () => {},
+): Promise<void> {
   const part = partPath(path)
   try {
     const file = await open(part, 'w')
     try {
-      const pieces = content instanceof Uint8Array ? [content] : content
-      for await (const piece of pieces) await writeFully(file, piece)
+      if (typeof content === 'function') await content((piece) => writeFully(file, piece))
+      else
+        for await (const piece of content instanceof Uint8Array ? [content] : content)
+          await writeFully(file, piece)
       await file.sync()
     } finally {
       await file.close()
     }
+    await beforeRename()
     await rename(part, path)
   } catch (error) {
     await rm(part, { force: true })
@@ -35,6 +45,7 @@ export const MAX_NAME_BYTES = 255
 /** Names of parts are not longer than this or than that of the file, whatever is longer: some file systems take less. */
 const SHORT_NAME_BYTES = 64
 const DIGEST_CHARACTERS = 8
+const PART_NAME = /^(.*)\.(\d+)\.part$/s
 
 /** Where a part of the file is written by this process. */
 function partPath(path: string): string {
@@ -49,6 +60,9 @@ function partStem(name: string): string {
   return `${shortened(name, room - DIGEST_CHARACTERS - 1)}-${digest}`
 }
 
+/** Whether a file of this name is part of one that is not finished. */
+export const isPartName = (name: string): boolean => PART_NAME.test(name)
+
 /** As many of the text's first characters as have at most `bytes` bytes. */
 export function shortened(text: string, bytes: number): string {
   let length = 0
@@ -60,6 +74,9 @@ export function shortened(text: string, bytes: number): string {
   }
   return short
 }
+
+/** Paths that only differ by capitals, or by how accents are written, become the same: not all file systems tell them. */
+export const folded = (path: string) => path.normalize('NFC').toLowerCase()
 
 /** What two names of one file have in common; null when there is no such file. */
 export async function identity(path: string): Promise<string | null> {
@@ -82,7 +99,7 @@ export async function removeParts(
   }
   for (const [folder, ofFiles] of stems) {
     for (const name of existsSync(folder) ? await readdir(folder) : []) {
-      const [, stem, pid] = /^(.*)\.(\d+)\.part$/s.exec(name) ?? []
+      const [, stem, pid] = PART_NAME.exec(name) ?? []
       if (ofFiles.has(stem ?? '') && isKilled(Number(pid))) await rm(join(folder, name), { force: true })
     }
   }
@@ -95,7 +112,8 @@ async function writeFully(file: Awaited<ReturnType<typeof open>>, chunk: Uint8Ar
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes what was created, renamed or removed in a folder survive a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return // folders cannot be opened there; NTFS journals the rename itself
   const handle = await open(folder, 'r')
   try {

@@ -5,8 +5,8 @@ import { readFile } from 'node:fs/promises'
 import type { Gpu } from '../../device/gpu.ts'
 import { UserError } from '../../errors.ts'
 import type { Painter } from '../../infer/colorizer.ts'
+import { leaningOf } from '../../infer/control.ts'
 import { expectHints } from '../../infer/hints.ts'
-import { coloursOf, expectBins } from '../../infer/leaning.ts'
 import { type HintFile, parseHints } from '../../io/hints.ts'
 import { expectTrained, type WeightFile } from '../../io/weights.ts'
 import type { FileOptions } from '../../node/formats/colorize.ts'
@@ -112,15 +112,15 @@ export class LatePainter {
   async #open(): Promise<Opened> {
     const gpu = await openAdapter(this.call)
     this.#gpu = gpu
-    const { weights, classifier, size, like, painting } = this.setup
+    const { path, weights, classifier, size, like, painting } = this.setup
     const { flags } = this.call
     const precision = precisionOn(gpu, askedPrecision(flags))
     const painter = await openPainter(gpu, weights, classifier, { precision, size })
     const file = { ...fileOptions(flags), ...painting }
     const making = makingOf(flags, this.setup, painter, file)
-    if (!like) return { painter, file: { ...file, making } }
-    const palette = await coloursOf(gpu, expectBins('these weights', weights.network), like)
-    return { painter, file: { ...file, making, leaning: { ...painting.leaning, palette } } }
+    const { temperature } = painting.leaning ?? {}
+    const leaning = await leaningOf(gpu, { name: path, ...weights }, { temperature, like })
+    return { painter, file: { ...file, making, leaning } }
   }
 
   close(): void {

@@ -7,6 +7,7 @@ import type { Painter, SeenClass } from '../../infer/colorizer.ts'
 import { colorizePicture, type PictureOptions } from '../../infer/picture.ts'
 import { exifFacts } from '../../io/image/exif.ts'
 import { type History, newHistory } from '../../io/image/history.ts'
+import type { Metadata } from '../../io/image/metadata.ts'
 import { bitsOf } from './encode.ts'
 import type { OutputFormat } from './kinds.ts'
 import { type OpenOptions, openPicture } from './read.ts'
@@ -66,10 +67,7 @@ export async function colorizeFile(
   const source = await openPicture(bytes, name, options)
   const format = options.format ?? source.format
   const bits = bitsOf(source.bits, format, options.bits)
-  const software = source.metadata.exif ? exifFacts(source.metadata.exif).software : null
-  const history =
-    options.making &&
-    newHistory({ ...options.making, ...(software === null ? {} : { softwareBefore: software }) })
+  const history = historyFor(source.metadata, options.making)
   const writer = new PictureWriter(source, { ...options, format, history })
   const count = hasAllPages(source, format) ? source.pages : 1
   let first: Omit<Page, 'picture'> | null = null
@@ -87,6 +85,12 @@ export async function colorizeFile(
   if (count < source.pages)
     remarks.push(`${name}: of ${source.pages} pages only the first has a place in a ${format.toUpperCase()}`)
   return { parts, format, ...first, remarks }
+}
+
+/** What is said of how a result was made; null where nothing is. */
+export function historyFor({ exif }: Metadata, making: Making | null): History | null {
+  const software = exif ? exifFacts(exif).software : null
+  return making && newHistory({ ...making, ...(software === null ? {} : { softwareBefore: software }) })
 }
 
 interface Page {

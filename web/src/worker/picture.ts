@@ -2,7 +2,7 @@ import { linesOf, type SmallAb } from '../../../src/color/guided.ts'
 import { lightness } from '../../../src/color/lab.ts'
 import { lookAt, previewOf } from '../../../src/color/look.ts'
 import type { Photo } from '../../../src/color/photo.ts'
-import { rasterOf, shown } from '../../../src/color/raster.ts'
+import { rasterOf, rowsOf, shown } from '../../../src/color/raster.ts'
 import { SEEN_PIXELS, seenOf, toneAdder } from '../../../src/infer/picture.ts'
 import type { Rect, Size } from '../../../src/rect.ts'
 import { onCanvas, onWhite, photoOf } from '../../../src/web/images.ts'
@@ -128,7 +128,7 @@ export class Picture implements Size {
     const [across, down] = [this.width / raster.width, this.height / raster.height]
     const { x, y, width, height } = look.content
     return {
-      seen: seenOf(raster, look),
+      seen: await seenOf(rowsOf(raster), look),
       guide: shown(raster, GUIDE_PIXELS, look.content),
       content: { x: x * across, y: y * down, width: width * across, height: height * down },
       structure: look.structure,
