@@ -6,7 +6,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { BROWSERS } from './browser.ts'
 import { Files } from './files.ts'
-import { pixelsOf, worstDifference } from './pictures.ts'
+import { pixelsOf, spread, worstDifference } from './pictures.ts'
 import { FOLDER, useBrowser, useSite } from './use.ts'
 import { Visit } from './visit.ts'
 
@@ -63,10 +63,6 @@ describe("the page's worker", () => {
     await visit.close()
   })
 })
-
-/** How far a picture is from being grey. */
-const spread = (rgb: Uint8Array) =>
-  rgb.reduce((most, level, i) => Math.max(most, Math.abs(level - rgb[i - (i % 3)]!)), 0)
 
 describe.each(BROWSERS)('the page in %s', (name) => {
   const opened = useBrowser(name)

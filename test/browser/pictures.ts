@@ -27,3 +27,7 @@ export function worstDifference(a: Uint8Array, b: Uint8Array): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY
   return a.reduce((worst, level, i) => Math.max(worst, Math.abs(level - b[i]!)), 0)
 }
+
+/** How far levels of R, G and B are from being grey. */
+export const spread = (rgb: Uint8Array): number =>
+  rgb.reduce((most, level, i) => Math.max(most, Math.abs(level - rgb[i - (i % 3)]!)), 0)
