@@ -258,6 +258,24 @@ describe('what does not go together is refused', () => {
       { fineTuneRate: 0.1 },
       /the setting fineTuneRate is for a trunk that is fine-tuned, and none of its layers is/,
     ],
+    [
+      'age of pictures that are padded',
+      () => network,
+      { aged: 0.1, fit: 'pad' },
+      /look old where they are cropped/,
+    ],
+    [
+      'a mean of no bins',
+      () => network,
+      { meanHuber: 1 },
+      /meanHuber is of bins' mean colour, and the network has no/,
+    ],
+    [
+      'a look through no trunk',
+      () => reportNetwork({ classes: 3, width: 0.1 }),
+      { perceptual: 1 },
+      /the network report looks through no trunk, so nothing can be unlike the original to it/,
+    ],
     ['a rate of 0', () => network, { fineTuneRate: 0 }, /fineTuneRate is 0: expected a number above 0/],
     ['all channels', () => network, { channelDropout: 1 }, /channelDropout is 1: expected .* at most 0.95/],
     [

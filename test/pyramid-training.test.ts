@@ -126,6 +126,24 @@ describe.each(['ab', 'bins'] as const)('training with the head %s', (head) => {
     }
   }
 
+  it('adds to its loss how unlike the original its pictures look, and of bins the mean colour', async () => {
+    const lossesWith = async (added: Partial<TrainingSettings>) => {
+      const name = Object.keys(added)[0] ?? 'nothing'
+      const given = training(name, 2)
+      const settings = { ...given.settings, ...added }
+      return (await trainIn(gpu(), source, { ...given, settings })).checkpoint.losses
+    }
+    const plain = await lossesWith({})
+    const perceptual = await lossesWith({ perceptual: 100 })
+    expect(perceptual[0]! - plain[0]!).toBeGreaterThan(1)
+    expect(perceptual[1]! - plain[1]!).toBeGreaterThan(1)
+    if (head === 'ab') return
+    // an untrained network paints the same bins everywhere; stripes are 40 ab units from grey on one of the two axes
+    const mean = (await lossesWith({ meanHuber: 2 }))[0]! - plain[0]!
+    expect(mean).toBeGreaterThan(2 * 2)
+    expect(mean).toBeLessThan(2 * 6)
+  })
+
   it('learns, goes on to the same bytes when it is resumed, and colours as it has learnt', async () => {
     const networks = networksOn(trunk)
     const whole = await trainIn(gpu(), source, training('whole', STEPS), { validate: async () => 1 })

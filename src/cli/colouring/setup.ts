@@ -5,9 +5,9 @@ import { readFile } from 'node:fs/promises'
 import type { Gpu } from '../../device/gpu.ts'
 import { UserError } from '../../errors.ts'
 import type { Painter } from '../../infer/colorizer.ts'
+import { leaningOf } from '../../infer/control.ts'
 import { hintPainter } from '../../infer/hint-painter.ts'
 import { expectHints } from '../../infer/hints.ts'
-import { coloursOf, expectBins } from '../../infer/leaning.ts'
 import { type HintFile, parseHints } from '../../io/hints.ts'
 import { expectTrained, type WeightFile } from '../../io/weights.ts'
 import type { FileOptions } from '../../node/formats/colorize.ts'
@@ -151,9 +151,10 @@ export class LatePainter {
     const { flags } = this.call
     const file = { ...fileOptions(flags), ...painting }
     const making = makingOf(flags, network, painter, file)
-    if (!network || !like) return { painter, file: { ...file, making } }
-    const palette = await coloursOf(gpu, expectBins('these weights', network.weights.network), like)
-    return { painter, file: { ...file, making, leaning: { ...painting.leaning, palette } } }
+    if (!network) return { painter, file: { ...file, making } }
+    const { temperature } = painting.leaning ?? {}
+    const leaning = await leaningOf(gpu, { name: network.path, ...network.weights }, { temperature, like })
+    return { painter, file: { ...file, making, leaning } }
   }
 
   #openNetwork(gpu: Gpu, { weights }: NetworkFile): Promise<Painter> {
