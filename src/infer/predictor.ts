@@ -32,7 +32,7 @@ export interface PredictorOptions {
   /** The shorter side of a picture as the network sees it: what it was trained at. */
   readonly size: number
   readonly resize: Resize
-  /** Shows each picture and its mirror image, and gives the mean of both: a little less error for twice the time. Studies do without. */
+  /** Shows each picture and its mirror image, and gives the mean of both, for twice the time. Studies do without. */
   readonly mirror?: boolean | undefined
   /** The weights, where each plan is to have its own as float16, and to compute from float16 values. */
   readonly halved?: FixedVariables | null

@@ -37,7 +37,7 @@ export const colorizeCommand: Command = {
     ...inGroup('Network and speed', {
       weights: {
         value: 'FILE',
-        help: 'weights or a checkpoint, or none: then only --hints colour, without a network (Levin et al. 2004; default: the shipped ones, else the best of the newest training below runs/)',
+        help: 'weights or a checkpoint; none colours from --hints alone, without a network, by Levin et al. 2004 (default: the shipped ones, else the best of the newest training below runs/)',
       },
       ...CLASSIFIER_OPTIONS,
       ...MIRROR_OPTIONS,

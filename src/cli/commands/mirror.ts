@@ -3,6 +3,6 @@ import type { Option } from './command.ts'
 
 export const MIRROR_OPTIONS: Readonly<Record<string, Option>> = {
   mirror: {
-    help: 'also shows the network the mirror image of each photograph, and takes the mean of both: a little less error, for twice the time',
+    help: 'also shows the network the mirror image of each photograph, and takes the mean of both: mostly a little less error, for twice the time',
   },
 }
