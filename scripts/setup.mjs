@@ -10,7 +10,6 @@
 //   --web                also what builds and serves the page
 //   --browsers           also the browsers that the tests drive, and what drives them
 //   --consumer           also what the tests of the package compile, bundle and read metadata with
-//   --queue              also the servers that the tests of storage and queue start
 //
 // COLORIZER_DRIVER=swiftshader leaves the system's drivers alone; COLORIZER_CACHE=DIR keeps what is fetched there.
 // Exit codes: 0 ready, 1 dependencies or browsers could not be installed, 2 unknown option, 3 no adapter.
@@ -23,7 +22,6 @@ import {
   installConsumer,
   installDependencies,
   installPeers,
-  installQueueTests,
   installWeb,
   installWebPeers,
   installWgpu,
@@ -33,7 +31,7 @@ import { reportFailure, SetupError } from './lib/shell.mjs'
 
 const OPTIONS = [
   ...['--quiet', '--no-adapter-needed', '--peers', '--web-peers', '--wgpu', '--web', '--browsers'],
-  ...['--consumer', '--queue'],
+  '--consumer',
 ]
 
 try {
@@ -55,7 +53,6 @@ try {
     installConsumer()
     installExiftool()
   }
-  if (given.includes('--queue')) installQueueTests()
   if (!given.includes('--no-adapter-needed')) ensureAdapter({ quiet: given.includes('--quiet') })
 } catch (error) {
   process.exitCode = reportFailure(error)

@@ -4,6 +4,7 @@ import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { srgbToLab } from '../src/color/lab.ts'
 import { forNetwork, lookAt } from '../src/color/look.ts'
+import { grayOf } from '../src/color/paint.ts'
 import type { Photo } from '../src/color/photo.ts'
 import { mirrored } from '../src/color/photo.ts'
 import { rasterOf } from '../src/color/raster.ts'
@@ -110,6 +111,13 @@ describe('fading', () => {
     expect(range(seen)).toBeGreaterThan(120)
     const [L, after] = [photo, await painted(photo)].map(({ rgb }) => srgbToLab(rgb).L)
     expect(Math.max(...L!.map((value, i) => Math.abs(value - after![i]!)))).toBeLessThan(0.3)
+  })
+
+  it.each(all)('is not seen in %s, which evaluations show the network as it is', async (path) => {
+    const photo = grayOf(await readPhoto(path))
+    expect(forNetwork(photo, look(photo))).toBe(photo)
+    const content = { x: 0, y: 0, width: photo.width, height: photo.height }
+    expect(look(photo)).toMatchObject({ structure: 1, content })
   })
 
   it('is not seen where there is none: the network is shown the photograph itself', () => {

@@ -1,9 +1,9 @@
 /** Pictures as files have them, in colour: what comes in goes out, of 8 or 16 bits, see-through, toned or with a border. */
 
 import type { SmallAb } from '../color/guided.ts'
-import { labToSrgb, srgbToLab } from '../color/lab.ts'
+import { grayLevel, labToSrgb, srgbToLab } from '../color/lab.ts'
 import { forNetwork, type Look } from '../color/look.ts'
-import { bands, type Lightness, type Photo } from '../color/photo.ts'
+import { bands, type Lightness, type Photo, photoLightness } from '../color/photo.ts'
 import {
   isDeep,
   levelsAt,
@@ -14,6 +14,7 @@ import {
   rowsOf,
   shownRows,
 } from '../color/raster.ts'
+import { descreened, screenPeriod } from '../color/screen.ts'
 import type { Hint } from '../io/hints.ts'
 import type { Rect, Size } from '../rect.ts'
 import { findColours, type Painter, type PaintOptions, type SeenClass } from './colorizer.ts'
@@ -30,9 +31,19 @@ export interface PictureOptions extends PaintOptions {
 /** Of more pixels the network sees a smaller picture. */
 export const SEEN_PIXELS = 2 ** 24
 
-/** What the network is shown of a picture: without its border and its tone, and with the contrast that it has lost. */
-export const seenOf = async (picture: Rows, look: Look): Promise<Photo> =>
-  forNetwork(await shownRows(picture, SEEN_PIXELS, look.content), look)
+/**
+ * What the network is shown of a picture: without its border, its tone and the dots of its print, and with the contrast that it
+ * has lost. `screen` is the distance of these dots in pixels of the picture, where it has some.
+ */
+export async function seenOf(
+  picture: Rows,
+  look: Look,
+): Promise<{ readonly photo: Photo; readonly screen: number | null }> {
+  const screen = await screenPeriod(picture, look.content)
+  const shown = await shownRows(picture, SEEN_PIXELS, look.content)
+  const clean = screen ? await photoWithout(shown, (screen * shown.width) / look.content.width) : shown
+  return { photo: forNetwork(clean, look), screen }
+}
 
 /**
  * Colours a picture, of which only the lightness counts. The levels of one in colour may be overwritten with the result, so that
@@ -79,10 +90,8 @@ export async function pictureColours(
 ): Promise<PictureColours> {
   const { saturation = painter.saturation, hints = [], keepTone = false, strength = 1 } = options
   const inside = hints.map((hint) => hintIn(hint, picture, look.content))
-  const { colours, classes } = await findColours(painter, await seenOf(picture, look), {
-    ...options,
-    hints: inside,
-  })
+  const { photo, screen } = await seenOf(picture, look)
+  const { colours, classes } = await findColours(painter, photo, { ...options, hints: inside })
   const addTone = keepTone ? toneAdder(look) : () => {}
   const small = saturated(colours, saturation * look.structure)
   return {
@@ -95,19 +104,25 @@ export async function pictureColours(
       const painting = { picture, canvas, finish }
       await paintGray(painting, 0, content.y)
       const lightness = contentLightness(picture, content)
-      await painter.enlarger.enlarge(lightness, small, ({ first, L, colours }) =>
-        paintBand(
-          painting,
-          { ...content, y: content.y + first, height: L.length / content.width },
-          L,
-          colours,
-        ),
-      )
+      const guide = screen ? descreened(lightness, (screen * content.width) / look.content.width) : lightness
+      await painter.enlarger.enlarge(guide, small, ({ first, last, L, colours }) => {
+        const at = { ...content, y: content.y + first, height: last - first }
+        return paintBand(painting, at, colours, screen ? null : L)
+      })
       await paintGray(painting, content.y + content.height, picture.height)
     },
   }
 }
 
+/** Without a dot screen, as the network is shown it. */
+async function photoWithout(photo: Photo, period: number): Promise<Photo> {
+  const L = await descreened(photoLightness(photo), period).rows(0, photo.height)
+  const rgb = new Uint8Array(photo.rgb.length)
+  for (const [i, l] of L.entries()) rgb.fill(grayLevel(l), 3 * i, 3 * i + 3)
+  return { ...photo, rgb }
+}
+
+/** Rows that are painted already have the lightness that they had before. */
 const contentLightness = (picture: Rows, { x, y, width, height }: Rect): Lightness => ({
   ...{ width, height },
   async rows(first, last) {
@@ -189,18 +204,22 @@ async function paintGray({ picture, canvas, finish }: Painting, from: number, to
   }
 }
 
-/** Rows of which `at` has colours; what is beside it becomes grey. */
+/**
+ * Rows of which a part has colours; what is beside it becomes grey.
+ * @param known lightness of that part; null where it is to be read
+ */
 async function paintBand(
   { picture, canvas, finish }: Painting,
   { x, y, width, height }: Rect,
-  L: Float32Array,
   colours: Float32Array,
+  known: Float32Array | null,
 ): Promise<void> {
   const own = await picture.rows(y, y + height)
   const out = canvas.rows(y, y + height)
   const at = { x, y: 0, width, height }
   setGray(own, out, { ...at, x: 0, width: x }, finish)
   setGray(own, out, { ...at, x: x + width, width: own.width - x - width }, finish)
+  const L = known ?? rasterLightness(own, at).rows(0, height)
   finish(own, L, colours, at)
   setRows(out, at, L, colours)
   await canvas.painted?.(out)

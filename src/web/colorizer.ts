@@ -13,7 +13,12 @@ import {
   valueLike,
 } from '../infer/arguments.ts'
 import { openClassifier } from '../infer/classifier.ts'
-import { type ColouredPhoto, type Painter, parseClassNames, wantedClassifier } from '../infer/colorizer.ts'
+import {
+  type ColouredPhoto,
+  type NetworkPainter,
+  parseClassNames,
+  wantedClassifier,
+} from '../infer/colorizer.ts'
 import { type ColourOptions, colourOptions, LIKE_SIDE } from '../infer/control.ts'
 import { Enlarger } from '../infer/enlarger.ts'
 import { PhotoColorizer } from '../infer/photo-colorizer.ts'
@@ -218,7 +223,7 @@ async function openPainter(
     signal,
     onProgress: onBytes = () => {},
   }: Loading,
-): Promise<Painter> {
+): Promise<NetworkPainter> {
   const assets = new Assets({ where: () => folderOf(at, AROUND), cache, signal, onBytes })
   const own = typeof source === 'string' ? await assets.find('colouriser', source) : null
   // the package's own weights take class vectors, so that all that is to be loaded is known before the first byte

@@ -128,7 +128,7 @@ export class Picture implements Size {
     const [across, down] = [this.width / raster.width, this.height / raster.height]
     const { x, y, width, height } = look.content
     return {
-      seen: await seenOf(rowsOf(raster), look),
+      seen: (await seenOf(rowsOf(raster), look)).photo,
       guide: shown(raster, GUIDE_PIXELS, look.content),
       content: { x: x * across, y: y * down, width: width * across, height: height * down },
       structure: look.structure,
