@@ -28,6 +28,13 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
   return isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|\bwarp\b|basic render/i.test(words)
 }
 
+/**
+ * Whether loops over private arrays are to be written out for an adapter: SwiftShader, Chromium's adapter without a graphics
+ * processor, does not do it itself, and then keeps sums in memory; written out, the network takes it a quarter of the time.
+ */
+export const needsUnrolling = ({ architecture, description, device }: GPUAdapterInfo): boolean =>
+  /swiftshader/i.test(`${architecture} ${device} ${description}`)
+
 /** Lanes of the adapter's subgroups, where all have as many. */
 export function subgroupLanes({ info, features }: Adapter): number | null {
   const { subgroupMinSize, subgroupMaxSize } = info

@@ -1,9 +1,17 @@
-import { adapterName, isSoftware, MATRICES_FEATURE, subgroupLanes, subgroupMatrices } from './adapter.ts'
+import {
+  adapterName,
+  isSoftware,
+  MATRICES_FEATURE,
+  needsUnrolling,
+  subgroupLanes,
+  subgroupMatrices,
+} from './adapter.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { BUFFER_USAGE, MAP_MODE } from './constants.ts'
 import { loadShader, pipelineKey, type Shader, type ShaderLoader, specialize } from './shader.ts'
 import { SharedConstants } from './shared-constants.ts'
 import type { Choices, Traits } from './traits.ts'
+import { unrolled } from './unroll.ts'
 
 /** Features that are used where the adapter has them; nothing needs them. */
 const WANTED_FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query']
@@ -127,7 +135,8 @@ export class Gpu {
 
   async #compile(key: string, shader: Shader): Promise<Kernel> {
     this.device.pushErrorScope('validation') // the messages below say it better
-    const module = this.device.createShaderModule({ code: shader.code, label: key })
+    const code = needsUnrolling(this.adapter.info) ? unrolled(shader.code) : shader.code
+    const module = this.device.createShaderModule({ code, label: key })
     const [info] = await Promise.all([module.getCompilationInfo(), this.device.popErrorScope()])
     const messages = info.messages.map((m) => `${m.type} at line ${m.lineNum}: ${m.message}`)
     if (info.messages.some(({ type }) => type === 'error'))

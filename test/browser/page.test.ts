@@ -95,7 +95,9 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     await visit.click('reset')
   })
 
-  it.each(['drop', 'paste'] as const)('takes a picture by %s', async (way) => {
+  // Firefox lets no script paste files
+  const ways = name === 'chromium' ? (['drop', 'paste'] as const) : (['drop'] as const)
+  it.each(ways)('takes a picture by %s', async (way) => {
     await visit.give(way, await files.gradient(`by-${way}.png`, 40, 30))
     await visit.coloured(`by-${way}.png`)
   })
