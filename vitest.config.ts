@@ -18,7 +18,7 @@ const TABLES = ['kernels', 'gradient-kernels', 'half-kernels', 'matrices']
 export default defineConfig(({ mode }) => ({
   test: {
     include: mode === 'rest' ? TABLES.map((name) => `test/${name}.test.ts`) : ['test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'test/browser/**'],
+    exclude: ['**/node_modules/**', 'test/browser/**', 'test/queue/**'],
     env: {
       COLORIZER_CACHE: cache,
       COLORIZER_COMPILED: '1',

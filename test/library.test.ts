@@ -15,7 +15,7 @@ import {
   readWeights,
   UserError,
 } from '../src/index.ts'
-import type { Painter } from '../src/infer/colorizer.ts'
+import type { NetworkPainter } from '../src/infer/colorizer.ts'
 import type { Enlarger } from '../src/infer/enlarger.ts'
 import { PhotoColorizer } from '../src/infer/photo-colorizer.ts'
 import { colorizePicture } from '../src/infer/picture.ts'
@@ -243,7 +243,7 @@ it('works on a photograph when the one before it is done, and frees the device b
     enlarger: { destroy: () => {} } as unknown as Enlarger,
     classifier: null,
     classNames: [],
-    weights: {} as Painter['weights'],
+    weights: {} as NetworkPainter['weights'],
     saturation: 1,
   }
   const photos = new PhotoColorizer({ destroy: () => {} } as Gpu, painter)

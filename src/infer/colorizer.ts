@@ -13,17 +13,22 @@ import type { Predictor } from './predictor.ts'
 
 export type { SeenClass } from './photo-study.ts'
 
-/** What colours photographs: the network, what enlarges its colours, and the classifier that tells it what it sees, if any. */
+/** What colours photographs: what finds colours, what enlarges them, and the classifier that tells what a network sees, if any. */
 export interface Painter {
-  readonly predictor: Predictor
+  readonly predictor: Pick<Predictor, 'predict' | 'destroy'>
   readonly enlarger: Enlarger
   readonly classifier: Classifier | null
   /** Names of the classes, in their order. */
   readonly classNames: readonly string[]
-  /** What the predictor's weights say of themselves. */
-  readonly weights: Pick<WeightFile, 'network' | 'metadata'>
   /** What a* and b* are multiplied by unless told otherwise. */
   readonly saturation: number
+}
+
+/** A painter with a network, which can be studied. */
+export interface NetworkPainter extends Painter {
+  readonly predictor: Predictor
+  /** What its weights say of themselves. */
+  readonly weights: Pick<WeightFile, 'network' | 'metadata'>
 }
 
 export interface ColouredPhoto {

@@ -2,7 +2,13 @@ import type { Photo } from '../color/photo.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
 import { Turns } from '../turns.ts'
-import { type ColouredPhoto, type Painter, type PaintOptions, recognise } from './colorizer.ts'
+import {
+  type ColouredPhoto,
+  type NetworkPainter,
+  type Painter,
+  type PaintOptions,
+  recognise,
+} from './colorizer.ts'
 import { type ColourOptions, expectControl, leaningOf } from './control.ts'
 import { PhotoStudy, type PhotoStudyParts } from './photo-study.ts'
 import type { PictureOptions } from './picture.ts'
@@ -19,7 +25,7 @@ export class PhotoColorizer {
 
   constructor(
     private readonly gpu: Gpu,
-    private readonly painter: Painter,
+    private readonly painter: NetworkPainter,
   ) {}
 
   /**

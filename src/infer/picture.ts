@@ -29,7 +29,21 @@ export interface PictureOptions extends PaintOptions {
 }
 
 /** Of more pixels the network sees a smaller picture. */
-const SEEN_PIXELS = 2 ** 24
+export const SEEN_PIXELS = 2 ** 24
+
+/**
+ * What the network is shown of a picture: without its border, its tone and the dots of its print, and with the contrast that it
+ * has lost. `screen` is the distance of these dots in pixels of the picture, where it has some.
+ */
+export async function seenOf(
+  picture: Rows,
+  look: Look,
+): Promise<{ readonly photo: Photo; readonly screen: number | null }> {
+  const screen = await screenPeriod(picture, look.content)
+  const shown = await shownRows(picture, SEEN_PIXELS, look.content)
+  const clean = screen ? await photoWithout(shown, (screen * shown.width) / look.content.width) : shown
+  return { photo: forNetwork(clean, look), screen }
+}
 
 /**
  * Colours a picture, of which only the lightness counts. The levels of one in colour may be overwritten with the result, so that
@@ -75,14 +89,9 @@ export async function pictureColours(
   options: PictureOptions,
 ): Promise<PictureColours> {
   const { saturation = painter.saturation, hints = [], keepTone = false, strength = 1 } = options
-  const screen = await screenPeriod(picture, look.content)
-  const shown = await shownRows(picture, SEEN_PIXELS, look.content)
-  const seen = forNetwork(
-    screen ? await photoWithout(shown, (screen * shown.width) / look.content.width) : shown,
-    look,
-  )
   const inside = hints.map((hint) => hintIn(hint, picture, look.content))
-  const { colours, classes } = await findColours(painter, seen, { ...options, hints: inside })
+  const { photo, screen } = await seenOf(picture, look)
+  const { colours, classes } = await findColours(painter, photo, { ...options, hints: inside })
   const addTone = keepTone ? toneAdder(look) : () => {}
   const small = saturated(colours, saturation * look.structure)
   return {
@@ -166,8 +175,8 @@ function mix({ levels, channels, width }: Raster, strength: number, ab: Float32A
   }
 }
 
-/** Adds the tone of each lightness to its colour; of a picture in colour there is none. */
-function toneAdder({ tone, isInColour }: Look): (L: Float32Array, ab: Float32Array) => void {
+/** Adds the tone of each lightness, [pixels], to its colour, [pixels, 2]; of a picture in colour there is none. */
+export function toneAdder({ tone, isInColour }: Look): (L: Float32Array, ab: Float32Array) => void {
   if (isInColour) return () => {}
   const tones = Array.from({ length: 101 }, (_, L) => tone(L))
   return (L, ab) => {

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { HERE, isRunning } from './processes.ts'
 
 /** Gives the bytes of a file piece by piece, each once the one before it is written. */
 export type Pieces = (write: (piece: Uint8Array) => Promise<void>) => Promise<void>
@@ -45,19 +47,31 @@ export const MAX_NAME_BYTES = 255
 /** Names of parts are not longer than this or than that of the file, whatever is longer: some file systems take less. */
 const SHORT_NAME_BYTES = 64
 const DIGEST_CHARACTERS = 8
+const PART_NAME = /^(.*)\.([0-9a-f]{8})-(\d+)\.part$/s
+/** A part of another machine that has not grown for so long is nobody's any more. */
+const ABANDONED_MS = 24 * 3600 * 1000
+
+/** Where this process is, in the names of its parts. */
+const PLACE = digestOf(HERE ?? hostname())
 
 /** Where a part of the file is written by this process. */
-function partPath(path: string): string {
-  return join(dirname(path), `${partStem(basename(path))}.${process.pid}.part`)
+export function partPath(path: string, pid = process.pid): string {
+  return join(dirname(path), `${partStem(basename(path))}.${PLACE}-${pid}.part`)
 }
 
 /** The name itself, or as much of it as leaves room for the rest, and a digest that tells it from others that begin like it. */
 function partStem(name: string): string {
-  const room = Math.max(SHORT_NAME_BYTES, Buffer.byteLength(name)) - '.1234567890.part'.length
+  const room = Math.max(SHORT_NAME_BYTES, Buffer.byteLength(name)) - '.12345678-1234567890.part'.length
   if (Buffer.byteLength(name) <= room) return name
-  const digest = createHash('sha256').update(name).digest('hex').slice(0, DIGEST_CHARACTERS)
-  return `${shortened(name, room - DIGEST_CHARACTERS - 1)}-${digest}`
+  return `${shortened(name, room - DIGEST_CHARACTERS - 1)}-${digestOf(name)}`
 }
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, DIGEST_CHARACTERS)
+}
+
+/** Whether a file of this name is part of one that is not finished. */
+export const isPartName = (name: string): boolean => PART_NAME.test(name)
 
 /** As many of the text's first characters as have at most `bytes` bytes. */
 export function shortened(text: string, bytes: number): string {
@@ -82,12 +96,9 @@ export async function identity(path: string): Promise<string | null> {
 
 /**
  * Removes what processes that were killed while they wrote one of `paths` left of it.
- * @param isKilled whether the process of this number is one of those; where a lock keeps others away, all are
+ * @param areAlone whether a lock keeps all others away, so that all parts are such
  */
-export async function removeParts(
-  paths: readonly string[],
-  isKilled = (_pid: number) => true,
-): Promise<void> {
+export async function removeParts(paths: readonly string[], { areAlone = false } = {}): Promise<void> {
   const stems = new Map<string, Set<string>>()
   for (const path of paths) {
     const inFolder = stems.get(dirname(path)) ?? new Set()
@@ -95,10 +106,18 @@ export async function removeParts(
   }
   for (const [folder, ofFiles] of stems) {
     for (const name of existsSync(folder) ? await readdir(folder) : []) {
-      const [, stem, pid] = /^(.*)\.(\d+)\.part$/s.exec(name) ?? []
-      if (ofFiles.has(stem ?? '') && isKilled(Number(pid))) await rm(join(folder, name), { force: true })
+      const [, stem, place, pid] = PART_NAME.exec(name) ?? []
+      if (!ofFiles.has(stem ?? '')) continue
+      const part = join(folder, name)
+      if (areAlone || (place === PLACE ? !isRunning(Number(pid)) : await isAbandoned(part)))
+        await rm(part, { force: true })
     }
   }
+}
+
+async function isAbandoned(part: string): Promise<boolean> {
+  const found = await stat(part).catch(() => null)
+  return found !== null && Date.now() - found.mtimeMs > ABANDONED_MS
 }
 
 async function writeFully(file: Awaited<ReturnType<typeof open>>, chunk: Uint8Array): Promise<void> {
@@ -108,7 +127,8 @@ async function writeFully(file: Awaited<ReturnType<typeof open>>, chunk: Uint8Ar
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes what was created, renamed or removed in a folder survive a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return // folders cannot be opened there; NTFS journals the rename itself
   const handle = await open(folder, 'r')
   try {

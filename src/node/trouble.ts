@@ -3,6 +3,7 @@ import { type Trouble, UserError } from '../errors.ts'
 const SENTENCES: Record<string, string> = {
   ENOENT: 'no such file or folder',
   ENOTDIR: 'a part of the path is not a folder',
+  EEXIST: 'a file of that name is in the way',
   EISDIR: 'it is a folder',
   EACCES: 'permission denied',
   EPERM: 'permission denied',

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { lookAt } from '../color/look.ts'
+import { lookAt, previewOf } from '../color/look.ts'
 import type { Photo } from '../color/photo.ts'
 import { rasterOf } from '../color/raster.ts'
 import { resize } from '../color/resample.ts'
@@ -13,7 +13,12 @@ import {
   valueLike,
 } from '../infer/arguments.ts'
 import { openClassifier } from '../infer/classifier.ts'
-import { type ColouredPhoto, type Painter, parseClassNames, wantedClassifier } from '../infer/colorizer.ts'
+import {
+  type ColouredPhoto,
+  type NetworkPainter,
+  parseClassNames,
+  wantedClassifier,
+} from '../infer/colorizer.ts'
 import { type ColourOptions, colourOptions, LIKE_SIDE } from '../infer/control.ts'
 import { Enlarger } from '../infer/enlarger.ts'
 import { PhotoColorizer } from '../infer/photo-colorizer.ts'
@@ -153,8 +158,9 @@ export class Colorizer {
         like ? await smallPhoto(like) : null,
       )
       const photo = await photoOf(input)
-      const look = lookAt(photo, photo)
-      const { picture, classes } = await colorizePicture(painter, rasterOf(photo), look, painting)
+      const raster = rasterOf(photo)
+      const look = lookAt(previewOf(raster), raster)
+      const { picture, classes } = await colorizePicture(painter, raster, look, painting)
       const rgb = picture.levels as Uint8Array // of 8 bits, as the photograph's
       return imageOf({ photo: { ...photo, rgb }, classes })
     }, asked.signal)
@@ -217,7 +223,7 @@ async function openPainter(
     signal,
     onProgress: onBytes = () => {},
   }: Loading,
-): Promise<Painter> {
+): Promise<NetworkPainter> {
   const assets = new Assets({ where: () => folderOf(at, AROUND), cache, signal, onBytes })
   const own = typeof source === 'string' ? await assets.find('colouriser', source) : null
   // the package's own weights take class vectors, so that all that is to be loaded is known before the first byte

@@ -8,9 +8,13 @@ export interface Pixels {
   readonly rgb: Uint8Array
 }
 
-/** @param file a path, or the bytes of a file */
-export async function pixelsOf(file: string | Uint8Array): Promise<Pixels> {
-  const { data, info } = await sharp(file)
+/**
+ * Levels in sRGB.
+ * @param file a path, or the bytes of a file
+ * @param ignoreIcc gives levels as they stand in the file, whatever its profile says of them
+ */
+export async function pixelsOf(file: string | Uint8Array, ignoreIcc = false): Promise<Pixels> {
+  const { data, info } = await sharp(file, { ignoreIcc })
     .toColourspace('srgb')
     .removeAlpha()
     .raw()
@@ -23,3 +27,7 @@ export function worstDifference(a: Uint8Array, b: Uint8Array): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY
   return a.reduce((worst, level, i) => Math.max(worst, Math.abs(level - b[i]!)), 0)
 }
+
+/** How far levels of R, G and B are from being grey. */
+export const spread = (rgb: Uint8Array): number =>
+  rgb.reduce((most, level, i) => Math.max(most, Math.abs(level - rgb[i - (i % 3)]!)), 0)

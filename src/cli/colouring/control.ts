@@ -81,8 +81,7 @@ export async function readControl(flags: Flags, path: string, weights: WeightFil
   const variants = variantsOf(flags)
   const asked = { temperature, like, class: flags.text('class'), variant: variants?.count }
   const painting = {
-    saturation: flags.number('saturation', { max: MAX_SATURATION }),
-    strength: flags.number('strength', STRENGTH),
+    ...colourStrength(flags),
     smooth: flags.on('smooth'),
     told: expectControl({ name: path, ...weights }, asked, classNames),
     leaning: { temperature },
@@ -95,6 +94,12 @@ export async function readControl(flags: Flags, path: string, weights: WeightFil
     variants,
   }
 }
+
+/** How strong the colours are to be. Throws a `UserError` when a value is out of bounds. */
+export const colourStrength = (flags: Flags): Pick<PictureOptions, 'saturation' | 'strength'> => ({
+  saturation: flags.number('saturation', { max: MAX_SATURATION }),
+  strength: flags.number('strength', STRENGTH),
+})
 
 function variantsOf(flags: Flags): Control['variants'] {
   const seed = flags.integer('seed', { min: 0 })

@@ -1,8 +1,8 @@
 /** Image files in, coloured image files out: what the command line and the library have in common. */
-import { lookAt } from '../../color/look.ts'
+import { lookAt, previewOf } from '../../color/look.ts'
 import { grayOf } from '../../color/paint.ts'
 import type { Photo } from '../../color/photo.ts'
-import { type Raster, shown } from '../../color/raster.ts'
+import type { Raster } from '../../color/raster.ts'
 import type { Painter, SeenClass } from '../../infer/colorizer.ts'
 import { colorizePicture, type PictureOptions } from '../../infer/picture.ts'
 import { exifFacts } from '../../io/image/exif.ts'
@@ -52,9 +52,6 @@ export interface LeftOut {
   /** Why there is nothing to be done. */
   readonly skipped: 'in colour'
 }
-
-/** Pixels of the pictures for eyes. */
-export const PREVIEW_PIXELS = 2 ** 20
 
 /**
  * Colours an image file with all of its pages or frames. Pages in colour stay as they are; where all are, the file is left out.
@@ -108,7 +105,7 @@ interface Page {
 
 async function colorizePage(painter: Painter, raster: Raster, options: FileOptions): Promise<Page> {
   const { width, height } = raster
-  const before = shown(raster, PREVIEW_PIXELS)
+  const before = previewOf(raster)
   const look = lookAt(before, raster)
   if (look.isInColour && !options.recolor)
     return { picture: raster, isColoured: false, width, height, classes: [], before, after: before }
@@ -116,6 +113,6 @@ async function colorizePage(painter: Painter, raster: Raster, options: FileOptio
   return {
     ...{ picture, isColoured: true, width, height, classes },
     before: grayOf(before),
-    after: shown(picture, PREVIEW_PIXELS),
+    after: previewOf(picture),
   }
 }
