@@ -233,7 +233,7 @@ it('colours the rest where a folder is locked, a link leads nowhere and a file i
 })
 
 it("names HEIC without a decoder and cameras' raw files, of which many are TIFF files of a small preview", async () => {
-  const { album, out, inAlbum } = fresh('unread')
+  const { album, out, inAlbum, inOut } = fresh('unread')
   await writeGray(inAlbum('a.png'))
   writeFileSync(inAlbum('b.heic'), '\0\0\0\x18ftypheic\0\0\0\0')
   writeFileSync(inAlbum('c.NEF'), await sharp(inAlbum('a.png')).tiff().toBuffer())
@@ -242,6 +242,9 @@ it("names HEIC without a decoder and cameras' raw files, of which many are TIFF 
     { input: inAlbum('b.heic'), error: expect.stringContaining('npm install heic-decode') },
     { input: inAlbum('c.NEF'), error: expect.stringContaining("is a camera's raw file, which is not read") },
   ])
+  const journal = readFileSync(inOut(JOURNAL))
+  expect((await colour(out, [album])).outcomes[0]).toEqual({ input: inAlbum('a.png'), skipped: 'done' })
+  expect(readFileSync(inOut(JOURNAL)).equals(journal)).toBe(true) // a second run notes nothing
 })
 
 it('colours HEIC where its decoder is installed', async () => {

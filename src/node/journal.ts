@@ -26,6 +26,8 @@ const writtenLine = v.object({
   /** What it was made with, as a digest; another line has them in full. */
   settings: v.optional(v.string()),
 })
+/** What pictures are made with, in full. */
+const settingsLine = v.object({ settings: v.string(), values: v.unknown() })
 /** A picture that is in its place. */
 const stampLine = v.object({ output: v.string(), stamp: v.string(), inputStamp: v.string() })
 /** A photograph of which nothing was made, with those settings, since it is in colour. */
@@ -50,6 +52,8 @@ export class Journal {
   readonly #inColour = new Map<string, string>()
   /** Current pictures whose stamps are old, with their photographs. */
   readonly #unstamped = new Map<string, string>()
+  /** Digests of the settings that have lines. */
+  readonly #settings = new Set<string>()
   #isCut = false
 
   private constructor(
@@ -85,6 +89,8 @@ export class Journal {
       this.#entries.set(output, { ...written.output, earlier })
       if (input !== undefined) this.#outputs.set(input, (this.#outputs.get(input) ?? new Set()).add(output))
     }
+    const settings = v.safeParse(settingsLine, line)
+    if (settings.success) this.#settings.add(settings.output.settings)
     const stamped = v.safeParse(stampLine, line)
     const entry = stamped.success && this.#entries.get(stamped.output.output)
     if (entry) {
@@ -177,9 +183,9 @@ export class Journal {
     this.#unstamped.clear()
   }
 
-  /** Notes what pictures are made with; `digest` is what their lines say. */
-  settings(digest: string, values: unknown): Promise<void> {
-    return this.#append({ settings: digest, values })
+  /** Notes what pictures are made with, once; `digest` is what their lines say. */
+  async settings(digest: string, values: unknown): Promise<void> {
+    if (!this.#settings.has(digest)) await this.#append({ settings: digest, values })
   }
 
   /** To be called before the picture is put in its place: so that it is known even when the program is killed right behind that. */

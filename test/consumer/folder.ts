@@ -27,7 +27,9 @@ export class FolderRuns {
   ) {}
 
   static async create(place: Place): Promise<FolderRuns> {
-    return new FolderRuns(place, await writeAlbum(place.at(ALBUM)))
+    const fates = await writeAlbum(place.at(ALBUM))
+    place.giveToUser(ALBUM)
+    return new FolderRuns(place, fates)
   }
 
   /** Every picture is coloured or named, and what is written can be read and has the photograph's size. */
@@ -103,7 +105,7 @@ export class FolderRuns {
 
   #colorize(): { files: readonly Entry[]; problems: string[] } {
     const quick = ['--size', '32', '--classifier', 'none', '--json', '--quiet']
-    const ended = this.place.npxAsUser(['colorizer', 'colorize', ALBUM, '-o', OUT, ...quick], [ALBUM])
+    const ended = this.place.npxAsUser(['colorizer', 'colorize', ALBUM, '-o', OUT, ...quick])
     const document = /^\{.*\}$/ms.exec(ended.stdout)?.[0]
     if (document === undefined) return { files: [], problems: [...ended.problems, 'no JSON'] }
     return {

@@ -81,19 +81,18 @@ export class Place {
     return npm(this.#folder, ['exec', '--no', '--', ...args])
   }
 
-  /**
-   * As `npx`, by somebody who may not read everything: root becomes nobody, to whom `folders` are given.
-   */
-  npxAsUser(args: readonly string[], folders: readonly string[]): Outcome {
+  /** Gives a folder to who runs `npxAsUser`. */
+  giveToUser(folder: string): void {
+    if (USER) expectDone(this.run('chown', ['-Rh', String(USER.uid), folder]))
+  }
+
+  /** As `npx`, by somebody who may not read everything: root becomes nobody. */
+  npxAsUser(args: readonly string[]): Outcome {
     const home = this.at('home')
     mkdirSync(home, { recursive: true })
-    const user = process.getuid?.() === 0 ? NOBODY : null
-    if (user) {
-      chmodSync(this.#folder, 0o755)
-      for (const folder of [home, ...folders])
-        expectDone(runIn(this.#folder, 'chown', ['-Rh', String(user.uid), folder]))
-    }
-    return npm(this.#folder, ['exec', '--no', '--', ...args], { ...user, home })
+    this.giveToUser('home')
+    if (USER) chmodSync(this.#folder, 0o755)
+    return npm(this.#folder, ['exec', '--no', '--', ...args], { ...USER, home })
   }
 
   remove(): void {
@@ -101,7 +100,8 @@ export class Place {
   }
 }
 
-const NOBODY = { uid: 65534, gid: 65534 }
+/** Nobody, in place of root. */
+const USER = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : null
 
 /** Who runs a program, and their home; we ourselves by default. */
 interface User {
