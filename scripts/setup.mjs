@@ -28,6 +28,7 @@ import {
   installWebPeers,
   installWgpu,
 } from './lib/dependencies.mjs'
+import { ensureRedis } from './lib/redis.mjs'
 import { reportFailure, SetupError } from './lib/shell.mjs'
 
 const OPTIONS = [
@@ -51,7 +52,10 @@ try {
     ensureBrowsers()
   }
   if (given.includes('--consumer')) installConsumer()
-  if (given.includes('--queue')) installQueueTests()
+  if (given.includes('--queue')) {
+    installQueueTests()
+    ensureRedis()
+  }
   if (!given.includes('--no-adapter-needed')) ensureAdapter({ quiet: given.includes('--quiet') })
 } catch (error) {
   process.exitCode = reportFailure(error)

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomInt } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -6,13 +6,24 @@ import { basename, dirname, join } from 'node:path'
 /** The bytes of a file, at once or piece by piece. */
 export type Content = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 
+export interface WriteOptions {
+  /** Is called right before the rename; what it throws leaves `path` untouched. */
+  readonly ready?: (() => Promise<void>) | undefined
+  /** Number in the name of the part; see `sharedOwner`. */
+  readonly owner?: number
+}
+
 /**
  * Writes `content` to `path` so that the file is either the old one or the whole new one, never half of it: written
  * aside under a name of this process, fsynced, renamed, and the folder fsynced so that the rename survives a power cut.
  * Throws what the file system throws (ENOSPC, EACCES …) after removing the part file; `path` is then untouched.
  */
-export async function writeFileAtomic(path: string, content: Content): Promise<void> {
-  const part = partPath(path)
+export async function writeFileAtomic(
+  path: string,
+  content: Content,
+  { ready, owner = process.pid }: WriteOptions = {},
+): Promise<void> {
+  const part = partPath(path, owner)
   try {
     const file = await open(part, 'w')
     try {
@@ -22,6 +33,7 @@ export async function writeFileAtomic(path: string, content: Content): Promise<v
     } finally {
       await file.close()
     }
+    await ready?.()
     await rename(part, path)
   } catch (error) {
     await rm(part, { force: true })
@@ -37,10 +49,13 @@ const SHORT_NAME_BYTES = 64
 const DIGEST_CHARACTERS = 8
 const PART_NAME = /^(.*)\.(\d+)\.part$/s
 
-/** Where a part of the file is written by this process. */
-function partPath(path: string): string {
-  return join(dirname(path), `${partStem(basename(path))}.${process.pid}.part`)
+/** Where a part of the file is written. */
+function partPath(path: string, owner: number): string {
+  return join(dirname(path), `${partStem(basename(path))}.${owner}.part`)
 }
+
+/** A number for parts in a folder that machines share: one that no process of any of them has, and no other caller. */
+export const sharedOwner = (): number => randomInt(2 ** 31, 10 ** 10)
 
 /** The name itself, or as much of it as leaves room for the rest, and a digest that tells it from others that begin like it. */
 function partStem(name: string): string {

@@ -103,6 +103,11 @@ export class LatePainter {
     private readonly setup: Setup,
   ) {}
 
+  /** The adapter, once it is open. */
+  get gpu(): Gpu | null {
+    return this.#gpu
+  }
+
   /** Throws as `openAdapter` and `openPainter`. */
   open(): Promise<Opened> {
     this.#opened ??= this.#open()
