@@ -10,7 +10,7 @@
 //   --web                also what builds and serves the page
 //   --browsers           also the browsers that the tests drive, and what drives them
 //   --consumer           also what the tests compile and bundle programs with that use the package
-//   --queue              also the servers that the tests of storage and queue start
+//   --queue              also the server that the tests of the queue start
 //
 // COLORIZER_DRIVER=swiftshader leaves the system's drivers alone; COLORIZER_CACHE=DIR keeps what is fetched there.
 // Exit codes: 0 ready, 1 dependencies or browsers could not be installed, 2 unknown option, 3 no adapter.
@@ -23,7 +23,6 @@ import {
   installConsumer,
   installDependencies,
   installPeers,
-  installQueueTests,
   installWeb,
   installWebPeers,
   installWgpu,
@@ -52,10 +51,7 @@ try {
     ensureBrowsers()
   }
   if (given.includes('--consumer')) installConsumer()
-  if (given.includes('--queue')) {
-    installQueueTests()
-    ensureRedis()
-  }
+  if (given.includes('--queue')) ensureRedis()
   if (!given.includes('--no-adapter-needed')) ensureAdapter({ quiet: given.includes('--quiet') })
 } catch (error) {
   process.exitCode = reportFailure(error)

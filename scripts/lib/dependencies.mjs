@@ -35,11 +35,6 @@ export function installWeb() {
   install(join(PACKAGE_ROOT, 'web'), 'what builds the page (40 MB)', '--ignore-scripts')
 }
 
-/** What stands in for a bucket in the tests of storage and queue. */
-export function installQueueTests() {
-  install(join(PACKAGE_ROOT, 'test', 'queue'), 'an S3 server for the tests (15 MB)', '--ignore-scripts')
-}
-
 /** What compiles and bundles programs that use the package, for the tests of it. */
 export function installConsumer() {
   install(join(PACKAGE_ROOT, 'test', 'consumer'), 'the compilers of consumers (60 MB)', '--ignore-scripts')

@@ -45,7 +45,8 @@ const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
   return c
 })
 
-function crc32(...parts: readonly Uint8Array[]): number {
+/** The CRC-32 of the parts together. */
+export function crc32(...parts: readonly Uint8Array[]): number {
   let crc = 0xffffffff
   for (const part of parts) for (const byte of part) crc = CRC[(crc ^ byte) & 255]! ^ (crc >>> 8)
   return ~crc >>> 0
