@@ -31,8 +31,31 @@ export type Paint = (
 /** The job was given to another worker, since this one was silent for longer than its lease. */
 export class LostLease extends Error {}
 
-/** Trouble of the storage that goes away, and says nothing of the photograph. */
-const PASSING = new Set(['EIO', 'ESTALE', 'ETIMEDOUT', 'ECONNRESET', 'ECONNREFUSED', 'EAI_AGAIN', 'ENOTCONN'])
+/** Trouble of the storage that goes away or is this machine's, and says nothing of the photograph: codes of Node, names of S3. */
+const PASSING = new Set([
+  ...[
+    'EIO',
+    'ESTALE',
+    'ETIMEDOUT',
+    'ECONNRESET',
+    'ECONNREFUSED',
+    'EAI_AGAIN',
+    'ENOTFOUND',
+    'ENOTCONN',
+    'EMFILE',
+  ],
+  ...[
+    'SlowDown',
+    'TimeoutError',
+    'InternalError',
+    'ServiceUnavailable',
+    'RequestTimeTooSkewed',
+    'ExpiredToken',
+  ],
+  ...['NoSuchBucket', 'AccessDenied', 'Forbidden', 'InvalidAccessKeyId', 'CredentialsProviderError'],
+])
+const isPassing = ({ cause }: UserError) =>
+  PASSING.has(codeOf(cause) ?? '') || (cause instanceof Error && PASSING.has(cause.name))
 const FULL = new Set(['ENOSPC', 'EDQUOT'])
 /** From this try on a picture is alone in a process of its own, and it is the last one. */
 const LAST_ATTEMPT = 3
@@ -83,7 +106,7 @@ export class PictureWork {
     } catch (error) {
       if (error instanceof LostLease) throw error
       if (!(error instanceof UserError) && attempts < LAST_ATTEMPT) throw error
-      if (error instanceof UserError && PASSING.has(codeOf(error.cause) ?? '')) throw error
+      if (error instanceof UserError && isPassing(error)) throw error
       await this.#setAside(picture, (error as Error).message, attempts, at)
       return 'failed'
     }

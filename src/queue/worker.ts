@@ -1,5 +1,6 @@
 /** Takes jobs from the queue and makes their pictures, until it is stopped. */
 
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Job, Worker } from 'bullmq'
 import { UserError } from '../errors.ts'
@@ -37,7 +38,7 @@ export interface WorkerOptions extends Omit<PictureServices, 'ledger'> {
   readonly pictureMs: number
   /** Milliseconds after which the jobs of a worker that is silent are given to others. */
   readonly leaseMs: number
-  readonly check: CheckPicture
+  readonly check: Pick<CheckPicture, 'run' | 'next'>
   /** Called after trouble of the machine, which may have broken what paints. */
   reset(): void
 }
@@ -143,6 +144,7 @@ export class QueueWorker {
     if (job.settings !== settings.digest)
       throw new Halt(new UserError('the queue has other settings now: start this worker anew', 'usage'))
     const [from, to] = await Promise.all([roots.open(job.from), roots.open(job.to)]).catch(refused)
+    await expectFolder(roots.folderOf(job.from))
     const folder = roots.folderOf(job.to)
     const sweep = async (output: string) => {
       if (folder !== null) await removeParts([join(folder, output)])
@@ -175,6 +177,12 @@ export class QueueWorker {
     })
     return paint()
   }
+}
+
+/** Throws where the photographs' folder is not there: on this machine, it may not be mounted. */
+async function expectFolder(path: string | null): Promise<void> {
+  const found = path === null || (await stat(path).catch(() => null))
+  if (!found) throw new UserError(`there is no folder ${path} on this machine: look whether it is mounted`)
 }
 
 /** The result of `work`. Throws when that takes longer. */

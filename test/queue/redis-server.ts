@@ -27,7 +27,9 @@ export class TestServer {
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`
+    const at = this.options.indexOf('--requirepass')
+    const password = at < 0 ? '' : `:${this.options[at + 1]}@`
+    return `redis://${password}127.0.0.1:${this.port}`
   }
 
   /** Starts it, again with what it had. */

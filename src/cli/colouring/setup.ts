@@ -45,6 +45,13 @@ const OTHER_OPTIONS = [
   ...['adapter', 'json', 'quiet'],
 ]
 
+/** Those that name files, which count by their content. */
+const FILES = ['weights', 'classifier', 'like']
+
+/** The same options mean the same, in whatever order they were typed. */
+const inOrder = (options: object) =>
+  Object.fromEntries(Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1)))
+
 /** Reads weights, classifier and hints, in this order. Throws a `UserError` about the first that cannot be used. */
 export async function readSetup(call: Call): Promise<Setup> {
   const { flags } = call
@@ -60,7 +67,7 @@ export async function readSetup(call: Call): Promise<Setup> {
   const like = flags.text('like')
   const digest = await sha256File(path)
   const values = {
-    ...flags.givenBut(OTHER_OPTIONS),
+    ...inOrder(flags.givenBut([...OTHER_OPTIONS, ...FILES])),
     ...{ weights: digest, classifier: classifier?.origin ?? null, hints },
     ...(like === undefined ? {} : { like: await sha256File(like) }),
   }
