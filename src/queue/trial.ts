@@ -37,7 +37,7 @@ const SECRET = /^REDIS_/
 export function trialBy(command: readonly string[], limits: TrialLimits): Paint {
   return async (bytes, name, output) => {
     const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !SECRET.test(key)))
-    const child = spawn(command[0]!, command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'], env })
+    const child = spawn(command[0]!, command.slice(1), { stdio: ['pipe', 'pipe', 'inherit', 'ipc'], env })
     child.stdin!.on('error', () => {}) // it ended before it had read all
     child.stdin!.end(framed({ name, output }, [bytes]))
     const [said, why] = await Promise.all([buffer(child.stdout!), ended(child, limits)])
@@ -95,6 +95,8 @@ export async function answerTrial(
   input: NodeJS.ReadableStream,
   write: (bytes: Uint8Array) => void,
 ): Promise<void> {
+  process.once('disconnect', () => process.exit()) // the worker is gone, and its limits with it
+  process.channel?.unref()
   const { header, body } = unframed(await buffer(input))
   const { name, output } = v.parse(askedSchema, header)
   try {

@@ -41,8 +41,8 @@ const LEASE_MS = 2000
 const AT_ONCE = 3
 /** Of the time, the share that the work would take if nothing happened. */
 const BUSY = 0.5
-/** Waited for what is left to do at the end. */
-const PATIENCE_S = 300
+/** Waited for what is left to do at the end, and for a picture: the machine may have much else to do. */
+const [PATIENCE_S, PATIENT_MS] = [600, 300_000]
 
 export async function chaos(options: ChaosOptions): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'colorizer-chaos-'))
@@ -84,15 +84,8 @@ async function disturbed(redis: TestServer, root: string, options: ChaosOptions)
   let started = 0
   const start = () => {
     const name = `worker-${started++}`
-    return startStub({
-      url: redis.url,
-      queue: 'chaos',
-      root,
-      name,
-      lease: LEASE_MS,
-      pause,
-      pictureMs: 30_000,
-    })
+    const limits = { lease: LEASE_MS, pictureMs: PATIENT_MS, trialMs: PATIENT_MS }
+    return startStub({ url: redis.url, queue: 'chaos', root, name, pause, ...limits })
   }
   const crew = new Crew(await Promise.all(Array.from({ length: workers }, start)), start, redis)
   const end = performance.now() + 1000 * seconds

@@ -16,8 +16,6 @@ import { answerTrial, trialBy } from '../../dist/queue/trial.js'
 import { QueueWorker } from '../../dist/queue/worker.js'
 
 const MIB = 2 ** 20
-/** Of a picture that is tried alone; a busy machine takes a while to start a process. */
-const TRIAL_MS = 8000
 
 /** Blueish, in the place of colours. */
 async function paint(bytes, name) {
@@ -33,7 +31,15 @@ async function paint(bytes, name) {
 }
 
 async function work(given) {
-  const options = { lease: 30_000, every: 1000, pictureMs: 60_000, pause: 0, level: 0, ...given }
+  const options = {
+    lease: 30_000,
+    every: 1000,
+    pictureMs: 60_000,
+    trialMs: 8000,
+    pause: 0,
+    level: 0,
+    ...given,
+  }
   const server = await connect(new URL(options.url))
   const queue = new PictureQueue(server, options.queue)
   const slowPaint = async (bytes, name) => {
@@ -47,7 +53,7 @@ async function work(given) {
     ...{ settings, adapter: 'stub', worker: options.name, paint: slowPaint, reset: () => {} },
     roots: new Roots([options.root]),
     trial: trialBy([process.execPath, fileURLToPath(import.meta.url), 'try'], {
-      milliseconds: TRIAL_MS,
+      milliseconds: options.trialMs,
       bytes: 500 * MIB,
     }),
     ...{ concurrency: 2, pictures: 3, leaseMs: options.lease, pictureMs: options.pictureMs, fullDiskMs: 100 },

@@ -40,6 +40,8 @@ export interface StubOptions {
   readonly lease?: number
   readonly pause?: number
   readonly pictureMs?: number
+  /** Of a picture that is tried alone; a busy machine takes a while to start a process. */
+  readonly trialMs?: number
   /** Pictures between two check pictures. */
   readonly every?: number
   /** Added to all levels, as a machine does that computes wrong. */

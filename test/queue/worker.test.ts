@@ -1,4 +1,6 @@
 /** Workers in processes of their own: what they make, and what becomes of it when they are killed, stopped or wrong. */
+
+import { createHash } from 'node:crypto'
 import {
   existsSync,
   mkdirSync,
@@ -12,21 +14,27 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { openStorage } from '../../src/node/storage/storage.ts'
+import { addPictures } from '../../src/queue/add.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import type { Entry, Failure } from '../../src/queue/ledger.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
+import { BucketServer, KEYS } from './bucket-server.ts'
 import { SERVER, TestServer } from './redis-server.ts'
 import {
   addScans,
   digestOf,
   digestsIn,
+  SETTINGS,
   type Stub,
   type StubOptions,
   startStub,
   whenDone,
   writeScans,
 } from './stub.ts'
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 describe.skipIf(!SERVER)('workers', () => {
   let redis: TestServer
@@ -184,6 +192,21 @@ describe.skipIf(!SERVER)('workers', () => {
     expect(Object.keys(digestsIn(join(root, 'out')))).toEqual(['a.png', 'z.png'])
   })
 
+  it('leave no process behind that tries a picture alone, when they are killed', async () => {
+    await writeScans(root, ['hang.png'])
+    await addScans(queue, root)
+    await server.redis.hset(queue.ledger.key('attempts'), 'out/hang.png', 2)
+    const stub = await start({ trialMs: 100_000 })
+    const children = () =>
+      readFileSync(`/proc/${stub.child.pid}/task/${stub.child.pid}/children`, 'utf8').trim()
+    while (children() === '') await sleep(50)
+    await sleep(1000)
+    stub.child.kill('SIGKILL')
+    // its stderr is closed when nobody holds it any more
+    const late = sleep(20_000).then(() => ({ code: 'somebody is left' }))
+    expect((await Promise.race([stub.ended, late])).code).toBe('SIGKILL')
+  })
+
   it('do not overwrite when they come back after their job was given away', async () => {
     await writeScans(root, ['a.png'])
     await addScans(queue, root)
@@ -252,6 +275,30 @@ describe.skipIf(!SERVER)('workers', () => {
     await whenDone(queue)
     expect(Object.keys(digestsIn(join(root, 'out')))).toHaveLength(6)
     expect(stub.child.exitCode).toBeNull()
+  })
+
+  it('read from buckets and write into them', async () => {
+    const bucket = await BucketServer.start('photos')
+    const environment = { AWS_ENDPOINT_URL: bucket.endpoint, AWS_REGION: 'eu-central-1', ...KEYS }
+    for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
+    const [scans, out] = [await openStorage('s3://photos/scans'), await openStorage('s3://photos/out')]
+    await writeScans(root, ['a.png', 'deep/b.png'])
+    for (const path of ['a.png', 'deep/b.png'])
+      await scans.write(path, [readFileSync(join(root, 'scans', path))])
+    await queue.agreeOn(SETTINGS)
+    const places = { from: 's3://photos/scans', to: 's3://photos/out', settings: SETTINGS.digest }
+    await addPictures(queue, { ...places, storage: scans, chunk: 8 })
+    await start({ root: 's3://photos' })
+    await whenDone(queue)
+    const digests = await Promise.all(
+      (await entries()).map(async ({ output }) => sha256(await out.read(output))),
+    )
+    expect((await entries()).map(({ output, sha256 }) => [output, sha256])).toEqual([
+      ['a.png', digests[0]],
+      ['deep/b.png', digests[1]],
+    ])
+    vi.unstubAllEnvs()
+    await bucket.close()
   })
 
   it('refuse jobs that lead out of their root, and do nothing for them', async () => {
