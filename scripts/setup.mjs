@@ -9,7 +9,7 @@
 //   --web-peers          also what the benchmark of the page compares with
 //   --web                also what builds and serves the page
 //   --browsers           also the browsers that the tests drive, and what drives them
-//   --consumer           also what the tests compile and bundle programs with that use the package
+//   --consumer           also what the tests of the package compile, bundle and read metadata with
 //   --queue              also the server that the tests of the queue start
 //
 // COLORIZER_DRIVER=swiftshader leaves the system's drivers alone; COLORIZER_CACHE=DIR keeps what is fetched there.
@@ -27,6 +27,7 @@ import {
   installWebPeers,
   installWgpu,
 } from './lib/dependencies.mjs'
+import { installExiftool } from './lib/exiftool.mjs'
 import { ensureRedis } from './lib/redis.mjs'
 import { reportFailure, SetupError } from './lib/shell.mjs'
 
@@ -50,7 +51,10 @@ try {
     installBrowserTests()
     ensureBrowsers()
   }
-  if (given.includes('--consumer')) installConsumer()
+  if (given.includes('--consumer')) {
+    installConsumer()
+    installExiftool()
+  }
   if (given.includes('--queue')) ensureRedis()
   if (!given.includes('--no-adapter-needed')) ensureAdapter({ quiet: given.includes('--quiet') })
 } catch (error) {

@@ -20,6 +20,7 @@ export const STREAM = {
   toldPlaces: 11,
   variants: 12,
   channels: 13,
+  age: 14,
 } as const
 
 const [MULTIPLY_0, MULTIPLY_1] = [0xd2511f53, 0xcd9e8d57]

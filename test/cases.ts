@@ -74,6 +74,13 @@ const reduced: readonly Shape4[] = [
   [1, 2, 3, 260],
 ]
 
+// one pixel, several pictures, more than a workgroup of pixels
+const pictures: readonly (readonly [number, number, number])[] = [
+  [1, 1, 1],
+  [2, 3, 5],
+  [1, 13, 11],
+]
+
 // shape of the whole, axis, start, size of the piece
 const pieces: readonly (readonly [readonly number[], number, number, number])[] = [
   [[1], 0, 0, 1],
@@ -199,6 +206,14 @@ export const cases: CaseTable = {
     },
   ],
   mseGrad: elementwise({}, (shape) => [[1], shape, shape]),
+  labToSrgb: table(pictures, (size) => ({
+    inputs: [of('awayFromZero', ...size, 1), of('wide', ...size, 2)],
+    attrs: {},
+  })),
+  labToSrgbGrad: table(pictures, (size) => ({
+    inputs: [[...size, 3], of('awayFromZero', ...size, 1), of('wide', ...size, 2)],
+    attrs: {},
+  })),
   encodeBins: table(binned, ([x, Q]) => ({
     inputs: [of('wide', x[0], x[1], x[2], 2), of('wide', Q, 2)],
     attrs: { step: 16 },

@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { findClass } from '../src/cli/colouring/control.ts'
 import { lookAt } from '../src/color/look.ts'
 import type { Raster } from '../src/color/raster.ts'
+import { findClass } from '../src/infer/control.ts'
 import { colorizePicture } from '../src/infer/picture.ts'
 import { historyOf } from '../src/node/formats/read.ts'
 import { readPhoto } from '../src/node/image.ts'
@@ -53,7 +53,11 @@ describe('options of colorize', () => {
 
   it('tells of a class, where the network knows of classes', async () => {
     refused(await colorize('never.png', plain, '--class', 'goldfish'), 4, /was trained without classes/)
-    refused(await colorize('never.png', classes, '--class', 'unheard-of'), 2, /there is no such class/)
+    refused(
+      await colorize('never.png', classes, '--class', 'unheard-of'),
+      2,
+      /there is no class "unheard-of"/,
+    )
     const ended = await colorize('class.png', classes, '--class', 'GoldFish', '--json')
     expect(JSON.parse(ended.stdout.toString()).files[0].classes).toEqual([
       { name: 'goldfish', probability: 1 },
@@ -71,7 +75,7 @@ describe('options of colorize', () => {
       'means several: crane (0), crane (2); give one of these numbers',
     )
     expect(() => findClass('crab', names)).toThrow('means several: king crab (1), hermit crab (3)')
-    expect(() => findClass('', names)).toThrow('there is no such class')
+    expect(() => findClass('', names)).toThrow('there is no class ""')
   })
 
   it('writes versions that differ, the same for the same seed, and says which they are', async () => {

@@ -142,6 +142,31 @@ describe('openPhotos', () => {
     expect(new Set(oneByOne.map(({ L }) => L.join())).size).toBe(4) // two places in each of two epochs
   })
 
+  it('makes a share of the samples look old: the same ones whoever decodes them, and their colours stay', async () => {
+    const plain = await taken(8)
+    const [half, many] = await Promise.all([
+      taken(8, { aged: 0.5 }),
+      taken(8, { aged: 0.5, workers: 3, ahead: 5 }),
+    ])
+    expect(many).toEqual(half)
+    expect(await taken(2, { aged: 0.5 }, paths, half[1]!)).toEqual(half.slice(2, 4))
+    expect(half.map(({ ab }) => ab)).toEqual(plain.map(({ ab }) => ab))
+    const agedOf = (batches: Batch[]) =>
+      batches.flatMap(({ L }, i) =>
+        [0, 256, 512].filter(
+          (at) => `${L.subarray(at, at + 256)}` !== `${plain[i]!.L.subarray(at, at + 256)}`,
+        ),
+      ).length
+    expect(agedOf(half)).toBeGreaterThan(6)
+    expect(agedOf(half)).toBeLessThan(18)
+    expect(agedOf(await taken(8, { aged: 1 }))).toBe(24)
+    expect(await taken(8, { aged: 0 })).toEqual(plain)
+    const both = await taken(8, { aged: 0.5, lightnessJitter: 0.1 })
+    const jittered = await taken(8, { lightnessJitter: 0.1 })
+    expect(both).not.toEqual(jittered)
+    expect(both).not.toEqual(half)
+  })
+
   it('visits every sample once an epoch, in another order each time, and drops the partial batch', async () => {
     const batches = await taken(4, { classVectors: [naming] })
     expect(batches.map(({ epoch, position, lastOfEpoch }) => [epoch, position, lastOfEpoch])).toEqual([
@@ -292,6 +317,7 @@ it('makes the batches that settings ask for', () => {
   })
   const others: TrainingSettings = { ...settings, fit: 'pad', classVectors: [] }
   expect(sourceOptions({ classes: 5 }, others)).toMatchObject({ augment: false, classDropout: 1 })
+  expect(sourceOptions({ classes: 5 }, { ...settings, aged: 0.2 })).toMatchObject({ aged: 0.2 })
 })
 
 describe('cropFraming', () => {

@@ -57,6 +57,7 @@ describe('an evaluation', () => {
     features: null,
     saturations: [1],
     precision: 'f32' as const,
+    mirror: false,
     adapter: 'a',
     ...{ report: null, pairs: null },
   }

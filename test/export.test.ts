@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toHalf } from '../src/device/float16.ts'
-import type { Tensor } from '../src/io/safetensors.ts'
+import type { Dtype, Tensor } from '../src/io/safetensors.ts'
 import { saturationOf, weightTensors } from '../src/io/weights.ts'
 import { initialStatistics } from '../src/model/arena.ts'
 import { COARSE_BINS } from '../src/model/bins.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
 import { layoutOf } from '../src/model/report/layout.ts'
 import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
+import { exportWeights } from '../src/node/store/export-weights.ts'
 import { readWeights } from '../src/node/weights.ts'
 import { seeded } from './harness.ts'
 import { run } from './program.ts'
@@ -20,6 +21,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const inFolder = (name: string) => join(folder, name)
 const NETWORK = { classes: 3, width: 0.05, squaredClasses: true }
 const from = inFolder('best.safetensors')
+/** Of a tensor in 8 bits. */
+const SCALE = 'encoder.conv1.weight.scale'
 const SETTINGS = JSON.stringify({ size: 64, classVectors: [], squaredClasses: true })
 
 beforeAll(async () => {
@@ -115,6 +118,81 @@ describe('weights export', () => {
     )
   })
 
+  it('writes 8 bits for each weight of a convolution, and a scale for each of its output channels', async () => {
+    const { to, said } = await exported('--bits', '8')
+    const [before, after] = [await readSafetensors(from), await readSafetensors(to)]
+    const read = weightTensors(await readWeights(to))
+    for (const [name, { shape, data }] of before.tensors) {
+      const { dtype, data: stored } = after.tensors.get(name)!
+      if (shape.length === 1) {
+        expect({ name, dtype }).toEqual({ name, dtype: /\.(mean|var)$/.test(name) ? 'F32' : 'F16' })
+        expect(after.tensors.has(`${name}.scale`)).toBe(false)
+        continue
+      }
+      const scale = after.tensors.get(`${name}.scale`)!
+      expect([dtype, scale.dtype, scale.shape]).toEqual(['I8', 'F32', [shape[0]]])
+      const length = data.length / shape[0]!
+      for (const [k, step] of scale.data.entries()) {
+        const channel = (of: Float32Array) => of.subarray(k * length, (k + 1) * length)
+        expect(Math.max(...channel(stored).map(Math.abs))).toBe(127)
+        const errors = channel(data).map((value, i) => Math.abs(value - channel(read.get(name)!.data)[i]!))
+        expect(Math.max(...errors)).toBeLessThan(0.5001 * step)
+      }
+    }
+    expect(said.values).toBe([...before.tensors.values()].reduce((sum, { data }) => sum + data.length, 0))
+    expect(said.bytes).toBeLessThan(0.33 * readFileSync(from).length)
+  })
+
+  it('keeps a channel of zeros in 8 bits, and every value in 32', async () => {
+    const file = inFolder('zeros.safetensors')
+    const { tensors, metadata } = await readSafetensors(from)
+    const { data, shape } = tensors.get('encoder.conv2.weight')!
+    data.fill(0, 0, data.length / shape[0]!)
+    await writeSafetensors(file, tensors, { metadata })
+    for (const bits of ['8', '32'] as const) {
+      const to = inFolder('kept.safetensors')
+      await exportWeights(file, to, { bits })
+      const read = weightTensors(await readWeights(to))
+      expect(
+        read
+          .get('encoder.conv2.weight')!
+          .data.subarray(0, data.length / shape[0]!)
+          .every((v) => v === 0),
+      ).toBe(true)
+      if (bits === '32') expect(read.get('encoder.conv2.weight')!.data).toEqual(data)
+    }
+  })
+
+  it.each<[string, (tensors: Map<string, Tensor>) => unknown, RegExp]>([
+    ['missing', (t) => t.delete(SCALE), /encoder\.conv1\.weight has 8 bits, but its scales, .*, are missing/],
+    [
+      'misshapen',
+      (t) => t.set(SCALE, { shape: [1, 2], data: new Float32Array(2).fill(1) }),
+      /encoder\.conv1\.weight\.scale is \[1,2\], expected \[\d+\]/,
+    ],
+    [
+      'not finite',
+      (t) => t.get(SCALE)!.data.fill(Number.NaN),
+      /scale has values that are not finite numbers/,
+    ],
+    ['0', (t) => t.get(SCALE)!.data.fill(0, 0, 1), /scale has values that are not finite numbers above 0/],
+    [
+      'of a tensor that has none',
+      (t) => t.set('encoder.conv1.bias.scale', { shape: [1], data: Float32Array.of(1) }),
+      /encoder\.conv1\.bias\.scale does not belong to this network/,
+    ],
+  ])('weights in 8 bits whose scale is %s are refused', async (_, edit, sentence) => {
+    const { to } = await exported('--bits', '8')
+    const { tensors, metadata } = await readSafetensors(to)
+    const dtypes = new Map([...tensors].map(([name, { dtype }]) => [name, dtype as Dtype]))
+    edit(tensors)
+    await writeSafetensors(to, tensors, { metadata, dtypeOf: (name) => dtypes.get(name) ?? 'F32' })
+    const error = await readWeights(to).catch((reason) => reason)
+    expect(error).toMatchObject({ name: 'UserError', trouble: 'weights' })
+    expect(error.message).toMatch(sentence)
+    expect(error.message).toContain(to)
+  })
+
   it('refuses, and leaves everything as it was', async () => {
     const bytes = readFileSync(from)
     const refused = async (code: number, sentence: RegExp, ...args: string[]) => {
@@ -126,6 +204,7 @@ describe('weights export', () => {
     await refused(2, /must end in \.safetensors/, from, inFolder('out.bin'))
     await refused(2, /takes two arguments, not 1/, from)
     await refused(2, /no probabilities of colours/, from, inFolder('out.safetensors'), '--temperature', '2')
+    await refused(2, /--bits 4: choose one of 8, 16, 32/, from, inFolder('out.safetensors'), '--bits', '4')
     await refused(2, /--temperature/, from, inFolder('out.safetensors'), '--temperature', '0')
     await refused(4, /no such file/, inFolder('none.safetensors'), inFolder('never.safetensors'))
     const { tensors } = await readSafetensors(from)

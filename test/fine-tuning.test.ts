@@ -201,6 +201,39 @@ describe('a fine-tuned trunk', () => {
     expect(await difference(untuned)).toBeGreaterThan(4 * rounded)
   })
 
+  it('is kept in 8 bits as what was added to it', async () => {
+    const [file, small] = ['whole.safetensors', 'eight.safetensors'].map((name) => join(folder, name))
+    const { parameters, statistics } = someWeights()
+    const random = seeded('small changes')
+    const learnt = parameters.map((value, i) =>
+      i < network.fineTunedFrom! ? value : value + random() / 1000,
+    )
+    const weights = { network, parameters: learnt, statistics }
+    await writeSafetensors(file!, weightTensors(weights), { metadata: networkMetadata(network) })
+    await exportWeights(file!, small!, { bits: '8', networks: networks() })
+    const { tensors, metadata } = await readSafetensors(small!)
+    const kept = [...tensors].filter(([name]) => name.startsWith('trunk.'))
+    const changes = TUNED.flatMap((name) => [
+      [`${name}.change`, 'I8'],
+      [`${name}.change.scale`, 'F32'],
+    ])
+    expect(kept.map(([name, { dtype }]) => [name, dtype])).toEqual(changes)
+    const [read, wanted] = [weightTensors(await readWeights(small!, networks())), weightTensors(weights)]
+    for (const name of TUNED) {
+      const errors = read.get(name)!.data.map((value, i) => Math.abs(value - wanted.get(name)!.data[i]!))
+      expect(Math.max(...errors)).toBeLessThan(1e-3 / 254 + 1e-7)
+    }
+
+    const change = `${TUNED[0]}.change`
+    tensors.set(change, { ...tensors.get(change)!, shape: [8, 8, 9, 1] })
+    await writeSafetensors(small!, tensors, {
+      metadata,
+      dtypeOf: (name) => (tensors.get(name)!.dtype === 'I8' ? 'I8' : 'F32'),
+    })
+    const wrong = /the tensor trunk\.4\.weight is \[8,8,9,1\], expected \[8,8,3,3\]/
+    await expect(readWeights(small!, networks())).rejects.toThrow(wrong)
+  })
+
   it('begins with the weights of a network that has none of it', () => {
     const plain = pyramidNetwork(architecture, trunk)
     const { parameters, statistics } = plain.initial(seeded('plain'))
@@ -224,6 +257,24 @@ describe('what does not go together is refused', () => {
       () => pyramidNetwork(architecture, trunk),
       { fineTuneRate: 0.1 },
       /the setting fineTuneRate is for a trunk that is fine-tuned, and none of its layers is/,
+    ],
+    [
+      'age of pictures that are padded',
+      () => network,
+      { aged: 0.1, fit: 'pad' },
+      /look old where they are cropped/,
+    ],
+    [
+      'a mean of no bins',
+      () => network,
+      { meanHuber: 1 },
+      /meanHuber is of bins' mean colour, and the network has no/,
+    ],
+    [
+      'a look through no trunk',
+      () => reportNetwork({ classes: 3, width: 0.1 }),
+      { perceptual: 1 },
+      /the network report looks through no trunk, so nothing can be unlike the original to it/,
     ],
     ['a rate of 0', () => network, { fineTuneRate: 0 }, /fineTuneRate is 0: expected a number above 0/],
     ['all channels', () => network, { channelDropout: 1 }, /channelDropout is 1: expected .* at most 0.95/],

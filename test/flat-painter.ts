@@ -10,10 +10,19 @@ export function flatPainter(seen: (photo: Photo) => void = () => {}, [a, b] = [1
     seen(photo)
     return oneColour(a!, b!)
   }
-  const enlarge = async (photo: Lightness, { ab }: { ab: Float32Array }, take: (band: Band) => void) => {
+  const enlarge = async (
+    photo: Lightness,
+    { ab }: { ab: Float32Array },
+    take: (band: Band) => void | Promise<void>,
+  ) => {
     for (const { first, last } of bands(photo)) {
-      const L = photo.rows(first, last)
-      take({ first, last, L, colours: Float32Array.from({ length: 2 * L.length }, (_, i) => ab[i % 2]!) })
+      const L = await photo.rows(first, last)
+      await take({
+        first,
+        last,
+        L,
+        colours: Float32Array.from({ length: 2 * L.length }, (_, i) => ab[i % 2]!),
+      })
     }
   }
   const unused = { classifier: null, classNames: [], saturation: 1 }

@@ -8,16 +8,22 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { basename, join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { partPath } from '../src/node/files.ts'
 import { JOURNAL } from '../src/node/journal.ts'
 import { findEach } from '../src/node/photos.ts'
 import { colour, onePainter, picturesIn, silent, writeGray } from './folder-runs.ts'
 import { run } from './program.ts'
 import { reportWeights } from './report-weights.ts'
+
+/** No process has this number. */
+const KILLED = 999999999
 
 const root = mkdtempSync(join(tmpdir(), 'colorizer-folders-'))
 const weights = join(root, 'weights.safetensors')
@@ -226,6 +232,33 @@ it('colours the rest where a folder is locked, a link leads nowhere and a file i
   ])
 })
 
+it("names HEIC without a decoder and cameras' raw files, of which many are TIFF files of a small preview", async () => {
+  const { album, out, inAlbum } = fresh('unread')
+  await writeGray(inAlbum('a.png'))
+  writeFileSync(inAlbum('b.heic'), '\0\0\0\x18ftypheic\0\0\0\0')
+  writeFileSync(inAlbum('c.NEF'), await sharp(inAlbum('a.png')).tiff().toBuffer())
+  expect((await colour(out, [album])).outcomes).toEqual([
+    expect.objectContaining({ input: inAlbum('a.png') }),
+    { input: inAlbum('b.heic'), error: expect.stringContaining('npm install heic-decode') },
+    { input: inAlbum('c.NEF'), error: expect.stringContaining("is a camera's raw file, which is not read") },
+  ])
+})
+
+it('colours HEIC where its decoder is installed', async () => {
+  const { album, out, inAlbum, inOut } = fresh('heic')
+  await writeGray(inAlbum('a.png'))
+  writeFileSync(inAlbum('b.heic'), '\0\0\0\x18ftypheic\0\0\0\0')
+  const { data, info } = await sharp(inAlbum('a.png'))
+    .ensureAlpha()
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  vi.doMock('heic-decode', () => ({ default: async () => ({ ...info, data }) }))
+  const { outcomes } = await colour(out, [album]).finally(() => vi.doUnmock('heic-decode'))
+  const size = { width: 24, height: 16 }
+  expect(outcomes[1]).toMatchObject({ input: inAlbum('b.heic'), output: inOut('b.png'), ...size })
+})
+
 it('still says that an input has no photographs, but not where its folders are locked', async () => {
   const { folder } = fresh('empty')
   const { failures } = await findEach([folder])
@@ -271,7 +304,7 @@ it('completes what was cut off at any place between begin and end', async () => 
     for (const name of names)
       if (!kept.some((line) => line.includes(`"output":"${name}"`))) rmSync(inOut(name), { force: true })
     writeFileSync(inOut(JOURNAL), [...kept, cut.slice(0, cut.length / 2)].join('\n'))
-    writeFileSync(inOut('b.png.999999999.part'), 'half of it')
+    writeFileSync(partPath(inOut('b.png'), KILLED), 'half of it')
     const { outcomes } = await colour(out, [album])
     expect({ count, failed: outcomes.filter((outcome) => 'error' in outcome) }).toEqual({ count, failed: [] })
     expect(names.map((name) => readFileSync(inOut(name)))).toEqual(whole)
@@ -284,12 +317,17 @@ it('removes what a killed process left of a picture that it now writes', async (
   const { album, out, inAlbum, inOut } = fresh('parts')
   await writeGray(inAlbum('a.png'))
   await writeGray(inOut('other.png'), 2)
-  for (const name of ['a.png.999999999.part', `a.png.${process.ppid}.part`, 'other.png.999999999.part'])
-    writeFileSync(inOut(name), 'half of it')
+  const kept = [
+    partPath(inOut('a.png'), process.ppid),
+    partPath(inOut('other.png'), KILLED),
+    inOut('a.png.01234567-999999999.part'), // of another machine, and new
+  ]
+  const old = inOut('a.png.01234567-999999998.part')
+  for (const path of [partPath(inOut('a.png'), KILLED), old, ...kept]) writeFileSync(path, 'half of it')
+  utimesSync(old, 0, 0)
   await colour(out, [album])
-  expect(readdirSync(out).sort()).toEqual(
-    [JOURNAL, 'a.png', `a.png.${process.ppid}.part`, 'other.png', 'other.png.999999999.part'].sort(),
-  )
+  const parts = readdirSync(out).filter((name) => name.endsWith('.part'))
+  expect(parts.sort()).toEqual(kept.map((path) => basename(path)).sort())
 })
 
 it('writes a single file once, and leaves it alone when it was made of another photograph', async () => {

@@ -9,95 +9,8 @@ import { SOFTWARE } from '../src/io/image/history.ts'
 import { type ColouredFile, colorizeFile, type FileOptions } from '../src/node/formats/colorize.ts'
 import { openPicture } from '../src/node/formats/read.ts'
 import { flatPainter } from './flat-painter.ts'
-import {
-  ANIMATION,
-  bigEndian,
-  described,
-  frames,
-  grayTiff,
-  HEIGHT,
-  levels,
-  picture,
-  SCAN,
-  scene,
-  WIDTH,
-  withIptc,
-} from './photographs.ts'
-
-const MAKERS: Readonly<Record<string, () => Promise<Uint8Array> | Uint8Array>> = {
-  JPEG: async () => withIptc(await described(picture(1)).jpeg({ quality: 95 }).toBuffer()),
-  'JPEG, progressive': async () =>
-    withIptc(await described(picture(3)).jpeg({ quality: 95, progressive: true }).toBuffer()),
-  'JPEG, CMYK': async () =>
-    withIptc(await described(picture(3).toColourspace('cmyk')).jpeg({ quality: 95 }).toBuffer()),
-  'PNG, 8 bits': () => described(picture(1)).png().toBuffer(),
-  'PNG, 16 bits': () => described(picture(1, true)).png().toBuffer(),
-  'PNG, palette': () => described(picture(3)).png({ palette: true }).toBuffer(),
-  'PNG, transparent': () => described(picture(2)).png().toBuffer(),
-  'PNG, 16 bits, transparent': () => described(picture(4, true)).png().toBuffer(),
-  WebP: () => described(picture(3)).webp({ quality: 95 }).toBuffer(),
-  'WebP, lossless': () => described(picture(4)).webp({ lossless: true, exact: true }).toBuffer(),
-  'WebP, animated': () =>
-    frames()
-      .webp({ ...ANIMATION, lossless: true })
-      .toBuffer(),
-  'TIFF, 8 bits': () => grayTiff(levels(1) as Uint8Array, 8),
-  'TIFF, 16 bits': () => grayTiff(bigEndian(levels(1, true) as Uint16Array), 16),
-  'TIFF, transparent': () =>
-    grayTiff(levels(2) as Uint8Array, 8, [
-      ...SCAN,
-      { tag: 258, type: 3, values: [8, 8] },
-      { tag: 277, type: 3, values: [2] },
-      { tag: 338, type: 3, values: [2] },
-    ]),
-  'TIFF, floats': () => {
-    const floats = Float32Array.from({ length: WIDTH * HEIGHT }, (_, i) =>
-      scene(i % WIDTH, Math.floor(i / WIDTH)),
-    )
-    return grayTiff(bigEndian(floats), 32, [
-      ...SCAN.filter(({ tag }) => tag < 300),
-      { tag: 339, type: 3, values: [3] },
-    ])
-  },
-  'TIFF, several pages': async () => {
-    const pages = [0, 1, 2].map((n) =>
-      grayTiff(levels(1, false, (x, y) => scene(x, y) + 0.04 * n) as Uint8Array, 8),
-    )
-    return merged(pages)
-  },
-  AVIF: () => described(picture(3)).avif({ quality: 95 }).toBuffer(),
-  'AVIF, 10 bits': () => described(picture(3, true)).avif({ quality: 95, bitdepth: 10 }).toBuffer(),
-  GIF: () => picture(3).gif({ dither: 0 }).toBuffer(),
-  'GIF, animated': () =>
-    frames()
-      .gif({ ...ANIMATION, dither: 0 })
-      .toBuffer(),
-}
-
-/** The pages of big-endian files as one, each with its fields: by putting directory after directory, each at its own offset. */
-function merged(files: readonly Uint8Array[]): Uint8Array {
-  const all = Buffer.concat(files)
-  let start = 0
-  let pointer = 4
-  for (const file of files) {
-    const own = Buffer.from(file)
-    const at = start + own.readUInt32BE(4)
-    all.writeUInt32BE(at, pointer)
-    const count = all.readUInt16BE(at)
-    for (let i = 0; i < count; i++) moveEntry(all, at + 2 + 12 * i, start)
-    pointer = at + 2 + 12 * count
-    start += file.length
-  }
-  return all
-}
-
-/** Adds `start` to the offset in an entry: of its value, or of the strip. */
-function moveEntry(all: Buffer, entry: number, start: number): void {
-  const sizes = [0, 1, 1, 2, 4, 8, 1, 1]
-  const bytes = sizes[all.readUInt16BE(entry + 2)]! * all.readUInt32BE(entry + 4)
-  if (bytes > 4 || all.readUInt16BE(entry) === 273)
-    all.writeUInt32BE(all.readUInt32BE(entry + 8) + start, entry + 8)
-}
+import { FORMAT_ROWS } from './format-rows.ts'
+import { WIDTH } from './photographs.ts'
 
 const OPTIONS: FileOptions = { making: { weights: 'tests', settings: { saturation: 1 } } }
 
@@ -143,14 +56,14 @@ const table = readFileSync('docs/formats.md', 'utf8')
 type Row = [string, string, string, string, string, string, string, string, string, string]
 
 it('the table has a row for each kind that is made here', () => {
-  expect(table.map(([name]) => name).sort()).toEqual(Object.keys(MAKERS).sort())
+  expect(table.map(([name]) => name).sort()).toEqual(Object.keys(FORMAT_ROWS).sort())
 })
 
 describe.each(table as Row[])(
   '%s',
   (name, format, bits, transparency, pages, exif, iptc, xmp, resolution, L) => {
     const made = (async () => {
-      const before = await MAKERS[name]!()
+      const before = await FORMAT_ROWS[name]!()
       return { original: before, bytes: (await coloured(before)).bytes }
     })()
     made.catch(() => {}) // told by the tests

@@ -9,6 +9,7 @@ import { trainingGraph } from '../src/model/graphs.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
 import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
 import { replayGolden } from '../src/train/golden.ts'
+import { compareWith } from '../src/train/golden-comparison.ts'
 import { useGpu } from './device.ts'
 import { KEPT, MADE } from './golden/files.ts'
 
@@ -34,7 +35,7 @@ async function edited(edit: (tensors: Map<string, Tensor>) => unknown): Promise<
 }
 
 const replay = async (file: string, traits: Traits = gpu().traits) =>
-  replayGolden(gpu(), { name: file, ...(await readSafetensors(file)) }, { traits })
+  replayGolden(gpu(), { name: file, ...(await readSafetensors(file)) }, traits)
 
 /** The kernels of a training step of this network at the size of a file. */
 async function shadersOf(
@@ -163,5 +164,31 @@ describe('golden files', () => {
 
   it('a photograph is no golden file', async () => {
     await expect(replay('samples/photos/cat.jpg')).rejects.toMatchObject({ trouble: 'weights' })
+  })
+})
+
+describe('of a large tensor every few elements', () => {
+  const tensor = (...values: number[]) => ({ shape: [values.length], data: Float32Array.of(...values) })
+  const ours = Float32Array.of(1, 2, 3, 4, 5)
+  const compare = (changed: Float32Array) =>
+    compareWith(
+      {
+        name: 'file',
+        tensors: new Map([
+          ['grad/a', tensor(1, 4)],
+          ['norm/grad/a', tensor(Math.sqrt(55))],
+          ['noise/grad/a', tensor(1e-3)],
+        ]),
+      },
+      new Map([['grad/a', changed]]),
+      { gradients: { prefix: 'grad/', floor: 1e-4 } },
+    )
+
+  it('are compared, and the norm of the whole', () => {
+    expect(compare(ours)).toMatchObject({ passed: true, worst: { gradients: { key: 'grad/a' } } })
+    expect(compare(ours.with(3, 4.03)).passed).toBe(true) // ten times what PyTorch's float32 loses
+    expect(compare(ours.with(3, 4.05)).passed).toBe(false)
+    expect(compare(ours.with(4, 5.2)).passed).toBe(false)
+    expect(compare(ours.subarray(0, 3)).passed).toBe(false)
   })
 })

@@ -33,6 +33,7 @@ export const NOT_DIFFERENTIABLE: readonly OpName[] = [
   'conv2dGradInput',
   'conv2dGradWeight',
   'batchNormGrad',
+  'labToSrgbGrad',
   'mseGrad',
   'encodeBins',
   'crossEntropyGrad',
@@ -53,6 +54,8 @@ export const NOT_DIFFERENTIABLE: readonly OpName[] = [
 // the target of a loss is data
 export const FIXED_INPUTS: Partial<Record<OpName, readonly number[]>> = {
   mse: [1],
+  // the lightness is the photograph's
+  labToSrgb: [0],
   crossEntropy: [1, 2],
   // positions are the graph's own
   resize: [1, 2],

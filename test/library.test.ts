@@ -15,12 +15,14 @@ import {
   readWeights,
   UserError,
 } from '../src/index.ts'
-import { PhotoColorizer } from '../src/infer/colorizer.ts'
+import type { NetworkPainter } from '../src/infer/colorizer.ts'
 import type { Enlarger } from '../src/infer/enlarger.ts'
+import { PhotoColorizer } from '../src/infer/photo-colorizer.ts'
 import { colorizePicture } from '../src/infer/picture.ts'
 import type { Predictor } from '../src/infer/predictor.ts'
 import { openPainter } from '../src/node/painter.ts'
 import { SHIPPED } from '../src/node/weights.ts'
+import { writeGray } from './folder-runs.ts'
 import { run } from './program.ts'
 
 const adapter = process.env.COLORIZER_ADAPTER
@@ -63,11 +65,51 @@ describe('a Colorizer', () => {
     expect(rgb.every((level, i) => level === rgb[i - (i % 3)])).toBe(true)
   })
 
+  it('takes the options of the command line, and gives the same bytes', async () => {
+    const input = join(folder, 'small.png')
+    await writeGray(input)
+    const like = 'samples/photos/dahlia.jpg'
+    const words = `--strength 0.8 --saturation 1.5 --temperature 0.6 --class goldfish --like ${like} --smooth --keep-tone`
+    const all = ['colorize', input, '-o', join(folder, 'versions'), '--no-history', ...words.split(' ')]
+    const chosen = adapter === undefined ? [] : ['--adapter', adapter]
+    const { code, stderr } = await run([...all, '--variants', '2', '--seed', '5', ...chosen])
+    expect(code, stderr).toBe(0)
+    const asked = {
+      strength: 0.8,
+      saturation: 1.5,
+      temperature: 0.6,
+      class: 'goldfish',
+      like,
+      smooth: true,
+      keepTone: true,
+    }
+    const { image, classes } = await colorizer.colorize(input, { ...asked, variant: 2, seed: 5 })
+    expect(classes).toEqual([{ name: 'goldfish', probability: 1 }])
+    expect(Buffer.compare(image, readFileSync(join(folder, 'versions/small.2.png')))).toBe(0)
+    // each of them changes something
+    const { like: _, ...without } = asked
+    const others = [
+      { ...asked, variant: 1, seed: 5 },
+      { ...asked, variant: 2 },
+      { ...without, variant: 2, seed: 5 },
+    ]
+    for (const options of others)
+      expect(Buffer.compare((await colorizer.colorize(input, options)).image, image)).not.toBe(0)
+  })
+
   it('colours overlapping calls one by one, each as if it were alone, and with the same plans', async () => {
     const alone = [await colorizer.colorize(KOALA), await colorizer.colorize(BEE)]
     const together = await Promise.all([KOALA, BEE, KOALA].map((path) => colorizer.colorize(path)))
     for (const [i, one] of [0, 1, 0].entries())
       expect(Buffer.compare(together[i]!.image, alone[one]!.image)).toBe(0)
+  })
+
+  it('says that there is no such class', async () => {
+    const unheard = colorizer.colorize(KOALA, { class: 'unheard-of' })
+    await expect(unheard).rejects.toMatchObject({
+      name: 'UserError',
+      message: expect.stringContaining('no class "unheard-of"'),
+    })
   })
 
   it('goes on after one that failed', async () => {
@@ -101,6 +143,17 @@ describe('a Colorizer', () => {
     ['a saturation', KOALA, { saturation: -1 }, 'colorize: saturation -1: expected a number of at least 0'],
     ['a format', KOALA, { format: 'gif' }, 'colorize: format "gif": choose one of jpeg, png, webp, tiff'],
     ['a signal', KOALA, { signal: true }, 'colorize: signal true: expected an AbortSignal'],
+    ['a strength', KOALA, { strength: 2 }, 'strength 2: expected a number of at least 0 and at most 1'],
+    [
+      'a temperature',
+      KOALA,
+      { temperature: 0 },
+      'temperature 0: expected a number of at least 0.1 and at most 3',
+    ],
+    ['a class', KOALA, { class: true }, 'class true: expected the name or the number of a class'],
+    ['a photograph', KOALA, { like: 5 }, 'like 5: expected the path or the bytes of an image file'],
+    ['a variant', KOALA, { variant: 100 }, 'variant 100: expected a number of at least 1 and at most 99'],
+    ['a seed', KOALA, { seed: -1 }, 'seed -1: expected a number of at least 0'],
   ])('refuses %s of the wrong kind in a sentence', async (_, input, options, sentence) => {
     const call = colorizer.colorize(input as string, options as object)
     await expect(call).rejects.toThrow(TypeError)
@@ -190,6 +243,7 @@ it('works on a photograph when the one before it is done, and frees the device b
     enlarger: { destroy: () => {} } as unknown as Enlarger,
     classifier: null,
     classNames: [],
+    weights: {} as NetworkPainter['weights'],
     saturation: 1,
   }
   const photos = new PhotoColorizer({ destroy: () => {} } as Gpu, painter)

@@ -150,6 +150,21 @@ describe('losses', () => {
     expect(build('rarity')(one).loss).toBeCloseTo((root ** 2 * (9 + 16)) / 2, 5)
   })
 
+  it('meanHuber: adds the Huber loss of the mean colour, in units of its 10 ab units', () => {
+    const given = values(4)
+    const lossWith = (meanHuber?: number) => {
+      const graph = new Graph()
+      const ab = graph.input('ab', shape)
+      const logits = graph.input('logits', [2, 2, 3, BINS])
+      const wanted = graph.input('target', shape)
+      const y = lossOf(graph, { ab, logits }, wanted, { loss: 'squared', rarity, meanHuber })
+      graph.output('loss', y)
+      return runReference(graph, given).get(y)![0]!
+    }
+    expect(lossWith(0)).toBe(lossWith())
+    expect(lossWith(3) - lossWith()).toBeCloseTo((3 * build('huber')(given).loss) / 100, 9)
+  })
+
   it('compare with the mean colours of squares where the network paints fewer pixels', () => {
     const mean = (y: number, x: number, c: number) => {
       const at = [0, 1].flatMap((v) => [0, 1].map((u) => ((2 * y + v) * 6 + 2 * x + u) * 2 + c))

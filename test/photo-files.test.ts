@@ -9,13 +9,14 @@ import { rasterLightness, wholeOf } from '../src/color/raster.ts'
 import { concat } from '../src/io/image/bytes.ts'
 import { SOFTWARE } from '../src/io/image/history.ts'
 import { jpegQuality, jpegSegments } from '../src/io/image/jpeg.ts'
+import { type Directory, Tiff } from '../src/io/image/tiff.ts'
 import { type ColouredFile, colorizeFile, type FileOptions } from '../src/node/formats/colorize.ts'
 import { decodeHeic } from '../src/node/formats/heic.ts'
 import { outputName } from '../src/node/formats/kinds.ts'
 import { historyOf, openPicture } from '../src/node/formats/read.ts'
 import { flatPainter } from './flat-painter.ts'
 import { fuzzPhotos } from './fuzz-photos.ts'
-import { described, grayTiff, HEIGHT, levels, picture, WIDTH, withIptc } from './photographs.ts'
+import { described, grayTiff, HEIGHT, IPTC, levels, picture, SCAN, WIDTH, withIptc } from './photographs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'photo-files-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -147,6 +148,23 @@ describe('profiles', () => {
     expect(a!.equals(b!)).toBe(false)
   })
 
+  it.each(['avif', 'gif'] as const)(
+    'are not kept in %s, which has no place for one, and a remark says so',
+    async (format) => {
+      const png = await sharp(await picture(3).png().toBuffer())
+        .withIccProfile('p3')
+        .png()
+        .toBuffer()
+      const [usual, kept] = [
+        await coloured(png, { format }),
+        await coloured(png, { format, keepProfile: true }),
+      ]
+      expect(kept.bytes.length).toBe(usual.bytes.length)
+      expect(worst(await lightnessOf(usual.bytes), await lightnessOf(kept.bytes))).toBe(0)
+      expect(kept.remarks).toContain(`photo: a colour profile has no place in a ${format.toUpperCase()}`)
+    },
+  )
+
   it('of 16 bits are, too', async () => {
     const eight = await sharp(await inColour().png().toBuffer())
       .withIccProfile('p3')
@@ -193,6 +211,16 @@ describe('other formats and depths', () => {
     const png = await coloured(jpeg, { format: 'png' })
     expect(png.remarks).toEqual(['photo: IPTC has no place in a PNG'])
     expect((await sharp(png.bytes).metadata()).density).toBe(300)
+  })
+
+  it('a TIFF keeps IPTC and Photoshop resources, each in its own field', async () => {
+    const resource = Buffer.from('8BIM\x03\xed\0\0\0\0\0\x02ab', 'latin1')
+    const photoshop = { tag: 34377, type: 1, values: resource } as const
+    const { bytes } = await coloured(grayTiff(levels(1) as Uint8Array, 8, [...SCAN, photoshop]))
+    const [{ fields }] = [...new Tiff(bytes).directories()] as [Directory]
+    const value = (wanted: number) => fields.find(({ tag }) => tag === wanted)?.value
+    expect(Buffer.from(value(34377)!).equals(resource)).toBe(true)
+    expect(Buffer.from(value(33723)!).equals(IPTC)).toBe(true)
   })
 
   it('a name gets the ending of its format', () => {

@@ -5,8 +5,11 @@ import { concat } from '../src/io/image/bytes.ts'
 export const WIDTH = 96
 export const HEIGHT = 64
 
-/** A scene in grey, 0…1: a light and a dark half, with waves in both. */
-export const scene = (x: number, y: number): number =>
+/** A picture in grey, 0…1, by its pixels. */
+export type Scene = (x: number, y: number) => number
+
+/** A light and a dark half, with waves in both. */
+export const scene: Scene = (x, y) =>
   (x < WIDTH / 2 ? 0.72 : 0.25) + 0.1 * Math.sin(x / 5 + y / 3) + (0.1 * y) / HEIGHT
 
 type Channels = 1 | 2 | 3 | 4
@@ -33,8 +36,8 @@ export function picture(channels: Channels, deep = false, of = scene): Sharp {
 }
 
 /** Three frames, each lighter than the one before. */
-export function frames(): Sharp {
-  const all = [0, 1, 2].map((n) => levels(3, false, (x, y) => scene(x, y) + 0.04 * n) as Uint8Array)
+export function frames(of = scene): Sharp {
+  const all = [0, 1, 2].map((n) => levels(3, false, (x, y) => of(x, y) + 0.04 * n) as Uint8Array)
   return sharp(concat(all), {
     raw: { width: WIDTH, height: 3 * HEIGHT, channels: 3, pageHeight: HEIGHT },
   })

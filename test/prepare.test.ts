@@ -18,6 +18,7 @@ import { decodeRecord } from '../src/io/records.ts'
 import { prepareRecords } from '../src/node/data/prepare.ts'
 import { traitsOfRecords } from '../src/node/data/shards.ts'
 import { writeImage } from '../src/node/image.ts'
+import { lockText } from './locks.ts'
 import {
   batches,
   broken,
@@ -214,9 +215,9 @@ describe('prepareRecords', () => {
 
   it('leaves a folder to the process that is at work on it, not to one that is gone', async () => {
     mkdirSync(out)
-    writeFileSync(join(out, 'prepare.lock'), `${process.ppid}\n`)
+    writeFileSync(join(out, 'prepare.lock'), lockText())
     await expect(prepare()).rejects.toThrow(/process \d+ is at work on .*records; wait for it/)
-    writeFileSync(join(out, 'prepare.lock'), '999999999\n')
+    writeFileSync(join(out, 'prepare.lock'), lockText({ pid: 999999999 }))
     await prepare()
     expect(existsSync(join(out, 'prepare.lock'))).toBe(false)
   })

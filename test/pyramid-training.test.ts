@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Photo } from '../src/color/photo.ts'
 import { resize } from '../src/color/resample.ts'
 import { predictorOf } from '../src/infer/predictor.ts'
+import type { Tensor } from '../src/io/safetensors.ts'
 import type { NetworkKind } from '../src/model/network.ts'
 import { type Architecture, pyramidNetwork, pyramidOn } from '../src/model/pyramid/index.ts'
 import type { Networks } from '../src/model/registry.ts'
@@ -35,13 +36,34 @@ const networksOn = (...trunks: Trunk[]): Networks => {
 const GOLDEN = 'test/golden/pyramid.safetensors'
 
 describe('the network pyramid', () => {
-  it('computes what PyTorch does: colours, gradients, steps of Adam', async () => {
+  const replay = async (edit: (tensors: ReadonlyMap<string, Tensor>) => void) => {
     const file = { name: GOLDEN, ...(await readSafetensors(GOLDEN)) }
-    const weights = [0, 1, 2, 3, 4].map((i) => file.tensors.get(`trunk/${i}`)!.data)
-    const networks = networksOn(await smallTrunk(weights))
-    const { passed, worst } = await replayGolden(gpu(), file, { networks })
+    edit(file.tensors)
+    return replayGolden(gpu(), file)
+  }
+
+  it('computes what PyTorch does: colours with hints, gradients, ten steps of Adam', async () => {
+    const { passed, worst } = await replay((tensors) => {
+      expect(tensors.get('adam/losses')!.data).toHaveLength(10)
+      const told = tensors.get('input/hints')!.data.filter((value) => value === 1)
+      expect(told.length).toBeGreaterThan(10)
+    })
     expect(worst, JSON.stringify(worst)).toSatisfy(() => passed)
+    expect(Object.keys(worst)).toEqual(['evalForward', 'trainForward', 'gradients', 'losses', 'final'])
     for (const { error, share } of Object.values(worst)) expect(error > 0 && share <= 1).toBe(true)
+  })
+
+  it.each([
+    ['trunk/2', 'evalForward'],
+    ['input/hints', 'evalForward'],
+    ['grad/hints8.weight', 'gradients'],
+  ])('one changed number in %s is found', async (key, group) => {
+    const { passed, worst } = await replay((tensors) => {
+      const { data } = tensors.get(key)!
+      data[data.length >> 1]! += Math.hypot(...data) / 10
+    })
+    expect(passed).toBe(false)
+    expect(worst[group]!.share).toBeGreaterThan(1)
   })
 })
 
@@ -103,6 +125,24 @@ describe.each(['ab', 'bins'] as const)('training with the head %s', (head) => {
       steps,
     }
   }
+
+  it('adds to its loss how unlike the original its pictures look, and of bins the mean colour', async () => {
+    const lossesWith = async (added: Partial<TrainingSettings>) => {
+      const name = Object.keys(added)[0] ?? 'nothing'
+      const given = training(name, 2)
+      const settings = { ...given.settings, ...added }
+      return (await trainIn(gpu(), source, { ...given, settings })).checkpoint.losses
+    }
+    const plain = await lossesWith({})
+    const perceptual = await lossesWith({ perceptual: 100 })
+    expect(perceptual[0]! - plain[0]!).toBeGreaterThan(1)
+    expect(perceptual[1]! - plain[1]!).toBeGreaterThan(1)
+    if (head === 'ab') return
+    // an untrained network paints the same bins everywhere; stripes are 40 ab units from grey on one of the two axes
+    const mean = (await lossesWith({ meanHuber: 2 }))[0]! - plain[0]!
+    expect(mean).toBeGreaterThan(2 * 2)
+    expect(mean).toBeLessThan(2 * 6)
+  })
 
   it('learns, goes on to the same bytes when it is resumed, and colours as it has learnt', async () => {
     const networks = networksOn(trunk)

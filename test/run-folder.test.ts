@@ -14,8 +14,10 @@ import sharp from 'sharp'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { findTwins, findTwinsOf } from '../src/node/data/twins.ts'
 import { RunFolder } from '../src/node/store/run-folder.ts'
-import type { Checkpoint } from '../src/train/checkpoint.ts'
+import { storeIn } from '../src/node/store/runs.ts'
+import type { Best, Checkpoint } from '../src/train/checkpoint.ts'
 import { readEvents } from './events.ts'
+import { lockText } from './locks.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'run-folder-'))
 const out = join(folder, 'run')
@@ -109,7 +111,11 @@ describe('a run folder', () => {
 
   it('is cleared of what a training without a checkpoint left when another begins in it', async () => {
     await logged(null, (run) => run.logStep(step(10)))
-    for (const name of ['best.safetensors', 'checkpoint.safetensors.1234.part', 'best.safetensors.1234.part'])
+    for (const name of [
+      'best.safetensors',
+      'checkpoint.safetensors.12345678-1234.part',
+      'best.safetensors.12345678-1234.part',
+    ])
       writeFileSync(join(out, name), '')
     await logged(null, (run) => run.logStep(step(20)))
     expect(linesIn()).toMatchObject([step(20)])
@@ -124,10 +130,25 @@ describe('a run folder', () => {
     run.logStep(step(10))
     await run.close()
     expect(linesIn()).toHaveLength(1)
-    writeFileSync(join(out, 'train.lock'), '999999999\n')
+    writeFileSync(join(out, 'train.lock'), lockText({ pid: 999999999 }))
     await logged(null, () => {})
-    writeFileSync(join(out, 'train.lock'), `${process.pid}\n`) // of a process before this one, with its number
+    writeFileSync(join(out, 'train.lock'), lockText({ started: '1' })) // of a process before this one, with its number
     await logged(null, () => {})
+  })
+
+  it('is not written to by a process that has lost it', async () => {
+    const run = await RunFolder.open(out, null, {})
+    run.logStep(step(10))
+    writeFileSync(join(out, 'train.lock'), lockText({ pid: 4321, host: 'other' }))
+    const lost =
+      /lost its hold on .*run, and writes nothing more: process 4321 of the machine other has taken it/
+    expect(() => run.logStep(step(20))).toThrow(lost)
+    await expect(storeIn(out, run.check).saveBest({} as Best)).rejects.toThrow(lost)
+    await expect(storeIn(out, run.check).saveCheckpoint({} as Checkpoint)).rejects.toThrow(lost)
+    await run.close()
+    expect(linesIn()).toMatchObject([step(10)])
+    expect(existsSync(join(out, 'train.lock'))).toBe(true)
+    expect(existsSync(join(out, 'best.safetensors'))).toBe(false)
   })
 
   it('keeps its times when the clock is set back', async () => {

@@ -48,9 +48,9 @@ describe('reading', () => {
     file(`${JSON.stringify(header)}   `, data)
     const { tensors, metadata } = await readSafetensors(path)
     expect(metadata).toEqual({ made: 'by hand' })
-    expect(tensors.get('a')).toEqual({ shape: [2, 2], data: Float32Array.of(1.5, -2, 0.25, 7) })
-    expect(tensors.get('b')).toEqual({ shape: [], data: Float32Array.of(3) })
-    expect(tensors.get('none')).toEqual({ shape: [0, 3], data: new Float32Array(0) })
+    expect(tensors.get('a')).toEqual({ dtype: 'F32', shape: [2, 2], data: Float32Array.of(1.5, -2, 0.25, 7) })
+    expect(tensors.get('b')).toEqual({ dtype: 'F32', shape: [], data: Float32Array.of(3) })
+    expect(tensors.get('none')).toEqual({ dtype: 'F32', shape: [0, 3], data: new Float32Array(0) })
   })
 
   it('turns float16 and integers into float32', async () => {
@@ -164,8 +164,8 @@ describe('writing', () => {
     await writeSafetensors(path, tensors, { metadata: { epoch: '3', 'seed "x"': 'ü' } })
     const back = await readSafetensors(path)
     expect(back.metadata).toEqual({ epoch: '3', 'seed "x"': 'ü' })
-    expect(back.tensors.get('encoder.conv1.weight')).toEqual(tensors.get('encoder.conv1.weight'))
-    expect(back.tensors.get('step')).toEqual({ shape: [1], data: Float32Array.of(8) })
+    expect(back.tensors.get('encoder.conv1.weight')).toMatchObject(tensors.get('encoder.conv1.weight')!)
+    expect(back.tensors.get('step')).toEqual({ dtype: 'F32', shape: [1], data: Float32Array.of(8) })
     expect(Number(readFileSync(path).readBigUInt64LE()) % 8).toBe(0)
     truncateSync(path, readFileSync(path).length - 1)
     expect(await failure()).toMatch(/"step" ends 1 bytes behind/)

@@ -293,6 +293,7 @@ describe('training from taps', () => {
 
   it.each<[string, Partial<TrainingSettings>, RegExp]>([
     ['padding', { fit: 'pad' }, /taps are stored of cropped pictures, not of padded ones/],
+    ['age', { aged: 0.1 }, /pictures whose taps are stored cannot be made to look old/],
     ['a changed lightness', { lightnessJitter: 0.1 }, /the lightness of pictures whose taps are stored/],
   ])('%s is refused', (_, change, message) => {
     const course = { epochs: 1, steps: 1, validateEvery: 1 }

@@ -23,6 +23,7 @@ import type { Validation } from '../src/train/checkpoint.ts'
 import { readEvents } from './events.ts'
 import { onFullDisk } from './full-disk.ts'
 import { killAndResume, type Pace, stepOf, succeeded, trainThrough } from './kill.ts'
+import { lockText } from './locks.ts'
 import { appears, type Ended, launch, run, start } from './program.ts'
 import { refused } from './refused.ts'
 
@@ -203,7 +204,7 @@ describe('train', () => {
   it('refuses a folder in which another training is at work', async () => {
     const out = inFolder('busy')
     mkdirSync(out)
-    writeFileSync(join(out, 'train.lock'), `${process.pid}\n`)
+    writeFileSync(join(out, 'train.lock'), lockText())
     const busy = new RegExp(
       `process ${process.pid} is at work on .*busy; wait for it, or choose another folder`,
     )

@@ -57,9 +57,9 @@ async function firstColours(opened: Opened, url: string) {
   return { visit, milliseconds }
 }
 
-/** tsx, in which this runs, has functions say their names by a helper, which pages have not. */
+/** tsx, in which this runs, has functions say their names by a helper, which pages have not. This one must have no name. */
 function keepNames(): void {
-  Object.assign(globalThis, { __name: (value: unknown) => value })
+  Object.assign(globalThis, Object.fromEntries([['__name', (value: unknown) => value]]))
 }
 
 /** Runs before the page's scripts: chooses the first sample once it is there, and notes when it has its colours. */

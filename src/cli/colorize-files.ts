@@ -4,8 +4,10 @@ import { dirname, extname } from 'node:path'
 import { UserError } from '../errors.ts'
 import type { Painter, SeenClass } from '../infer/colorizer.ts'
 import { type Hint, type HintFile, hintsFor } from '../io/hints.ts'
+import type { Pieces } from '../node/files.ts'
 import { type ColouredFile, colorizeFile, type FileOptions } from '../node/formats/colorize.ts'
 import { formatOfName, PICTURE_ENDINGS } from '../node/formats/kinds.ts'
+import { colorizeLarge, isLargeTiff } from '../node/formats/large.ts'
 import { photoSize, readPhotoFile } from '../node/image.ts'
 import { type Journal, stampOf, type Written } from '../node/journal.ts'
 import { Room } from '../node/parallel.ts'
@@ -69,7 +71,8 @@ export class FileColorizer {
       const bytes = await readPhotoFile(input)
       const { width, height } = await photoSize(bytes, input)
       const hints = this.options.hints && hintsFor(this.options.hints, input, { width, height })
-      const source = { bytes, stamp, of: digestOf([bytes]), hints }
+      const isLarge = isLargeTiff(bytes, { width, height })
+      const source = { bytes, stamp, of: digestOf(bytes), hints, isLarge }
       return await this.#memory.with(width * height, () => this.#colorize(job, source))
     } catch (error) {
       if (!(error instanceof UserError)) throw error
@@ -82,12 +85,9 @@ export class FileColorizer {
     const input = job.photo.path
     const made: ColouredFile[] = []
     for (const [i, output] of job.outputs.entries()) {
-      const coloured = await colorizeFile(
-        this.painter,
-        source.bytes,
-        input,
-        this.#fileOptions(source, output, i),
-      )
+      const options = this.#fileOptions(source, output, i)
+      const colorize = source.isLarge ? colorizeLarge : colorizeFile
+      const coloured = await colorize(this.painter, source.bytes, input, options)
       if ('skipped' in coloured) {
         await this.options.journal.leaveOut(input, source.stamp, this.options.settings)
         return [{ input, ...coloured }]
@@ -124,7 +124,7 @@ export class FileColorizer {
     await this.#write(job, source, job.comparison, [sheet])
   }
 
-  #write({ photo }: Job, { of, stamp }: Source, output: string, parts: readonly Uint8Array[]): Promise<void> {
+  #write({ photo }: Job, { of, stamp }: Source, output: string, parts: Parts): Promise<void> {
     const { journal, settings } = this.options
     return writeListed(journal, output, parts, { input: photo.path, of, settings, stamp })
   }
@@ -138,14 +138,22 @@ function rowOf([first, ...others]: readonly ColouredFile[]): SheetRow {
 export async function writeListed(
   journal: Journal,
   output: string,
-  parts: readonly Uint8Array[],
+  parts: Parts,
   { stamp = '', ...made }: Omit<Written, 'output' | 'sha256'> & { readonly stamp?: string } = {},
 ): Promise<void> {
   await makeFolder(dirname(output))
-  await journal.begin({ output, sha256: digestOf(parts), ...made })
-  await saveFile(output, parts)
+  const hash = createHash('sha256')
+  const hashed: Pieces = async (write) => {
+    const each = (piece: Uint8Array) => write(piece).then(() => void hash.update(piece))
+    if (typeof parts === 'function') return parts(each)
+    for (const part of parts) await each(part)
+  }
+  await saveFile(output, hashed, () => journal.begin({ output, sha256: hash.digest('hex'), ...made }))
   await journal.end(output, stamp)
 }
+
+/** A file, in parts, or as it is made. */
+type Parts = readonly Uint8Array[] | Pieces
 
 /** A photograph's file. */
 interface Source {
@@ -154,13 +162,11 @@ interface Source {
   readonly of: string
   readonly stamp: string
   readonly hints: readonly Hint[] | undefined
+  /** Whether it is too large to be decoded at once. */
+  readonly isLarge: boolean
 }
 
-function digestOf(parts: readonly Uint8Array[]): string {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return hash.digest('hex')
-}
+const digestOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 /** What stands above pictures that are shown beside the grey one. */
 export const namesOf = (variants: number): string[] =>

@@ -29,6 +29,8 @@ export interface Evaluation {
   /** That of all pictures, and those of further ones of the result. */
   readonly saturations: readonly number[]
   readonly precision: Precision
+  /** Whether networks saw mirror images, too. */
+  readonly mirror: boolean
   readonly adapter: string
   /** The contact sheet's file, or the page's folder. */
   readonly report: string | null
@@ -176,12 +178,13 @@ function heading({
   adapter,
   ...setting
 }: Parameters<typeof evaluationText>[0]): string[] {
-  const { classVectors, judge, features, precision, saturations } = setting
+  const { classVectors, judge, features, precision, mirror, saturations } = setting
   const details = [
     `class vector: ${classVectors ? `${classVectors.classifier} (${classVectors.fit})` : 'none'}`,
     `agreement judged by ${judge}`,
     ...(features ? [`features of ${features}`] : []),
     precision,
+    ...(mirror ? ['mirror images, too'] : []),
     `saturation ${saturations[0]}`,
   ]
   const count = `${evaluated.length} ${evaluated.length === 1 ? 'picture' : 'pictures'}`

@@ -6,7 +6,7 @@ import type { Rect, Size } from '../rect.ts'
 import { contentOf } from './border.ts'
 import { grayLevel, srgbToLab } from './lab.ts'
 import type { Photo } from './photo.ts'
-import { rasterOf, shown } from './raster.ts'
+import { type Raster, rasterOf, shown } from './raster.ts'
 
 export interface Look {
   /** More than a tone of grey, such as sepia. */
@@ -23,6 +23,8 @@ export interface Look {
   readonly content: Rect
 }
 
+/** Pixels of a preview. */
+export const PREVIEW_PIXELS = 2 ** 20
 /** Pixels that are looked at. */
 const PIXELS = 2 ** 18
 /** Steps of lightness in each of which the tone is measured. */
@@ -37,6 +39,9 @@ const [DARK, LIGHT] = [8, 96]
 const OUTSIDE = 0.005
 /** Standard deviations of L* at which there is no structure, and all of it. */
 const [FLAT, STRUCTURED] = [0.5, 3]
+
+/** A picture at a size for eyes, which is enough for `lookAt`, too. */
+export const previewOf = (picture: Raster): Photo => shown(picture, PREVIEW_PIXELS)
 
 /**
  * @param preview the picture, perhaps at a smaller size

@@ -13,10 +13,15 @@ export interface Photo {
 /** A picture's lightness, row by row. */
 export interface Lightness extends Size {
   /** L* of the rows `first` up to `last`, [last - first, width]. */
+  rows(first: number, last: number): Float32Array | Promise<Float32Array>
+}
+
+/** That of a picture in memory. */
+export interface KnownLightness extends Lightness {
   rows(first: number, last: number): Float32Array
 }
 
-export const photoLightness = ({ width, height, rgb }: Photo): Lightness => ({
+export const photoLightness = ({ width, height, rgb }: Photo): KnownLightness => ({
   ...{ width, height },
   rows: (first, last) => lightness(rgb.subarray(3 * width * first, 3 * width * last)),
 })

@@ -1,7 +1,7 @@
 /** A picture's pixels as a file has them: grey or in colour, 8 or 16 bits, perhaps see-through. */
 import type { Rect, Size } from '../rect.ts'
 import { deepLevelOf, deepTables, grayLightness, type Levels, lightness } from './lab.ts'
-import type { Lightness, Photo } from './photo.ts'
+import { bands, type KnownLightness, type Photo } from './photo.ts'
 
 export interface Raster extends Size {
   readonly channels: 1 | 3
@@ -19,7 +19,7 @@ export const rasterOf = ({ rgb, width, height }: Photo): Raster => ({
 })
 
 /** The lightness of a part of a picture. */
-export function rasterLightness({ levels, channels, width }: Raster, part: Rect): Lightness {
+export function rasterLightness({ levels, channels, width }: Raster, part: Rect): KnownLightness {
   const row = (y: number) => {
     const start = channels * ((part.y + y) * width + part.x)
     const own = levels.subarray(start, start + channels * part.width)
@@ -35,20 +35,72 @@ export function rasterLightness({ levels, channels, width }: Raster, part: Rect)
   }
 }
 
+/** A picture that is read in rows, since it need not be in memory as a whole. */
+export interface Rows extends Size {
+  readonly channels: 1 | 3
+  readonly bits: 8 | 16
+  /** The rows `first` up to `last`. Throws where they cannot be read. */
+  rows(first: number, last: number): Raster | Promise<Raster>
+}
+
+/** The rows of a picture in memory, in its own levels. */
+export const rowsOf = (raster: Raster): Rows => ({
+  ...{ width: raster.width, height: raster.height, channels: raster.channels },
+  bits: isDeep(raster) ? 16 : 8,
+  rows: (first, last) => rowsIn(raster, first, last),
+})
+
+export function rowsIn({ width, channels, levels, alpha }: Raster, first: number, last: number): Raster {
+  const part = <T extends Levels>(all: T, each: number) => all.subarray(each * first, each * last) as T
+  return {
+    ...{ width, height: last - first, channels, levels: part(levels, width * channels) },
+    alpha: alpha && part(alpha, width),
+  }
+}
+
+/** Squares of that many pixels a side are averaged to show a part of a picture. */
+interface Cells extends Size {
+  /** Pixels of a cell. */
+  readonly w: number
+  readonly h: number
+}
+
+function cellsOf({ width, height }: Size, most: number): Cells {
+  const side = Math.ceil(Math.sqrt((width * height) / most))
+  const [w, h] = [Math.min(width, side), Math.min(height, side)]
+  return { w, h, width: Math.floor(width / w), height: Math.floor(height / h) }
+}
+
 /**
  * A picture of 8 bits for eyes: what is not visible is white, and where it had more than `most` pixels, squares of them are
  * averaged, of which those at the right and lower edge may be cut.
  */
 export function shown(raster: Raster, most: number, part: Rect = wholeOf(raster)): Photo {
-  const side = Math.ceil(Math.sqrt((part.width * part.height) / most))
-  const cell = (length: number) => Math.min(length, side)
-  const [w, h] = [cell(part.width), cell(part.height)]
-  const [width, height] = [Math.floor(part.width / w), Math.floor(part.height / h)]
+  return shownCells(raster, cellsOf(part, most), part)
+}
+
+/** The same of a picture that is read in rows. */
+export async function shownRows(picture: Rows, most: number, part: Rect = wholeOf(picture)): Promise<Photo> {
+  const { width, height, w, h } = cellsOf(part, most)
+  const rgb = new Uint8Array(3 * width * height)
+  for (const { first, last } of bands({ width: picture.width * h, height })) {
+    const strip = await picture.rows(part.y + h * first, part.y + h * last)
+    const rows = shownCells(strip, { width, height: last - first, w, h }, { ...part, y: 0 })
+    rgb.set(rows.rgb, 3 * width * first)
+  }
+  return { width, height, rgb }
+}
+
+function shownCells(
+  raster: Raster,
+  { width, height, w, h }: Cells,
+  { x, y: top }: Pick<Rect, 'x' | 'y'>,
+): Photo {
   const rgb = new Uint8Array(3 * width * height)
   const divisor = w * h * (isDeep(raster) ? 257 : 1)
   for (let y = 0; y < height; y++) {
     const sums = new Float64Array(3 * width)
-    for (let dy = 0; dy < h; dy++) addVisible(sums, w, raster, (part.y + y * h + dy) * raster.width + part.x)
+    for (let dy = 0; dy < h; dy++) addVisible(sums, w, raster, (top + y * h + dy) * raster.width + x)
     for (let i = 0; i < sums.length; i++) rgb[3 * y * width + i] = Math.round(sums[i]! / divisor)
   }
   return { width, height, rgb }

@@ -1204,6 +1204,68 @@ fn main(
   dx[i] = select(vec4f(0.0), dy[i], passed);
 }
 `,
+  'lab_to_srgb': `// y = sRGB of (L, a, b), level / 127.5 - 1; channels outside of sRGB are cut off
+// L [pixels], L* / 50 - 1   ab [pixels, 2]   y [pixels, 3]
+// One invocation: one pixel.
+// use lib/grid.wgsl
+// use lib/lab.wgsl
+
+struct Params { pixels: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> L: array<f32>;
+@group(0) @binding(2) var<storage, read> ab: array<vec2f>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = workgroup_number(group, groups) * 64u + lane;
+  if (i >= params.pixels) { return; }
+  let light = clamp(linear_of(roots_of(L[i], ab[i])), vec3f(0.0), vec3f(1.0));
+  let curved = 1.055 * pow(max(light, vec3f(LINEAR_BELOW)), vec3f(1.0 / 2.4)) - 0.055;
+  let value = 2.0 * select(curved, 12.92 * light, light <= vec3f(LINEAR_BELOW)) - 1.0;
+  y[3u * i] = value.r;
+  y[3u * i + 1u] = value.g;
+  y[3u * i + 2u] = value.b;
+}
+`,
+  'lab_to_srgb_grad': `// dab = the gradient of lab_to_srgb.wgsl by a and b; channels that were cut off give none
+// dy [pixels, 3]   L [pixels], L* / 50 - 1   ab, dab [pixels, 2]
+// One invocation: one pixel.
+// use lib/grid.wgsl
+// use lib/lab.wgsl
+
+struct Params { pixels: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read> L: array<f32>;
+@group(0) @binding(3) var<storage, read> ab: array<vec2f>;
+@group(0) @binding(4) var<storage, read_write> dab: array<vec2f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = workgroup_number(group, groups) * 64u + lane;
+  if (i >= params.pixels) { return; }
+  let roots = roots_of(L[i], ab[i]);
+  let light = linear_of(roots);
+  let curved = 1.055 / 2.4 * pow(max(light, vec3f(LINEAR_BELOW)), vec3f(1.0 / 2.4 - 1.0));
+  let slope = 2.0 * select(curved, vec3f(12.92), light <= vec3f(LINEAR_BELOW));
+  let inside = (light > vec3f(0.0)) & (light < vec3f(1.0));
+  let dlight = select(vec3f(0.0), slope * vec3f(dy[3u * i], dy[3u * i + 1u], dy[3u * i + 2u]), inside);
+  let dxyz = dlight * FROM_XYZ;
+  let droots = dxyz * select(vec3f(116.0 / KAPPA), 3.0 * roots * roots, roots > vec3f(ROOT_FROM));
+  dab[i] = vec2f(droots.x / 500.0, -droots.z / 200.0);
+}
+`,
   'leaky_relu': `// y = x where x > 0, else alpha · x
 // x, y: any one shape, as vec4
 // One invocation: one vec4 of y.
@@ -2130,6 +2192,31 @@ fn product(group: vec3u, index: u32, subgroup: u32, lane: u32) {
   'lib/grid': `// Undoes \`grid()\` of src/kernels/op.ts: the number of this workgroup where count workgroups were laid out in x and y.
 fn workgroup_number(id: vec3u, count: vec3u) -> u32 {
   return id.y * count.x + id.x;
+}
+`,
+  'lib/lab': `// CIE L*a*b* to linear sRGB, white point D65: the constants of src/kernels/elementwise/labToSrgb.ts.
+
+// XYZ / white -> linear sRGB, column by column
+const FROM_XYZ = mat3x3f(
+  3.0799551080, -0.9212586256, 0.0528874010,
+  -1.5371390038, 1.8760111164, -0.2040258747,
+  -0.5428161042, 0.0452475091, 1.1511384736
+);
+// where CIE's cube root begins
+const ROOT_FROM = 6.0 / 29.0;
+const KAPPA = 24389.0 / 27.0;
+// linear light below which sRGB is straight
+const LINEAR_BELOW = 0.0031308;
+
+// CIE's f of X, Y and Z, of a picture with the lightness L* / 50 - 1.
+fn roots_of(lightness: f32, ab: vec2f) -> vec3f {
+  let f = (50.0 * lightness + 66.0) / 116.0;
+  return vec3f(f + ab.x / 500.0, f, f - ab.y / 200.0);
+}
+
+fn linear_of(roots: vec3f) -> vec3f {
+  let straight = (116.0 * roots - 16.0) / KAPPA;
+  return FROM_XYZ * select(straight, roots * roots * roots, roots > vec3f(ROOT_FROM));
 }
 `,
   'lib/pool_params': `// The sizes of a pool of x [N,H,W,C] to y [N,OH,OW,C], as \`geometry\` of src/kernels/pool/pool2d.ts has them. C counts in the
@@ -4436,4 +4523,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = '14ccce9c0f7bac1f1d256cb0efbda8722a3b2fd4317aa97d7a9c7db2b6e1006c'
+export const KERNEL_VERSION = '9f97f9247a0bb30a5ce6ef60cbc17c0950a6917999c097b8eb58d8fb5e330765'

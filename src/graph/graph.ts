@@ -32,7 +32,7 @@ export class Graph {
   readonly outputs = new Map<string, Tensor>()
   readonly #specs: Spec[] = []
   readonly #origins: Origin[] = []
-  readonly #variables = new Map<string, Tensor>()
+  readonly #byName = { input: new Map<string, Tensor>(), variable: new Map<string, Tensor>() }
   #scope = ''
 
   get tensorCount(): number {
@@ -55,20 +55,26 @@ export class Graph {
     for (let t = 0; t < this.#specs.length; t++) yield t as Tensor
   }
 
+  /** The input of that name: one tensor, however often it is asked for. Throws when it has another shape. */
   input(name: string, shape: readonly number[]): Tensor {
-    return this.#tensor({ shape }, { kind: 'input', name })
+    return this.#named('input', name, shape)
   }
 
-  /** The variable of that name: one tensor, however often it is asked for. Throws when it has another shape. */
+  /** The variable of that name, as `input`. */
   variable(name: string, shape: readonly number[]): Tensor {
-    const known = this.#variables.get(name)
+    return this.#named('variable', name, shape)
+  }
+
+  #named(kind: 'input' | 'variable', name: string, shape: readonly number[]): Tensor {
+    const all = this.#byName[kind]
+    const known = all.get(name)
     if (known === undefined) {
-      const tensor = this.#tensor({ shape }, { kind: 'variable', name })
-      this.#variables.set(name, tensor)
+      const tensor = this.#tensor({ shape }, { kind, name })
+      all.set(name, tensor)
       return tensor
     }
     if (formatShape(this.shape(known)) !== formatShape(shape)) {
-      throw new GraphError(`variable ${name} is ${formatShape(this.shape(known))}, not ${formatShape(shape)}`)
+      throw new GraphError(`${kind} ${name} is ${formatShape(this.shape(known))}, not ${formatShape(shape)}`)
     }
     return known
   }

@@ -36,7 +36,7 @@ export class CellLightness {
       const end = Math.min(row + this.cellRows, height)
       const [first, last] = [this.edges[row]!, this.edges[end]!]
       const L = new Float32Array(shape[1]! * photo.width)
-      L.set(photo.rows(first, last))
+      L.set(await photo.rows(first, last))
       // rows behind the last one are of no cell
       const rows = new Float32Array(this.cellRows + 1).fill(last - first)
       rows.set(this.edges.subarray(row, end + 1).map((edge) => edge - first))

@@ -1,30 +1,34 @@
 /** Grey photographs in, coloured ones out: the same for the command line, for Node and for browsers. */
 import type { SmallAb } from '../color/guided.ts'
 import type { Photo } from '../color/photo.ts'
-import type { Gpu } from '../device/gpu.ts'
-import { UserError } from '../errors.ts'
 import type { Hint } from '../io/hints.ts'
+import type { WeightFile } from '../io/weights.ts'
 import { CLASSES, type Fit, topClasses } from '../model/classifier.ts'
-import { Turns } from '../turns.ts'
 import type { Classifier } from './classifier.ts'
 import type { Enlarger } from './enlarger.ts'
 import { toldColours } from './hints.ts'
 import type { Leaning } from './leaning.ts'
-import { PhotoStudy, type PhotoStudyParts, type SeenClass } from './photo-study.ts'
+import type { SeenClass } from './photo-study.ts'
 import type { Predictor } from './predictor.ts'
-import type { Study } from './study.ts'
 
 export type { SeenClass } from './photo-study.ts'
 
-/** What colours photographs: the network, what enlarges its colours, and the classifier that tells it what it sees, if any. */
+/** What colours photographs: what finds colours, what enlarges them, and the classifier that tells what a network sees, if any. */
 export interface Painter {
-  readonly predictor: Predictor
+  readonly predictor: Pick<Predictor, 'predict' | 'destroy'>
   readonly enlarger: Enlarger
   readonly classifier: Classifier | null
-  /** Names of the classes, in their order. Not used without a classifier. */
+  /** Names of the classes, in their order. */
   readonly classNames: readonly string[]
   /** What a* and b* are multiplied by unless told otherwise. */
   readonly saturation: number
+}
+
+/** A painter with a network, which can be studied. */
+export interface NetworkPainter extends Painter {
+  readonly predictor: Predictor
+  /** What its weights say of themselves. */
+  readonly weights: Pick<WeightFile, 'network' | 'metadata'>
 }
 
 export interface ColouredPhoto {
@@ -75,7 +79,7 @@ interface Recognised {
 }
 
 /** What the classifier sees in a photograph, if there is one. */
-async function recognise(
+export async function recognise(
   { classifier, classNames }: Painter,
   photo: Photo,
   signal: AbortSignal | undefined,
@@ -119,79 +123,3 @@ export const parseClassNames = (text: string): string[] =>
     .trimEnd()
     .split('\n')
     .map((line) => line.split(',')[0]!)
-
-/**
- * Colours photographs one after another, in the order of the calls, so that calls may overlap. It owns the device, and
- * the painter's plans on it.
- */
-export class PhotoColorizer {
-  readonly #turns = new Turns()
-  readonly #studies = new Set<Study>()
-  #disposed: Promise<void> | null = null
-
-  constructor(
-    private readonly gpu: Gpu,
-    private readonly painter: Painter,
-  ) {}
-
-  /**
-   * Work with the painter, in its turn.
-   * @throws UserError after `dispose`
-   */
-  with<T>(work: (painter: Painter) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    return this.#turn(async () => {
-      signal?.throwIfAborted()
-      return work(this.painter)
-    })
-  }
-
-  /**
-   * Looks at a photograph that is to be coloured with one hint after another.
-   * @param open called when it is the photograph's turn, so that those that wait take no memory
-   * @param give what the host makes of the coloured photograph
-   * @throws UserError after `dispose`, and when the network takes no hints
-   */
-  async study<Image>(
-    open: () => Promise<Photo>,
-    give: (coloured: ColouredPhoto) => Image | Promise<Image>,
-    { saturation = this.painter.saturation, signal }: Omit<PaintOptions, 'hints'>,
-  ): Promise<PhotoStudy<Image>> {
-    return this.#turn(async () => {
-      signal?.throwIfAborted()
-      const photo = await open()
-      const { features, classes } = await recognise(this.painter, photo, signal)
-      const study = await this.painter.predictor.study(photo, features)
-      this.#studies.add(study)
-      const parts: PhotoStudyParts<Image> = {
-        ...{ photo, classes, study, enlarger: this.painter.enlarger, saturation },
-        ...{ turn: (work) => this.#turn(work), end: () => this.#end(study) },
-        give: (photo) => give({ photo, classes }),
-      }
-      return new PhotoStudy(parts)
-    })
-  }
-
-  async #turn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#disposed) throw new UserError('this Colorizer was disposed: create another one', 'usage')
-    return this.#turns.take(work)
-  }
-
-  #end(study: Study): Promise<void> {
-    return this.#turns.take(async () => {
-      study.destroy()
-      this.#studies.delete(study)
-    })
-  }
-
-  /** Frees the device, once the photographs asked for until now are coloured. */
-  dispose(): Promise<void> {
-    this.#disposed ??= this.#turns.take(async () => {
-      for (const study of this.#studies) study.destroy()
-      this.painter.predictor.destroy()
-      this.painter.enlarger.destroy()
-      this.painter.classifier?.destroy()
-      this.gpu.destroy()
-    })
-    return this.#disposed
-  }
-}

@@ -71,7 +71,7 @@ export class Enlargement {
     const { width } = photo
     const { shape } = this.apply.plan.inputs.get('L')!
     const L = new Float32Array(shape[1]! * width)
-    L.set(photo.rows(first, last))
+    L.set(await photo.rows(first, last))
     const rows = new Float32Array(shape[1]!)
     rows.set(this.rows.subarray(first, last))
     this.apply.upload('L', L)

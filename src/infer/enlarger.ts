@@ -31,10 +31,10 @@ export class Enlarger {
   }
 
   /** Gives the network's colours at the size of `photo`, band by band, to `take`, which may change them. */
-  enlarge(photo: Lightness, small: SmallAb, take: (band: Band) => void): Promise<void> {
+  enlarge(photo: Lightness, small: SmallAb, take: (band: Band) => void | Promise<void>): Promise<void> {
     return this.#turns.take(async () => {
       const enlargement = await this.#enlargement(photo, small)
-      for await (const band of enlargement.run(photo, small.ab)) take(band)
+      for await (const band of enlargement.run(photo, small.ab)) await take(band)
     })
   }
 

@@ -26,3 +26,20 @@ export const networkInputs = ({ L, features, hints, taps = [] }: Shown): Record<
   tap16: () => taps[2]!,
   tap32: () => taps[3]!,
 })
+
+/** What a network is shown of the mirror image, left for right, of a picture that is `width` pixels wide. */
+export const mirrorImage = ({ L, hints, ...shown }: Shown, width: number): Shown => ({
+  ...shown,
+  L: mirrorRows(L, width, 1),
+  ...(hints ? { hints: mirrorRows(hints, width / 4, 3) } : {}),
+})
+
+/** An image [rows, width, channels] with each row from right to left. */
+export function mirrorRows(image: Float32Array, width: number, channels: number): Float32Array {
+  const result = new Float32Array(image.length)
+  for (let i = 0; i < image.length; i += channels) {
+    const column = (i / channels) % width
+    result.set(image.subarray(i, i + channels), i + channels * (width - 1 - 2 * column))
+  }
+  return result
+}

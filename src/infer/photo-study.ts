@@ -68,6 +68,11 @@ export class PhotoStudy<Image> {
     return this.parts.classes
   }
 
+  /** What `colorize` multiplies a* and b* by unless told otherwise. */
+  get saturation(): number {
+    return this.parts.saturation
+  }
+
   /**
    * The photograph in the network's colours, and those that are told.
    * @throws TypeError for options of the wrong kind; UserError after `dispose`
@@ -88,7 +93,7 @@ export class PhotoStudy<Image> {
   }
 
   /**
-   * The network's colours and those that are told, before they are enlarged: for a host that paints parts of the photograph
+   * The network's colours and those that are told, before they are enlarged and without a saturation: for a host that paints parts of the photograph
    * itself, again and again, at sizes of its own. See `linesOf` of `color/guided.ts`.
    * @throws as `colorize`
    */

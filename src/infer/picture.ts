@@ -3,7 +3,17 @@
 import type { SmallAb } from '../color/guided.ts'
 import { labToSrgb, srgbToLab } from '../color/lab.ts'
 import { forNetwork, type Look } from '../color/look.ts'
-import { isDeep, levelsAt, type Raster, rasterLightness, shown } from '../color/raster.ts'
+import { bands, type Lightness, type Photo } from '../color/photo.ts'
+import {
+  isDeep,
+  levelsAt,
+  type Raster,
+  type Rows,
+  rasterLightness,
+  rowsIn,
+  rowsOf,
+  shownRows,
+} from '../color/raster.ts'
 import type { Hint } from '../io/hints.ts'
 import type { Rect, Size } from '../rect.ts'
 import { findColours, type Painter, type PaintOptions, type SeenClass } from './colorizer.ts'
@@ -18,7 +28,11 @@ export interface PictureOptions extends PaintOptions {
 }
 
 /** Of more pixels the network sees a smaller picture. */
-const SEEN_PIXELS = 2 ** 24
+export const SEEN_PIXELS = 2 ** 24
+
+/** What the network is shown of a picture: without its border and its tone, and with the contrast that it has lost. */
+export const seenOf = async (picture: Rows, look: Look): Promise<Photo> =>
+  forNetwork(await shownRows(picture, SEEN_PIXELS, look.content), look)
 
 /**
  * Colours a picture, of which only the lightness counts. The levels of one in colour may be overwritten with the result, so that
@@ -32,36 +46,75 @@ export async function colorizePicture(
   look: Look,
   options: PictureOptions,
 ): Promise<{ readonly picture: Raster; readonly classes: SeenClass[] }> {
-  const {
-    saturation = painter.saturation,
-    hints = [],
-    keepTone = false,
-    strength = 1,
-    bits = isDeep(picture) ? 16 : 8,
-  } = options
-  const seen = forNetwork(shown(picture, SEEN_PIXELS, look.content), look)
-  const inside = hints.map((hint) => hintIn(hint, picture, look.content))
-  const { colours, classes } = await findColours(painter, seen, { ...options, hints: inside })
-  const canvas = canvasFor(picture, bits)
-  const addTone = keepTone ? toneAdder(look) : () => {}
-  const mix = mixer(picture, strength)
-  const finish: Finish = (L, ab, at) => {
-    addTone(L, ab)
-    mix(L, ab, at)
-  }
-  paintBorder(picture, canvas, look.content, finish)
-  await painter.enlarger.enlarge(
-    rasterLightness(picture, look.content),
-    saturated(colours, saturation * look.structure),
-    ({ first, L, colours }) => {
-      const { x, y, width } = look.content
-      const at = { x, y: y + first, width, height: L.length / width }
-      finish(L, colours, at)
-      setRows(canvas, at, L, colours)
-    },
-  )
+  const canvas = canvasFor(picture, options.bits ?? (isDeep(picture) ? 16 : 8))
+  const { classes, paint } = await pictureColours(painter, rowsOf(picture), look, options)
+  await paint(rowsOf(picture), look.content, { rows: (first, last) => rowsIn(canvas, first, last) })
   return { picture: canvas, classes }
 }
+
+/** Where a result goes, in rows from the first on. */
+export interface Canvas {
+  /** In colour, for the rows `first` up to `last`; its levels may be those of the picture's rows. */
+  rows(first: number, last: number): Raster
+  /** Called when they are painted. */
+  painted?(rows: Raster): Promise<void>
+}
+
+/** Colours that were found for a picture. */
+export interface PictureColours {
+  readonly classes: SeenClass[]
+  /**
+   * Paints the picture, or the same at another size.
+   * @param content of `picture`, without borders
+   */
+  paint(picture: Rows, content: Rect, canvas: Canvas): Promise<void>
+}
+
+/** Finds the colours of a picture; parameters and errors are those of `colorizePicture`. */
+export async function pictureColours(
+  painter: Painter,
+  picture: Rows,
+  look: Look,
+  options: PictureOptions,
+): Promise<PictureColours> {
+  const { saturation = painter.saturation, hints = [], keepTone = false, strength = 1 } = options
+  const inside = hints.map((hint) => hintIn(hint, picture, look.content))
+  const { colours, classes } = await findColours(painter, await seenOf(picture, look), {
+    ...options,
+    hints: inside,
+  })
+  const addTone = keepTone ? toneAdder(look) : () => {}
+  const small = saturated(colours, saturation * look.structure)
+  return {
+    classes,
+    async paint(picture, content, canvas) {
+      const finish: Finish = (own, L, ab, at) => {
+        addTone(L, ab)
+        mix(own, strength, ab, at)
+      }
+      const painting = { picture, canvas, finish }
+      await paintGray(painting, 0, content.y)
+      const lightness = contentLightness(picture, content)
+      await painter.enlarger.enlarge(lightness, small, ({ first, L, colours }) =>
+        paintBand(
+          painting,
+          { ...content, y: content.y + first, height: L.length / content.width },
+          L,
+          colours,
+        ),
+      )
+      await paintGray(painting, content.y + content.height, picture.height)
+    },
+  }
+}
+
+const contentLightness = (picture: Rows, { x, y, width, height }: Rect): Lightness => ({
+  ...{ width, height },
+  async rows(first, last) {
+    const own = await picture.rows(y + first, y + last)
+    return rasterLightness(own, { x, y: 0, width, height: own.height }).rows(0, own.height)
+  },
+})
 
 const saturated = ({ ab, ...size }: SmallAb, factor: number): SmallAb => ({
   ...size,
@@ -90,27 +143,25 @@ function canvasFor(picture: Raster, bits: 8 | 16): Raster {
   return { ...picture, channels: 3, levels, alpha: picture.alpha && levelsAt(picture.alpha, bits) }
 }
 
-/** Changes the colours of a rectangle before they are written. */
-type Finish = (L: Float32Array, ab: Float32Array, at: Rect) => void
+/** Changes the colours of a rectangle of some rows before they are written. */
+type Finish = (own: Raster, L: Float32Array, ab: Float32Array, at: Rect) => void
 
 /** Mixes the colours with those that the picture has had, of which a strength of 1 leaves nothing. */
-function mixer({ levels, channels, width }: Raster, strength: number): Finish {
-  if (strength === 1) return () => {}
-  return (_, ab, at) => {
-    for (let i = 0; i < ab.length; i++) ab[i]! *= strength
-    if (channels === 1) return
-    for (let row = 0; row < at.height; row++) {
-      const start = 3 * ((at.y + row) * width + at.x)
-      const own = levelsAt(levels.subarray(start, start + 3 * at.width), 8)
-      const before = srgbToLab(own as Uint8Array).ab
-      const from = 2 * row * at.width
-      for (let i = 0; i < before.length; i++) ab[from + i]! += (1 - strength) * before[i]!
-    }
+function mix({ levels, channels, width }: Raster, strength: number, ab: Float32Array, at: Rect): void {
+  if (strength === 1) return
+  for (let i = 0; i < ab.length; i++) ab[i]! *= strength
+  if (channels === 1) return
+  for (let row = 0; row < at.height; row++) {
+    const start = 3 * ((at.y + row) * width + at.x)
+    const own = levelsAt(levels.subarray(start, start + 3 * at.width), 8)
+    const before = srgbToLab(own as Uint8Array).ab
+    const from = 2 * row * at.width
+    for (let i = 0; i < before.length; i++) ab[from + i]! += (1 - strength) * before[i]!
   }
 }
 
-/** Adds the tone of each lightness to its colour; of a picture in colour there is none. */
-function toneAdder({ tone, isInColour }: Look): (L: Float32Array, ab: Float32Array) => void {
+/** Adds the tone of each lightness, [pixels], to its colour, [pixels, 2]; of a picture in colour there is none. */
+export function toneAdder({ tone, isInColour }: Look): (L: Float32Array, ab: Float32Array) => void {
   if (isInColour) return () => {}
   const tones = Array.from({ length: 101 }, (_, L) => tone(L))
   return (L, ab) => {
@@ -122,24 +173,45 @@ function toneAdder({ tone, isInColour }: Look): (L: Float32Array, ab: Float32Arr
   }
 }
 
-/** All around `content` becomes grey. */
-function paintBorder(picture: Raster, canvas: Raster, content: Rect, finish: Finish): void {
-  const { x, y, width, height } = content
-  const paint = (part: Rect) => {
-    if (part.width === 0) return
-    const lightness = rasterLightness(picture, part)
-    for (let row = 0; row < part.height; row++) {
-      const L = lightness.rows(row, row + 1)
-      const ab = new Float32Array(2 * L.length)
-      const at = { ...part, y: part.y + row, height: 1 }
-      finish(L, ab, at)
-      setRows(canvas, at, L, ab)
-    }
+interface Painting {
+  readonly picture: Rows
+  readonly canvas: Canvas
+  readonly finish: Finish
+}
+
+/** Rows of a border become grey. */
+async function paintGray({ picture, canvas, finish }: Painting, from: number, to: number): Promise<void> {
+  for (const { first, last } of bands({ width: picture.width, height: to - from })) {
+    const own = await picture.rows(from + first, from + last)
+    const out = canvas.rows(from + first, from + last)
+    setGray(own, out, { x: 0, y: 0, width: own.width, height: own.height }, finish)
+    await canvas.painted?.(out)
   }
-  paint({ x: 0, y: 0, width: picture.width, height: y })
-  paint({ x: 0, y: y + height, width: picture.width, height: picture.height - y - height })
-  paint({ x: 0, y, width: x, height })
-  paint({ x: x + width, y, width: picture.width - x - width, height })
+}
+
+/** Rows of which `at` has colours; what is beside it becomes grey. */
+async function paintBand(
+  { picture, canvas, finish }: Painting,
+  { x, y, width, height }: Rect,
+  L: Float32Array,
+  colours: Float32Array,
+): Promise<void> {
+  const own = await picture.rows(y, y + height)
+  const out = canvas.rows(y, y + height)
+  const at = { x, y: 0, width, height }
+  setGray(own, out, { ...at, x: 0, width: x }, finish)
+  setGray(own, out, { ...at, x: x + width, width: own.width - x - width }, finish)
+  finish(own, L, colours, at)
+  setRows(out, at, L, colours)
+  await canvas.painted?.(out)
+}
+
+function setGray(own: Raster, out: Raster, at: Rect, finish: Finish): void {
+  if (at.width === 0) return
+  const L = rasterLightness(own, at).rows(0, at.height)
+  const ab = new Float32Array(2 * L.length)
+  finish(own, L, ab, at)
+  setRows(out, at, L, ab)
 }
 
 /** Writes colours to a rectangle of a picture in colour. */

@@ -10,7 +10,7 @@ import type { Network } from '../model/network.ts'
 import type { Size } from '../rect.ts'
 import { Turns } from '../turns.ts'
 import { expectHints, hintInput, type ToldColour } from './hints.ts'
-import { networkInputs, type Shown } from './inputs.ts'
+import { mirrorImage, mirrorRows, networkInputs, type Shown } from './inputs.ts'
 import { drawnLean, expectBins, type Leaning, leans, priorTowards } from './leaning.ts'
 import { colouringPlan, leaningPlan, type PlanSize } from './plans.ts'
 import { Recent } from './recent.ts'
@@ -32,6 +32,8 @@ export interface PredictorOptions {
   /** The shorter side of a picture as the network sees it: what it was trained at. */
   readonly size: number
   readonly resize: Resize
+  /** Shows each picture and its mirror image, and gives the mean of both: a little less error for twice the time. Studies do without. */
+  readonly mirror?: boolean | undefined
   /** The weights, where each plan is to have its own as float16, and to compute from float16 values. */
   readonly halved?: FixedVariables | null
 }
@@ -90,15 +92,23 @@ export class Predictor {
   ): Promise<SmallAb> {
     if (told.length) expectHints('these weights', this.options.network)
     const size = this.#sizeOf(photo)
-    const isLeaning = leans(leaning)
     const spread = told.length > 0 // which costs each cell a look at all others
-    const executor = await (isLeaning
+    const executor = await (leans(leaning)
       ? this.#leaner({ spread, ...size }, leaning)
       : this.#executor({ spread, ...size }))
-    const shown = await this.#shown(photo, size, features)
     const hints = told.length ? { hints: hintInput(told, size) } : {}
-    const inputs = networkInputs({ ...shown, ...hints })
-    if (isLeaning) await this.#lean(executor, inputs, leaning)
+    const shown = { ...(await this.#shown(photo, size, features)), ...hints }
+    const colours = await this.#colours(executor, shown, leaning, false)
+    if (!this.options.mirror) return colours
+    const { ab } = await this.#colours(executor, mirrorImage(shown, size.width), leaning, true)
+    const other = mirrorRows(ab, colours.width, 2)
+    return { ...colours, ab: colours.ab.map((value, i) => (value + other[i]!) / 2) }
+  }
+
+  /** One pass. */
+  async #colours(executor: Executor, shown: Shown, leaning: Leaning, isMirrored: boolean): Promise<SmallAb> {
+    const inputs = networkInputs(shown)
+    if (leans(leaning)) await this.#lean(executor, inputs, leaning, isMirrored)
     uploadNeeded(executor, inputs)
     const [ab] = await executor.run(['ab'])
     if (this.#halved) expectFinite(ab!, 'the colours')
@@ -107,11 +117,17 @@ export class Predictor {
   }
 
   /** Uploads what the probabilities are moved by. For a palette it first runs without one, to see what is missing. */
-  async #lean(executor: Executor, inputs: ReturnType<typeof networkInputs>, { palette, variant }: Leaning) {
+  async #lean(
+    executor: Executor,
+    inputs: ReturnType<typeof networkInputs>,
+    { palette, variant }: Leaning,
+    isMirrored: boolean,
+  ) {
     const [, height, width] = executor.plan.inputs.get('lean')!.shape as [number, number, number, number]
-    const lean = variant
+    const drawn = variant
       ? drawnLean({ width, height }, variant.seed, variant.number)
       : new Float32Array(2 * width * height)
+    const lean = isMirrored ? mirrorRows(drawn, width, 2) : drawn
     const none = new Float32Array(expectBins('these weights', this.options.network).count)
     const upload = (prior: Float32Array) => {
       executor.upload('lean', lean)
@@ -186,16 +202,16 @@ export function predictorOf(
   gpu: Gpu,
   { network, parameters, statistics, metadata }: WeightFile,
   {
-    resize,
     precision = 'f32',
     size = trainedWith(metadata).size ?? DEFAULT_SIZE,
-  }: Pick<PredictorOptions, 'resize'> & {
+    ...more
+  }: Pick<PredictorOptions, 'resize' | 'mirror'> & {
     readonly precision?: Precision
     readonly size?: number | undefined
   },
 ): Predictor {
   const variables = new Variables(gpu)
-  const options = { gpu, network, variables, size, resize }
+  const options = { gpu, network, variables, size, ...more }
   if (precision === 'f16') {
     const halved = new Map(Object.entries({ parameters, statistics }))
     return new Predictor({ ...options, halved }, variables)

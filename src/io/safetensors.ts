@@ -40,8 +40,14 @@ export interface Tensor {
   data: Float32Array
 }
 
+/** A tensor of a file. */
+export interface StoredTensor extends Tensor {
+  /** How the file has its values, by the format's name of the type: "F16". */
+  readonly dtype: string
+}
+
 export interface Safetensors {
-  tensors: Map<string, Tensor>
+  tensors: Map<string, StoredTensor>
   metadata: Record<string, string>
 }
 
@@ -65,20 +71,21 @@ export async function parseSafetensors(file: ReadAt): Promise<Safetensors> {
   const entries = Object.entries(header).filter(([name]) => name !== METADATA)
   const checked = entries.map(([name, value]) => entryOf(name, value, path))
   checkLayout(checked, dataBytes, path)
-  const tensors = new Map<string, Tensor>()
+  const tensors = new Map<string, StoredTensor>()
   for (const entry of checked) {
-    const bytes = await file.read(dataStart + entry.begin, entry.end - entry.begin)
-    tensors.set(entry.name, { shape: entry.shape, data: toFloat32(entry, bytes, path) })
+    const { name, dtype, shape, begin, end } = entry
+    const bytes = await file.read(dataStart + begin, end - begin)
+    tensors.set(name, { dtype, shape, data: toFloat32(entry, bytes, path) })
   }
   return { tensors, metadata }
 }
 
-/** How a tensor's values are written. */
-export type Dtype = 'F32' | 'F16'
+/** How a tensor's values are written: as they are, rounded to the nearest float16, or as whole numbers from −128 to 127. */
+export type Dtype = 'F32' | 'F16' | 'I8'
 
 export interface SafetensorsOptions {
   readonly metadata?: Readonly<Record<string, string>>
-  /** float32 for every tensor unless told otherwise; float16 rounds to the nearest. */
+  /** float32 for every tensor unless told otherwise. */
   readonly dtypeOf?: (name: string) => Dtype
 }
 
@@ -121,9 +128,14 @@ function* pieces(
   yield length
   yield padded
   for (const { data, dtype } of tensors) {
-    const { buffer, byteOffset, byteLength } = dtype === 'F16' ? Uint16Array.from(data, halfBits) : data
+    const { buffer, byteOffset, byteLength } = stored(data, dtype)
     yield new Uint8Array(buffer, byteOffset, byteLength)
   }
+}
+
+function stored(data: Float32Array, dtype: Dtype) {
+  if (dtype === 'F16') return Uint16Array.from(data, halfBits)
+  return dtype === 'I8' ? Int8Array.from(data) : data
 }
 
 async function readHeader(file: ReadAt) {

@@ -4,6 +4,7 @@ import { type Arena, type NamedTensor, packArena, unpackArena } from '../model/a
 import { areOrigins, type ClassVectorOrigin } from '../model/classifier.ts'
 import { MisfitError, misshapen, type Network } from '../model/network.ts'
 import { FIRST_NETWORK, NETWORKS, type Networks } from '../model/registry.ts'
+import { dequantized, withChanges } from './quantized.ts'
 import type { ReadAt } from './read-at.ts'
 import { parseSafetensors } from './safetensors.ts'
 
@@ -67,11 +68,13 @@ const originsIn = (value: unknown) =>
 /**
  * Reads the weights of a weight file or a checkpoint.
  * @param networks those that the file may be of
- * @throws UserError about weights naming file and tensor when one is missing, extra or misshapen, or not finite
+ * @throws UserError about weights naming file and tensor when one is missing, extra or misshapen, or not finite, and as
+ *   `dequantized`
  */
 export async function parseWeights(file: ReadAt, networks?: Networks): Promise<WeightFile> {
   const { tensors, metadata } = await parseSafetensors(file)
-  return { ...(await weightsFrom(file.name, tensors, metadata, networks)), metadata }
+  const numbers = dequantized(file.name, tensors)
+  return { ...(await weightsFrom(file.name, numbers, metadata, networks)), metadata }
 }
 
 /** The weights among the tensors of a file. Throws as `parseWeights`. */
@@ -83,12 +86,21 @@ export async function weightsFrom(
 ): Promise<Weights> {
   const network = await networkOf(path, tensors, metadata, networks)
   const { parameters, statistics } = network.layout
-  checkTensors(path, [parameters, statistics], tensors)
+  const whole = withChanges(tensors, pretrained(network))
+  checkTensors(path, [parameters, statistics], whole)
   return {
     network,
-    parameters: packArena(parameters, tensors),
-    statistics: packArena(statistics, tensors),
+    parameters: packArena(parameters, whole),
+    statistics: packArena(statistics, whole),
   }
+}
+
+/** The weights of a fine-tuned trunk as the classifier has them; none where no trunk is. */
+export function pretrained({ layout, fineTunedFrom, initial }: Network): Map<string, NamedTensor> {
+  if (fineTunedFrom === undefined) return new Map()
+  const { length, tensors } = layout.parameters
+  const tuned = { length, tensors: tensors.filter(({ offset }) => offset >= fineTunedFrom) }
+  return unpackArena(tuned, initial(() => 0).parameters)
 }
 
 async function networkOf(

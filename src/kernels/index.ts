@@ -5,6 +5,7 @@ import { deinterleave, interleave } from './conv/interleave.ts'
 import { phaseWeight, phaseWeightGrad } from './conv/phaseWeight.ts'
 import { binary } from './elementwise/binary.ts'
 import { clip, clipGrad } from './elementwise/clip.ts'
+import { labToSrgb, labToSrgbGrad } from './elementwise/labToSrgb.ts'
 import { leakyRelu } from './elementwise/leakyRelu.ts'
 import { relu, reluGrad } from './elementwise/relu.ts'
 import { scale } from './elementwise/scale.ts'
@@ -52,6 +53,8 @@ export const ops = {
   relu,
   reluGrad,
   leakyRelu,
+  labToSrgb,
+  labToSrgbGrad,
   clip,
   clipGrad,
   sigmoid,

@@ -8,11 +8,11 @@ import { elems, type Tensor } from '../kernels/op.ts'
 import type { Size } from '../rect.ts'
 import { type Arena, usedInBlocks } from './arena.ts'
 import type { Bins } from './bins.ts'
-import { type Loss, lossOf, meanOverBins, type Rarity } from './losses.ts'
+import { type AddedLosses, type Loss, lossOf, meanOverBins, type Rarity } from './losses.ts'
 import type { ImageSize, Network } from './network.ts'
 import { spreadTold } from './told.ts'
 
-export interface TrainingGraphOptions {
+export interface TrainingGraphOptions extends AddedLosses {
   readonly inspect?: boolean
   readonly average?: boolean
   readonly loss?: Loss
@@ -36,12 +36,19 @@ const FINE_TUNE_RATE = 0.1
  * part k of a step's batch go into the variable `gradients` by the input `accumulate.rate` [1], 1 ⁄ k.
  */
 export function trainingGraph(network: Network, size: ImageSize, options: TrainingGraphOptions = {}): Graph {
-  const { inspect = false, loss: kind = 'squared', rarity, accumulate = false } = options
+  const {
+    inspect = false,
+    loss: kind = 'squared',
+    accumulate = false,
+    rarity,
+    perceptual,
+    meanHuber,
+  } = options
   const graph = new Graph()
-  const { layout } = network
+  const { layout, colourStride, trunk } = network
   const painting = network.build(graph, size, 'train')
   const target = graph.input('ab', [size.batch, size.height, size.width, 2])
-  const lossOptions = { loss: kind, rarity, colourStride: network.colourStride }
+  const lossOptions = { loss: kind, rarity, colourStride, perceptual, meanHuber, trunk }
   const loss = graph.scope('loss', () => lossOf(graph, painting, target, lossOptions))
   const gradients = packed(
     graph,

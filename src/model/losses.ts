@@ -4,6 +4,8 @@ import { conv2dDefaults } from '../kernels/conv/conv2d.ts'
 import type { Tensor } from '../kernels/op.ts'
 import type { Bins } from './bins.ts'
 import type { Network, Painting } from './network.ts'
+import { perceptualLoss } from './perceptual.ts'
+import type { Trunk } from './trunk.ts'
 
 /**
  * Of the head `ab`: `squared` is the report's, the mean of squares, which rewards the mean of what is likely: brown. `huber`
@@ -13,9 +15,19 @@ import type { Network, Painting } from './network.ts'
 export const LOSSES = ['squared', 'huber', 'rarity'] as const
 export type Loss = (typeof LOSSES)[number]
 
+/** What can be added to a loss, and how much it counts; nothing where it is missing. */
+export interface AddedLosses {
+  /** Of networks with a trunk, see `perceptualLoss`. */
+  readonly perceptual?: number | undefined
+  /** Of the head `bins`: `huber` of the mean colour, in units of `HUBER_DELTA`². */
+  readonly meanHuber?: number | undefined
+}
+
 /** Whether a training's loss can be compared with ab errors. */
-export const isSquaredError = ({ bins }: Network, { loss }: { readonly loss: Loss }) =>
-  loss === 'squared' && bins === null
+export const isSquaredError = (
+  { bins }: Network,
+  { loss, perceptual }: { readonly loss: Loss } & AddedLosses,
+) => loss === 'squared' && bins === null && !perceptual
 
 /** ab units; the mean chroma of photographs is about 17. */
 const HUBER_DELTA = 10
@@ -27,12 +39,14 @@ export interface Rarity {
   readonly weights: Float32Array
 }
 
-export interface LossOptions {
+export interface LossOptions extends AddedLosses {
   readonly loss: Loss
   /** See `Network`; 2 unless given. */
   readonly colourStride?: number
   /** For the loss `rarity` and for the head `bins`, whose bins these are. */
   readonly rarity?: Rarity | undefined
+  /** For the loss `perceptual`. */
+  readonly trunk?: Trunk | undefined
 }
 
 /**
@@ -41,13 +55,39 @@ export interface LossOptions {
  */
 export function lossOf(
   graph: Graph,
+  painting: Pick<Painting, 'ab' | 'logits'>,
+  target: Tensor,
+  options: LossOptions,
+): Tensor {
+  const { perceptual, meanHuber, trunk } = options
+  const { ab, logits } = painting
+  const parts = [colourLoss(graph, painting, target, options)]
+  const add = (loss: Tensor, factor: number) => parts.push(graph.op('scale', [loss], { factor }))
+  if (meanHuber && logits !== null)
+    add(huberLoss(graph, ab, seenBy(graph, ab, target)), meanHuber / HUBER_DELTA ** 2)
+  if (perceptual) {
+    const L = graph.input('L', graph.shape(target).with(3, 1))
+    add(
+      graph.scope('perceptual', () => perceptualLoss(graph, trunk!, { L, ab, target })),
+      perceptual,
+    )
+  }
+  return parts.reduce((a, b) => graph.op('binary', [a, b], { kind: 'add' }))
+}
+
+/** The target at the size of what is painted. */
+const seenBy = (graph: Graph, ab: Tensor, target: Tensor) =>
+  averaged(graph, target, graph.shape(target)[1]! / graph.shape(ab)[1]!)
+
+function colourLoss(
+  graph: Graph,
   { ab, logits }: Pick<Painting, 'ab' | 'logits'>,
   target: Tensor,
   { loss, colourStride = 2, rarity }: LossOptions,
 ): Tensor {
   const shares = ({ bins }: Rarity) => encoded(graph, averaged(graph, target, colourStride), bins)
   if (logits !== null) return binLoss(graph, logits, shares(rarity!), rarity!)
-  const seen = averaged(graph, target, graph.shape(target)[1]! / graph.shape(ab)[1]!)
+  const seen = seenBy(graph, ab, target)
   if (loss === 'squared') return graph.op('mse', [ab, seen], {})
   if (loss === 'huber') return huberLoss(graph, ab, seen)
   return rarityLoss(graph, ab, seen, meanOverBins(graph, shares(rarity!), rarity!.weights.map(Math.sqrt)))

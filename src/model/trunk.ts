@@ -40,12 +40,13 @@ export interface Trunk extends TrunkName {
   readonly layers: readonly (readonly TrunkWeight[])[]
   /**
    * Adds the layers up to the last tap to a graph. Their weights are constants, but for those that `own` has.
-   * @param gray [N,H,W,1], see the inputs in `network.ts`; H and W are multiples of the last stride
+   * @param picture [N,H,W,1], grey, see the inputs in `network.ts`, or in colour [N,H,W,3]; H and W are multiples of the last
+   *   stride
    * @returns the taps [N,h,w,channels] in the order of `TAP_STRIDES`; h and w are about H and W by the stride, and less
    *   behind convolutions without padding
    * @throws UserError about weights when a layer cannot be computed at this size
    */
-  build(graph: Graph, gray: Tensor, own?: OwnWeights): readonly Tensor[]
+  build(graph: Graph, picture: Tensor, own?: OwnWeights): readonly Tensor[]
 }
 
 /** Brings a trunk. Throws what `missingTrunk` gives where it is not here. */

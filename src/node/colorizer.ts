@@ -4,20 +4,28 @@ import { PRECISIONS, type Precision } from '../graph/half.ts'
 import {
   checkOptions,
   functionOption,
-  hintsOption,
   saturationOption,
   signalOption,
   valueLike,
 } from '../infer/arguments.ts'
-import { type ColouredPhoto, PhotoColorizer, wantedClassifier } from '../infer/colorizer.ts'
+import { type ColouredPhoto, wantedClassifier } from '../infer/colorizer.ts'
+import { type ColourOptions, colourOptions, LIKE_SIDE } from '../infer/control.ts'
+import { PhotoColorizer } from '../infer/photo-colorizer.ts'
 import type { PhotoStudy, SeenClass } from '../infer/photo-study.ts'
-import type { Hint } from '../io/hints.ts'
 import { concat } from '../io/image/bytes.ts'
 import { readAtOf } from '../io/read-at.ts'
 import { expectTrained, parseWeights, trainedWith, type WeightFile } from '../io/weights.ts'
 import { choiceOf } from '../setting.ts'
 import { colorizeFile } from './formats/colorize.ts'
-import { encode, IMAGE_FORMATS, type ImageFormat, outputFormat, readPhoto, readPhotoFile } from './image.ts'
+import {
+  encode,
+  IMAGE_FORMATS,
+  type ImageFormat,
+  outputFormat,
+  readPhoto,
+  readPhotoFile,
+  shrunkTo,
+} from './image.ts'
 import { openPainter } from './painter.ts'
 import { chooseClassifier } from './store/classifiers.ts'
 import { NODE_NETWORKS } from './store/networks.ts'
@@ -44,15 +52,15 @@ export interface ColorizerOptions {
   readonly onProgress?: ((stage: OpeningStage) => void) | undefined
 }
 
-export interface ColorizeOptions {
-  readonly saturation?: number | undefined
-  /** Colours that are told, of which the network makes the others; weights whose network takes no hints refuse them. */
-  readonly hints?: readonly Hint[] | undefined
+export interface ColorizeOptions extends ColourOptions {
+  /** The path or the bytes of a photograph in colour, to whose colours the new ones lean; only with weights that give probabilities. */
+  readonly like?: string | Uint8Array | undefined
   /** Of the result; by default that of the input where it can be written, else PNG. */
   readonly format?: ImageFormat | undefined
-  /** Ends the work after the stage in hand; its reason is thrown. */
-  readonly signal?: AbortSignal | undefined
 }
+
+/** Of photographs that are coloured again and again. */
+export type StudyingOptions = Pick<ColorizeOptions, 'saturation' | 'format' | 'signal'>
 
 export interface ColouredImage {
   /** An image file. */
@@ -64,15 +72,11 @@ export interface ColouredImage {
 }
 
 const isText = (value: unknown) => typeof value === 'string' && value !== ''
+const isFile = (value: unknown) => isText(value) || value instanceof Uint8Array
 
 const openingSchema = v.strictObject({
   adapter: v.optional(valueLike<string>("a part of an adapter's name", isText)),
-  weights: v.optional(
-    valueLike<string | Uint8Array>(
-      'the path or the bytes of a weight file',
-      (value) => isText(value) || value instanceof Uint8Array,
-    ),
-  ),
+  weights: v.optional(valueLike<string | Uint8Array>('the path or the bytes of a weight file', isFile)),
   classifier: v.optional(valueLike<string>('auto, none, a name or the path of an ONNX file', isText)),
   precision: v.optional(choiceOf(PRECISIONS)),
   saturation: saturationOption,
@@ -85,7 +89,11 @@ const studyingSchema = v.strictObject({
   format: v.optional(choiceOf(IMAGE_FORMATS)),
   signal: signalOption,
 })
-const colorizingSchema = v.strictObject({ ...studyingSchema.entries, hints: hintsOption })
+const colorizingSchema = v.strictObject({
+  ...studyingSchema.entries,
+  ...colourOptions,
+  like: v.optional(valueLike<string | Uint8Array>('the path or the bytes of an image file', isFile)),
+})
 
 /** Colours photographs, as the command line does. Calls may overlap: they are computed one after another. */
 export class Colorizer {
@@ -131,10 +139,12 @@ export class Colorizer {
    * @throws TypeError for arguments of the wrong kind; UserError when it is no image, or after `dispose`
    */
   async colorize(input: string | Uint8Array, options: ColorizeOptions = {}): Promise<ColouredImage> {
-    const { format, ...asked } = checkOptions('colorize', colorizingSchema, options)
+    const { format, like, ...asked } = checkOptions('colorize', colorizingSchema, options)
     const file = new InputFile('colorize', input, format)
-    const painting = { ...asked, saturation: asked.saturation ?? this.saturation }
     return this.colorizer.with(async (painter) => {
+      const saturation = asked.saturation ?? this.saturation
+      const palette = like === undefined ? null : await shrunkTo(await readPhoto(like), LIKE_SIDE)
+      const painting = await this.colorizer.asked({ ...asked, saturation }, palette)
       const options = { ...painting, format, recolor: true, making: null }
       const coloured = await colorizeFile(painter, await file.read(), file.name, options)
       if ('skipped' in coloured) throw new Error(`${file.name} was left out, although all are to be coloured`)
@@ -148,10 +158,7 @@ export class Colorizer {
    * @param input as of `colorize`
    * @throws as `colorize`; UserError when the network of the weights takes no hints
    */
-  async study(
-    input: string | Uint8Array,
-    options: Omit<ColorizeOptions, 'hints'> = {},
-  ): Promise<PhotoStudy<ColouredImage>> {
+  async study(input: string | Uint8Array, options: StudyingOptions = {}): Promise<PhotoStudy<ColouredImage>> {
     const { format, ...asked } = checkOptions('study', studyingSchema, options)
     const file = new InputFile('study', input, format)
     const painting = { ...asked, saturation: asked.saturation ?? this.saturation }
@@ -182,7 +189,7 @@ class InputFile {
     private readonly input: string | Uint8Array,
     private readonly format: ImageFormat | undefined,
   ) {
-    if (isText(input) || input instanceof Uint8Array) return
+    if (isFile(input)) return
     throw new TypeError(`${call} takes the path or the bytes of an image file`)
   }
 

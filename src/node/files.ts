@@ -1,39 +1,39 @@
-import { createHash, randomInt } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { HERE, isRunning } from './processes.ts'
 
+/** Gives the bytes of a file piece by piece, each once the one before it is written. */
+export type Pieces = (write: (piece: Uint8Array) => Promise<void>) => Promise<void>
 /** The bytes of a file, at once or piece by piece. */
-export type Content = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>
-
-export interface WriteOptions {
-  /** Is called right before the rename; what it throws leaves `path` untouched. */
-  readonly ready?: (() => Promise<void>) | undefined
-  /** Number in the name of the part; see `sharedOwner`. */
-  readonly owner?: number
-}
+export type Content = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array> | Pieces
 
 /**
  * Writes `content` to `path` so that the file is either the old one or the whole new one, never half of it: written
  * aside under a name of this process, fsynced, renamed, and the folder fsynced so that the rename survives a power cut.
  * Throws what the file system throws (ENOSPC, EACCES …) after removing the part file; `path` is then untouched.
+ * @param beforeRename called when all of it is written
  */
 export async function writeFileAtomic(
   path: string,
   content: Content,
-  { ready, owner = process.pid }: WriteOptions = {},
+  beforeRename = async () => {},
 ): Promise<void> {
-  const part = partPath(path, owner)
+  const part = partPath(path)
   try {
     const file = await open(part, 'w')
     try {
-      const pieces = content instanceof Uint8Array ? [content] : content
-      for await (const piece of pieces) await writeFully(file, piece)
+      if (typeof content === 'function') await content((piece) => writeFully(file, piece))
+      else
+        for await (const piece of content instanceof Uint8Array ? [content] : content)
+          await writeFully(file, piece)
       await file.sync()
     } finally {
       await file.close()
     }
-    await ready?.()
+    await beforeRename()
     await rename(part, path)
   } catch (error) {
     await rm(part, { force: true })
@@ -47,22 +47,27 @@ export const MAX_NAME_BYTES = 255
 /** Names of parts are not longer than this or than that of the file, whatever is longer: some file systems take less. */
 const SHORT_NAME_BYTES = 64
 const DIGEST_CHARACTERS = 8
-const PART_NAME = /^(.*)\.(\d+)\.part$/s
+const PART_NAME = /^(.*)\.([0-9a-f]{8})-(\d+)\.part$/s
+/** A part of another machine that has not grown for so long is nobody's any more. */
+const ABANDONED_MS = 24 * 3600 * 1000
 
-/** Where a part of the file is written. */
-function partPath(path: string, owner: number): string {
-  return join(dirname(path), `${partStem(basename(path))}.${owner}.part`)
+/** Where this process is, in the names of its parts. */
+const PLACE = digestOf(HERE ?? hostname())
+
+/** Where a part of the file is written by this process. */
+export function partPath(path: string, pid = process.pid): string {
+  return join(dirname(path), `${partStem(basename(path))}.${PLACE}-${pid}.part`)
 }
-
-/** A number for parts in a folder that machines share: one that no process of any of them has, and no other caller. */
-export const sharedOwner = (): number => randomInt(2 ** 31, 10 ** 10)
 
 /** The name itself, or as much of it as leaves room for the rest, and a digest that tells it from others that begin like it. */
 function partStem(name: string): string {
-  const room = Math.max(SHORT_NAME_BYTES, Buffer.byteLength(name)) - '.1234567890.part'.length
+  const room = Math.max(SHORT_NAME_BYTES, Buffer.byteLength(name)) - '.12345678-1234567890.part'.length
   if (Buffer.byteLength(name) <= room) return name
-  const digest = createHash('sha256').update(name).digest('hex').slice(0, DIGEST_CHARACTERS)
-  return `${shortened(name, room - DIGEST_CHARACTERS - 1)}-${digest}`
+  return `${shortened(name, room - DIGEST_CHARACTERS - 1)}-${digestOf(name)}`
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, DIGEST_CHARACTERS)
 }
 
 /** Whether a file of this name is part of one that is not finished. */
@@ -80,6 +85,9 @@ export function shortened(text: string, bytes: number): string {
   return short
 }
 
+/** Paths that only differ by capitals, or by how accents are written, become the same: not all file systems tell them. */
+export const folded = (path: string) => path.normalize('NFC').toLowerCase()
+
 /** What two names of one file have in common; null when there is no such file. */
 export async function identity(path: string): Promise<string | null> {
   const found = await stat(path, { bigint: true }).catch(() => null)
@@ -88,12 +96,9 @@ export async function identity(path: string): Promise<string | null> {
 
 /**
  * Removes what processes that were killed while they wrote one of `paths` left of it.
- * @param isKilled whether the process of this number is one of those; where a lock keeps others away, all are
+ * @param areAlone whether a lock keeps all others away, so that all parts are such
  */
-export async function removeParts(
-  paths: readonly string[],
-  isKilled = (_pid: number) => true,
-): Promise<void> {
+export async function removeParts(paths: readonly string[], { areAlone = false } = {}): Promise<void> {
   const stems = new Map<string, Set<string>>()
   for (const path of paths) {
     const inFolder = stems.get(dirname(path)) ?? new Set()
@@ -101,10 +106,18 @@ export async function removeParts(
   }
   for (const [folder, ofFiles] of stems) {
     for (const name of existsSync(folder) ? await readdir(folder) : []) {
-      const [, stem, pid] = PART_NAME.exec(name) ?? []
-      if (ofFiles.has(stem ?? '') && isKilled(Number(pid))) await rm(join(folder, name), { force: true })
+      const [, stem, place, pid] = PART_NAME.exec(name) ?? []
+      if (!ofFiles.has(stem ?? '')) continue
+      const part = join(folder, name)
+      if (areAlone || (place === PLACE ? !isRunning(Number(pid)) : await isAbandoned(part)))
+        await rm(part, { force: true })
     }
   }
+}
+
+async function isAbandoned(part: string): Promise<boolean> {
+  const found = await stat(part).catch(() => null)
+  return found !== null && Date.now() - found.mtimeMs > ABANDONED_MS
 }
 
 async function writeFully(file: Awaited<ReturnType<typeof open>>, chunk: Uint8Array): Promise<void> {

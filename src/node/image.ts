@@ -4,9 +4,10 @@ import { extname } from 'node:path'
 import sharp from 'sharp'
 import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
-import type { Rect } from '../rect.ts'
+import type { Rect, Size } from '../rect.ts'
 import { writeFileAtomic } from './files.ts'
-import { formatOfBytes } from './formats/kinds.ts'
+import { decodeHeic } from './formats/heic.ts'
+import { formatOfBytes, isHeic } from './formats/kinds.ts'
 import { decodePhoto, editPhoto, sharpOf } from './pixels.ts'
 import { fileTrouble } from './trouble.ts'
 import { decodeOrExplain } from './undecodable.ts'
@@ -33,9 +34,10 @@ export async function readPhoto(source: string | Uint8Array, name = nameOf(sourc
   return decodePhoto(bytes, name)
 }
 
-/** Width and height of an image as it is shown, upright, from its header alone. Throws as readPhoto. */
-export async function photoSize(bytes: Uint8Array, name: string): Promise<{ width: number; height: number }> {
-  return decodeOrExplain(bytes, name, async () => (await sharp(bytes).metadata()).autoOrient)
+/** Width and height of an image as it is shown, upright, from its header alone where that can be read. Throws as readPhoto. */
+export async function photoSize(bytes: Uint8Array, name: string): Promise<Size> {
+  const sizeOf = async () => (await sharp(bytes, { limitInputPixels: false }).metadata()).autoOrient
+  return isHeic(bytes) ? sizeOf().catch(() => decodeHeic(bytes, name)) : decodeOrExplain(bytes, name, sizeOf)
 }
 
 export async function readPhotoFile(path: string): Promise<Uint8Array> {

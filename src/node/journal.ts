@@ -6,6 +6,7 @@
 import { appendFile, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import * as v from 'valibot'
+import { folded, identity } from './files.ts'
 import { makeFolder } from './save.ts'
 import { sha256File } from './store/fetch.ts'
 import { codeOf, fileTrouble } from './trouble.ts'
@@ -105,9 +106,23 @@ export class Journal {
     }
   }
 
-  /** Whether it has a line about the file `path`, whatever has become of that. */
+  /** Whether it has a line about the file `path`. */
   knows(path: string): boolean {
     return this.#entries.has(this.#keyOf(path))
+  }
+
+  /**
+   * The path under which the file `path` is listed, whatever has become of it; null where it is not. On file systems that do not
+   * tell capitals that may be another one.
+   */
+  async listed(path: string): Promise<string | null> {
+    if (this.knows(path)) return path
+    const key = folded(this.#keyOf(path))
+    for (const other of this.#entries.keys()) {
+      const listed = join(dirname(this.path), other)
+      if (folded(other) === key && (await identity(listed)) === (await identity(path))) return listed
+    }
+    return null
   }
 
   /** Whether the file `path` is the picture of a photograph, and no sheet of many. */
@@ -200,6 +215,7 @@ export class Journal {
       await makeFolder(dirname(this.path))
       await appendFile(this.path, text)
     } catch (error) {
+      this.#isCut = true // a part of the line may be there
       if (!this.isOptional) throw fileTrouble('write', this.path, error)
     }
   }

@@ -1,6 +1,6 @@
 import type { Gpu } from '../device/gpu.ts'
 import type { Precision } from '../graph/half.ts'
-import type { Painter } from '../infer/colorizer.ts'
+import type { NetworkPainter } from '../infer/colorizer.ts'
 import { Enlarger } from '../infer/enlarger.ts'
 import { predictorOf } from '../infer/predictor.ts'
 import { saturationOf, type WeightFile } from '../io/weights.ts'
@@ -11,6 +11,8 @@ export interface PainterOptions {
   readonly precision: Precision
   /** Shorter side in px at which the network sees pictures; that of its training by default. */
   readonly size?: number | undefined
+  /** See `PredictorOptions`. */
+  readonly mirror?: boolean | undefined
 }
 
 /** What colours photographs in Node. Throws as `loadClassifier`. */
@@ -18,13 +20,14 @@ export async function openPainter(
   gpu: Gpu,
   weights: WeightFile,
   chosen: ChosenClassifier | null,
-  { precision, size }: PainterOptions,
-): Promise<Painter> {
+  { precision, size, mirror }: PainterOptions,
+): Promise<NetworkPainter> {
   return {
     classifier: chosen && (await loadClassifier(gpu, chosen.file, { fit: chosen.origin.fit, precision })),
-    predictor: predictorOf(gpu, weights, { resize: sharpResize, precision, size }),
+    predictor: predictorOf(gpu, weights, { resize: sharpResize, precision, size, mirror }),
     enlarger: new Enlarger(gpu),
-    classNames: chosen ? classNames() : [],
+    classNames: classNames(),
+    weights,
     saturation: saturationOf(weights),
   }
 }

@@ -2,10 +2,14 @@ import { mkdir } from 'node:fs/promises'
 import { type Content, writeFileAtomic } from './files.ts'
 import { fileTrouble } from './trouble.ts'
 
-/** Writes a file atomically. Throws a `UserError` that says why when the file system refuses. */
-export async function saveFile(path: string, content: Content): Promise<void> {
+/** Writes a file as `writeFileAtomic`. Throws a `UserError` that says why when the file system refuses. */
+export async function saveFile(
+  path: string,
+  content: Content,
+  beforeRename?: () => Promise<void>,
+): Promise<void> {
   try {
-    await writeFileAtomic(path, content)
+    await writeFileAtomic(path, content, beforeRename)
   } catch (error) {
     throw fileTrouble('write', path, error)
   }

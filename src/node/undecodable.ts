@@ -1,7 +1,7 @@
 /** Errors about images that cannot be decoded: one line, with the reason in libvips' own words. */
 import { UserError } from '../errors.ts'
 import { Turns } from '../turns.ts'
-import { isHeic, unreadFormat } from './formats/kinds.ts'
+import { isHeic, isRawName, unreadFormat } from './formats/kinds.ts'
 
 interface Format {
   /** How its files begin: in Latin-1, `.` for any byte. */
@@ -53,9 +53,9 @@ function formatOf(bytes: Uint8Array, name: string): Format {
   const start = Buffer.from(bytes.subarray(0, 16)).toString('latin1')
   if (isHeic(bytes))
     throw new UserError(`${name} is a HEIC image, which cannot be read here: convert it to JPEG`)
+  const unread = isRawName(name) ? "a camera's raw file" : unreadFormat(bytes)
   const format = FORMATS.find(({ begins }) => begins.test(start))
-  if (format) return format
-  const unread = unreadFormat(bytes)
+  if (format && !unread) return format
   if (unread) throw new UserError(`${name} is ${unread}, which is not read: convert it to TIFF or PNG`)
   throw new UserError(`${name} is not an image: JPEG, PNG, WebP, TIFF, GIF and AVIF are read`)
 }
@@ -76,7 +76,8 @@ function wordsOf(error: unknown, format: Format): { why: string; areOwn: boolean
   return { why: [header, line].filter(Boolean).join(': ') || 'damaged', areOwn: line !== undefined }
 }
 
-const CUT = /premature|truncat|read error|unexpected end|bad seek|unable to parse|cut/i
+const CUT =
+  /premature|truncat|read error|unexpected end|bad seek|unable to parse|unsupported image format|cut/i
 const TRUNCATED = 'is truncated or damaged'
 
 /** Whether an error of `decodeOrExplain` is about a file of which a part may be there. */

@@ -147,7 +147,7 @@ export class QueueWorker {
     await expectFolder(roots.folderOf(job.from))
     const folder = roots.folderOf(job.to)
     const sweep = async (output: string) => {
-      if (folder !== null) await removeParts([join(folder, output)])
+      if (folder !== null) await removeParts([join(folder, output)], { areAlone: true })
     }
     return { job, lease, from, to, journal: new JournalTail(folder, roots.folderOf(job.from)), sweep }
   }

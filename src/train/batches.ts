@@ -58,6 +58,8 @@ export interface BatchOptions {
   fit: SampleFit
   /** how much the lightness of a sample may change, see `jitterLightness`; 0 by default: not at all */
   lightnessJitter?: number
+  /** the share of samples that are made to look like old photographs, see `age`; 0 by default */
+  aged?: number | undefined
   /** the share of samples whose class vector is left out, 0 by default; 1 leaves out all of them */
   classDropout?: number
   /** records' stored taps instead of their pictures; `augment` then chooses one of a record's views */
@@ -69,9 +71,9 @@ export function sourceOptions(
   { classes, trunk }: Pick<Network, 'classes' | 'trunk'>,
   settings: TrainingSettings,
 ): BatchOptions {
-  const { size, seed, fit, lightnessJitter, classVectors, classDropout } = settings
+  const { size, seed, fit, lightnessJitter, aged, classVectors, classDropout } = settings
   return {
-    ...{ size, seed, fit, lightnessJitter, classes },
+    ...{ size, seed, fit, lightnessJitter, aged, classes },
     batch: stepBatch(settings),
     augment: fit === 'crop', // the report did not augment what it padded
     classDropout: classVectors.length ? classDropout : 1, // records may carry vectors that this training leaves out
@@ -230,12 +232,14 @@ class BatchLoader<Source> {
 
   /** Samples `from` to `to` of the batch. */
   #decode({ indices, epoch, position }: Chosen, from: number, to: number): Promise<DecodedBatch> {
-    const { seed, augment, lightnessJitter: strength = 0, size, fit, taps } = this.options
+    const { seed, augment, lightnessJitter: strength = 0, aged: share = 0, size, fit, taps } = this.options
     const samples = indices.slice(from, to).map((index, i) => {
       const draw = (stream: number) => uniform4(seed, stream, position + from + i, epoch)
+      const [chance, ...key] = share ? draw(STREAM.age) : [1, 0, 0]
       return {
         source: this.set.at(index),
         draws: augment ? draw(STREAM.augment) : null,
+        aged: chance < share ? ([key[0]!, key[1]!] as const) : null,
         jitter: strength ? { strength, draws: draw(STREAM.lightness) } : null,
       }
     })

@@ -8,7 +8,7 @@ import { type Course, courseSchema, type TrainingSettings, trainingSchema } from
 
 /** Throws a `UserError` that names the first setting that its schema, or the network, does not allow. */
 export function expectSettings(
-  network: Pick<Network, 'name' | 'multiple' | 'trunk' | 'fineTunedFrom'>,
+  network: Pick<Network, 'name' | 'multiple' | 'bins' | 'trunk' | 'fineTunedFrom'>,
   settings: TrainingSettings,
   course: Course,
 ): void {
@@ -25,7 +25,19 @@ export function expectSettings(
   }
   const { name, multiple } = network
   if (settings.taps) expectTaps(network, settings)
+  if (settings.aged && settings.fit !== 'crop')
+    throw bad(
+      'pictures are made to look old where they are cropped, not where they are padded',
+      'aged',
+      'fit',
+    )
   expectTrunk(network, settings)
+  if (settings.meanHuber && network.bins === null)
+    throw bad(
+      "the setting meanHuber is of bins' mean colour, and the network has no bins",
+      'meanHuber',
+      'head',
+    )
   if (settings.size % multiple === 0) return
   throw new UserError(
     `the setting size is ${settings.size}: the network ${name} takes pictures with sides of a multiple of ${multiple} pixels`,
@@ -43,6 +55,11 @@ function expectTrunk({ name, trunk, fineTunedFrom }: Looking, settings: Training
     throw bad(
       `the network ${name} looks through no trunk, so it has no channels that could be left out`,
       'channelDropout',
+    )
+  if (settings.perceptual && !trunk)
+    throw bad(
+      `the network ${name} looks through no trunk, so nothing can be unlike the original to it`,
+      'perceptual',
     )
   if (settings.fineTuneRate !== undefined && fineTunedFrom === undefined)
     throw bad(
@@ -63,6 +80,7 @@ function expectTaps({ name, trunk, fineTunedFrom }: Looking, settings: TrainingS
   if (settings.fit !== 'crop') throw bad('taps are stored of cropped pictures, not of padded ones', 'fit')
   if (settings.lightnessJitter > 0)
     throw bad('the lightness of pictures whose taps are stored cannot be changed', 'lightnessJitter')
+  if (settings.aged) throw bad('pictures whose taps are stored cannot be made to look old', 'aged')
 }
 
 /** What is asked of a training; what nobody asks for is missing. */

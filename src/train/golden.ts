@@ -1,7 +1,6 @@
 import { adamHyper } from '../autograd/adam.ts'
 import type { Gpu } from '../device/gpu.ts'
 import type { Traits } from '../device/traits.ts'
-import { UserError } from '../errors.ts'
 import { compile } from '../graph/compile.ts'
 import { Executor, uploadNeeded, Variables } from '../graph/execute.ts'
 import type { Graph } from '../graph/graph.ts'
@@ -9,74 +8,40 @@ import { type Weights, weightsFrom } from '../io/weights.ts'
 import { type Arena, type NamedTensor, unpackArena } from '../model/arena.ts'
 import { inferenceGraph, trainingGraph } from '../model/graphs.ts'
 import type { ImageSize, Network } from '../model/network.ts'
-import { NETWORKS, type Networks } from '../model/registry.ts'
+import {
+  compareWith,
+  type GoldenFile,
+  type GoldenReport,
+  type Group,
+  required,
+  type Tensors,
+} from './golden-comparison.ts'
+import { networksOf } from './golden-trunk.ts'
 
-type Tensors = ReadonlyMap<string, NamedTensor>
-
-/** Groups of a golden file's keys, each with a relative error that is allowed even if PyTorch's own float32 is more exact. */
 const GROUPS = {
   evalForward: { prefix: 'eval/', floor: 1e-5 },
   trainForward: { prefix: 'train/', floor: 2e-5 },
   gradients: { prefix: 'grad/', floor: 1e-4 },
   losses: { prefix: 'adam/', floor: 1e-4 },
   final: { prefix: 'final/', floor: 1e-4 },
-} as const
-type Group = keyof typeof GROUPS
+} as const satisfies Record<string, Group>
 
-/** PyTorch's float32 arithmetic loses `noise/KEY`; ours may lose this many times as much. */
-const NOISE_FACTOR = 10
 const LEARNING_RATE = 1e-3
-
-export interface WorstKey {
-  readonly key: string
-  /** ‖ours − golden‖ / ‖golden‖ */
-  readonly error: number
-  /** error / allowance; at most 1 to pass. */
-  readonly share: number
-}
-
-export interface GoldenReport {
-  readonly file: string
-  /** Per group the key that used most of its allowance. */
-  readonly worst: Record<Group, WorstKey>
-  readonly passed: boolean
-}
-
-/** What a golden file holds. */
-export interface GoldenFile {
-  readonly name: string
-  readonly tensors: Tensors
-  /** Says which network it is; without it the report's. */
-  readonly metadata?: Readonly<Record<string, string>>
-}
-
-export interface ReplayOptions {
-  /** Of the adapter for which kernels are chosen; this one's unless given. */
-  readonly traits?: Traits
-  /** Those that the file may be of. */
-  readonly networks?: Networks
-}
 
 /**
  * Replays a golden file of a PyTorch reference: evaluation forward, training forward, gradients, the losses of some
- * Adam steps and all tensors behind them. Throws a `UserError` about weights when the file is not one.
+ * Adam steps and all tensors behind them.
+ * @param traits of the adapter for which kernels are chosen
+ * @throws UserError about weights when the file is not one
  */
 export async function replayGolden(
   gpu: Gpu,
   file: GoldenFile,
-  { traits = gpu.traits, networks = NETWORKS }: ReplayOptions = {},
+  traits: Traits = gpu.traits,
 ): Promise<GoldenReport> {
   const { name, tensors, metadata } = file
-  const weights = await weightsFrom(name, withPrefix(tensors, 'init/'), metadata, networks)
-  const ours = await replay(gpu, file, weights, traits)
-  for (const key of ours.keys()) required(name, tensors, key)
-  const worst = Object.fromEntries(
-    Object.entries(GROUPS).map(([group, { prefix, floor }]) => [
-      group,
-      worstKey(tensors, ours, prefix, floor),
-    ]),
-  ) as Record<Group, WorstKey>
-  return { file: name, worst, passed: Object.values(worst).every(({ share }) => share <= 1) }
+  const weights = await weightsFrom(name, withPrefix(tensors, 'init/'), metadata, networksOf(file))
+  return compareWith(file, await replay(gpu, file, weights, traits), GROUPS)
 }
 
 async function replay(
@@ -168,29 +133,6 @@ async function train(executor: Executor, inputs: Inputs, steps: number) {
   return { ab, gradients, losses }
 }
 
-function worstKey(golden: Tensors, ours: Map<string, Float32Array>, prefix: string, floor: number): WorstKey {
-  return [...golden.keys()]
-    .filter((key) => key.startsWith(prefix))
-    .map((key): WorstKey => {
-      const noise = golden.get(`noise/${key}`)?.data[0] ?? 0
-      const mine = ours.get(key)
-      const error = mine ? relativeError(mine, golden.get(key)!.data) : Number.POSITIVE_INFINITY
-      return { key, error, share: error / Math.max(floor, NOISE_FACTOR * noise) }
-    })
-    .reduce((a, b) => (b.share > a.share || Number.isNaN(b.share) ? b : a))
-}
-
-/** ‖ours − golden‖ / ‖golden‖; a difference from an all-zero golden counts as it is. */
-function relativeError(ours: Float32Array, golden: Float32Array): number {
-  if (ours.length !== golden.length) return Number.POSITIVE_INFINITY
-  let [difference, norm] = [0, 0]
-  for (let i = 0; i < golden.length; i++) {
-    difference += (ours[i]! - golden[i]!) ** 2
-    norm += golden[i]! ** 2
-  }
-  return Math.sqrt(difference) / (norm > 0 ? Math.sqrt(norm) : 1)
-}
-
 const named = (prefix: string, arena: Arena, flat: Float32Array) =>
   [...unpackArena(arena, flat)].map(([name, { data }]) => [prefix + name, data] as [string, Float32Array])
 
@@ -200,13 +142,6 @@ const withPrefix = (tensors: Tensors, prefix: string): Map<string, NamedTensor> 
       .filter(([key]) => key.startsWith(prefix))
       .map(([key, tensor]) => [key.slice(prefix.length), tensor]),
   )
-
-function required(file: string, tensors: Tensors, key: string, shape?: readonly number[]): NamedTensor {
-  const tensor = tensors.get(key)
-  if (tensor && (!shape || tensor.shape.join() === shape.join())) return tensor
-  const what = tensor ? `its ${key} is [${tensor.shape}], not [${shape}]` : `it has no ${key}`
-  throw new UserError(`${file} is not a golden file: ${what}`, 'weights')
-}
 
 /** [N,C,H,W] → [N,H,W,C]. */
 function toNhwc({ shape, data }: NamedTensor): Float32Array {

@@ -8,6 +8,7 @@ import { fromBytes } from '../io/tap-bytes.ts'
 import { elems } from '../kernels/op.ts'
 import type { TapRange, TrunkName } from '../model/trunk.ts'
 import type { Rect } from '../rect.ts'
+import { type AgeKey, age } from './aged.ts'
 import { cropFraming, type Draws, mirrorRows, padFraming, type SampleFit, windowOf } from './framing.ts'
 import { jitterLightness, type LightnessJitter } from './lightness-jitter.ts'
 
@@ -16,6 +17,8 @@ export interface Sample<Source> {
   source: Source
   /** null: no augmentation, the centre of the picture */
   draws: Draws | null
+  /** What makes it look old; null: it looks as it is. Cropped pictures only. */
+  aged: AgeKey | null
   /** null: the picture's own lightness */
   jitter: LightnessJitter | null
 }
@@ -71,13 +74,14 @@ export async function decodeBatch<Source>(
   const errors: (string | null)[] = samples.map(() => null)
   const vectors: Float32Array[][] = samples.map(() => [])
   const taps = wanted?.shapes.map((shape) => new Float32Array(samples.length * elems({ shape })))
-  const decodeInto = async ({ source, draws, jitter }: Sample<Source>, n: number) => {
+  const decodeInto = async ({ source, draws, aged, jitter }: Sample<Source>, n: number) => {
     try {
       const opened = await open(source)
       const lightness = L.subarray(n * pixels, (n + 1) * pixels)
       const shown = { L: lightness, ab: ab.subarray(2 * n * pixels, 2 * (n + 1) * pixels) }
       if (wanted) showView(storedView(opened, wanted, size, draws), shown, partsOf(taps!, samples.length, n))
       else srgbToLab((await squareOf(opened, size, fit, draws)).rgb, shown)
+      if (aged) age(lightness, shown.ab, aged)
       for (let i = 0; i < pixels; i++) lightness[i] = lightness[i]! / 50 - 1
       if (jitter) jitterLightness(lightness, jitter)
       vectors[n] = opened.vectors

@@ -72,6 +72,14 @@ const chosen = {
     ...{ flag: 'rarity', value: 'F' },
     help: 'of --head bins and --loss rarity: how evenly colours count, from near 0, each by how rare it is, to 1, all alike (default 0.5)',
   }),
+  meanHuber: setting(v.optional(numberOf()), {
+    ...{ flag: 'mean-huber', value: 'F' },
+    help: "of --head bins: so many times the huber loss of the bins' mean colour, in units of 10 ab units, is added (default 0)",
+  }),
+  perceptual: setting(v.optional(numberOf()), {
+    ...{ flag: 'perceptual', value: 'F' },
+    help: 'of networks with a trunk: so many times how unlike the original the result looks to the trunk is added (default 0)',
+  }),
   fit: setting(choiceOf(SAMPLE_FITS), {
     ...{ flag: 'fit', value: SAMPLE_FITS.join('|') },
     help: 'crop pictures to fill the square, or pad them with white as the report did',
@@ -79,6 +87,10 @@ const chosen = {
   lightnessJitter: setting(numberOf({ max: 1 }), {
     ...{ flag: 'lightness-jitter', value: 'F' },
     help: 'changes what the network sees as age does: contrast by up to this share, and grain; 0 changes nothing',
+  }),
+  aged: setting(v.optional(numberOf({ max: 1 })), {
+    ...{ flag: 'aged', value: 'F' },
+    help: 'share of the samples that are made to look like old photographs: grain, blur, fading, scratches (default 0)',
   }),
   classDropout: setting(numberOf({ max: 1 }), {
     ...{ flag: 'class-dropout', value: 'F' },

@@ -53,11 +53,14 @@ function fittingPlan(options: StepOptions): Plan {
 }
 
 function planOf({ gpu, network, settings, rarity }: StepOptions, batch: number): Plan {
-  const { size, loss, precision, accumulate, fineTuneRate } = settings
+  const { size, loss, precision, accumulate, fineTuneRate, perceptual, meanHuber } = settings
   const graph = trainingGraph(
     network,
     { batch, height: size, width: size },
-    { average: true, loss, rarity, accumulate: accumulate > 1, scaled: precision === 'f16', fineTuneRate },
+    {
+      ...{ average: true, accumulate: accumulate > 1, scaled: precision === 'f16', fineTuneRate },
+      ...{ loss, rarity, perceptual, meanHuber },
+    },
   )
   return compile(graph, gpu.device.limits.maxStorageBufferBindingSize, gpu.traits, { precision })
 }

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
-import { lookAt } from '../color/look.ts'
+import { lookAt, previewOf } from '../color/look.ts'
+import type { Photo } from '../color/photo.ts'
 import { rasterOf } from '../color/raster.ts'
 import { resize } from '../color/resample.ts'
 import { Gpu } from '../device/gpu.ts'
@@ -7,7 +8,6 @@ import { UserError } from '../errors.ts'
 import {
   checkOptions,
   functionOption,
-  hintsOption,
   saturationOption,
   signalOption,
   valueLike,
@@ -15,20 +15,20 @@ import {
 import { openClassifier } from '../infer/classifier.ts'
 import {
   type ColouredPhoto,
-  type Painter,
-  PhotoColorizer,
+  type NetworkPainter,
   parseClassNames,
   wantedClassifier,
 } from '../infer/colorizer.ts'
+import { type ColourOptions, colourOptions, LIKE_SIDE } from '../infer/control.ts'
 import { Enlarger } from '../infer/enlarger.ts'
+import { PhotoColorizer } from '../infer/photo-colorizer.ts'
 import type { PhotoStudy, SeenClass } from '../infer/photo-study.ts'
 import { colorizePicture } from '../infer/picture.ts'
 import { predictorOf } from '../infer/predictor.ts'
-import type { Hint } from '../io/hints.ts'
 import { parseModel } from '../io/onnx/model.ts'
 import { saturationOf, trainedWith } from '../io/weights.ts'
 import { Assets, folderOf, type OnBytes } from './assets.ts'
-import { expectImage, type ImageInput, imageDataOf, photoOf } from './images.ts'
+import { expectImage, type ImageInput, imageDataOf, isImage, photoOf } from './images.ts'
 import { loadWeights, type WeightsSource } from './weights.ts'
 
 export interface ColorizerOptions {
@@ -50,13 +50,13 @@ export interface ColorizerOptions {
   readonly onProgress?: OnBytes | undefined
 }
 
-export interface ColorizeOptions {
-  readonly saturation?: number | undefined
-  /** Colours that are told, of which the network makes the others; weights whose network takes no hints refuse them. */
-  readonly hints?: readonly Hint[] | undefined
-  /** Ends the work after the stage in hand; its reason is thrown. */
-  readonly signal?: AbortSignal | undefined
+export interface ColorizeOptions extends ColourOptions {
+  /** A photograph in colour, to whose colours the new ones lean; only with weights that give probabilities. */
+  readonly like?: ImageInput | undefined
 }
+
+/** Of photographs that are coloured again and again. */
+export type StudyingOptions = Pick<ColorizeOptions, 'saturation' | 'signal'>
 
 export interface ColouredImage {
   readonly image: ImageData
@@ -96,7 +96,10 @@ const openingSchema = v.strictObject({
 })
 
 const studyingSchema = v.strictObject({ saturation: saturationOption, signal: signalOption })
-const colorizingSchema = v.strictObject({ ...studyingSchema.entries, hints: hintsOption })
+const colorizingSchema = v.strictObject({
+  ...colourOptions,
+  like: v.optional(valueLike<ImageInput>('a Blob, an ImageBitmap or ImageData', isImage)),
+})
 
 /** Colours photographs in a browser, as the command line does. Calls may overlap: they are computed one after another. */
 export class Colorizer {
@@ -146,13 +149,18 @@ export class Colorizer {
    * @throws TypeError for arguments of the wrong kind; UserError when it is no image, or after `dispose`
    */
   async colorize(input: ImageInput, options: ColorizeOptions = {}): Promise<ColouredImage> {
-    const asked = checkOptions('colorize', colorizingSchema, options)
+    const { like, ...asked } = checkOptions('colorize', colorizingSchema, options)
     expectImage('colorize', input)
-    const painting = { ...asked, saturation: asked.saturation ?? this.saturation }
     return this.colorizer.with(async (painter) => {
+      const saturation = asked.saturation ?? this.saturation
+      const painting = await this.colorizer.asked(
+        { ...asked, saturation },
+        like ? await smallPhoto(like) : null,
+      )
       const photo = await photoOf(input)
-      const look = lookAt(photo, photo)
-      const { picture, classes } = await colorizePicture(painter, rasterOf(photo), look, painting)
+      const raster = rasterOf(photo)
+      const look = lookAt(previewOf(raster), raster)
+      const { picture, classes } = await colorizePicture(painter, raster, look, painting)
       const rgb = picture.levels as Uint8Array // of 8 bits, as the photograph's
       return imageOf({ photo: { ...photo, rgb }, classes })
     }, asked.signal)
@@ -164,10 +172,7 @@ export class Colorizer {
    * @param input as of `colorize`
    * @throws as `colorize`; UserError when the network of the weights takes no hints
    */
-  async study(
-    input: ImageInput,
-    options: Omit<ColorizeOptions, 'hints'> = {},
-  ): Promise<PhotoStudy<ColouredImage>> {
+  async study(input: ImageInput, options: StudyingOptions = {}): Promise<PhotoStudy<ColouredImage>> {
     const asked = checkOptions('study', studyingSchema, options)
     expectImage('study', input)
     const painting = { ...asked, saturation: asked.saturation ?? this.saturation }
@@ -182,6 +187,13 @@ export class Colorizer {
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose()
   }
+}
+
+async function smallPhoto(input: ImageInput): Promise<Photo> {
+  const photo = await photoOf(input)
+  const scale = Math.min(1, LIKE_SIDE / Math.max(photo.width, photo.height))
+  const scaled = (length: number) => Math.max(1, Math.round(scale * length))
+  return resize(photo, scaled(photo.width), scaled(photo.height))
 }
 
 const imageOf = ({ photo, classes }: ColouredPhoto): ColouredImage => ({ image: imageDataOf(photo), classes })
@@ -211,7 +223,7 @@ async function openPainter(
     signal,
     onProgress: onBytes = () => {},
   }: Loading,
-): Promise<Painter> {
+): Promise<NetworkPainter> {
   const assets = new Assets({ where: () => folderOf(at, AROUND), cache, signal, onBytes })
   const own = typeof source === 'string' ? await assets.find('colouriser', source) : null
   // the package's own weights take class vectors, so that all that is to be loaded is known before the first byte
@@ -220,7 +232,7 @@ async function openPainter(
   const wanted = wantedClassifier(trainedWith(weights.metadata), { choice: String(choice) })
   const predictor = predictorOf(gpu, weights, { resize })
   const saturation = saturationOf(weights)
-  const painter = { predictor, enlarger: new Enlarger(gpu), saturation }
+  const painter = { predictor, enlarger: new Enlarger(gpu), saturation, weights }
   if (wanted.choice === 'none') return { ...painter, classifier: null, classNames: [] }
   const { file, names } = early ?? (await findClassifier(choice, assets))
   const asset = file instanceof URL ? await assets.loadFrom(file) : await assets.load(file)

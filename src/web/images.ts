@@ -9,6 +9,10 @@ export type ImageInput = Blob | ImageBitmap | ImageData
 const isA = (name: 'Blob' | 'ImageBitmap' | 'ImageData', value: unknown): boolean =>
   typeof globalThis[name] === 'function' && value instanceof globalThis[name]
 
+/** Whether `value` is an image, although perhaps of a kind that `photoOf` does not read. */
+export const isImage = (value: unknown): value is ImageInput =>
+  isA('Blob', value) || isA('ImageBitmap', value) || isA('ImageData', value)
+
 /** Throws a TypeError unless `value` is an image that `photoOf` reads. */
 export function expectImage(call: string, value: unknown): asserts value is ImageInput {
   if (isA('Blob', value) || isA('ImageBitmap', value)) return

@@ -53,5 +53,6 @@ describe.each(schemes)('the page in $name, dark: $isDark', ({ name, isDark }) =>
     if (view === 'work') await visit.colour(join('samples/gray', inject('reference').sample))
     else if (view !== 'welcome') await visit.click(`show-${view}`)
     await look(view)
+    expect(await visit.trouble()).toBeNull()
   })
 })

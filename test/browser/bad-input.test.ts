@@ -20,14 +20,16 @@ describe.each(BROWSERS)('the page in %s, given what is no picture', (name) => {
     await visit.until('ready')
   })
 
-  it.each<[string, () => string | Promise<string>]>([
+  it.each<[string, () => string | Promise<string>, string?]>([
     ['0 bytes', () => files.empty()],
     ['a text', () => files.text()],
     ['a JPEG that was cut', () => files.cut()],
     ['a PNG that is damaged in the middle', () => files.damaged()],
-  ])('says what is wrong with %s', async (_, make) => {
+    ['a TIFF, which neither of these browsers reads', () => files.tiff(), 'cannot read TIFF'],
+    ['a HEIC, which neither of these browsers reads', () => files.heic(), 'cannot read HEIC'],
+  ])('says what is wrong with %s', async (_, make, sentence = '') => {
     const path = await make()
-    await expect(visit.colour(path)).rejects.toThrow(basename(path))
+    await expect(visit.colour(path)).rejects.toThrow(new RegExp(`${basename(path)}.*${sentence}`))
     expect(await visit.isShown('trouble')).toBe(true)
     expect(visit.errors).toEqual([])
   })

@@ -1,4 +1,5 @@
 /** Many pictures at once. */
+import { readdirSync } from 'node:fs'
 import { unzipSync } from 'fflate'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { violations } from './access.ts'
@@ -47,19 +48,22 @@ describe.each(BROWSERS)('many pictures in %s', (name) => {
     expect(await violations(visit.page)).toEqual([])
   })
 
-  it('are 500 at most, and can be cancelled', async () => {
+  it('are 500 at most, are not left without a question, and can be cancelled', async () => {
     await visit.page.reload()
     await visit.choose(...(await files.many(501)))
     await visit.coloured('many-0.png')
     expect(await entries()).toBe(500)
     expect(await visit.trouble()).toContain('500')
-    await visit.click('download-all')
+    await (await visit.page.$('#download-all'))!.click() // by the mouse: pages may only ask people who have done something
     await visit.page.waitForFunction(() =>
       /^[1-9]\d* of 500/.test(document.getElementById('batch-text')!.textContent!),
     )
+    expect(await visit.asksBeforeLeaving()).toBe(true)
     await visit.click('batch-cancel')
     await visit.page.waitForFunction(() => document.getElementById('batch')!.hidden)
     await visit.colour(await files.gradient('later.png', 20, 20))
     expect(visit.errors).toEqual([])
+    expect(await visit.asksBeforeLeaving()).toBe(false)
+    expect(readdirSync(opened().downloads)).toEqual([])
   })
 })

@@ -34,6 +34,15 @@ export class Files {
     return this.write('cut.jpg', bytes.subarray(0, bytes.length / 2))
   }
 
+  /** As much of a HEIC file as tells that it is one. */
+  heic(): string {
+    return this.write('IMG_1.HEIC', `\0\0\0\x18ftypheic${'\0'.repeat(200)}`)
+  }
+
+  async tiff(): Promise<string> {
+    return this.write('scan.tif', await sharp(SAMPLE).tiff().toBuffer())
+  }
+
   /** A PNG whose data is nonsense from the middle on. */
   async damaged(): Promise<string> {
     const bytes = await sharp(SAMPLE).png().toBuffer()
@@ -46,6 +55,31 @@ export class Files {
     for (let i = 0; i < pixels.length; i++) pixels[i] = 255 * ((i % width) / width)
     const png = sharp(pixels, { raw: { width, height, channels: 1 } }).png({ compressionLevel: 1 })
     return this.write(name, await png.toBuffer())
+  }
+
+  /** Grey of 16 bits a channel. */
+  async deep(name: string, width: number, height: number): Promise<string> {
+    const shades = sharp(await this.gradient(name, width, height)).toColourspace('grey16')
+    return this.write(name, await shades.png().toBuffer())
+  }
+
+  /** A photograph in colour, whose levels are those of Display P3, which its profile says. */
+  async displayP3(name: string): Promise<string> {
+    const photo = sharp('samples/photos/macaw.jpg').resize(160).withIccProfile('p3')
+    return this.write(name, await photo.png().toBuffer())
+  }
+
+  /** The shipped weights, of which the file says that their colours are to be that strong. */
+  weights(name: string, saturation: number): string {
+    const bytes = readFileSync('weights/lite.safetensors')
+    const end = 8 + Number(bytes.readBigUInt64LE())
+    const header = JSON.parse(bytes.subarray(8, end).toString())
+    header.__metadata__.saturation = String(saturation)
+    const text = JSON.stringify(header)
+    const said = Buffer.from(text.padEnd(8 * Math.ceil(text.length / 8)))
+    const length = Buffer.alloc(8)
+    length.writeBigUInt64LE(BigInt(said.length))
+    return this.write(name, Buffer.concat([length, said, bytes.subarray(end)]))
   }
 
   /** A JPEG that says in its EXIF data what is in it. */

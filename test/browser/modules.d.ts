@@ -8,6 +8,10 @@ declare module 'puppeteer-core' {
   export interface Worker {
     evaluate<Result>(run: () => Result): Promise<Awaited<Result>>
   }
+  export interface Dialog {
+    type(): 'alert' | 'beforeunload' | 'confirm' | 'prompt'
+    dismiss(): Promise<void>
+  }
   export interface Page {
     evaluate<Args extends readonly unknown[], Result>(
       run: ((...args: Args) => Result) | string,
@@ -17,11 +21,11 @@ declare module 'puppeteer-core' {
       run: (...args: Args) => unknown,
       ...args: Args
     ): Promise<unknown>
-    waitForFunction<Args extends readonly unknown[]>(
-      run: (...args: Args) => unknown,
+    waitForFunction<Args extends readonly unknown[], Result>(
+      run: (...args: Args) => Result,
       options?: { timeout?: number; polling?: number },
       ...args: Args
-    ): Promise<unknown>
+    ): Promise<{ jsonValue(): Promise<Result> }>
     waitForSelector(
       selector: string,
       options?: { timeout?: number; visible?: boolean },
@@ -34,6 +38,8 @@ declare module 'puppeteer-core' {
     setDefaultTimeout(milliseconds: number): void
     on(event: 'pageerror', listener: (error: unknown) => void): void
     on(event: 'console', listener: (message: { type(): string; text(): string }) => void): void
+    once(event: 'dialog', listener: (dialog: Dialog) => void): void
+    once(event: 'close', listener: () => void): void
     /** Of pages in Chromium. */
     workers(): readonly Worker[]
     readonly keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> }
@@ -43,7 +49,7 @@ declare module 'puppeteer-core' {
       down(): Promise<void>
       up(): Promise<void>
     }
-    close(): Promise<void>
+    close(options?: { runBeforeUnload?: boolean }): Promise<void>
   }
   export interface Browser {
     newPage(): Promise<Page>

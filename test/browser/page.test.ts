@@ -64,6 +64,10 @@ describe("the page's worker", () => {
   })
 })
 
+/** How far a picture is from being grey. */
+const spread = (rgb: Uint8Array) =>
+  rgb.reduce((most, level, i) => Math.max(most, Math.abs(level - rgb[i - (i % 3)]!)), 0)
+
 describe.each(BROWSERS)('the page in %s', (name) => {
   const opened = useBrowser(name)
   let visit: Visit
@@ -81,8 +85,6 @@ describe.each(BROWSERS)('the page in %s', (name) => {
 
   it('lets one choose strength, saturation and warmth without asking the network again', async () => {
     const colours = async () => (await pixelsOf(await visit.download('image/png', saved('png')))).rgb
-    const spread = (rgb: Uint8Array) =>
-      rgb.reduce((most, level, i) => Math.max(most, Math.abs(level - rgb[i - (i % 3)]!)), 0)
     const usual = await colours()
     await visit.set('saturation', '0')
     expect(spread(await colours())).toBe(0)
@@ -97,19 +99,39 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     await visit.click('reset')
   })
 
+  it.each(['drop', 'paste'] as const)('takes a picture by %s', async (way) => {
+    await visit.give(way, await files.gradient(`by-${way}.png`, 40, 30))
+    await visit.coloured(`by-${way}.png`)
+  })
+
+  it('says that there was no picture in what was dropped', async () => {
+    await visit.give('drop')
+    expect(await visit.trouble()).toContain('no picture')
+    await visit.trySample(sample)
+    expect(await visit.trouble()).toBeNull()
+  })
+
   it('keeps what the original says beside its pixels', async () => {
     await visit.colour(await files.described('told.jpg', 'Aunt Ida, 1938'))
     const { exif } = await sharp(await visit.download('image/jpeg', 'told-coloured.jpg')).metadata()
     expect(exif!.toString('latin1')).toContain('Aunt Ida, 1938')
   })
 
-  it('colours with weights of somebody’s own, and with them again after others', async () => {
-    await (await visit.page.$('#weights-file'))!.uploadFile('weights/lite.safetensors')
+  it('colours with weights of somebody’s own, as strongly as they say, and with them again after others', async () => {
+    const isGrey = async () =>
+      spread((await pixelsOf(await visit.download('image/png', saved('png')))).rgb) === 0
+    await visit.trySample(sample)
+    await (await visit.page.$('#weights-file'))!.uploadFile(files.weights('pale.safetensors', 0))
     await visit.until('done')
-    for (const network of ['lite', 'own: lite.safetensors']) {
+    expect(await isGrey()).toBe(true)
+    for (const [network, grey] of [
+      ['lite', false],
+      ['own: pale.safetensors', true],
+    ] as const) {
       await visit.set('network', network)
       expect(await visit.state()).not.toBe('done')
       await visit.until('done')
+      expect(await isGrey()).toBe(grey)
     }
   })
 

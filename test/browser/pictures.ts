@@ -8,9 +8,13 @@ export interface Pixels {
   readonly rgb: Uint8Array
 }
 
-/** @param file a path, or the bytes of a file */
-export async function pixelsOf(file: string | Uint8Array): Promise<Pixels> {
-  const { data, info } = await sharp(file)
+/**
+ * Levels in sRGB.
+ * @param file a path, or the bytes of a file
+ * @param ignoreIcc gives levels as they stand in the file, whatever its profile says of them
+ */
+export async function pixelsOf(file: string | Uint8Array, ignoreIcc = false): Promise<Pixels> {
+  const { data, info } = await sharp(file, { ignoreIcc })
     .toColourspace('srgb')
     .removeAlpha()
     .raw()

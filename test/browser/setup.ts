@@ -8,6 +8,7 @@ import { formatHints, type Hint } from '../../src/io/hints.ts'
 import { openGpu } from '../../src/node/dawn.ts'
 import { LAUNCHER } from '../program.ts'
 import { buildPage } from './build.ts'
+import { scanOf } from './scan.ts'
 import { takeSteps } from './training-steps.ts'
 
 export interface Reference {
@@ -18,6 +19,9 @@ export interface Reference {
   /** Paths of the sample in colours, as PNG: with nothing told, and with the hint. */
   readonly plain: string
   readonly hinted: string
+  /** Paths of a scan, of `scanOf`, and of what the command line makes of it. */
+  readonly scan: string
+  readonly scanned: string
   /** Of `takeSteps`. */
   readonly losses: readonly number[]
 }
@@ -32,26 +36,28 @@ declare module 'vitest' {
 
 /** The smallest of the grey samples, a grey JPEG: browsers and the command line decode those to nearly the same levels. */
 const SAMPLE = 'march-pastoral.jpg'
+const PHOTO = join('samples/gray', SAMPLE)
 const SIZE = { width: 640, height: 311 }
 const HINT: Hint = { x: 0.3, y: 0.8, color: '#b03020', radius: 0.03 }
 
 export default async function setup({ provide }: TestProject): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), 'colorizer-browser-'))
-  const hints = join(folder, 'hints.json')
+  const [hints, scan] = [join(folder, 'hints.json'), join(folder, 'scan.png')]
   writeFileSync(hints, formatHints([HINT], SIZE))
+  writeFileSync(scan, await scanOf(PHOTO))
   provide('site', buildPage(join(folder, 'site')))
   provide('reference', {
-    ...{ sample: SAMPLE, hint: HINT, hints },
-    plain: colour(join(folder, 'plain.png')),
-    hinted: colour(join(folder, 'hinted.png'), '--hints', hints),
+    ...{ sample: SAMPLE, hint: HINT, hints, scan },
+    plain: colour(PHOTO, join(folder, 'plain.png')),
+    hinted: colour(PHOTO, join(folder, 'hinted.png'), '--hints', hints),
+    scanned: colour(scan, join(folder, 'scanned.png')),
     losses: await losses(),
   })
   return () => rmSync(folder, { recursive: true, force: true })
 }
 
-function colour(output: string, ...options: string[]): string {
+function colour(input: string, output: string, ...options: string[]): string {
   const [node, ...launcher] = LAUNCHER
-  const input = join('samples/gray', SAMPLE)
   execFileSync(node!, [...launcher, 'colorize', input, '-o', output, '--quiet', ...options])
   return output
 }

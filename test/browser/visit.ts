@@ -62,6 +62,22 @@ export class Visit {
     await this.coloured(basename(path))
   }
 
+  /** Drops a file on the page, or pastes it; none at all without a path. */
+  give(way: 'drop' | 'paste', path?: string): Promise<void> {
+    const give = (way: string, name: string | null, base64: string) => {
+      const files = new DataTransfer()
+      const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+      if (name !== null) files.items.add(new File([bytes], name, { type: 'image/png' }))
+      document.body.dispatchEvent(
+        way === 'drop'
+          ? new DragEvent(way, { dataTransfer: files, bubbles: true, cancelable: true })
+          : new ClipboardEvent(way, { clipboardData: files, bubbles: true }),
+      )
+    }
+    const base64 = path === undefined ? '' : readFileSync(path).toString('base64')
+    return this.page.evaluate(give, way, path === undefined ? null : basename(path), base64)
+  }
+
   async trySample(name: string): Promise<void> {
     const choose = (name: string) => {
       const images = [...document.querySelectorAll<HTMLImageElement>('#samples img')]
@@ -151,6 +167,18 @@ export class Visit {
     const bytes = readFileSync(path)
     unlinkSync(path)
     return bytes
+  }
+
+  /** Closes the page as people do; where it asks whether that is meant, it stays. */
+  async asksBeforeLeaving(): Promise<boolean> {
+    const asked = new Promise<boolean>((resolve) => {
+      this.page.once('dialog', (dialog) => {
+        void dialog.dismiss().then(() => resolve(dialog.type() === 'beforeunload'))
+      })
+      this.page.once('close', () => resolve(false))
+    })
+    void this.page.close({ runBeforeUnload: true })
+    return asked
   }
 
   close(): Promise<void> {

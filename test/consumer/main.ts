@@ -2,14 +2,17 @@
  * What a program meets that uses the package: packed, installed in an empty folder, compiled with the current TypeScript and
  * with 5.6, bundled for browsers, and run. `npm run test:consumer` starts it.
  */
+import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { Run } from '../runner/run.ts'
 import { bundle } from './bundle.ts'
 import { compileErrors } from './compile.ts'
+import { hasExiftool, metadataProblems } from './exiftool.ts'
+import { FolderRuns } from './folder.ts'
 import { Place } from './place.ts'
 import { snippetsOf } from './snippets.ts'
 
-const run = new Run()
+const run = new Run(JSON.parse(readFileSync(new URL('skips.json', import.meta.url), 'utf8')))
 const place = new Place()
 try {
   place.install()
@@ -58,6 +61,19 @@ try {
     const { problems } = place.npx(['colorizer', 'colorize', 'photo.jpg', '-o', 'out/photo.png'])
     return [...problems, ...place.imageProblems('out/photo.png')]
   })
+  const runs = await FolderRuns.create(place)
+  try {
+    await run.test("of somebody's folder npx colorizer colours or names every picture", () => runs.first())
+    for (const [row, pair] of runs.pairs()) {
+      const name = `exiftool finds in a coloured ${row} all that is in the photograph, and a history`
+      if (hasExiftool()) await run.test(name, async () => metadataProblems(...pair))
+      else run.skip(name, 'exiftool is not here')
+    }
+    await run.test('and the second time does nothing', () => runs.second())
+    await run.test('and then only what is new, has changed or is gone', () => runs.third())
+  } finally {
+    runs.unlock()
+  }
 } finally {
   place.remove()
 }

@@ -1,6 +1,6 @@
 """The network `pyramid` in PyTorch, on a trunk of five convolutions: writes a golden file as `report_torch.py` does.
 
-    pyramid_torch.py OUT.safetensors [--size 64] [--batch 2] [--classes 5] [--width 0.05] [--steps 5] [--seed 1]
+    pyramid_torch.py OUT.safetensors [--size 64] [--batch 2] [--classes 5] [--width 0.05] [--steps 10] [--seed 1]
 
 Besides what that script's files hold, the file has the trunk's weights, trunk/0 to trunk/4, and what else the network sees:
 input/gray [N,1,H,W] and input/hints [N,3,H/4,W/4]. The head is `ab`.
@@ -106,7 +106,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("out")
     parser.add_argument("--width", type=float, default=0.05)
-    for name, default in (("size", 64), ("batch", 2), ("classes", 5), ("steps", 5), ("seed", 1)):
+    for name, default in (("size", 64), ("batch", 2), ("classes", 5), ("steps", 10), ("seed", 1)):
         parser.add_argument("--" + name, type=int, default=default)
     options = parser.parse_args()
 

@@ -47,7 +47,7 @@ export function itStores(fresh: () => Promise<Storage>): void {
   it('lists in the order of paths, without hidden files and unfinished ones', async () => {
     const storage = await fresh()
     const shown = ['a-b', 'a.txt', 'a/b', 'a/c/d', 'b'].sort()
-    for (const path of ['a/.hidden', '.hidden/a', 'b.txt.4321.part', ...shown.toReversed()])
+    for (const path of ['a/.hidden', '.hidden/a', 'b.txt.01234567-4321.part', ...shown.toReversed()])
       await storage.write(path, [bytes(path)])
     expect(await pathsIn(storage)).toEqual(shown)
     expect(text(await storage.read('.hidden/a'))).toBe('.hidden/a')

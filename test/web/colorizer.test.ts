@@ -87,6 +87,24 @@ describe('a Colorizer in a browser', () => {
     }
   })
 
+  it('draws versions, leans to another photograph and takes a class, each by its option', async () => {
+    const noise = Uint8ClampedArray.from({ length: 4 * 48 * 32 }, (_, i) =>
+      i % 4 === 3 ? 255 : ((i >> 2) * 37) % 251,
+    )
+    const input = new ImageData(noise, 48, 32)
+    const like = await pixelsOf('samples/photos/dahlia.jpg')
+    const plain = (await colorizer.colorize(input)).image.data
+    const options = [
+      { variant: 1, seed: 3 },
+      { like },
+      { class: 'goldfish' },
+      { temperature: 0.5 },
+      { strength: 0.5 },
+    ]
+    for (const asked of options)
+      expect((await colorizer.colorize(input, asked)).image.data, JSON.stringify(asked)).not.toEqual(plain)
+  })
+
   it('tells how much has been loaded, and loads each file once', () => {
     const names = ['classes.txt', 'lite.safetensors', 'mobilenet_v1.onnx']
     const total = names.map((name) => statSync(`weights/${name}`).size).reduce((a, b) => a + b)
@@ -104,6 +122,7 @@ describe('a Colorizer in a browser', () => {
   it.each<[unknown, object, string]>([
     ['koala.jpg', {}, 'colorize takes a Blob, an ImageBitmap or ImageData'],
     [new ImageData(new Uint8ClampedArray(4), 1, 1), { format: 'png' }, 'colorize has no option "format"'],
+    [new ImageData(new Uint8ClampedArray(4), 1, 1), { like: 5 }, 'like 5: expected a Blob, an ImageBitmap'],
     [{ ...new ImageData(new Uint8ClampedArray(4), 1, 1) }, {}, 'colorize takes a Blob'],
   ])('refuses what is of the wrong kind in a sentence: %o', async (input, options, sentence) => {
     const call = colorizer.colorize(input as ImageData, options)

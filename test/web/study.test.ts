@@ -52,6 +52,12 @@ describe('a study in a browser', () => {
     expect(stronger).not.toEqual(told)
   })
 
+  it('says how strong its colours are', async () => {
+    await using study = await colorizer.study(photo, { saturation: 1.5 })
+    expect(study.saturation).toBe(1.5)
+    expect(await study.colorize()).toEqual(await colorizer.colorize(photo, { saturation: 1.5 }))
+  })
+
   it('gives the colours of which a host paints parts itself', async () => {
     await using study = await colorizer.study(photo)
     const own = await photoOf(photo)

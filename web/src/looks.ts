@@ -1,4 +1,4 @@
-/** The sliders of a look. */
+/** The sliders of a look, and whether a tone is kept. */
 import { byId } from './elements.ts'
 import { type Look, USUAL_LOOK } from './look.ts'
 import { TEXTS } from './texts.ts'
@@ -10,14 +10,18 @@ const SLIDERS = [
 ] as const
 
 export class Looks {
+  readonly #keepTone = byId<HTMLInputElement>('keep-tone')
   #look: Look = USUAL_LOOK
 
-  /** @param onChange called with each look that a slider passes through */
+  /** @param onChange called with each look that is chosen, and that a slider passes through */
   constructor(private readonly onChange: (look: Look) => void) {
     for (const { name } of SLIDERS)
       byId<HTMLInputElement>(name).addEventListener('input', ({ target }) =>
         this.#change({ ...this.#look, [name]: (target as HTMLInputElement).valueAsNumber }),
       )
+    this.#keepTone.addEventListener('change', () =>
+      this.#change({ ...this.#look, keepTone: this.#keepTone.checked }),
+    )
     byId('reset').addEventListener('click', () => this.#change(USUAL_LOOK))
     this.show(USUAL_LOOK)
   }
@@ -30,6 +34,12 @@ export class Looks {
       input.setAttribute('aria-valuetext', text(look[name]))
       byId(`${name}-value`).textContent = text(look[name])
     }
+    this.#keepTone.checked = look.keepTone
+  }
+
+  /** Whether the picture has a tone that may be kept. */
+  offerTone(isToned: boolean): void {
+    byId('tone').hidden = !isToned
   }
 
   #change(look: Look): void {

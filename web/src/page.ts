@@ -120,6 +120,7 @@ export class Page {
     show('work')
     this.#album.mark(entry)
     this.#looks.show(entry.look)
+    this.#looks.offerTone(false)
     this.#saving.show(null)
     byId('seen').textContent = ''
     byId('notes').replaceChildren()
@@ -157,10 +158,15 @@ export class Page {
     try {
       say('working', shown.isColoured ? TEXTS.recolouring : TEXTS.colouring(entry.file.name))
       await this.#started
-      const { classes, notes } = await this.#engine.colour(opened.picture, entry.hints.now, abort.signal)
+      const { classes, notes, isToned } = await this.#engine.colour(
+        opened.picture,
+        entry.hints.now,
+        abort.signal,
+      )
       if (shown !== this.#shown) return
       byId('seen').textContent = classes.length ? TEXTS.seen(classes.slice(0, 3).map(({ name }) => name)) : ''
       byId('notes').replaceChildren(...notes.map((note) => make('li', {}, note)))
+      this.#looks.offerTone(isToned)
       const isFirst = !shown.isColoured
       shown.isColoured = true
       this.#stage.repaint()

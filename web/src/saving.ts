@@ -24,6 +24,9 @@ export class Saving {
     byId('batch-cancel').addEventListener('click', () =>
       this.#batch?.abort(new DOMException('cancelled', 'AbortError')),
     )
+    addEventListener('beforeunload', (event) => {
+      if (this.#batch) event.preventDefault()
+    })
   }
 
   /** The coloured picture that can be saved; null for none. */
@@ -34,7 +37,7 @@ export class Saving {
 
   /** There are other pictures in the album. */
   refresh(): void {
-    this.#all.hidden = this.album.entries.length < 2
+    this.#all.hidden = this.#batch !== null || this.album.entries.length < 2
   }
 
   get #wanted(): Format {
@@ -57,10 +60,10 @@ export class Saving {
   }
 
   async #many(): Promise<void> {
-    const [box, text] = [byId('batch'), byId('batch-text')]
+    const [box, text, cancel] = [byId('batch'), byId('batch-text'), byId('batch-cancel')]
     this.#batch = new AbortController()
-    box.hidden = false
-    this.#all.disabled = true
+    box.hidden = cancel.hidden = false
+    this.#all.hidden = true
     try {
       const { colourAll } = await import('./batch.ts')
       const { zip, count, failures } = await colourAll(this.engine, this.album.entries, {
@@ -81,7 +84,8 @@ export class Saving {
       if ((error as Error).name !== 'AbortError') report((error as Error).message)
     } finally {
       this.#batch = null
-      this.#all.disabled = false
+      cancel.hidden = true
+      this.refresh()
     }
   }
 }

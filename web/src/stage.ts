@@ -60,7 +60,11 @@ export class Stage {
   onTrouble: (error: unknown) => void = () => {}
 
   constructor() {
-    new ResizeObserver(() => (this.#isFitted ? this.fit() : this.#moved())).observe(this.element)
+    new ResizeObserver(() => {
+      if (this.element.clientWidth === 0) return // something else is shown
+      if (this.#isFitted) this.fit()
+      else this.#moved()
+    }).observe(this.element)
     this.#listenToDivider()
     this.#listenToZoom()
   }

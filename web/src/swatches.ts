@@ -17,10 +17,12 @@ export interface SwatchesFor {
 }
 
 /** Between the place and the panel, in CSS pixels. */
-const GAP = 14
+const GAP = 20
 
 export class Swatches {
   readonly #panel = byId('swatches')
+  /** Where the place is, unless a dot shows it. */
+  readonly #spot = byId('spot')
   readonly #list = byId('swatch-list')
   readonly #free = byId<HTMLInputElement>('free-colour')
   readonly #remove = byId('hint-remove')
@@ -50,6 +52,7 @@ export class Swatches {
     this.#remove.hidden = wanted.colour === undefined
     this.#free.value = wanted.colour ?? '#808080'
     this.#panel.hidden = false
+    this.#spot.hidden = wanted.colour !== undefined
     this.#put(wanted.at)
     this.#panel.focus()
     const possible = await wanted.possible.catch(() => [])
@@ -64,6 +67,7 @@ export class Swatches {
     const open = this.#open
     this.#open = null
     this.#panel.hidden = true
+    this.#spot.hidden = true
     open?.onClose()
   }
 
@@ -88,5 +92,6 @@ export class Swatches {
     const below = y + GAP + offsetHeight < clientHeight
     const top = below ? y + GAP : Math.max(8, y - GAP - offsetHeight)
     Object.assign(this.#panel.style, { left: `${left}px`, top: `${top}px` })
+    Object.assign(this.#spot.style, { left: `${x}px`, top: `${y}px` })
   }
 }

@@ -35,7 +35,7 @@ export const TEXTS = {
   zoomFit: 'Fit',
   seen: (names: readonly string[]) => `The classifier sees: ${names.join(', ')}`,
   pictures: 'Pictures',
-  others: 'More pictures, and the network',
+  others: 'All pictures, and the network',
   another: 'More pictures',
 
   // its look
@@ -43,6 +43,7 @@ export const TEXTS = {
   saturation: 'Saturation',
   warmth: 'Warmth',
   strength: 'Strength',
+  keepTone: 'Keep the tone of the print',
   percent: (value: number) => `${Math.round(100 * value)}%`,
   signed: (value: number) => `${value > 0 ? '+' : ''}${Math.round(100 * value)}`,
   reset: 'Reset',
@@ -158,7 +159,7 @@ export const TEXTS = {
 /** Why a file cannot be read, by what it is. */
 export const UNREADABLE = {
   empty: 'the file is empty',
-  tiff: 'browsers cannot read TIFF; save it as PNG or JPEG, or use the command line',
+  tiff: 'this browser cannot read TIFF (Safari can); save it as PNG or JPEG, or use the command line',
   raw: 'browsers cannot read a camera’s raw files; save it as JPEG',
   heic: 'this browser cannot read HEIC (Safari can); save it as JPEG',
   other: 'this is no picture that a browser can read',

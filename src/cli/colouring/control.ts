@@ -1,11 +1,10 @@
 /** The options of `colorize` that a person changes the colours by, and what they mean for weights that are at hand. */
 
-import { UserError } from '../../errors.ts'
+import type { Photo } from '../../color/photo.ts'
 import { MAX_SATURATION } from '../../infer/arguments.ts'
-import type { PaintOptions } from '../../infer/colorizer.ts'
-import { expectBins } from '../../infer/leaning.ts'
+import { expectControl, LIKE_SIDE, MOST_VARIANTS, STRENGTH, TEMPERATURE } from '../../infer/control.ts'
 import type { PictureOptions } from '../../infer/picture.ts'
-import { trainedWith, type WeightFile } from '../../io/weights.ts'
+import type { WeightFile } from '../../io/weights.ts'
 import { readPhoto, shrunkTo } from '../../node/image.ts'
 import { classNames } from '../../node/store/classifiers.ts'
 import { type Flags, type Option, wrong } from '../commands/command.ts'
@@ -60,7 +59,6 @@ export const CONTROL_OPTIONS: Readonly<Record<string, Option>> = {
   },
 }
 
-const MOST_VARIANTS = 99
 const [LEAST_SIZE, MOST_SIZE] = [32, 2048]
 
 export interface Control {
@@ -68,7 +66,7 @@ export interface Control {
   /** Shorter side in px at which the network sees photographs. */
   readonly size: number | undefined
   /** The photograph of --like, small. */
-  readonly like: Awaited<ReturnType<typeof readPhoto>> | null
+  readonly like: Photo | null
   /** Of which seed versions are drawn, and how many; null when none are. */
   readonly variants: { readonly seed: number; readonly count: number } | null
 }
@@ -78,15 +76,14 @@ export interface Control {
  * @param path of the weights
  */
 export async function readControl(flags: Flags, path: string, weights: WeightFile): Promise<Control> {
-  const temperature = flags.number('temperature', { min: 0.1, max: 3 })
+  const temperature = flags.number('temperature', TEMPERATURE)
   const like = flags.text('like')
   const variants = variantsOf(flags)
-  if (temperature !== undefined || like !== undefined || variants) expectBins(path, weights.network)
+  const asked = { temperature, like, class: flags.text('class'), variant: variants?.count }
   const painting = {
-    saturation: flags.number('saturation', { max: MAX_SATURATION }),
-    strength: flags.number('strength', { max: 1 }),
+    ...colourStrength(flags),
     smooth: flags.on('smooth'),
-    told: toldClass(flags.text('class'), path, weights),
+    told: expectControl({ name: path, ...weights }, asked, classNames),
     leaning: { temperature },
   }
   const size = flags.integer('size', { min: LEAST_SIZE, max: MOST_SIZE })
@@ -98,8 +95,11 @@ export async function readControl(flags: Flags, path: string, weights: WeightFil
   }
 }
 
-/** Longest side of the photograph of --like in px: enough to count its colours. */
-const LIKE_SIDE = 256
+/** How strong the colours are to be. Throws a `UserError` when a value is out of bounds. */
+export const colourStrength = (flags: Flags): Pick<PictureOptions, 'saturation' | 'strength'> => ({
+  saturation: flags.number('saturation', { max: MAX_SATURATION }),
+  strength: flags.number('strength', STRENGTH),
+})
 
 function variantsOf(flags: Flags): Control['variants'] {
   const seed = flags.integer('seed', { min: 0 })
@@ -107,36 +107,4 @@ function variantsOf(flags: Flags): Control['variants'] {
   if (count !== undefined) return { seed: seed ?? 0, count }
   if (seed !== undefined) throw wrong('--seed chooses among --variants N: say how many')
   return null
-}
-
-/** The class that a name or number means. Throws a `UserError` when there is none, or the weights know nothing of classes. */
-function toldClass(
-  text: string | undefined,
-  path: string,
-  { network, metadata }: WeightFile,
-): PaintOptions['told'] {
-  if (text === undefined) return undefined
-  if (network.classes === 0 || trainedWith(metadata).classVectors?.length === 0)
-    throw new UserError(`--class ${text}: ${path} was trained without classes`, 'weights')
-  return findClass(text, classNames())
-}
-
-/** How many names an error lists. */
-const MOST_NAMED = 8
-
-/** The class of this number, of this name, or the only one in whose name the text occurs. Throws a `UserError` (exit code 2). */
-export function findClass(text: string, names: readonly string[]): { index: number; name: string } {
-  const all = names.map((name, index) => ({ index, name }))
-  const wanted = text.trim().toLowerCase()
-  if (/^\d+$/.test(wanted) && names[Number(wanted)] !== undefined) return all[Number(wanted)]!
-  const exact = all.filter(({ name }) => name.toLowerCase() === wanted)
-  const found = exact.length
-    ? exact
-    : all.filter(({ name }) => wanted !== '' && name.toLowerCase().includes(wanted))
-  if (found.length === 1) return found[0]!
-  if (!found.length) throw wrong(`--class ${text}: there is no such class; weights/classes.txt lists all`)
-  const named = found.slice(0, MOST_NAMED).map(({ index, name }) => `${name} (${index})`)
-  throw wrong(
-    `--class ${text} means several: ${named.join(', ')}${found.length > MOST_NAMED ? ' …' : ''}; give one of these numbers`,
-  )
 }

@@ -8,7 +8,7 @@ import { type Flags, type Option, wrong } from '../commands/command.ts'
 import { checkPicture } from '../commands/picture.ts'
 import { allOf } from './names.ts'
 import { MADE, type Planned } from './plan.ts'
-import { MOST_SHOWN, ReportPage, type Told } from './report.ts'
+import { MOST_SHOWN, ReportPage, type RunSummary } from './report.ts'
 
 const group = 'To look at'
 
@@ -61,7 +61,7 @@ export class Exhibits {
   }
 
   /** Writes them where there is something to show, and returns their paths by their options. */
-  async finish(told: Told, { journal, variants }: { journal: Journal; variants: number }) {
+  async finish(run: RunSummary, { journal, variants }: { journal: Journal; variants: number }) {
     const written: { sheet?: string; report?: string } = {}
     const { file, page } = this
     if (file !== undefined && this.#sheet.length > 0) {
@@ -70,7 +70,7 @@ export class Exhibits {
       written.sheet = file
     }
     if (page && !page.isEmpty) {
-      await page.finish(told)
+      await page.finish(run)
       written.report = page.path
     }
     return written

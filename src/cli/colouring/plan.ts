@@ -1,6 +1,6 @@
 /** What will be coloured and where to, decided before the first picture. */
 import { UserError } from '../../errors.ts'
-import { identity } from '../../node/files.ts'
+import { folded, identity } from '../../node/files.ts'
 import { madeHere } from '../../node/formats/made.ts'
 import { type Journal, Journals } from '../../node/journal.ts'
 import type { PhotoPath, Unreadable } from '../../node/photos.ts'
@@ -70,7 +70,7 @@ async function leftOut(
 const MOST_NAMES = 100
 
 class Planner {
-  /** Files of this plan, in small letters: not all file systems tell capitals. */
+  /** Files of this plan, folded. */
   readonly #taken = new Set<string>()
 
   /** @param originals the photographs by their identity */
@@ -121,12 +121,13 @@ class Planner {
     const original = this.originals.get(found)
     if (original !== undefined) throw inTheWay(photo, `the photograph ${original}`)
     const { journal } = this.options
-    if (!journal.knows(file)) {
+    const listed = await journal.listed(file)
+    if (listed === null) {
       if (await this.#saysSo(file, photo)) return false
       throw inTheWay(photo, `${file}, which this program did not make of it`)
     }
-    if (!(await journal.isOf(file, photo.path))) return true
-    if (!(await journal.isAsWritten(file)))
+    if (!(await journal.isOf(listed, photo.path))) return true
+    if (!(await journal.isAsWritten(listed)))
       throw inTheWay(photo, `${file}, which was changed since it was coloured`)
     return false
   }
@@ -143,7 +144,8 @@ class Planner {
     for (const file of allOf(files)) {
       if ((await identity(file)) === null) return false
       // of files that only say what they were made of nobody knows whether they were worked on since
-      if (journal.knows(file) && !(await journal.isCurrent(file, path, settings))) return false
+      const listed = await journal.listed(file)
+      if (listed !== null && !(await journal.isCurrent(listed, path, settings))) return false
     }
     return true
   }
@@ -151,8 +153,6 @@ class Planner {
 
 /** Of the photograph's SHA-256 what its picture says. */
 export const sourceDigest = (sha256: string) => sha256.slice(0, 16)
-
-const folded = (path: string) => path.normalize('NFC').toLowerCase()
 
 const inTheWay = ({ path }: PhotoPath, what: string) =>
   new UserError(`the coloured ${path} would overwrite ${what}; colour it with another -o`)

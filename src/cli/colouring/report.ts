@@ -37,7 +37,7 @@ li { overflow-wrap: anywhere }
 const SCRIPT = `addEventListener('input', ({ target }) => target.parentElement.style.setProperty('--at', target.value + '%'))`
 
 /** What is said around the pictures. */
-export interface Told {
+export interface RunSummary {
   /** What was done, in a sentence. */
   readonly summary: string
   readonly settings: Readonly<Record<string, unknown>>
@@ -77,9 +77,9 @@ export class ReportPage {
   }
 
   /** Throws a `UserError` when the file cannot be written. */
-  finish(told: Told): Promise<void> {
+  finish(run: RunSummary): Promise<void> {
     const inOrder = [...this.#sections].sort(([a], [b]) => a - b).map(([, section]) => section)
-    return saveFile(this.path, Buffer.from(pageOf(inOrder, told)))
+    return saveFile(this.path, Buffer.from(pageOf(inOrder, run)))
   }
 }
 
@@ -122,7 +122,7 @@ function sectionOf(
 </section>`
 }
 
-function pageOf(sections: readonly string[], { summary, settings, outcomes }: Told): string {
+function pageOf(sections: readonly string[], { summary, settings, outcomes }: RunSummary): string {
   const rows = Object.entries(settings).map(
     ([name, value]) => `<tr><th>${safe(name)}</th><td>${safe(String(value))}</td></tr>`,
   )

@@ -1,7 +1,6 @@
 /** Colours what a plan says, and tells how far it is. */
 
 import { removeParts } from '../../node/files.ts'
-import { isRunning } from '../../node/lock.ts'
 import { inParallel } from '../../node/parallel.ts'
 import { type ColorizeOptions, FileColorizer, type Outcome } from '../colorize-files.ts'
 import type { Terminal } from '../terminal.ts'
@@ -50,7 +49,7 @@ export async function runPlan(planned: readonly Planned[], options: RunOptions):
   if (jobs.length === 0) return { outcomes: [...outcomes.values()].flat(), total, pace }
   const { painter, file } = await options.open()
   const colorizer = new FileColorizer(painter, { ...options, file })
-  await removeParts(jobs.flatMap(allOf), (pid) => !isRunning(pid))
+  await removeParts(jobs.flatMap(allOf))
   await journal.settings(options.settings, options.values)
   pace.begin()
   await inParallel(jobs, { most: options.jobs, signal: interrupted }, async (job) => {

@@ -10,6 +10,7 @@ import { EXIT } from '../exit.ts'
 import { CLASSIFIER_OPTIONS } from './classifier.ts'
 import { type Call, type Command, inGroup, type Result, wrong } from './command.ts'
 import { FILE_OPTIONS } from './file-options.ts'
+import { MIRROR_OPTIONS } from './mirror.ts'
 import { PRECISION_OPTIONS } from './precision.ts'
 
 const STDIO = '-'
@@ -36,9 +37,10 @@ export const colorizeCommand: Command = {
     ...inGroup('Network and speed', {
       weights: {
         value: 'FILE',
-        help: 'weights or a checkpoint (default: the shipped ones, else the best of the newest training below runs/)',
+        help: 'weights or a checkpoint, or none: then only --hints colour, without a network (Levin et al. 2004; default: the shipped ones, else the best of the newest training below runs/)',
       },
       ...CLASSIFIER_OPTIONS,
+      ...MIRROR_OPTIONS,
       ...PRECISION_OPTIONS,
       jobs: {
         value: 'N',
@@ -54,6 +56,7 @@ there already and current are not made again (docs/folders.md).`,
     'colorizer colorize album/ "scans/*.tif" -o out/ --saturation 1.4',
     'colorizer colorize album/ -o out/ --report look --variants 3',
     'colorizer colorize photo.jpg -o coloured.png --hints hints.json',
+    'colorizer colorize photo.jpg -o coloured.png --hints hints.json --weights none',
     'colorizer colorize - -o - < grey.jpg > coloured.jpg',
   ],
 

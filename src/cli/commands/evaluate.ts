@@ -13,6 +13,7 @@ import { CLASSIFIER_OPTIONS } from './classifier.ts'
 import { type Call, type Command, exitCode, type Flags, type Result, wrong } from './command.ts'
 import { type Setup, withSetup } from './evaluation-setup.ts'
 import { checkFolder } from './folder.ts'
+import { MIRROR_OPTIONS } from './mirror.ts'
 import { checkPicture } from './picture.ts'
 import { PRECISION_OPTIONS } from './precision.ts'
 
@@ -33,6 +34,7 @@ export const evaluateCommand: Command = {
       help: 'other weights to hold them against, in figures and on the sheet of --report; may be given more than once',
     },
     ...CLASSIFIER_OPTIONS,
+    ...MIRROR_OPTIONS,
     ...PRECISION_OPTIONS,
     features: {
       value: 'NAME',

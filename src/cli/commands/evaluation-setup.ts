@@ -5,7 +5,7 @@ import type { Gpu } from '../../device/gpu.ts'
 import type { Precision } from '../../graph/half.ts'
 import type { Classifier } from '../../infer/classifier.ts'
 import { expectHints } from '../../infer/hints.ts'
-import { predictorOf } from '../../infer/predictor.ts'
+import { type Predictor, predictorOf } from '../../infer/predictor.ts'
 import { expectTrained } from '../../io/weights.ts'
 import { type ClassVectorOrigin, sameOrigin } from '../../model/classifier.ts'
 import { adapterSummary } from '../../node/dawn.ts'
@@ -38,6 +38,8 @@ export interface Setup {
   /** That of all pictures, and those of further ones of the result. */
   readonly saturations: readonly number[]
   readonly precision: Precision
+  /** Whether networks saw mirror images, too. */
+  readonly mirror: boolean
   readonly adapter: string
   readonly colourists: Each<Colourist>
 }
@@ -60,18 +62,17 @@ export async function withSetup<T>(
   const gpu = await openAdapter(call)
   try {
     const precision = precisionOn(gpu, asked)
+    const mirror = flags.on('mirror')
     const classifier = await loadClassifier(gpu, judgeFile)
     const features = featuresFile && (await loadFeatures(gpu, featuresFile))
     const vectorsOf = classVectorsOf(gpu, classifier, precision)
     const [saturation, ...others] = saturations
     const colourist = async ({ weights, chosen }: NetworkFile): Promise<Colourist> => {
-      const predictor = predictorOf(gpu, weights, { resize: sharpResize, precision })
+      const predictor = predictorOf(gpu, weights, { resize: sharpResize, precision, mirror })
       const vectors = chosen && (await vectorsOf(chosen))
-      const colours = async (photo: Photo) => predictor.predict(photo, await vectors?.(photo))
-      const study: Colourist['study'] = async (photo, work) => {
-        const studied = await predictor.study(photo, await vectors?.(photo))
-        return work((told) => studied.colours(told)).finally(() => studied.destroy())
-      }
+      const vectorOf = async (photo: Photo) => vectors?.(photo)
+      const colours = async (photo: Photo) => predictor.predict(photo, await vectorOf(photo))
+      const study = studyBy(predictor, vectorOf, mirror)
       const isTold = flags.on('hints') && weights.network.takesHints
       return { saturation, judged: true, colours, ...(isTold ? { study } : {}) }
     }
@@ -81,7 +82,8 @@ export async function withSetup<T>(
     return await work({
       ...{ weights: own.path, against: opponents.map(({ path }) => path) },
       ...{ classVectors: own.chosen?.origin ?? null },
-      ...{ judges: { classifier, features }, saturations, precision, adapter: adapterSummary(gpu).name },
+      ...{ judges: { classifier, features }, saturations },
+      ...{ precision, mirror, adapter: adapterSummary(gpu).name },
       colourists: {
         ...{ ...BASELINES, result, against },
         saturated: others.map((saturation) => ({ saturation, judged: true, colours: result.colours })),
@@ -90,6 +92,20 @@ export async function withSetup<T>(
     })
   } finally {
     gpu.destroy()
+  }
+}
+
+/** Looks at a photograph once for all colours that are told, but where mirror images are shown, of which studies know nothing. */
+function studyBy(
+  predictor: Predictor,
+  vectorOf: (photo: Photo) => Promise<Float32Array | undefined>,
+  mirror: boolean,
+): NonNullable<Colourist['study']> {
+  return async (photo, work) => {
+    const vector = await vectorOf(photo)
+    if (mirror) return work((told) => predictor.predict(photo, vector, told))
+    const studied = await predictor.study(photo, vector)
+    return work((told) => studied.colours(told)).finally(() => studied.destroy())
   }
 }
 

@@ -41,10 +41,13 @@ export function fileOptions(flags: Flags): Omit<FileOptions, 'making'> {
 /** Of the digest that a history tells, which is enough to know weights by. */
 const DIGITS = 16
 
-/** What results say of how they were made; null where nothing is to be said. */
+/**
+ * What results say of how they were made; null where nothing is to be said.
+ * @param weights null where there are none
+ */
 export function makingOf(
   flags: Flags,
-  weights: { readonly path: string; readonly digest: string },
+  weights: { readonly path: string; readonly digest: string } | null,
   painter: Painter,
   { saturation = painter.saturation, smooth = false, keepTone = false, ...more }: Partial<FileOptions>,
 ): Making | null {
@@ -52,6 +55,7 @@ export function makingOf(
   const settings = {
     ...{ saturation, classifier: painter.classifier?.name ?? 'none' },
     ...(smooth ? { smooth } : {}),
+    ...(flags.on('mirror') ? { mirror: true } : {}),
     ...(keepTone ? { keepTone } : {}),
     ...defined({
       ...{ strength: more.strength, temperature: more.leaning?.temperature, class: more.told?.name },
@@ -62,8 +66,11 @@ export function makingOf(
       },
     }),
   }
-  return { weights: `${basename(weights.path)} sha256:${weights.digest.slice(0, DIGITS)}`, settings }
+  return { weights: weights ? named(weights) : 'none, from hints alone', settings }
 }
+
+const named = ({ path, digest }: { readonly path: string; readonly digest: string }) =>
+  `${basename(path)} sha256:${digest.slice(0, DIGITS)}`
 
 const nameIn = (path: string | undefined) => (path === undefined ? undefined : basename(path))
 

@@ -1,11 +1,16 @@
+import type { Gpu } from '../../device/gpu.ts'
+import { readModel } from '../../node/onnx-file.ts'
 import { readSafetensors } from '../../node/safetensors.ts'
-import { type GoldenReport, replayGolden } from '../../train/golden.ts'
+import { findClassifier } from '../../node/store/classifiers.ts'
+import { replayGolden } from '../../train/golden.ts'
+import type { GoldenReport } from '../../train/golden-comparison.ts'
+import { FINE_TUNED, isOfFineTuning, replayFineTuning } from '../../train/golden-fine-tuning.ts'
 import { EXIT } from '../exit.ts'
 import { openAdapter } from './adapter.ts'
 import { type Command, wrong } from './command.ts'
 
 export const goldenCommand: Command = {
-  summary: 'replays golden files of the PyTorch reference and compares every number',
+  summary: 'replays golden files of the PyTorch references and compares every number',
   positionals: 'FILE.safetensors…',
   options: {},
   examples: ['colorizer golden test/golden/*.safetensors'],
@@ -19,8 +24,7 @@ export const goldenCommand: Command = {
       for (const file of positionals) {
         if (interrupted.aborted) return { json: reports.map(toJson), code: EXIT.interrupted }
         terminal.progress(`replaying ${file}`)
-        const { tensors, metadata } = await readSafetensors(file)
-        reports.push(await replayGolden(gpu, { name: file, tensors, metadata }))
+        reports.push(await replayFile(gpu, file))
       }
       const json = reports.map(toJson)
       return {
@@ -32,6 +36,14 @@ export const goldenCommand: Command = {
       gpu.destroy()
     }
   },
+}
+
+/** Replays a file of either kind. Throws a `UserError` about weights when it is none, or the classifier is not here. */
+async function replayFile(gpu: Gpu, name: string): Promise<GoldenReport> {
+  const file = { name, ...(await readSafetensors(name)) }
+  if (!isOfFineTuning(file)) return replayGolden(gpu, file)
+  const classifier = await findClassifier(FINE_TUNED)
+  return replayFineTuning(gpu, file, await readModel(classifier!.path))
 }
 
 function toJson({ file, worst, passed }: GoldenReport) {

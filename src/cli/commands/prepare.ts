@@ -67,6 +67,7 @@ export const prepareCommand: Command = {
       workers: flags.integer('workers'),
       signal: interrupted,
       onProgress: meter(terminal.progress),
+      onWait: terminal.say,
       onSize: (bytes: number) => terminal.say(`the records with their taps take up to ${gigabytes(bytes)}`),
     }
     const wanted = await wantedTaps(flags)

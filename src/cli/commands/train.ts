@@ -122,7 +122,8 @@ async function trainInFolder(work: Work): Promise<Trained> {
   const { out, start, settings } = options
   const { flags, terminal, interrupted: signal } = call
   const checkpoint = start.kind === 'resume' ? start.checkpoint : null
-  const folder = await RunFolder.open(out, checkpoint, about(call, adapterSummary(gpu).name, options))
+  const asked = about(call, adapterSummary(gpu).name, options)
+  const folder = await RunFolder.open(out, checkpoint, asked, terminal.say)
   const profiler = flags.text('profile') === undefined ? undefined : new Profiler()
   const judge = new Judge(work)
   try {
@@ -131,7 +132,7 @@ async function trainInFolder(work: Work): Promise<Trained> {
     )
     sayChange(source, options, terminal)
     const training = await train({
-      ...{ ...options, gpu, source, settings, store: storeIn(out), profiler, signal },
+      ...{ ...options, gpu, source, settings, store: storeIn(out, folder.check), profiler, signal },
       observer: observerOf(options, folder, judge, terminal),
       validate: judge.validate,
       checked: isDebugging(),

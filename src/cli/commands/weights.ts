@@ -12,7 +12,7 @@ import {
   takeInventory,
 } from '../../node/inventory.ts'
 import { cacheFolder, claimPart, inspect, pathOf, readManifest, settle } from '../../node/store/cache.ts'
-import { exportWeights } from '../../node/store/export-weights.ts'
+import { EXPORT_BITS, exportWeights } from '../../node/store/export-weights.ts'
 import { download, sha256File } from '../../node/store/fetch.ts'
 import { importFile } from '../../node/store/import-weights.ts'
 import { EXIT } from '../exit.ts'
@@ -35,6 +35,7 @@ const OWNERS = {
   url: 'fetch',
   name: 'import',
   photos: 'verify',
+  bits: 'export',
   'class-strength': 'export',
   saturation: 'export',
   temperature: 'export',
@@ -46,6 +47,10 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   url: { value: 'URL', help: 'fetch: from there instead of the public locations' },
   photos: { help: 'verify: also shows ten sample photographs to every classifier: is it a trained one?' },
   name: { value: 'NAME', help: "import: the name for a file of one's own, that --classifier then takes" },
+  bits: {
+    value: EXPORT_BITS.join('|'),
+    help: 'export: bits of a value; 8 halves the file once more and changes colours by next to nothing (default 16)',
+  },
   'class-strength': {
     value: 'F',
     help: 'export: multiplies what the class vector does to the colours (default 1)',
@@ -81,7 +86,7 @@ export function weightsCommandOf(manifest: () => readonly KnownFile[]): Command 
       'colorizer weights fetch inception-resnet-v2',
       'colorizer weights import inception_resnet_v2_Opset16.onnx',
       'colorizer weights import mine.onnx --name mine',
-      'colorizer weights export runs/mine/best.safetensors mine.safetensors',
+      'colorizer weights export runs/mine/best.safetensors mine.safetensors --bits 8',
     ],
     async run(call) {
       const [name, ...rest] = call.positionals
@@ -200,6 +205,7 @@ async function exportOne({ positionals, flags }: Call): Promise<Result> {
   if (own !== null && own === (await identity(to)))
     throw wrong(`weights export ${to} would overwrite what it reads`)
   const values = await exportWeights(from, to, {
+    bits: flags.choice('bits', EXPORT_BITS),
     classStrength: flags.number('class-strength'),
     classSmoothing: flags.number('class-smoothing', { max: 100 }),
     saturation: flags.number('saturation'),

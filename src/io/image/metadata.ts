@@ -7,7 +7,7 @@ import type { Density } from './density.ts'
 import { exifBlock, exifFacts } from './exif.ts'
 import { gifXmp } from './gif.ts'
 import { isJpeg, jfifDensity, jpegSegments, MARKER, segmentsWith } from './jpeg.ts'
-import { blocksOf, withoutThumbnails } from './photoshop.ts'
+import { withIptc, withoutThumbnails } from './photoshop.ts'
 import { type Chunk, chunkDensity, isXmpChunk, pngChunks, TEXTS, xmpOfChunk } from './png.ts'
 import { Tiff, tiffOf } from './tiff.ts'
 import { keptFields, TIFF_TAGS } from './tiff-metadata.ts'
@@ -123,12 +123,13 @@ function ofTiff(bytes: Uint8Array): Metadata {
   const [first, ...later] = [...tiff.directories()]
   if (!first) return NO_METADATA
   const value = (wanted: number) => first.fields.find(({ tag }) => tag === wanted)?.value
-  const [photoshop, iptc] = [value(TIFF_TAGS.photoshop), value(TIFF_TAGS.iptc)]
+  const blocks = withoutThumbnails(value(TIFF_TAGS.photoshop) ?? new Uint8Array())
+  const iptc = value(TIFF_TAGS.iptc)
   return {
     ...NO_METADATA,
     exif: tiffOf(keptFields(tiff, first), tiff.little),
     laterExif: later.map((directory) => tiffOf(keptFields(tiff, directory), tiff.little)),
     xmp: text(value(TIFF_TAGS.xmp)),
-    photoshop: photoshop ? withoutThumbnails(photoshop) : iptc ? blocksOf(iptc) : null,
+    photoshop: iptc ? withIptc(blocks, iptc) : blocks.length ? blocks : null,
   }
 }

@@ -28,16 +28,22 @@ function* resources(bytes: Uint8Array): Generator<Resource> {
   }
 }
 
+const without = (blocks: Uint8Array, ids: readonly number[]) =>
+  concat([...resources(blocks)].filter(({ id }) => !ids.includes(id)).map(({ whole }) => whole))
+
 /** All blocks but pictures. */
-export const withoutThumbnails = (blocks: Uint8Array) =>
-  concat([...resources(blocks)].filter(({ id }) => !THUMBNAILS.includes(id)).map(({ whole }) => whole))
+export const withoutThumbnails = (blocks: Uint8Array) => without(blocks, THUMBNAILS)
+
+/** All blocks but IPTC, which TIFF files hold beside them. */
+export const withoutIptc = (blocks: Uint8Array) => without(blocks, [IPTC])
 
 export const iptcOf = (blocks: Uint8Array) =>
   [...resources(blocks)].find(({ id }) => id === IPTC)?.data ?? null
 
-/** One block with IPTC in it. */
-export const blocksOf = (iptc: Uint8Array) =>
+/** The blocks with this IPTC in place of their own. */
+export const withIptc = (blocks: Uint8Array, iptc: Uint8Array) =>
   concat([
+    withoutIptc(blocks),
     bytesOf(SIGNATURE),
     bigEndian(IPTC, 2),
     new Uint8Array(2),

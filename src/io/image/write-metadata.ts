@@ -7,7 +7,7 @@ import { withGifXmp } from './gif.ts'
 import { type History, SOFTWARE } from './history.ts'
 import { iccSegments, MARKER, MOST_DATA, withSegments } from './jpeg.ts'
 import { type Metadata, PHOTOSHOP_PREFIX, XMP_PREFIX } from './metadata.ts'
-import { iptcOf } from './photoshop.ts'
+import { iptcOf, withoutIptc } from './photoshop.ts'
 import { densityChunk, profileChunk, withChunks, xmpChunk } from './png.ts'
 import { bytesField, type Field } from './tiff.ts'
 import { isCarried, TIFF_TAGS, withPageFields } from './tiff-metadata.ts'
@@ -109,11 +109,11 @@ const WRITERS = {
 
   tiff(bytes: Uint8Array, { xmp, metadata, icc, pages }: Prepared): Written {
     const { photoshop, density } = metadata
-    const iptc = photoshop && iptcOf(photoshop)
+    const [iptc, others] = photoshop ? [iptcOf(photoshop), withoutIptc(photoshop)] : [null, null]
     const profile = icc ? [bytesField(TIFF_TAGS.icc, icc)] : []
     const added: Field[] = [
       ...(xmp === null ? [] : [bytesField(TIFF_TAGS.xmp, new TextEncoder().encode(xmp), 1)]),
-      ...(photoshop ? [bytesField(TIFF_TAGS.photoshop, photoshop)] : []),
+      ...(others?.length ? [bytesField(TIFF_TAGS.photoshop, others, 1)] : []),
       ...(iptc ? [bytesField(TIFF_TAGS.iptc, iptc)] : []),
     ]
     const all = pages().map((fields, i) => {

@@ -30,19 +30,19 @@ export function trunkOf({ name, sha256, model }: TrunkModel): Trunk {
   const taps = findTaps(model)
   const cut = cutAt(model, taps)
   const derivations = new Derivations()
-  const layersFor = (gray: readonly number[]) => {
-    const [batch, height, width] = gray as [number, number, number, number]
+  const layersFor = (size: readonly number[]) => {
+    const [batch, height, width] = size as [number, number, number, number]
     const shape = isChannelsLast ? [batch, height, width, 3] : [batch, 3, height, width]
     const shapes = new Map([[cut.inputs[0]!.name, shape]])
     const { graph: layers, inputs } = importOnnx(cut, { shapes, derivations })
     const source = rewriteForInference(layers, undefined, derivations)
-    return { source, picture: storedShape(shape, inputs[0]!.layout) }
+    return { source, stored: storedShape(shape, inputs[0]!.layout) }
   }
-  const build = (graph: Graph, gray: Tensor, own: OwnWeights = new Map()): Tensor[] => {
-    const { source, picture } = layersFor(graph.shape(gray))
+  const build = (graph: Graph, picture: Tensor, own: OwnWeights = new Map()): Tensor[] => {
+    const { source, stored } = layersFor(graph.shape(picture))
     const standIns = standInsFor(source, own)
     return graph.scope('trunk', () => {
-      const colours = inThreeChannels(graph, gray, picture)
+      const colours = inThreeChannels(graph, picture, stored)
       const included = include(graph, source, (t) =>
         source.origin(t).kind === 'input' ? colours : (standIns.get(t) ?? null),
       )
@@ -109,9 +109,12 @@ function expectPicture({ path, inputs }: OnnxModel): boolean {
   )
 }
 
-/** The grey picture [N,H,W,1] in three equal channels, which lie where `shape` is 3. */
-function inThreeChannels(graph: Graph, gray: Tensor, shape: readonly number[]): Tensor {
+/** A picture in colour [N,H,W,3], or a grey one [N,H,W,1] in three equal channels, which lie where `shape` is 3. */
+function inThreeChannels(graph: Graph, picture: Tensor, shape: readonly number[]): Tensor {
   const axis = shape[3] === 3 ? 3 : 1
-  const channel = axis === 3 ? gray : graph.op('view', [gray], { offset: 0, shape: shape.with(axis, 1) })
+  if (graph.shape(picture)[3] === 3)
+    return axis === 3 ? picture : graph.op('transpose', [picture], { perm: [0, 3, 1, 2] })
+  const channel =
+    axis === 3 ? picture : graph.op('view', [picture], { offset: 0, shape: shape.with(axis, 1) })
   return graph.op('concat', [channel, channel, channel], { axis })
 }

@@ -28,6 +28,8 @@ export interface PrepareOptions {
   /** Photographs that are decoded at the same time. */
   readonly workers?: number | undefined
   readonly onProgress?: (done: number, total: number) => void
+  /** Told why it takes a while to begin. */
+  readonly onWait?: (line: string) => void
   readonly signal?: AbortSignal
 }
 
@@ -47,7 +49,7 @@ export const CLASSIFIER_BATCH = 8
 export async function prepareRecords(paths: readonly string[], options: PrepareOptions): Promise<Manifest> {
   const { out, classifiers = [], taps } = options
   await makeFolder(out)
-  const unlock = await lock(join(out, 'prepare.lock'), out)
+  const held = await lock(join(out, 'prepare.lock'), out, { onWait: options.onWait })
   const pool = openWorkerPool<PrepareTask, Outcome>(
     workerUrl('prepare-worker', import.meta.url),
     options.workers ?? usualWorkers(),
@@ -62,7 +64,8 @@ export async function prepareRecords(paths: readonly string[], options: PrepareO
     })
     try {
       if (taps) await planRoom(set, taps, paths.length - set.done, options)
-      await fill(set, paths, options, pool)
+      await fill(set, paths, { ...options, check: () => held.check() }, pool)
+      held.check()
       if (set.counts.records > 0) return await set.publish()
       await set.discard()
       throw new UserError(
@@ -73,7 +76,7 @@ export async function prepareRecords(paths: readonly string[], options: PrepareO
     }
   } finally {
     await pool.close()
-    await unlock()
+    await held.release()
   }
 }
 
@@ -100,7 +103,7 @@ export function describeSkipped(skipped: Manifest['skipped']): string {
 async function fill(
   set: RecordSet,
   paths: readonly string[],
-  options: PrepareOptions,
+  options: PrepareOptions & { check(): void },
   pool: Pool,
 ): Promise<void> {
   const { classifiers = [], signal, onProgress, workers = usualWorkers() } = options
@@ -113,6 +116,7 @@ async function fill(
     }
     const vectors = await classVectors(batch, classifiers)
     const taps = await tapsIn(batch, set.settings.taps, options.taps)
+    options.check()
     for (const [i, outcome] of batch.entries()) {
       await store(set, paths[set.done]!, outcome, { vectors: vectors[i]!, taps: taps[i] ?? null })
       onProgress?.(set.done, paths.length)

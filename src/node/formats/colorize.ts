@@ -1,12 +1,13 @@
 /** Image files in, coloured image files out: what the command line and the library have in common. */
-import { lookAt } from '../../color/look.ts'
+import { lookAt, previewOf } from '../../color/look.ts'
 import { grayOf } from '../../color/paint.ts'
 import type { Photo } from '../../color/photo.ts'
-import { type Raster, shown } from '../../color/raster.ts'
+import type { Raster } from '../../color/raster.ts'
 import type { Painter, SeenClass } from '../../infer/colorizer.ts'
 import { colorizePicture, type PictureOptions } from '../../infer/picture.ts'
 import { exifFacts } from '../../io/image/exif.ts'
 import { type History, newHistory } from '../../io/image/history.ts'
+import type { Metadata } from '../../io/image/metadata.ts'
 import { bitsOf } from './encode.ts'
 import type { OutputFormat } from './kinds.ts'
 import { type OpenOptions, openPicture } from './read.ts'
@@ -52,9 +53,6 @@ export interface LeftOut {
   readonly skipped: 'in colour'
 }
 
-/** Pixels of the pictures for eyes. */
-const PREVIEW_PIXELS = 2 ** 20
-
 /**
  * Colours an image file with all of its pages or frames. Pages in colour stay as they are; where all are, the file is left out.
  * @param name what errors call it
@@ -69,10 +67,7 @@ export async function colorizeFile(
   const source = await openPicture(bytes, name, options)
   const format = options.format ?? source.format
   const bits = bitsOf(source.bits, format, options.bits)
-  const software = source.metadata.exif ? exifFacts(source.metadata.exif).software : null
-  const history =
-    options.making &&
-    newHistory({ ...options.making, ...(software === null ? {} : { softwareBefore: software }) })
+  const history = historyFor(source.metadata, options.making)
   const writer = new PictureWriter(source, { ...options, format, history })
   const count = hasAllPages(source, format) ? source.pages : 1
   let first: Omit<Page, 'picture'> | null = null
@@ -92,6 +87,12 @@ export async function colorizeFile(
   return { parts, format, ...first, remarks }
 }
 
+/** What is said of how a result was made; null where nothing is. */
+export function historyFor({ exif }: Metadata, making: Making | null): History | null {
+  const software = exif ? exifFacts(exif).software : null
+  return making && newHistory({ ...making, ...(software === null ? {} : { softwareBefore: software }) })
+}
+
 interface Page {
   readonly picture: Raster
   readonly isColoured: boolean
@@ -104,7 +105,7 @@ interface Page {
 
 async function colorizePage(painter: Painter, raster: Raster, options: FileOptions): Promise<Page> {
   const { width, height } = raster
-  const before = shown(raster, PREVIEW_PIXELS)
+  const before = previewOf(raster)
   const look = lookAt(before, raster)
   if (look.isInColour && !options.recolor)
     return { picture: raster, isColoured: false, width, height, classes: [], before, after: before }
@@ -112,6 +113,6 @@ async function colorizePage(painter: Painter, raster: Raster, options: FileOptio
   return {
     ...{ picture, isColoured: true, width, height, classes },
     before: grayOf(before),
-    after: shown(picture, PREVIEW_PIXELS),
+    after: previewOf(picture),
   }
 }

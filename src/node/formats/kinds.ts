@@ -26,43 +26,23 @@ export const WRITTEN_ENDINGS: readonly string[] = Object.keys(ENDINGS)
 /** Endings of what may be readable, where a decoder is there; results are PNG files. */
 const HEIC_ENDINGS = ['.heic', '.heif', '.hif'] as const
 
+/** Endings of cameras' raw files. Many of them are TIFF files whose first page is a small preview. */
+const RAW_ENDINGS: readonly string[] = [
+  ...['.dng', '.cr2', '.cr3', '.crw', '.nef', '.nrw', '.arw', '.sr2', '.raf', '.orf', '.rw2', '.pef', '.srw'],
+  ...['.3fr', '.iiq', '.erf', '.kdc', '.mos'],
+]
+
+/** Whether the name is that of a camera's raw file. */
+export const isRawName = (path: string): boolean => RAW_ENDINGS.includes(extname(path).toLowerCase())
+
 /**
  * Endings of pictures that are not read. In a folder they are named with the reason, since whoever coloured it would otherwise
  * believe that all of its pictures are done.
  */
 const UNREAD_ENDINGS: readonly string[] = [
-  ...[
-    '.bmp',
-    '.dib',
-    '.jp2',
-    '.j2k',
-    '.jpx',
-    '.jpf',
-    '.jxl',
-    '.psd',
-    '.psb',
-    '.tga',
-    '.pcx',
-    '.ppm',
-    '.pgm',
-    '.pbm',
-  ],
-  ...[
-    '.dng',
-    '.cr2',
-    '.cr3',
-    '.crw',
-    '.nef',
-    '.nrw',
-    '.arw',
-    '.raf',
-    '.orf',
-    '.rw2',
-    '.pef',
-    '.srw',
-    '.exr',
-    '.hdr',
-  ],
+  ...RAW_ENDINGS,
+  ...['.bmp', '.dib', '.jp2', '.j2k', '.jpx', '.jpf', '.jxl', '.psd', '.psb', '.tga', '.pcx'],
+  ...['.ppm', '.pgm', '.pbm', '.exr', '.hdr'],
 ]
 
 /** Endings of all files of a folder that look like pictures. */

@@ -15,7 +15,7 @@ type Space = 'b-w' | 'grey16' | 'rgb16' | 'srgb'
 
 /** Decodes a page upright and in sRGB. Throws what sharp throws. */
 export async function decodePage(bytes: Uint8Array, { page, ...options }: PageDecoding): Promise<Raster> {
-  const header = await sharp(bytes, { page, failOn: 'none' }).metadata()
+  const header = await sharp(bytes, { page, failOn: 'none', limitInputPixels: false }).metadata()
   const input = { ...options, page } as SharpOptions
   if (header.depth === 'float' && header.space === 'b-w') return floatPage(bytes, input)
   const space = spaceOf(header, options.ignoreIcc)

@@ -46,6 +46,8 @@ export interface OpenPicture {
   readonly bits: number
   readonly compression: Compression
   readonly metadata: Metadata
+  /** Whether its colour profile is damaged. */
+  readonly ignoreIcc: boolean
   /** Its RGB colour profile, if it has one that can be used. */
   readonly profile: Uint8Array | null
   /** What is not as it should be, in sentences. */
@@ -67,7 +69,9 @@ export async function openPicture(
   if (isHeic(bytes)) return openHeic(bytes, name)
   const isOpen = isJpeg(bytes) && !isWholeJpeg(bytes)
   const file = isOpen ? withEnd(bytes) : bytes
-  const header = await decodeOrExplain(file, name, () => sharp(file, { failOn: 'none' }).metadata())
+  const header = await decodeOrExplain(file, name, () =>
+    sharp(file, { failOn: 'none', limitInputPixels: false }).metadata(),
+  )
   const { metadata, damaged } = metadataOf(file, header)
   const ignoreIcc = header.icc !== undefined && !isProfile(header.icc)
   const remarks = damaged.map((what) => `the ${what} of ${name} is damaged and is left out`)
@@ -75,7 +79,7 @@ export async function openPicture(
   const page = (page: number) =>
     readPage(file, name, page, { ignoreIcc, isOpen, ...options, remark: (text) => remarks.push(text) })
   return {
-    ...{ name, metadata, remarks, page },
+    ...{ name, metadata, remarks, page, ignoreIcc },
     format: formatOfBytes(file),
     pages: header.pages ?? 1,
     animation:
@@ -154,6 +158,7 @@ async function openHeic(bytes: Uint8Array, name: string): Promise<OpenPicture> {
   const { metadata } = header ? metadataOf(bytes, header) : readMetadata(bytes)
   return {
     ...{ name, metadata, remarks: [], format: 'png', pages: 1, animation: null, bits: 8, profile: null },
+    ignoreIcc: false,
     compression: { quality: null, isProgressive: false, isLossless: false },
     page: async () => raster,
   }

@@ -24,6 +24,8 @@ export interface Writing extends Encoding {
 }
 
 const AVIF_LOSES = ['photoshop', 'comments', 'texts'] as const
+/** Formats without a place for a profile: readers take their pixels for sRGB. */
+const WITHOUT_PROFILE: readonly OutputFormat[] = ['avif', 'gif']
 const ANIMATED: readonly OutputFormat[] = ['gif', 'webp']
 
 /** Whether a file of this format has all pages; otherwise it has the first one. */
@@ -41,12 +43,18 @@ export class PictureWriter {
     private readonly writing: Writing,
   ) {}
 
+  /** The profile that the result's pixels are in; null for sRGB. */
+  get #ownProfile(): Uint8Array | null {
+    const { keepProfile, format } = this.writing
+    return keepProfile && !WITHOUT_PROFILE.includes(format) ? this.source.profile : null
+  }
+
   /** @throws UserError where the format cannot hold it */
   async add(page: Raster): Promise<void> {
     const { source, writing } = this
-    const { keepProfile, format, bits } = writing
+    const { format, bits } = writing
     const raster = rasterAt(page, bitsOf(source.bits, format, bits))
-    const pixels = keepProfile && source.profile ? await inProfile(raster, source.profile) : raster
+    const pixels = this.#ownProfile ? await inProfile(raster, this.#ownProfile) : raster
     this.#size ??= { width: page.width, height: page.height }
     if (source.animation) this.#frames.push(pixels)
     else this.#files.push(await this.#encoded([pixels]))
@@ -57,8 +65,12 @@ export class PictureWriter {
     const { source, writing } = this
     if (source.animation) this.#files.push(await this.#encoded(this.#frames))
     const bytes = this.#files.length > 1 ? mergedPages(this.#files) : this.#files[0]!
-    if (writing.format === 'avif') return { parts: [bytes], lost: lostOf(source.metadata, AVIF_LOSES) }
-    return writeMetadata(bytes, writing.format, await this.#beside())
+    const { parts, lost } =
+      writing.format === 'avif'
+        ? { parts: [bytes], lost: lostOf(source.metadata, AVIF_LOSES) }
+        : writeMetadata(bytes, writing.format, await this.#beside())
+    const losesProfile = writing.keepProfile && source.profile && !this.#ownProfile
+    return { parts, lost: losesProfile ? [...lost, 'a colour profile'] : lost }
   }
 
   async #encoded(frames: readonly Raster[]): Promise<Uint8Array> {
@@ -68,8 +80,8 @@ export class PictureWriter {
   }
 
   async #beside(): Promise<Beside> {
-    const { metadata, profile } = this.source
-    const kept = this.writing.keepProfile ? profile : null
+    const { metadata } = this.source
+    const kept = this.#ownProfile
     const icc = kept ?? (await srgbProfile())
     return { ...{ metadata, icc, ...this.#size! }, isSrgb: kept === null, history: this.writing.history }
   }

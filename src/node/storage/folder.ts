@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, opendir, realpath, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
 import { UserError } from '../../errors.ts'
-import { sharedOwner, syncFolder, writeFileAtomic } from '../files.ts'
+import { syncFolder, writeFileAtomic } from '../files.ts'
 import { codeOf, fileTrouble } from '../trouble.ts'
 import type { Storage, StoredFile } from './interface.ts'
 import { checkedPath, isPassedOver } from './paths.ts'
@@ -16,8 +16,6 @@ const STATS_AT_ONCE = 32
 export class FolderStorage implements Storage {
   readonly address: string
   readonly #root: string
-  /** Processes of several machines may have one number, and write one file at a time when one of them was given up. */
-  readonly #owner = sharedOwner()
 
   /** @param namesAtOnce names of one folder that are held in memory */
   constructor(
@@ -54,7 +52,7 @@ export class FolderStorage implements Storage {
     const full = this.#full(path)
     await this.#tell('write', full, async () => {
       await this.#makeFolder(dirname(full))
-      await writeFileAtomic(full, parts, { ready, owner: this.#owner })
+      await writeFileAtomic(full, parts, ready)
     })
   }
 

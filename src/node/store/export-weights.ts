@@ -1,5 +1,6 @@
 import { UserError } from '../../errors.ts'
-import { expectTrained, networkMetadata, settingsIn, weightTensors } from '../../io/weights.ts'
+import { quantized, type WrittenTensor } from '../../io/quantized.ts'
+import { expectTrained, networkMetadata, pretrained, settingsIn, weightTensors } from '../../io/weights.ts'
 import type { Networks } from '../../model/registry.ts'
 import { writeSafetensors } from '../safetensors.ts'
 import { readWeights } from '../weights.ts'
@@ -7,7 +8,12 @@ import { readWeights } from '../weights.ts'
 /** What of a training's metadata weights to be passed on keep. */
 const KEPT = ['step', 'abMse', 'settings']
 
+/** Bits of a value in a file. */
+export const EXPORT_BITS = ['8', '16', '32'] as const
+
 export interface ExportOptions {
+  /** Bits of a value, 16 by default. 8 are for the weights of convolutions alone; all others then have 16. */
+  readonly bits?: (typeof EXPORT_BITS)[number] | undefined
   /** What the weights for the class vector are multiplied by; 1 by default. */
   readonly classStrength?: number | undefined
   /** Over how many classes those weights are averaged, see `ClassInfluence`; 0 by default. */
@@ -23,7 +29,7 @@ export interface ExportOptions {
 }
 
 /**
- * Writes the weights of a training without what it needs to go on, in float16: a twelfth of its checkpoint. Running
+ * Writes the weights of a training without what it needs to go on: in float16 a twelfth of its checkpoint. Running
  * statistics stay float32, whose range they may need.
  * @returns the number of values
  * @throws UserError when `from` holds no trained weights of a colouriser, the network has no class vector to weaken or no
@@ -31,6 +37,7 @@ export interface ExportOptions {
  */
 export async function exportWeights(from: string, to: string, options: ExportOptions = {}): Promise<number> {
   const {
+    bits = '16',
     size,
     classStrength: strength = 1,
     classSmoothing: smoothing = 0,
@@ -58,9 +65,11 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
     ...(size ? { settings: JSON.stringify({ ...settingsIn(weights.metadata), size }) } : {}),
   }
   const statistics = new Set(network.layout.statistics.tensors.map(({ name }) => name))
-  await writeSafetensors(to, tensors, {
+  const written: ReadonlyMap<string, WrittenTensor> =
+    bits === '8' ? quantized(tensors, pretrained(network)) : tensors
+  await writeSafetensors(to, written, {
     metadata,
-    dtypeOf: (name) => (statistics.has(name) ? 'F32' : 'F16'),
+    dtypeOf: (name) => written.get(name)!.dtype ?? (bits === '32' || statistics.has(name) ? 'F32' : 'F16'),
   })
   return [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0)
 }

@@ -16,7 +16,7 @@ import { frameOf } from '../../io/tfrecord.ts'
 import type { Checkpoint } from '../../train/checkpoint.ts'
 import type { LoggedStep } from '../../train/train.ts'
 import { removeParts } from '../files.ts'
-import { lock } from '../lock.ts'
+import { type Lock, lock } from '../lock.ts'
 import { makeFolder, saveFile } from '../save.ts'
 import { codeOf, fileTrouble } from '../trouble.ts'
 
@@ -46,32 +46,41 @@ export class RunFolder {
     private readonly before: number,
     private readonly log: GrowingFile,
     private readonly events: GrowingFile,
-    private readonly unlock: () => Promise<void>,
+    private readonly held: Lock,
   ) {}
 
   /**
    * Takes the folder `out`, for a fresh training or to continue from `checkpoint`: what was logged behind that is cut off.
    * @param settings goes into settings.json
+   * @param onWait is told why it takes a while
    * @throws UserError when another process trains in it, or the file system refuses
    */
-  static async open(out: string, checkpoint: Checkpoint | null, settings: unknown): Promise<RunFolder> {
+  static async open(
+    out: string,
+    checkpoint: Checkpoint | null,
+    settings: unknown,
+    onWait?: (line: string) => void,
+  ): Promise<RunFolder> {
     await makeFolder(out)
-    const unlock = await lock(join(out, 'train.lock'), out)
+    const held = await lock(join(out, 'train.lock'), out, { onWait })
     try {
       const paths = [checkpointPath, bestPath, lossCurvePath, samplesPath, settingsPath, logPath]
-      await removeParts(paths.map((path) => path(out)))
+      await removeParts(
+        paths.map((path) => path(out)),
+        { areAlone: true },
+      )
       if (!checkpoint) await removeLeft(out)
       const lines = checkpoint ? linesUpTo(checkpoint, await linesOf(logPath(out))) : []
       await saveFile(logPath(out), Buffer.from(lines.map(({ text }) => `${text}\n`).join('')))
       await saveFile(settingsPath(out), Buffer.from(`${JSON.stringify(settings, null, 2)}\n`))
       const name = `events.out.tfevents.${Math.floor(now())}.${process.pid}`
       const files = [new GrowingFile(logPath(out)), new GrowingFile(join(out, name))] as const
-      const folder = new RunFolder(Math.max(0, ...lines.map(({ seconds }) => seconds)), ...files, unlock)
+      const folder = new RunFolder(Math.max(0, ...lines.map(({ seconds }) => seconds)), ...files, held)
       folder.#add(versionEvent(now()))
       folder.#add(startEvent({ wallTime: now(), step: (checkpoint?.step ?? 0) + 1 }))
       return folder
     } catch (error) {
-      await unlock()
+      await held.release()
       throw error
     }
   }
@@ -99,13 +108,17 @@ export class RunFolder {
     if (samples) this.#add(imageEvent(moment, 'val/samples', samples))
   }
 
+  /** Throws a `UserError` when the folder is another process's by now. */
+  readonly check = (): void => this.held.check()
+
   async close(): Promise<void> {
     this.log.close()
     this.events.close()
-    await this.unlock()
+    await this.held.release()
   }
 
   #log(line: LoggedStep | LoggedValidation): void {
+    this.check()
     const seconds = this.before + (performance.now() - this.#opened) / 1000
     const time = new Date(1000 * now()).toISOString()
     this.log.append([Buffer.from(`${JSON.stringify({ ...line, seconds: round(seconds), time })}\n`)])

@@ -19,8 +19,17 @@ export async function newestRun(): Promise<string | null> {
 /** The weights of a training to colour with: those that did best on its validation pictures, if it had any. */
 export const weightsOf = (run: string) => (existsSync(bestPath(run)) ? bestPath(run) : checkpointPath(run))
 
-/** Keeps a training in its folder, which must be there. */
-export const storeIn = (run: string): TrainingStore => ({
-  saveCheckpoint: (checkpoint) => writeCheckpoint(checkpointPath(run), checkpoint),
-  saveBest: (best) => writeBest(bestPath(run), best),
+/**
+ * Keeps a training in its folder, which must be there.
+ * @param check called before each write; throws when nothing is to be written any more
+ */
+export const storeIn = (run: string, check = (): void => {}): TrainingStore => ({
+  async saveCheckpoint(checkpoint) {
+    check()
+    await writeCheckpoint(checkpointPath(run), checkpoint)
+  },
+  async saveBest(best) {
+    check()
+    await writeBest(bestPath(run), best)
+  },
 })

@@ -31,6 +31,7 @@ it.each([
   ['other', Uint8Array.from(readFileSync('package.json'))],
   ['heic', Uint8Array.from('\0\0\0\x18ftypheic', (character) => character.charCodeAt(0))],
   ['other', Uint8Array.from('\0\0\0\x18ftypmp42', (character) => character.charCodeAt(0))],
+  ['tiff', Uint8Array.from('MM\0+\0\x08', (character) => character.charCodeAt(0))],
   ['other', Uint8Array.of(1)],
 ])('knows %s', (kind, bytes) => {
   expect(kindOf(bytes).kind).toBe(kind)

@@ -2,8 +2,10 @@
 import { expect, it } from 'vitest'
 import { linesOf, type SmallAb } from '../../../src/color/guided.ts'
 import { lightness, srgbToLab } from '../../../src/color/lab.ts'
+import type { Look as PictureLook } from '../../../src/color/look.ts'
 import { paint } from '../../../src/color/paint.ts'
 import type { Photo } from '../../../src/color/photo.ts'
+import { toneAdder } from '../../../src/infer/picture.ts'
 import { STREAM, uniform4 } from '../../../src/random.ts'
 import { type Look, USUAL_LOOK } from '../../../web/src/look.ts'
 import { recombine, type View } from '../../../web/src/worker/recombine.ts'
@@ -18,6 +20,8 @@ const small: SmallAb = {
   ...{ width: 5, height: 4 },
   ab: Float32Array.from({ length: 40 }, (_, i) => 60 * noise(10_000 + i) - 30),
 }
+/** What a look at a sepia print would have told. */
+const print = { tone: (L: number) => [4, L / 5], isInColour: false } as unknown as PictureLook
 const WHOLE: View = { rect: { x: 0, y: 0, ...SIZE }, ...SIZE }
 
 /** [rows, columns, 3] of a part of the photograph. */
@@ -28,7 +32,7 @@ function coloured(look: Partial<Look>, view = WHOLE, content = WHOLE.rect): numb
     return [...photo.rgb.subarray(from, from + 3 * width)]
   })
   const rgb = Uint8Array.from(rows.flat())
-  const colouring = { colours: linesOf(small, photo), content }
+  const colouring = { colours: linesOf(small, photo), content, addTone: toneAdder(print) }
   const rgba = recombine({ view, rgb, L: lightness(rgb) }, colouring, { ...USUAL_LOOK, ...look })
   return Array.from({ length: width * height }, (_, i) => [...rgba.subarray(4 * i, 4 * i + 3)])
 }
@@ -72,6 +76,16 @@ it('has the original colours without strength, and colours half-way between at h
   const half = abOf({ saturation: 0.5, strength: 0.5 })
   expect(off(half, (i) => (original[i]! + full[i]!) / 2)).toBeLessThan(1)
   expect(off(half, (i) => full[i]!)).toBeGreaterThan(2)
+})
+
+it('adds the tone of a print, to its border, too', () => {
+  const content = { x: 8, y: 5, width: 20, height: 14 }
+  const abOf = (look: Partial<Look>) =>
+    srgbToLab(Uint8Array.from(coloured({ saturation: 0.3, ...look }, WHOLE, content).flat())).ab
+  const [kept, plain] = [abOf({ keepTone: true }), abOf({})]
+  const L = lightness(photo.rgb)
+  const off = kept.map((value, i) => value - plain[i]! - (i % 2 ? Math.round(L[i >> 1]!) / 5 : 4))
+  expect(Math.max(...off.map(Math.abs))).toBeLessThan(1.5) // levels are whole
 })
 
 it('gets redder than blue with warmth, and the other way without', () => {

@@ -49,7 +49,7 @@ function nameOf(bytes: Uint8Array): Kind {
   if (start === '\x89PNG') return 'png'
   if (start === 'GIF8') return 'gif'
   if (start === 'RIFF' && brand === 'WEBP') return 'webp'
-  if (start === 'II*\0' || start === 'MM\0*') return brand === 'CR\x02\0' ? 'raw' : 'tiff'
+  if (['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].includes(start)) return brand === 'CR\x02\0' ? 'raw' : 'tiff'
   if (latin1(bytes, 4, 8) === 'ftyp') return ftypKind(brand)
   return start.startsWith('BM') ? 'bmp' : 'other'
 }

@@ -30,6 +30,8 @@ export interface Seen {
   readonly classes: readonly SeenClass[]
   /** What people should know of the picture. */
   readonly notes: readonly string[]
+  /** Whether it has a tone such as sepia, which may be kept. */
+  readonly isToned: boolean
 }
 
 /** A picture that the worker has. */

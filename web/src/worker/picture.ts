@@ -1,8 +1,9 @@
 import { linesOf, type SmallAb } from '../../../src/color/guided.ts'
 import { lightness } from '../../../src/color/lab.ts'
-import { forNetwork, lookAt } from '../../../src/color/look.ts'
+import { lookAt, previewOf } from '../../../src/color/look.ts'
 import type { Photo } from '../../../src/color/photo.ts'
-import { rasterOf, shown } from '../../../src/color/raster.ts'
+import { rasterOf, rowsOf, shown } from '../../../src/color/raster.ts'
+import { SEEN_PIXELS, seenOf, toneAdder } from '../../../src/infer/picture.ts'
 import type { Rect, Size } from '../../../src/rect.ts'
 import { onCanvas, onWhite, photoOf } from '../../../src/web/images.ts'
 import type { Look } from '../look.ts'
@@ -12,8 +13,6 @@ import { type Colouring, type Pixels, recombine, type View } from './recombine.t
 
 /** Pixels that are worked on at once. */
 const BAND_PIXELS = 2 ** 20
-/** Larger pictures are shown to the network scaled down to this, which it sees much smaller still. */
-const SEEN_PIXELS = 2 ** 24
 /** Of the photograph whose lightness the network's colours follow: enough for each of its cells to have a mean. */
 const GUIDE_PIXELS = 2 ** 22
 
@@ -28,13 +27,16 @@ interface Prepared {
   /** What colours are multiplied by: less than 1 where there is nothing to see. */
   readonly structure: number
   readonly isInColour: boolean
+  /** Whether it has a tone that may be kept, and what adds that. */
+  readonly isToned: boolean
+  readonly addTone: Colouring['addTone']
 }
 
 /** A picture in the worker: decoded once, and worked on in parts, so that large ones need little more memory. */
 export class Picture implements Size {
   readonly width: number
   readonly height: number
-  #guide: Pick<Prepared, 'guide' | 'content' | 'structure'> | null = null
+  #guide: Pick<Prepared, 'guide' | 'content' | 'structure' | 'addTone'> | null = null
   /** The part that was looked at last; sliders ask for it again and again. */
   #last: Pixels | null = null
 
@@ -59,16 +61,20 @@ export class Picture implements Size {
   }
 
   /** What the network is shown, and what people should know of the picture then. */
-  async prepare(): Promise<{ readonly seen: Photo; readonly notes: readonly string[] }> {
-    const { seen, isInColour, ...guide } = await this.#look()
+  async prepare(): Promise<Pick<Prepared, 'seen' | 'isToned'> & { readonly notes: readonly string[] }> {
+    const { seen, isInColour, isToned, ...guide } = await this.#look()
     this.#guide = guide
-    return { seen, notes: isInColour ? [...this.notes, NOTES.inColour] : this.notes }
+    return { seen, isToned, notes: isInColour ? [...this.notes, NOTES.inColour] : this.notes }
   }
 
-  /** What the network made of what it was shown. */
-  colouringOf(small: SmallAb): Colouring {
-    const { guide, content, structure } = this.#guide!
-    return { colours: linesOf({ ...small, ab: small.ab.map((value) => value * structure) }, guide), content }
+  /**
+   * What the network made of what it was shown.
+   * @param saturation what colours are multiplied by, as its weights say
+   */
+  colouringOf(small: SmallAb, saturation: number): Colouring {
+    const { guide, content, structure, addTone } = this.#guide!
+    const ab = small.ab.map((value) => value * saturation * structure)
+    return { colours: linesOf({ ...small, ab }, guide), content, addTone }
   }
 
   /** A part of the picture as it is, RGBA. */
@@ -118,15 +124,17 @@ export class Picture implements Size {
   async #look(): Promise<Prepared> {
     const photo = await this.#photo()
     const raster = rasterOf(photo)
-    const look = lookAt(photo, photo)
+    const look = lookAt(previewOf(raster), raster)
     const [across, down] = [this.width / raster.width, this.height / raster.height]
     const { x, y, width, height } = look.content
     return {
-      seen: forNetwork(shown(raster, SEEN_PIXELS, look.content), look),
+      seen: await seenOf(rowsOf(raster), look),
       guide: shown(raster, GUIDE_PIXELS, look.content),
       content: { x: x * across, y: y * down, width: width * across, height: height * down },
       structure: look.structure,
       isInColour: look.isInColour,
+      isToned: look.isToned && !look.isInColour,
+      addTone: toneAdder(look),
     }
   }
 

@@ -1,6 +1,7 @@
 /** A picture's own lightness and the network's colours, in the look that somebody chose. */
 import { applyLines, type ColourLines, type Places } from '../../../src/color/guided.ts'
 import { labToSrgb, srgbToLab } from '../../../src/color/lab.ts'
+import type { toneAdder } from '../../../src/infer/picture.ts'
 import type { Rect, Size } from '../../../src/rect.ts'
 import type { Look } from '../look.ts'
 
@@ -27,16 +28,19 @@ export interface Colouring {
   readonly colours: ColourLines
   /** The part of the picture that has them; its border stays grey. */
   readonly content: Rect
+  /** Adds the tone that the picture has. */
+  readonly addTone: ReturnType<typeof toneAdder>
 }
 
 /** The pixels in colour, as RGBA [pixels, 4]. */
 export function recombine(
   { view, rgb, L }: Pixels,
-  { colours, content }: Colouring,
+  { colours, content, addTone }: Colouring,
   look: Look,
 ): Uint8ClampedArray<ArrayBuffer> {
   const ab = applyLines(lookedLines(colours, look), placesIn(colours, content, view), L)
   clearBorder(ab, content, view)
+  if (look.keepTone) addTone(L, ab)
   if (look.strength < 1) mix(ab, rgb, look.strength)
   const painted = labToSrgb(L, ab)
   const out = new Uint8ClampedArray(4 * L.length).fill(255)

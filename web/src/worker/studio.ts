@@ -20,6 +20,7 @@ interface SeenPicture {
   readonly study: PhotoStudy<unknown>
   /** What people should know of the picture. */
   readonly notes: readonly string[]
+  readonly isToned: boolean
 }
 
 /** A picture, and what the network has seen and made of it. */
@@ -33,6 +34,8 @@ interface Studied {
 /** Pictures and the network that colours them. An adapter that is lost is opened again, and what was going on done again. */
 export class Studio {
   readonly #pictures = new Map<number, Studied>()
+  /** Raised by the first picture: compiling ahead would only keep that waiting. */
+  readonly #chosen = new AbortController()
   #last = 0
   #colorizer: Promise<Colorizer> | null = null
   #wanted: Wanted = { weights: 'lite' }
@@ -44,7 +47,7 @@ export class Studio {
     this.#colorizer = this.#open(onProgress)
     await (await before?.catch(() => null))?.dispose()
     const colorizer = await this.#colorizer
-    void compileKernels(colorizer).catch(() => {}) // the first picture will tell what is wrong
+    void compileKernels(colorizer, this.#chosen.signal).catch(() => {}) // the first picture will tell what is wrong
     return colorizer.adapterName
   }
 
@@ -68,6 +71,7 @@ export class Studio {
 
   /** @throws UserError when the browser cannot decode the file */
   async add(file: Blob): Promise<{ readonly id: number; readonly picture: Picture }> {
+    this.#chosen.abort()
     const picture = await Picture.of(file)
     const id = ++this.#last
     this.#pictures.set(id, { picture, looked: null, colouring: null })
@@ -77,12 +81,11 @@ export class Studio {
   /** Asks the network for a picture's colours. Throws as `PhotoStudy.colours`. */
   async colour(id: number, hints: readonly Hint[], signal: AbortSignal): Promise<Seen> {
     const studied = this.#of(id)
-    return this.#withStudy(studied, async ({ study, notes }) => {
+    return this.#withStudy(studied, async ({ study, notes, isToned }) => {
       const { picture } = studied
-      studied.colouring = picture.colouringOf(
-        await study.colours({ hints: insideOf(picture, hints), signal }),
-      )
-      return { classes: study.classes, notes }
+      const colours = await study.colours({ hints: insideOf(picture, hints), signal })
+      studied.colouring = picture.colouringOf(colours, study.saturation)
+      return { classes: study.classes, notes, isToned }
     })
   }
 
@@ -152,8 +155,8 @@ export class Studio {
 }
 
 async function look(colorizer: Colorizer, picture: Picture): Promise<SeenPicture> {
-  const { seen, notes } = await picture.prepare()
-  return { study: await colorizer.study(imageDataOf(seen)), notes }
+  const { seen, ...known } = await picture.prepare()
+  return { study: await colorizer.study(imageDataOf(seen)), ...known }
 }
 
 /** Hints for the part of a picture that the network sees. */
@@ -161,7 +164,7 @@ const insideOf = (picture: Picture, hints: readonly Hint[]) =>
   hints.map((hint) => hintIn(hint, picture, picture.content))
 
 /** Compiles what pictures need while none is chosen yet: kernels take sizes as parameters, so a picture of any size will do. */
-async function compileKernels(colorizer: Colorizer): Promise<void> {
-  await using study = await colorizer.study(new ImageData(4, 3))
-  await study.colours()
+async function compileKernels(colorizer: Colorizer, signal: AbortSignal): Promise<void> {
+  await using study = await colorizer.study(new ImageData(4, 3), { signal })
+  await study.colours({ signal })
 }
