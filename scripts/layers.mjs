@@ -26,6 +26,7 @@ import { PACKAGE_ROOT } from './lib/shell.mjs'
 export const FLOORS = [
   [{ name: 'library', is: 'what programs import from the package', files: ['index.ts', 'engine.ts'] }],
   [{ name: 'cli', is: 'commands, options, exit codes', never: ['web'] }],
+  [{ name: 'queue', is: 'work over many machines', never: ['web'] }],
   [
     { name: 'node', is: 'files, photographs, workers, Dawn' },
     { name: 'web', is: 'the same services in a browser' },

@@ -10,6 +10,7 @@
 //   --web                also what builds and serves the page
 //   --browsers           also the browsers that the tests drive, and what drives them
 //   --consumer           also what the tests of the package compile, bundle and read metadata with
+//   --queue              also the server that the tests of the queue start
 //
 // COLORIZER_DRIVER=swiftshader leaves the system's drivers alone; COLORIZER_CACHE=DIR keeps what is fetched there.
 // Exit codes: 0 ready, 1 dependencies or browsers could not be installed, 2 unknown option, 3 no adapter.
@@ -27,11 +28,12 @@ import {
   installWgpu,
 } from './lib/dependencies.mjs'
 import { installExiftool } from './lib/exiftool.mjs'
+import { ensureRedis } from './lib/redis.mjs'
 import { reportFailure, SetupError } from './lib/shell.mjs'
 
 const OPTIONS = [
   ...['--quiet', '--no-adapter-needed', '--peers', '--web-peers', '--wgpu', '--web', '--browsers'],
-  '--consumer',
+  ...['--consumer', '--queue'],
 ]
 
 try {
@@ -53,6 +55,7 @@ try {
     installConsumer()
     installExiftool()
   }
+  if (given.includes('--queue')) ensureRedis()
   if (!given.includes('--no-adapter-needed')) ensureAdapter({ quiet: given.includes('--quiet') })
 } catch (error) {
   process.exitCode = reportFailure(error)

@@ -59,7 +59,7 @@ async function weights(line: string, paths: readonly string[] = ['/file']): Prom
   const command = weightsCommandOf(() => [...readManifest(), ...manifest])
   const call = parse(line.split(' '), { ...command.options, ...COMMON_OPTIONS })
   const terminal = { say() {}, warn() {}, progress: (state: string) => void drawn.push(state) }
-  return command.run({ ...call, terminal, interrupted: new AbortController().signal })
+  return command.run({ ...call, terminal, interrupted: new AbortController().signal, beforeExit: () => {} })
 }
 const drawn: string[] = []
 

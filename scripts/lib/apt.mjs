@@ -80,7 +80,9 @@ function copySources(parts, codename) {
  * @param {string[]} args
  */
 function asRoot(command, args) {
-  const quiet = ['env', 'LC_ALL=C', 'DEBIAN_FRONTEND=noninteractive', 'NEEDRESTART_MODE=l', command, ...args]
+  // RUNLEVEL=1 keeps Debian from starting the service of a server that is installed
+  const calm = ['LC_ALL=C', 'DEBIAN_FRONTEND=noninteractive', 'NEEDRESTART_MODE=l', 'RUNLEVEL=1']
+  const quiet = ['env', ...calm, command, ...args]
   const [first = '', ...rest] = isRoot() ? quiet : ['sudo', '-n', ...quiet]
   return run(first, rest)
 }

@@ -10,11 +10,11 @@ import { formatOfName, PICTURE_ENDINGS } from '../node/formats/kinds.ts'
 import { colorizeLarge, isLargeTiff } from '../node/formats/large.ts'
 import { photoSize, readPhotoFile } from '../node/image.ts'
 import { type Journal, stampOf, type Written } from '../node/journal.ts'
+import { Room } from '../node/parallel.ts'
 import type { Unreadable } from '../node/photos.ts'
 import { makeFolder, saveFile } from '../node/save.ts'
 import { contactSheet, type SheetRow } from '../node/sheet.ts'
 import { advised } from './advice.ts'
-import { Room } from './colouring/parallel.ts'
 import { type Job, type Skipped, sourceDigest } from './colouring/plan.ts'
 
 /** A coloured picture that was written. */

@@ -4,13 +4,14 @@ import { GraphError } from '../graph/graph.ts'
 import { VERSION } from '../version.ts'
 import { advised } from './advice.ts'
 import { colorizeCommand } from './commands/colorize.ts'
-import { COMMON_OPTIONS, type Command, formatOptions, parse } from './commands/command.ts'
+import { type Call, COMMON_OPTIONS, type Command, formatOptions, parse } from './commands/command.ts'
 import { completionsCommand } from './commands/completions.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
 import { goldenCommand } from './commands/golden.ts'
 import { onnxCommand } from './commands/onnx.ts'
 import { prepareCommand } from './commands/prepare.ts'
+import { queueCommand } from './commands/queue.ts'
 import { trainCommand } from './commands/train.ts'
 import { tuneCommand } from './commands/tune.ts'
 import { weightsCommand } from './commands/weights.ts'
@@ -26,6 +27,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   golden: goldenCommand,
   onnx: onnxCommand,
   tune: tuneCommand,
+  queue: queueCommand,
   doctor: doctorCommand,
   completions: completionsCommand(() => COMMANDS),
 }
@@ -50,7 +52,8 @@ async function commandOf(args: readonly string[]): Promise<ExitCode> {
   if (flags.on('version')) return print(VERSION)
   const terminal = openTerminal(flags.on('quiet'))
   const interruption = listen(terminal.say)
-  const call = { positionals, flags, terminal, interrupted: interruption.signal }
+  const { signal: interrupted, beforeExit } = interruption
+  const call = { positionals, flags, terminal, interrupted, beforeExit }
   const result = await command.run(call).finally(() => {
     terminal.clear()
     interruption.stop()
@@ -65,13 +68,26 @@ const SAME_SIGNAL_MS = 1000
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
+/** Work that is left for the last moment gets no more than this. */
+const LAST_MOMENT_MS = 3000
+
+interface Interruption extends Pick<Call, 'beforeExit'> {
+  readonly signal: AbortSignal
+  stop(): void
+}
+
 /** Raised by the first Ctrl-C or SIGTERM; the second one ends the program where it stands. Heard until `stop`. */
-function listen(say: (line: string) => void): { signal: AbortSignal; stop(): void } {
+function listen(say: (line: string) => void): Interruption {
   const controller = new AbortController()
   let first = Number.NEGATIVE_INFINITY
+  let lastWork: () => Promise<unknown> = async () => {}
   const interrupt = () => {
     if (performance.now() - first < SAME_SIGNAL_MS) return
-    if (controller.signal.aborted) process.exit(EXIT.interrupted)
+    if (controller.signal.aborted) {
+      const exit = () => process.exit(EXIT.interrupted)
+      setTimeout(exit, LAST_MOMENT_MS)
+      return void lastWork().then(exit, exit)
+    }
     first = performance.now()
     say('stopping after the work in hand; once more to stop at once')
     controller.abort()
@@ -79,6 +95,9 @@ function listen(say: (line: string) => void): { signal: AbortSignal; stop(): voi
   for (const signal of SIGNALS) process.on(signal, interrupt)
   return {
     signal: controller.signal,
+    beforeExit: (work) => {
+      lastWork = work
+    },
     stop: () => {
       for (const signal of SIGNALS) process.off(signal, interrupt)
     },

@@ -3,8 +3,8 @@
  * pictures for photographs nor replaces anybody else's. A file of lines of JSON, to which each picture adds its own; a line that
  * was cut short counts as none.
  */
-import { appendFile, readFile, stat } from 'node:fs/promises'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { appendFile, readdir, readFile, stat } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import * as v from 'valibot'
 import { folded, identity } from './files.ts'
 import { makeFolder } from './save.ts'
@@ -13,6 +13,11 @@ import { codeOf, fileTrouble } from './trouble.ts'
 
 /** Of the file, in the folder whose pictures it lists. */
 export const JOURNAL = '.colorizer.jsonl'
+/** Of the files in which workers of a queue list what they make; each machine has its own. */
+const OF_HOST = /^\.colorizer-.+\.jsonl$/
+
+/** The one of the machine `host`. */
+export const hostJournal = (host: string) => `.colorizer-${host.replace(/[^\w.-]/g, '_')}.jsonl`
 
 /** A picture that is about to be written. */
 const writtenLine = v.object({
@@ -62,15 +67,18 @@ export class Journal {
   ) {}
 
   /**
-   * The journal in the file `path`; an empty one when there is none. Throws a `UserError` when it cannot be read.
+   * The journal in the file `path`, with what workers of a queue have listed beside it; an empty one when there is none. Throws a
+   * `UserError` when it cannot be read.
    * @param isOptional whether pictures are worth having without it: then it is no trouble when it cannot be written
    */
   static async open(path: string, { isOptional = false } = {}): Promise<Journal> {
     const journal = new Journal(resolve(path), isOptional)
-    try {
-      journal.#read(await readFile(path, 'utf8'))
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw fileTrouble('read', path, error)
+    for (const file of [...(await hostJournalsBeside(path)), path]) {
+      try {
+        journal.#read(await readFile(file, 'utf8'))
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw fileTrouble('read', file, error)
+      }
     }
     return journal
   }
@@ -249,6 +257,12 @@ export class Journals {
 export async function stampOf(path: string): Promise<string | null> {
   const found = await stat(path, { bigint: true }).catch(() => null)
   return found && [found.size, found.mtimeNs, found.ctimeNs].join(':')
+}
+
+async function hostJournalsBeside(path: string): Promise<string[]> {
+  if (basename(path) !== JOURNAL) return []
+  const names = await readdir(dirname(path)).catch(() => [])
+  return names.filter((name) => OF_HOST.test(name)).map((name) => join(dirname(path), name))
 }
 
 const digestOf = (path: string) => sha256File(path).catch(() => null)

@@ -1,11 +1,11 @@
 /** Colours what a plan says, and tells how far it is. */
 
 import { removeParts } from '../../node/files.ts'
+import { inParallel } from '../../node/parallel.ts'
 import { type ColorizeOptions, FileColorizer, type Outcome } from '../colorize-files.ts'
 import type { Terminal } from '../terminal.ts'
 import { allOf } from './names.ts'
 import { Pace } from './pace.ts'
-import { inParallel } from './parallel.ts'
 import type { Job, Planned } from './plan.ts'
 import type { Opened } from './setup.ts'
 

@@ -54,6 +54,13 @@ const OTHER_OPTIONS = [
   ...['adapter', 'json', 'quiet'],
 ]
 
+/** Those that name files, which count by their content. */
+const FILES = ['weights', 'classifier', 'like']
+
+/** The same options mean the same, in whatever order they were typed. */
+const inOrder = (options: object) =>
+  Object.fromEntries(Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1)))
+
 /** Options that mean something to networks alone. */
 const NETWORK_OPTIONS = [
   ...['class', 'like', 'temperature', 'variants', 'seed', 'size', 'smooth', 'mirror'],
@@ -69,7 +76,7 @@ export async function readSetup(call: Call): Promise<Setup> {
   const setup = isWithout ? hintsAlone(flags) : await networkSetup(call, hints)
   const like = flags.text('like')
   const values = {
-    ...flags.givenBut(OTHER_OPTIONS),
+    ...inOrder(flags.givenBut([...OTHER_OPTIONS, ...FILES])),
     ...{ weights: setup.network?.digest ?? NO_WEIGHTS, classifier: setup.classifier?.origin ?? null, hints },
     ...(like === undefined ? {} : { like: await sha256File(like) }),
   }
@@ -136,6 +143,11 @@ export class LatePainter {
     private readonly call: Call,
     private readonly setup: Setup,
   ) {}
+
+  /** The adapter, once it is open. */
+  get gpu(): Gpu | null {
+    return this.#gpu
+  }
 
   /** Throws as `openAdapter` and `openPainter`. */
   open(): Promise<Opened> {

@@ -34,6 +34,8 @@ export interface Call {
   readonly terminal: Terminal
   /** Raised by the first Ctrl-C or SIGTERM: finish what is begun and stop. */
   readonly interrupted: AbortSignal
+  /** Has `work` done before a second Ctrl-C ends the program, if it takes no longer than a moment. */
+  beforeExit(work: () => Promise<unknown>): void
 }
 
 export interface Result {

@@ -4,7 +4,7 @@ import sharp, { type Metadata as Header, type SharpOptions } from 'sharp'
 import type { Raster } from '../../color/raster.ts'
 import { UserError } from '../../errors.ts'
 import { exifBlock } from '../../io/image/exif.ts'
-import type { History } from '../../io/image/history.ts'
+import { type History, PROGRAM } from '../../io/image/history.ts'
 import { isProfile, isRgbProfile } from '../../io/image/icc.ts'
 import { isJpeg, isWholeJpeg, jpegQuality, withEnd } from '../../io/image/jpeg.ts'
 import { type Metadata, readMetadata } from '../../io/image/metadata.ts'
@@ -110,8 +110,14 @@ function metadataOf(bytes: Uint8Array, { format, exif, xmpAsString }: Header) {
 
 /** What an image file says of how this program made it; null where it does not, or cannot be read. */
 export async function historyOf(file: string): Promise<History | null> {
+  const bytes = await readFile(file).catch(() => null)
+  return bytes && historyIn(bytes)
+}
+
+/** The same of its bytes. */
+export async function historyIn(bytes: Uint8Array): Promise<History | null> {
+  if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(PROGRAM)) return null
   try {
-    const bytes = await readFile(file)
     const { metadata } = metadataOf(bytes, await sharp(bytes, { failOn: 'none' }).metadata())
     return metadata.xmp === null ? null : historyInXmp(metadata.xmp)
   } catch {

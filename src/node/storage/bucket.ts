@@ -117,7 +117,8 @@ class BucketStorage implements Storage {
     })
   }
 
-  async write(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  /** @param ready is called before the bytes are sent: a bucket has no later moment */
+  async write(path: string, parts: readonly Uint8Array[], ready?: () => Promise<void>): Promise<void> {
     const target = this.#target(path)
     const bytes = parts.reduce((sum, part) => sum + part.length, 0)
     const Metadata = { [CHECKSUM]: sha256(parts) }
@@ -127,6 +128,7 @@ class BucketStorage implements Storage {
       params: { ...target, Body, Metadata },
       partSize: Math.max(PART_BYTES, Math.ceil(bytes / MOST_PARTS)),
     })
+    await ready?.()
     await this.#tell('write', `${this.address}/${path}`, () => upload.done())
   }
 

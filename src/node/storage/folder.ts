@@ -48,11 +48,11 @@ export class FolderStorage implements Storage {
     })
   }
 
-  async write(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  async write(path: string, parts: readonly Uint8Array[], ready?: () => Promise<void>): Promise<void> {
     const full = this.#full(path)
     await this.#tell('write', full, async () => {
       await this.#makeFolder(dirname(full))
-      await writeFileAtomic(full, parts)
+      await writeFileAtomic(full, parts, ready)
     })
   }
 

@@ -34,8 +34,9 @@ export interface Storage {
    * Makes or replaces a file, its folders, too, if need be. It is there whole or not at all, and survives a power cut once this
    * has returned.
    * @param parts the bytes, piece by piece
+   * @param ready is called at the last moment before the file takes its place; what it throws leaves everything as it was
    */
-  write(path: string, parts: readonly Uint8Array[]): Promise<void>
+  write(path: string, parts: readonly Uint8Array[], ready?: () => Promise<void>): Promise<void>
 
   /** That there is no such file is no error. */
   remove(path: string): Promise<void>

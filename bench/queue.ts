@@ -1,0 +1,158 @@
+/** `npm run bench:queue`: what the queue costs, with colouring replaced by a sleep. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EXIT } from '../src/cli/exit.ts'
+import type { Storage, StoredFile } from '../src/node/storage/interface.ts'
+import { openStorage } from '../src/node/storage/storage.ts'
+import { addPictures } from '../src/queue/add.ts'
+import { connect, type Server, serverAddress } from '../src/queue/connection.ts'
+import { PictureQueue } from '../src/queue/queue.ts'
+import { type Program, start } from './program.ts'
+import { ownServer, SETTINGS, startWorker } from './queue-parts.ts'
+
+/** What is measured at so many workers. */
+interface Throughput {
+  readonly workers: number
+  readonly picturesPerSecond: number
+  /** Of what so many would do if the queue cost nothing. */
+  readonly share: number
+}
+
+interface Adding {
+  readonly jobs: number
+  readonly seconds: number
+  readonly bytesPerMillion: number
+}
+
+const WORKERS = [1, 2, 4, 8]
+
+const program: Program = {
+  name: 'bench:queue',
+  summary: 'measures what the queue costs: adding jobs, many workers, memory',
+  positionals: '',
+  options: {
+    jobs: { value: 'N', help: 'jobs of one picture that are added (default 1000000)' },
+    pictures: { value: 'N', help: 'pictures that each worker makes (default 100)' },
+    sleep: {
+      value: 'MS',
+      help: 'in place of the GPU, for each picture (default 400, as measured on llvmpipe)',
+    },
+    workers: { value: 'N', help: `at most so many (default ${WORKERS.at(-1)})` },
+  },
+  notes:
+    'Starts redis-server or valkey-server on a free port, with a scratch folder, unless REDIS_URL names one.',
+
+  async run(flags, _positionals, terminal) {
+    const own = process.env.REDIS_URL ? null : await ownServer()
+    const url = own?.url ?? (await serverAddress({})).href
+    try {
+      const server = await connect(new URL(url))
+      terminal.progress('adding jobs')
+      const adding = await measureAdding(server, flags.integer('jobs') ?? 1e6)
+      const most = flags.integer('workers') ?? WORKERS.at(-1)!
+      const rows: Throughput[] = []
+      for (const workers of WORKERS.filter((count) => count <= most)) {
+        terminal.progress(`${workers} workers`)
+        const each = flags.integer('pictures') ?? 100
+        rows.push(await measureThroughput(server, { url, workers, each, ms: flags.integer('sleep') ?? 400 }))
+      }
+      server.close()
+      return { json: { adding, throughput: rows }, text: textOf(adding, rows), code: EXIT.ok }
+    } finally {
+      own?.stop()
+    }
+  },
+}
+
+function textOf({ jobs, seconds, bytesPerMillion }: Adding, rows: readonly Throughput[]): string {
+  const memory = `${Math.round(bytesPerMillion / 2 ** 20)} MiB of the server's memory per million`
+  const lines = rows.map(
+    ({ workers, picturesPerSecond, share }) =>
+      `${String(workers).padStart(2)} workers  ${picturesPerSecond.toFixed(2)} pictures/s  ${(100 * share).toFixed(1)}%`,
+  )
+  return [`added ${jobs} jobs of one picture in ${seconds.toFixed(1)} s; ${memory}`, ...lines].join('\n')
+}
+
+/** A fresh queue, which is taken away behind the work. */
+async function withQueue<T>(
+  server: Server,
+  name: string,
+  work: (queue: PictureQueue) => Promise<T>,
+): Promise<T> {
+  const queue = new PictureQueue(server, name)
+  try {
+    return await work(queue)
+  } finally {
+    await queue.jobs.obliterate({ force: true })
+    const lists = ['settings', 'known', 'entries', 'begun', 'attempts', 'failed', 'workers']
+    await server.redis.del(...lists.map((list) => queue.ledger.key(list)))
+    await queue.close()
+  }
+}
+
+async function measureAdding(server: Server, jobs: number): Promise<Adding> {
+  return withQueue(server, 'bench-add', async (queue) => {
+    await queue.agreeOn(SETTINGS)
+    const before = await memoryOf(server)
+    const began = performance.now()
+    const storage = { list: () => files(jobs) } satisfies Pick<Storage, 'list'>
+    const added = await addPictures(queue, { ...PLACES, storage, chunk: 0.01 })
+    const seconds = (performance.now() - began) / 1000
+    const waiting = await queue.jobs.getWaitingCount()
+    if (added.jobs !== jobs || waiting !== jobs) throw new Error(`${waiting} of ${jobs} jobs wait`)
+    return { jobs, seconds, bytesPerMillion: ((await memoryOf(server)) - before) * (1e6 / jobs) }
+  })
+}
+
+const PLACES = { from: 'scans', to: 'out', settings: SETTINGS.digest }
+
+/** As an archive's folders list them. */
+async function* files(count: number): AsyncGenerator<StoredFile, void> {
+  for (let i = 0; i < count; i++) {
+    const path = `box-${String(Math.floor(i / 1000)).padStart(5, '0')}/scan-${String(i).padStart(8, '0')}.jpg`
+    yield { path, size: 2e6, stamp: `2000000-${1.7e12 + i}` }
+  }
+}
+
+async function memoryOf(server: Server): Promise<number> {
+  const [, bytes] = /^used_memory:(\d+)/m.exec(await server.redis.info('memory'))!
+  return Number(bytes)
+}
+
+interface Load {
+  readonly url: string
+  readonly workers: number
+  /** Pictures of each. */
+  readonly each: number
+  /** Sleep in place of the GPU. */
+  readonly ms: number
+}
+
+async function measureThroughput(server: Server, { url, workers, each, ms }: Load): Promise<Throughput> {
+  const root = mkdtempSync(join(tmpdir(), 'colorizer-bench-'))
+  const name = `bench-${workers}`
+  try {
+    return await withQueue(server, name, async (queue) => {
+      await queue.agreeOn(SETTINGS)
+      mkdirSync(join(root, 'scans'))
+      const pictures = workers * each
+      for (let i = 0; i < pictures; i++) writeFileSync(join(root, 'scans', `${i}.jpg`), `photograph ${i}`)
+      const crew = await Promise.all(
+        Array.from({ length: workers }, (_, i) => startWorker({ url, name, root, ms, i })),
+      )
+      const began = performance.now()
+      const storage = await openStorage(join(root, 'scans'))
+      await addPictures(queue, { ...PLACES, storage, chunk: 2 })
+      while ((await queue.ledger.counts()).completed < pictures) await sleep(20)
+      const picturesPerSecond = (1000 * pictures) / (performance.now() - began)
+      for (const worker of crew) worker.kill('SIGKILL')
+      return { workers, picturesPerSecond, share: (picturesPerSecond * ms) / 1000 / workers }
+    })
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
+}
+
+await start(program)

@@ -1,0 +1,69 @@
+/** `queue add`: puts the photographs of folders into the queue. */
+import { OUTPUT_FORMATS } from '../../node/formats/kinds.ts'
+import { addPictures } from '../../queue/add.ts'
+import type { PictureQueue } from '../../queue/queue.ts'
+import { readSetup } from '../colouring/setup.ts'
+import { type Call, exitCode, type Result, wrong } from '../commands/command.ts'
+import { paintingFlags, rootsOf, settingsOf, withQueue } from './options.ts'
+
+const CHUNK = 32
+
+export const chunkOf = ({ flags }: Call): number => flags.integer('chunk') ?? CHUNK
+
+/** Throws a `UserError` where a folder is outside of the root, and as `addPictures`. */
+export async function add(call: Call, folders: readonly string[]): Promise<Result> {
+  const { flags } = call
+  const out = flags.text('out')
+  if (folders.length === 0) throw wrong('queue add needs at least one FOLDER')
+  if (out === undefined) throw wrong('queue add needs --out DIR, the folder for what is coloured')
+  const roots = rootsOf(call)
+  const places = folders.map((folder) => roots.placeOf(folder))
+  const to = roots.placeOf(out)
+  const painting = paintingFlags(call)
+  const setup = await readSetup({ ...call, flags: painting })
+  return withQueue(call, async (queue) => {
+    await queue.agreeOn(settingsOf(painting, setup))
+    if (await queue.forgets()) call.terminal.warn(FORGETS)
+    const failures: string[] = []
+    const total = { added: 0, known: 0, jobs: 0 }
+    for (const from of places) {
+      if (call.interrupted.aborted) break
+      const done = await addFolder(call, queue, { from, to, settings: setup.settings, roots, failures })
+      total.added += done.added
+      total.known += done.known
+      total.jobs += done.jobs
+    }
+    return {
+      json: { ...total, failures },
+      text: `queued ${total.added} photographs in ${total.jobs} jobs; ${total.known} were queued or done before`,
+      code: exitCode(call.interrupted.aborted, failures.length),
+    }
+  })
+}
+
+const FORGETS = 'the server keeps nothing over a restart: start it with --appendonly yes'
+
+interface Folder {
+  readonly from: string
+  readonly to: string
+  readonly settings: string
+  readonly roots: ReturnType<typeof rootsOf>
+  /** What could not be read is told and added here. */
+  readonly failures: string[]
+}
+
+async function addFolder(call: Call, queue: PictureQueue, { roots, failures, ...folder }: Folder) {
+  const { flags, terminal, interrupted } = call
+  return addPictures(queue, {
+    ...folder,
+    storage: await roots.open(folder.from),
+    ...{ chunk: chunkOf(call), format: flags.choice('format', OUTPUT_FORMATS), force: flags.on('force') },
+    signal: interrupted,
+    onProgress: ({ added, known }) =>
+      terminal.progress(`${folder.from}: ${added} queued, ${known} were queued or done before`),
+    onTrouble: ({ message }) => {
+      terminal.warn(message)
+      failures.push(message)
+    },
+  })
+}

@@ -1,0 +1,103 @@
+/** Options of `colorizer queue`: the server, and what its pictures are made with. */
+import { connect, redacted, serverAddress } from '../../queue/connection.ts'
+import type { QueueSettings } from '../../queue/ledger.ts'
+import { PictureQueue } from '../../queue/queue.ts'
+import { Roots } from '../../queue/roots.ts'
+import { VERSION } from '../../version.ts'
+import { CONTROL_OPTIONS } from '../colouring/control.ts'
+import type { Setup } from '../colouring/setup.ts'
+import { CLASSIFIER_OPTIONS } from '../commands/classifier.ts'
+import { type Call, Flags, inGroup, type Option } from '../commands/command.ts'
+import { FILE_OPTIONS } from '../commands/file-options.ts'
+import { PRECISION_OPTIONS } from '../commands/precision.ts'
+
+export const QUEUE = 'colorizer'
+
+export const SERVER_OPTIONS: Readonly<Record<string, Option>> = {
+  redis: {
+    value: 'URL',
+    help: 'the server, redis://HOST:PORT or rediss://HOST:PORT (default: REDIS_URL, else this machine); a password goes into REDIS_URL, REDIS_PASSWORD or --redis-file',
+  },
+  'redis-file': {
+    value: 'FILE',
+    help: 'a file whose first line is the URL of the server, with user and password',
+  },
+  queue: { value: 'NAME', help: `one of several queues on the server (default ${QUEUE})` },
+  root: {
+    value: 'DIR',
+    many: true,
+    help: 'folder that all machines share, below which photographs and results lie (default: the current one), and s3://BUCKET/PREFIX for each bucket that may be used',
+  },
+}
+
+/** Those for single photographs, or several pictures of each. */
+const { hints: _hints, variants: _variants, seed: _seed, ...CONTROL } = CONTROL_OPTIONS
+
+/** What decides how every picture of the queue looks. */
+export const PAINTING_OPTIONS: Readonly<Record<string, Option>> = {
+  ...CONTROL,
+  ...FILE_OPTIONS,
+  ...inGroup('Network and speed', {
+    weights: {
+      value: 'FILE',
+      help: 'weights or a checkpoint (default: the shipped ones); workers name the same file where it is not at its usual place',
+    },
+    ...CLASSIFIER_OPTIONS,
+    ...PRECISION_OPTIONS,
+  }),
+}
+
+/** Files, which have other places on other machines: each worker names its own, and must have the same ones. */
+const FILES = ['weights', 'like', 'classifier']
+
+/** Of a call the options that decide about pictures. */
+export function paintingFlags({ flags }: Call): Flags {
+  const others = Object.keys(flags.givenBut(Object.keys(PAINTING_OPTIONS)))
+  return new Flags(flags.givenBut(others))
+}
+
+/** The same for a worker: the queue's, but files, adapter and speed are its own. */
+export function workerFlags({ flags }: Call, queue: QueueSettings): Flags {
+  const own = ['weights', 'like', 'classifier', 'adapter']
+  const others = Object.keys(flags.givenBut(own))
+  return new Flags({ ...queue.flags, ...flags.givenBut(others) })
+}
+
+/** What the server is told of a setup. */
+export function settingsOf(flags: Flags, { settings, values }: Setup): QueueSettings {
+  const isFile = (name: string) => FILES.includes(name) && /[\\/]|\.\w+$/.test(flags.text(name) ?? '')
+  const told = Object.entries(flags.givenBut(FILES.filter(isFile)))
+  return {
+    ...{ version: VERSION, digest: settings },
+    flags: Object.fromEntries(told.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
+    values: { ...(values as object) },
+  }
+}
+
+/** As words of a command line. */
+export function wordsOf(flags: Flags): string[] {
+  return Object.entries(flags.givenBut([])).flatMap(([name, value]) => {
+    if (value === true) return [`--${name}`]
+    return flags.texts(name).map((text) => `--${name}=${text}`)
+  })
+}
+
+export const rootsOf = ({ flags }: Call): Roots => new Roots(flags.texts('root'))
+
+/** Runs `work` with the queue of the options, and closes the connection behind it. */
+export async function withQueue<T>(
+  { flags, terminal }: Call,
+  work: (queue: PictureQueue) => Promise<T>,
+): Promise<T> {
+  const address = await serverAddress({ url: flags.text('redis'), file: flags.text('redis-file') })
+  const server = await connect(address, (sentence) => terminal.warn(sentence))
+  try {
+    const queue = new PictureQueue(server, flags.text('queue') ?? QUEUE)
+    return await work(queue).finally(() => queue.close())
+  } catch (error) {
+    if (error instanceof Error) error.message = redacted(error.message, address)
+    throw error
+  } finally {
+    server.close()
+  }
+}

@@ -1,0 +1,189 @@
+/** Puts the photographs of a folder into the queue: as a stream, so that ten millions need no more memory than a thousand. */
+import { randomUUID } from 'node:crypto'
+import { extname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { UserError } from '../errors.ts'
+import { type OutputFormat, outputName, PICTURE_ENDINGS } from '../node/formats/kinds.ts'
+import type { Storage, StoredFile } from '../node/storage/storage.ts'
+import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
+import type { Known } from './ledger.ts'
+import { Packer } from './pack.ts'
+import type { PictureQueue } from './queue.ts'
+
+export interface AddOptions {
+  /** The folder's place, and what reads it. */
+  readonly from: string
+  readonly storage: Pick<Storage, 'list'>
+  /** Place of the pictures. */
+  readonly to: string
+  /** Digest of what they are made with. */
+  readonly settings: string
+  /** Work of a job, in photographs of usual size. */
+  readonly chunk: number
+  /** Of all pictures; that of each photograph by default. */
+  readonly format?: OutputFormat | undefined
+  /** Whether what is done or queued is done anew. */
+  readonly force?: boolean
+  /** Raised: add no more. */
+  readonly signal?: AbortSignal
+  readonly onProgress?: (added: Added) => void
+  /** Is told of folders that cannot be read. */
+  readonly onTrouble?: (error: UserError) => void
+}
+
+export interface Added {
+  /** Photographs that are queued now. */
+  added: number
+  /** Those that were, or are done. */
+  known: number
+  jobs: number
+}
+
+/** Files looked up on the server at once. */
+const FILES_AT_ONCE = 1000
+const JOBS_AT_ONCE = 200
+
+/** Adds what is new. Throws a `UserError` while another one adds to the queue. */
+export async function addPictures(queue: PictureQueue, options: AddOptions): Promise<Added> {
+  const release = await exclusively(queue)
+  try {
+    const adder = new Adder(queue, options)
+    let files: StoredFile[] = []
+    for await (const file of photographs(options)) {
+      files.push(file)
+      if (files.length < FILES_AT_ONCE) continue
+      if (options.signal?.aborted) break
+      await adder.take(files)
+      files = []
+    }
+    await adder.take(files)
+    return await adder.finish()
+  } finally {
+    await release()
+  }
+}
+
+/** Of the folder all that look like pictures, but not the results where these lie inside. */
+async function* photographs({ storage, from, to, onTrouble }: AddOptions): AsyncGenerator<StoredFile, void> {
+  const results = from === '.' ? `${to}/` : to.startsWith(`${from}/`) ? `${to.slice(from.length + 1)}/` : null
+  for await (const file of storage.list(onTrouble)) {
+    if (results !== null && file.path.startsWith(results)) continue
+    if (PICTURE_ENDINGS.includes(extname(file.path).toLowerCase())) yield file
+  }
+}
+
+class Adder {
+  readonly #added: Added = { added: 0, known: 0, jobs: 0 }
+  readonly #packer: Packer
+  #jobs: ChunkJob[] = []
+  /** Pictures that the server does not know yet. */
+  readonly #pending = new Map<string, Known>()
+
+  constructor(
+    private readonly queue: PictureQueue,
+    private readonly options: AddOptions,
+  ) {
+    this.#packer = new Packer(options.chunk)
+  }
+
+  async take(files: readonly StoredFile[]): Promise<void> {
+    const { ledger } = this.queue
+    const { to, format } = this.options
+    const first = files.map(({ path }) => outputName(path, format))
+    const known = await ledger.known(first.map((output) => keyOf(to, output)))
+    const changed: string[] = []
+    const fresh: Picture[] = []
+    for (const [i, file] of files.entries()) {
+      const { output, before } = await this.#nameFor(file, first[i]!, known[i]!)
+      if (before && this.#isSame(before, file)) this.#added.known++
+      else {
+        if (before) changed.push(keyOf(to, output))
+        this.#pending.set(keyOf(to, output), this.#knownOf(file))
+        fresh.push({ input: file.path, output, size: file.size, stamp: file.stamp })
+      }
+    }
+    await ledger.forget(changed)
+    for (const picture of fresh) this.#pack(this.#packer.add(picture))
+    this.#added.added += fresh.length
+    if (this.#jobs.length >= JOBS_AT_ONCE) await this.#flush()
+    this.options.onProgress?.(this.#added)
+  }
+
+  async finish(): Promise<Added> {
+    this.#pack(this.#packer.finish())
+    await this.#flush()
+    return this.#added
+  }
+
+  #pack(pictures: readonly Picture[] | null): void {
+    if (!pictures?.length) return
+    const { from, to, settings } = this.options
+    this.#jobs.push({ from, to, settings, pictures: [...pictures] })
+  }
+
+  /** Queued first, known then: what falls between is queued again under the same id, or finds its picture there. */
+  async #flush(): Promise<void> {
+    const { to } = this.options
+    const keys = this.#jobs.flatMap(({ pictures }) => pictures.map(({ output }) => keyOf(to, output)))
+    for (let i = 0; i < this.#jobs.length; i += JOBS_AT_ONCE)
+      await this.queue.add(this.#jobs.slice(i, i + JOBS_AT_ONCE))
+    await this.queue.ledger.remember(new Map(keys.map((key) => [key, this.#pending.get(key)!])))
+    for (const key of keys) this.#pending.delete(key)
+    this.#added.jobs += this.#jobs.length
+    this.#jobs = []
+  }
+
+  /** The first name that no other photograph has: b.jpg, b-2.jpg … */
+  async #nameFor(file: StoredFile, first: string, known: Known | null) {
+    const place = this.#placeOf(file)
+    let [output, before] = [first, this.#pending.get(keyOf(this.options.to, first)) ?? known]
+    for (let n = 2; before && before[0] !== place; n++) {
+      output = numbered(first, n)
+      const key = keyOf(this.options.to, output)
+      before = this.#pending.get(key) ?? (await this.queue.ledger.known([key]))[0]!
+    }
+    return { output, before }
+  }
+
+  #isSame([, stamp, settings]: Known, file: StoredFile): boolean {
+    return !this.options.force && stamp === file.stamp && settings === this.options.settings
+  }
+
+  #placeOf({ path }: StoredFile): string {
+    return `${this.options.from}/${path}`
+  }
+
+  #knownOf(file: StoredFile): Known {
+    return [this.#placeOf(file), file.stamp, this.options.settings]
+  }
+}
+
+function numbered(name: string, n: number): string {
+  const ending = extname(name)
+  return `${name.slice(0, name.length - ending.length)}-${n}${ending}`
+}
+
+/** While one adds, another one would give the same names. The lease ends by itself where its holder was killed. */
+const LEASE_MS = 30_000
+
+async function exclusively({ ledger, server }: PictureQueue): Promise<() => Promise<void>> {
+  const [key, token] = [ledger.key('adding'), randomUUID()]
+  if ((await server.redis.set(key, token, 'PX', LEASE_MS, 'NX')) === null)
+    throw new UserError('somebody is adding to this queue: wait until that is done')
+  const stop = new AbortController()
+  const renewal = renew()
+  async function renew() {
+    while (!stop.signal.aborted) {
+      await sleep(LEASE_MS / 3, undefined, { signal: stop.signal }).catch(() => {})
+      if (!stop.signal.aborted) await server.redis.eval(RENEW, 1, key, token, LEASE_MS).catch(() => {})
+    }
+  }
+  return async () => {
+    stop.abort()
+    await renewal
+    await server.redis.eval(RELEASE, 1, key, token)
+  }
+}
+
+const RENEW = `return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('PEXPIRE', KEYS[1], ARGV[2])`
+const RELEASE = `return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1])`

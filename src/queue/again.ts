@@ -1,0 +1,54 @@
+/** What a person does about pictures that have failed, or that are not wanted any more. */
+import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
+import type { Failure } from './ledger.ts'
+import { Packer } from './pack.ts'
+import type { PictureQueue } from './queue.ts'
+
+/** Jobs taken out at once. */
+const JOBS_AT_ONCE = 500
+
+/** Queues pictures that have failed anew, in jobs of `chunk` photographs. Returns how many. Throws nothing of its own. */
+export async function retryFailed(queue: PictureQueue, chunk: number): Promise<number> {
+  const { ledger, server } = queue
+  const round = await server.redis.incr(ledger.key('round'))
+  const groups = new Map<string, { readonly job: Omit<ChunkJob, 'pictures'>; readonly packer: Packer }>()
+  const add = async (job: Omit<ChunkJob, 'pictures'>, pictures: readonly Picture[] | null) => {
+    if (!pictures?.length) return
+    // forgotten first: a worker may be done with the job before this program goes on
+    await ledger.forget(pictures.map(({ output }) => keyOf(job.to, output)))
+    await queue.add([{ ...job, pictures: [...pictures] }])
+  }
+  let count = 0
+  const failures: Failure[] = []
+  for await (const failure of ledger.everyFailure()) failures.push(failure)
+  for (const { from, to, settings, input, output, size, stamp } of failures) {
+    const name = JSON.stringify([from, to, settings])
+    const group = groups.get(name) ?? { job: { from, to, settings, round }, packer: new Packer(chunk) }
+    groups.set(name, group)
+    await add(group.job, group.packer.add({ input, output, size, stamp }))
+    count++
+  }
+  for (const { job, packer } of groups.values()) await add(job, packer.finish())
+  return count
+}
+
+/** Takes out what waits; what is in work is finished. Returns how many pictures that were. */
+export async function drain(queue: PictureQueue): Promise<number> {
+  const { jobs, ledger } = queue
+  let count = 0
+  await jobs.pause() // so that no worker takes what is about to go
+  try {
+    for (;;) {
+      const waiting = await jobs.getJobs(['waiting', 'delayed'], 0, JOBS_AT_ONCE - 1)
+      if (waiting.length === 0) return count
+      const keys = waiting.flatMap(({ data }) => data.pictures.map(({ output }) => keyOf(data.to, output)))
+      const done = await ledger.entries(keys)
+      const undone = keys.filter((_, i) => done[i] === null)
+      await ledger.unremember(undone)
+      count += undone.length
+      for (const job of waiting) await job.remove()
+    }
+  } finally {
+    await jobs.resume()
+  }
+}

@@ -1,0 +1,233 @@
+/** The way of one photograph through a worker, so that its picture is there once, whole and of these settings, whatever happens. */
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { UserError } from '../errors.ts'
+import { historyIn } from '../node/formats/read.ts'
+import type { Storage } from '../node/storage/storage.ts'
+import { codeOf } from '../node/trouble.ts'
+import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
+import type { JournalTail } from './journal.ts'
+import type { Entry, Failure, Lease, Ledger } from './ledger.ts'
+
+/** A coloured picture. */
+export interface Painted {
+  readonly parts: readonly Uint8Array[]
+  readonly width: number
+  readonly height: number
+  readonly classes: readonly { readonly name: string; readonly probability: number }[]
+  readonly remarks: readonly string[]
+}
+
+/**
+ * Colours a photograph: its bytes, what errors call it, the name of the result. Throws a `UserError` for a photograph that cannot
+ * be coloured, and anything else for trouble of the machine.
+ */
+export type Paint = (
+  bytes: Uint8Array,
+  name: string,
+  output: string,
+) => Promise<Painted | { readonly skipped: 'in colour' }>
+
+/** The job was given to another worker, since this one was silent for longer than its lease. */
+export class LostLease extends Error {}
+
+/** Trouble of the storage that goes away or is this machine's, and says nothing of the photograph: codes of Node, names of S3. */
+const PASSING = new Set([
+  ...[
+    'EIO',
+    'ESTALE',
+    'ETIMEDOUT',
+    'ECONNRESET',
+    'ECONNREFUSED',
+    'EAI_AGAIN',
+    'ENOTFOUND',
+    'ENOTCONN',
+    'EMFILE',
+  ],
+  ...[
+    'SlowDown',
+    'TimeoutError',
+    'InternalError',
+    'ServiceUnavailable',
+    'RequestTimeTooSkewed',
+    'ExpiredToken',
+  ],
+  ...['NoSuchBucket', 'AccessDenied', 'Forbidden', 'InvalidAccessKeyId', 'CredentialsProviderError'],
+])
+const isPassing = ({ cause }: UserError) =>
+  PASSING.has(codeOf(cause) ?? '') || (cause instanceof Error && PASSING.has(cause.name))
+const FULL = new Set(['ENOSPC', 'EDQUOT'])
+/** From this try on a picture is alone in a process of its own, and it is the last one. */
+const LAST_ATTEMPT = 3
+const DIGITS = 16
+
+export interface PictureServices {
+  readonly ledger: Ledger
+  readonly paint: Paint
+  /** The same in a process of its own, with limits. */
+  readonly trial: Paint
+  readonly worker: string
+  /** Waited between two tries to write on a full disk. */
+  readonly fullDiskMs: number
+  tell(sentence: string): void
+}
+
+/** Where the pictures of a job are read and written. */
+export interface Places {
+  readonly job: ChunkJob
+  readonly lease: Lease
+  readonly from: Storage
+  readonly to: Storage
+  readonly journal: JournalTail
+  /** Removes what a worker that was killed has left of a picture. */
+  sweep(output: string): Promise<void>
+}
+
+export type Ended = 'made' | 'found' | 'left out' | 'failed'
+
+export class PictureWork {
+  constructor(private readonly services: PictureServices) {}
+
+  /**
+   * Makes the picture, unless it is there. A photograph that cannot be coloured is set aside.
+   * @param entry what the ledger has of it
+   * @throws LostLease, and what is wrong with the machine or may pass
+   */
+  async run(picture: Picture, bytes: Promise<Uint8Array>, entry: Entry | null, at: Places): Promise<Ended> {
+    let attempts = 0
+    try {
+      const photograph = await bytes
+      const of = digestOf([photograph])
+      if (await this.#isThere(picture, of, entry, at)) return 'found'
+      const key = keyOf(at.job.to, picture.output)
+      attempts = (await this.services.ledger.attempt(at.lease, key)) ?? lost()
+      if (attempts > 1) await at.sweep(picture.output)
+      return await this.#make(picture, { photograph, of, attempts, entry }, at)
+    } catch (error) {
+      if (error instanceof LostLease) throw error
+      if (!(error instanceof UserError) && attempts < LAST_ATTEMPT) throw error
+      if (error instanceof UserError && isPassing(error)) throw error
+      await this.#setAside(picture, (error as Error).message, attempts, at)
+      return 'failed'
+    }
+  }
+
+  /** Whether the picture was made before, of this very photograph. */
+  async #isThere(
+    { output }: Picture,
+    of: string,
+    entry: Entry | null,
+    { job, to }: Places,
+  ): Promise<boolean> {
+    if (entry?.of !== of || entry.settings !== job.settings) return false
+    return entry.skipped !== undefined || (await to.stat(output)) !== null
+  }
+
+  async #make(picture: Picture, { photograph, of, attempts, entry }: Source, at: Places): Promise<Ended> {
+    const { ledger, worker, paint, trial } = this.services
+    const key = keyOf(at.job.to, picture.output)
+    const { from, to, settings } = at.job
+    const made = { from, input: picture.input, to, output: picture.output, of, settings, worker }
+    const finish = async (more: Partial<Entry>) => {
+      if (!(await ledger.finish(at.lease, key, { ...made, ...more }))) lost()
+    }
+    if (await historyIn(photograph)) {
+      await finish({ skipped: 'made by this program' })
+      return 'left out'
+    }
+    const started = performance.now()
+    const name = `${at.from.address}/${picture.input}`
+    const painted = await (attempts < LAST_ATTEMPT ? paint : trial)(photograph, name, picture.output)
+    if ('skipped' in painted) {
+      await finish({ skipped: painted.skipped })
+      return 'left out'
+    }
+    const sha256 = digestOf(painted.parts)
+    await this.#expectOwn(picture, { of, sha256, entry }, at)
+    if (!(await ledger.begin(at.lease, key, sha256))) lost()
+    await at.journal.begin(picture, { sha256, of, settings })
+    await this.#write(picture.output, painted.parts, at)
+    const { width, height, classes, remarks } = painted
+    const milliseconds = Math.round(performance.now() - started)
+    const seen = { ...(classes.length ? { classes: [...classes] } : {}) }
+    const said = { ...(remarks.length ? { remarks: [...remarks] } : {}) }
+    await finish({ sha256, width, height, milliseconds, ...seen, ...said })
+    await at.journal.end(picture)
+    return 'made'
+  }
+
+  /** Throws a `UserError` where the file in the picture's place is somebody else's. */
+  async #expectOwn({ output, input }: Picture, of: Origin, { to, job, from }: Places): Promise<void> {
+    if ((await to.stat(output)) === null) return
+    const there = await to.read(output)
+    const found = digestOf([there])
+    const begun = await this.services.ledger.begun(keyOf(job.to, output))
+    if ([of.sha256, of.entry?.sha256, ...begun].includes(found)) return
+    // where the ledger is lost, the picture itself may say of what it was made
+    if ((await historyIn(there))?.settings.source === of.of.slice(0, DIGITS)) return
+    throw new UserError(
+      `the coloured ${from.address}/${input} would overwrite ${to.address}/${output}, which this program did not make of it`,
+    )
+  }
+
+  /** Waits while the disk is full. */
+  async #write(output: string, parts: readonly Uint8Array[], { to, lease }: Places): Promise<void> {
+    const { ledger, tell, fullDiskMs } = this.services
+    const expectLease = async () => {
+      if (!(await ledger.isHeld(lease))) lost()
+    }
+    for (let isFull = false; ; isFull = true) {
+      try {
+        await to.write(output, parts, expectLease)
+        return
+      } catch (error) {
+        if (error instanceof UserError && error.cause instanceof LostLease) throw error.cause
+        if (!(error instanceof UserError) || !FULL.has(codeOf(error.cause) ?? '')) throw error
+        if (!isFull) tell(`${error.message}: waiting for room`)
+        await sleep(fullDiskMs)
+      }
+    }
+  }
+
+  async #setAside(picture: Picture, reason: string, attempts: number, at: Places): Promise<void> {
+    const { ledger, worker, tell } = this.services
+    const { from, to, settings } = at.job
+    const failure: Failure = {
+      ...picture,
+      from,
+      to,
+      settings,
+      worker,
+      reason,
+      attempts: Math.max(1, attempts),
+    }
+    if (!(await ledger.setAside(at.lease, keyOf(to, picture.output), failure))) lost()
+    tell(reason)
+  }
+}
+
+/** What a picture in its place may be made of. */
+interface Origin {
+  readonly of: string
+  readonly sha256: string
+  readonly entry: Entry | null
+}
+
+interface Source {
+  readonly photograph: Uint8Array
+  /** Digest of its bytes. */
+  readonly of: string
+  /** With this one. */
+  readonly attempts: number
+  readonly entry: Entry | null
+}
+
+function lost(): never {
+  throw new LostLease()
+}
+
+function digestOf(parts: readonly Uint8Array[]): string {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part)
+  return hash.digest('hex')
+}

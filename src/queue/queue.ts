@@ -1,0 +1,89 @@
+/** One queue on a server: the engine's jobs and the ledger of their pictures. */
+import type { Queue } from 'bullmq'
+import { UserError } from '../errors.ts'
+import type { Server } from './connection.ts'
+import { type ChunkJob, jobId, PREFIX } from './jobs.ts'
+import { Ledger, type QueueSettings } from './ledger.ts'
+
+/** Trouble with the machine, not with a picture, is tried again as often as it takes. */
+const ATTEMPTS = 1_000_000
+/** How the engine calls what it does with a job; there is one kind. */
+const JOB_NAME = 'colour'
+
+export class PictureQueue {
+  readonly ledger: Ledger
+  readonly jobs: Queue<ChunkJob>
+
+  /** Throws a `UserError` (trouble 'usage') for a name that is none. */
+  constructor(
+    readonly server: Server,
+    readonly name: string,
+  ) {
+    if (!/^[\w.-]{1,64}$/.test(name))
+      throw new UserError(`--queue ${name}: letters, digits, ".", "-" and "_" make a name`, 'usage')
+    this.ledger = new Ledger(server.redis, name)
+    this.jobs = new server.engine.bullmq.Queue(name, { connection: server.redis, prefix: PREFIX })
+    this.jobs.on('error', () => {}) // the connection tells of its loss
+  }
+
+  /** Adds jobs; those that wait already are not added again. */
+  async add(jobs: readonly ChunkJob[]): Promise<void> {
+    await this.jobs.addBulk(
+      jobs.map((data) => ({
+        name: JOB_NAME,
+        data,
+        opts: {
+          jobId: jobId(data),
+          attempts: ATTEMPTS,
+          backoff: { type: 'custom' },
+          removeOnComplete: true,
+          stackTraceLimit: 1,
+        },
+      })),
+    )
+  }
+
+  /** The lock that the worker of a job holds. */
+  leaseKey(id: string): string {
+    return `${this.jobs.toKey(id)}:lock`
+  }
+
+  /** Whether there is nothing that waits or is in work. */
+  async isIdle(): Promise<boolean> {
+    const counts = await this.jobs.getJobCounts('waiting', 'active', 'delayed', 'prioritized')
+    return Object.values(counts).every((count) => count === 0)
+  }
+
+  /**
+   * Makes `settings` those of the queue. Throws a `UserError` where it has others and work to do: a folder is made with one.
+   */
+  async agreeOn(settings: QueueSettings): Promise<void> {
+    const before = await this.ledger.settings()
+    if (before?.digest === settings.digest && before.version === settings.version) return
+    if (before && !(await this.isIdle()))
+      throw new UserError(
+        `the queue ${this.name} is at work with other settings (${difference(before, settings)}): wait until it is done, or name another with --queue`,
+        'usage',
+      )
+    await this.ledger.setSettings(settings)
+  }
+
+  /** Whether the server keeps nothing over a restart; null where it does not say. */
+  async forgets(): Promise<boolean | null> {
+    const info = await this.server.redis.info('persistence').catch(() => '')
+    const [, enabled] = /^aof_enabled:(\d)/m.exec(info) ?? []
+    return enabled === undefined ? null : enabled === '0'
+  }
+
+  async close(): Promise<void> {
+    await this.jobs.close()
+  }
+}
+
+/** In which names two settings differ: "weights, saturation". */
+export function difference(a: QueueSettings, b: QueueSettings): string {
+  if (a.version !== b.version) return `version ${a.version} and ${b.version} of this program`
+  const names = new Set([...Object.keys(a.values), ...Object.keys(b.values)])
+  const other = [...names].filter((name) => JSON.stringify(a.values[name]) !== JSON.stringify(b.values[name]))
+  return other.join(', ')
+}

@@ -1,0 +1,37 @@
+/** Where a queue stands. */
+import type { PictureQueue } from './queue.ts'
+import { type WorkerState, workersOf } from './roll.ts'
+
+export interface Status {
+  /** Pictures that are queued and not in work, in work, there or left out, and set aside. */
+  readonly waiting: number
+  readonly active: number
+  readonly completed: number
+  readonly failed: number
+  /** All of them. */
+  readonly pictures: number
+  readonly picturesPerSecond: number
+  /** Until nothing waits; null while nothing moves. */
+  readonly secondsLeft: number | null
+  /** Jobs that no worker takes, since they are no jobs of this program. */
+  readonly refused: number
+  readonly workers: readonly Pick<WorkerState, 'name' | 'adapter' | 'picturesPerSecond'>[]
+}
+
+export async function statusOf({ ledger, jobs, server }: PictureQueue): Promise<Status> {
+  const [counts, workers, { active: jobsActive = 0, failed: refused = 0, waiting: jobsWaiting = 0 }] =
+    await Promise.all([
+      ledger.counts(),
+      workersOf(ledger, server.redis),
+      jobs.getJobCounts('active', 'failed', 'waiting'),
+    ])
+  const left = Math.max(0, counts.pictures - counts.completed - counts.failed)
+  const inJobs = jobsActive + jobsWaiting
+  const active = inJobs ? Math.round((left * jobsActive) / inJobs) : 0
+  const picturesPerSecond = workers.reduce((sum, worker) => sum + worker.picturesPerSecond, 0)
+  return {
+    ...{ waiting: left - active, active, ...counts, picturesPerSecond, refused },
+    secondsLeft: picturesPerSecond > 0 ? left / picturesPerSecond : left === 0 ? 0 : null,
+    workers: workers.map(({ name, adapter, picturesPerSecond }) => ({ name, adapter, picturesPerSecond })),
+  }
+}

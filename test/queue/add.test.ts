@@ -1,0 +1,133 @@
+/** What `queue add` puts into the queue, without workers. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { StoredFile } from '../../src/node/storage/interface.ts'
+import { type AddOptions, addPictures } from '../../src/queue/add.ts'
+import { drain, retryFailed } from '../../src/queue/again.ts'
+import type { Server } from '../../src/queue/connection.ts'
+import { PictureQueue } from '../../src/queue/queue.ts'
+import { SERVER, TestServer } from './redis-server.ts'
+import { SETTINGS } from './stub.ts'
+
+describe.skipIf(!SERVER)('adding', () => {
+  let redis: TestServer
+  let server: Server
+  let queue: PictureQueue
+  let count = 0
+  beforeAll(async () => {
+    redis = await TestServer.start()
+  })
+  afterAll(() => redis.remove())
+  beforeEach(async () => {
+    server = await redis.connect()
+    queue = new PictureQueue(server, `add-${++count}`)
+    await queue.agreeOn(SETTINGS)
+  })
+  afterEach(async () => {
+    await queue.close()
+    server.close()
+  })
+
+  /** A folder of files of these names, with stamps. */
+  const storageOf = (files: Iterable<readonly [string, string]>) => ({
+    async *list(): AsyncGenerator<StoredFile, void> {
+      for (const [path, stamp] of files) yield { path, size: 1000, stamp }
+    },
+  })
+  const add = (files: Iterable<readonly [string, string]>, options: Partial<AddOptions> = {}) => {
+    const places = { from: 'scans', to: 'out', settings: SETTINGS.digest, chunk: 8 }
+    return addPictures(queue, { ...places, storage: storageOf(files), ...options })
+  }
+  const stamped = (names: readonly string[], stamp = '1') => names.map((name) => [name, stamp] as const)
+
+  async function waiting() {
+    const jobs = await queue.jobs.getWaiting()
+    return jobs.flatMap(({ data }) =>
+      data.pictures.map(({ input, output }) => `${data.from}/${input} → ${output}`),
+    )
+  }
+
+  it('takes pictures, and neither other files nor results that lie in the folder', async () => {
+    const names = ['a.jpg', 'b.HEIC', 'c.txt', 'coloured/a.jpg', 'deep/d.tif', 'e.dng']
+    expect(await add(stamped(names), { from: '.', to: 'coloured' })).toMatchObject({ added: 4 })
+    expect((await waiting()).sort()).toEqual([
+      './a.jpg → a.jpg',
+      './b.HEIC → b.png',
+      './deep/d.tif → deep/d.tif',
+      './e.dng → e.png',
+    ])
+  })
+
+  it('gives each photograph a name of its own, and the same one again', async () => {
+    const names = ['a.heic', 'a.png', 'A.PNG', 'b.jpg']
+    await add(stamped(names))
+    await add(stamped(['b.jpg']), { from: 'more' })
+    const all = await waiting()
+    expect(new Set(all.map((line) => line.split(' → ')[1]!.toLowerCase())).size).toBe(5)
+    expect(all).toContain('scans/a.heic → a.png')
+    expect(all).toContain('more/b.jpg → b-2.jpg')
+    expect(await add(stamped(names))).toEqual({ added: 0, known: 4, jobs: 0 })
+    expect(await add(stamped(['b.jpg'], '2'), { from: 'more' })).toMatchObject({ added: 1, known: 0 })
+    expect((await waiting()).filter((line) => line === 'more/b.jpg → b-2.jpg')).toHaveLength(2)
+  })
+
+  it('loses nothing and queues nothing twice when it is cut off and starts anew', async () => {
+    const names = Array.from({ length: 30_000 }, (_, i) => `${Math.floor(i / 500)}/${i}.jpg`)
+    function* cut() {
+      for (const [i, name] of names.entries()) {
+        if (i === 17_321) throw new Error('the disk is gone')
+        yield [name, '1'] as const
+      }
+    }
+    await expect(add(cut())).rejects.toThrow('the disk is gone')
+    const { pictures } = await queue.ledger.counts()
+    expect(pictures).toBeLessThan(17_321)
+    const added = await add(stamped(names))
+    expect(added.added + added.known).toBe(30_000)
+    const all = await waiting()
+    expect([all.length, new Set(all).size]).toEqual([30_000, 30_000])
+    expect(await queue.ledger.counts()).toEqual({ pictures: 30_000, completed: 0, failed: 0 })
+  })
+
+  it('adds one at a time', async () => {
+    let second: Promise<unknown> | undefined
+    const storage = {
+      async *list(): AsyncGenerator<StoredFile, void> {
+        second = add([]).catch((error) => error.message)
+        yield { path: 'a.jpg', size: 1, stamp: await second.then(String) }
+      },
+    }
+    await add([], { storage })
+    expect(await second).toMatch(/somebody is adding to this queue/)
+    expect(await add([])).toMatchObject({ added: 0 })
+  })
+
+  it('takes out what waits, so that it can be added anew', async () => {
+    await add(stamped(['a.jpg', 'b.jpg']))
+    expect(await drain(queue)).toBe(2)
+    expect(await queue.isIdle()).toBe(true)
+    expect(await queue.jobs.isPaused()).toBe(false)
+    expect(await add(stamped(['a.jpg', 'b.jpg']))).toMatchObject({ added: 2 })
+  })
+
+  it('queues again what was set aside', async () => {
+    await add(stamped(['a.jpg', 'b.jpg']))
+    const [job] = await queue.jobs.getWaiting()
+    await job!.remove()
+    await server.redis.set('lock', 'mine')
+    const picture = { input: 'a.jpg', output: 'a.jpg', size: 1, stamp: '1' }
+    const failure = {
+      ...picture,
+      from: 'scans',
+      to: 'out',
+      settings: SETTINGS.digest,
+      worker: 'w',
+      reason: 'bad',
+      attempts: 1,
+    }
+    expect(await queue.ledger.setAside({ key: 'lock', token: 'another' }, 'out/a.jpg', failure)).toBe(false)
+    expect(await queue.ledger.setAside({ key: 'lock', token: 'mine' }, 'out/a.jpg', failure)).toBe(true)
+    expect(await retryFailed(queue, 32)).toBe(1)
+    expect(await waiting()).toEqual(['scans/a.jpg → a.jpg'])
+    expect(await queue.ledger.counts()).toMatchObject({ failed: 0 })
+  })
+})

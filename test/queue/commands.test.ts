@@ -1,0 +1,137 @@
+/** `colorizer queue` as people type it. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { serveMetrics } from '../../src/queue/metrics.ts'
+import { PictureQueue } from '../../src/queue/queue.ts'
+import { statusOf } from '../../src/queue/status.ts'
+import { run } from '../program.ts'
+import { reportWeights } from '../report-weights.ts'
+import { SERVER, TestServer } from './redis-server.ts'
+import { digestsIn, writeScans } from './stub.ts'
+
+describe.skipIf(!SERVER)('queue', () => {
+  const root = mkdtempSync(join(tmpdir(), 'colorizer-commands-'))
+  const [scans, out, weights] = [join(root, 'scans'), join(root, 'out'), join(root, 'weights.safetensors')]
+  let redis: TestServer
+  beforeAll(async () => {
+    redis = await TestServer.start(['--requirepass', 'geheim'])
+    writeFileSync(weights, await reportWeights())
+    await writeScans(root, ['a.png', 'deep/b.png', 'c.png'])
+    writeFileSync(join(scans, 'd.bmp'), 'BM and nothing else')
+  })
+  afterAll(async () => {
+    await redis.remove()
+    rmSync(root, { recursive: true, force: true })
+  })
+
+  async function queue(action: string, name: string, ...words: string[]) {
+    const file = join(root, 'address')
+    writeFileSync(file, redis.url)
+    const options = ['--redis-file', file, '--queue', name, '--root', root, '--json']
+    const ended = await run(['queue', ...action.split(' '), ...options, ...words])
+    const text = ended.stdout.toString()
+    return { ...ended, json: text === '' ? null : JSON.parse(text) }
+  }
+  const added = (name: string, ...words: string[]) =>
+    queue(`add ${scans}`, name, '--out', out, '--weights', weights, '--classifier', 'none', ...words)
+
+  it('adds photographs once, tells how many wait, and takes them out again', async () => {
+    expect((await added('once')).json).toEqual({ added: 4, known: 0, jobs: 1, failures: [] })
+    expect((await added('once')).json).toMatchObject({ added: 0, known: 4 })
+    expect((await queue('status', 'once')).json).toEqual({
+      ...{ waiting: 4, active: 0, completed: 0, failed: 0, pictures: 4, refused: 0 },
+      ...{ picturesPerSecond: 0, secondsLeft: null, workers: [] },
+    })
+    const other = await added('once', '--saturation', '2')
+    expect([other.code, other.stderr]).toEqual([
+      2,
+      expect.stringMatching(/is at work with other settings \(saturation\)/),
+    ])
+    expect((await queue('drain', 'once')).json).toEqual({ pictures: 4 })
+    expect((await added('once', '--saturation', '2')).json).toMatchObject({ added: 4, known: 0 })
+  })
+
+  it('colours as colorize does, to the byte, sets aside what is no picture, and shows all of it', async () => {
+    await added('whole')
+    const worked = await queue('work', 'whole', '--weights', weights, '--until-done', '--name', 'one')
+    expect([worked.code, worked.json]).toEqual([1, { failed: 1 }])
+    const alone = join(root, 'alone')
+    await run(['colorize', scans, '-o', alone, '--weights', weights, '--classifier', 'none', '--quiet'])
+    expect(Object.keys(digestsIn(out))).toEqual(['a.png', 'c.png', 'deep/b.png'])
+    expect(digestsIn(out)).toEqual(digestsIn(alone))
+    expect((await queue('status', 'whole')).json).toMatchObject({ completed: 3, failed: 1, waiting: 0 })
+    const { json } = await queue('failed', 'whole')
+    expect(json.failed).toEqual([
+      { input: 'scans/d.bmp', attempts: 1, reason: expect.stringMatching(/d\.bmp/) },
+    ])
+    await queue(`report ${join(root, 'page')}`, 'whole')
+    const page = readFileSync(join(root, 'page/index.html'), 'utf8')
+    expect(page).toContain('3 of 4 photographs done, 1 failed')
+    expect(page.match(/<section>/g)).toHaveLength(3)
+    expect((await queue('retry', 'whole')).json).toEqual({ pictures: 1 })
+    expect((await queue('status', 'whole')).json).toMatchObject({ failed: 0, waiting: 1 })
+  })
+
+  it('leaves pictures behind that a later colorize knows as done', async () => {
+    const again = await run([
+      'colorize',
+      scans,
+      '-o',
+      out,
+      '--weights',
+      weights,
+      '--classifier',
+      'none',
+      '--json',
+    ])
+    const { files } = JSON.parse(again.stdout.toString())
+    const skipped = (name: string) =>
+      files.find(({ input }: { input: string }) => input === join(scans, name)).skipped
+    expect(['a.png', 'c.png', 'deep/b.png', 'd.bmp'].map(skipped)).toEqual([
+      'done',
+      'done',
+      'done',
+      undefined,
+    ])
+    expect(readdirSync(out).sort()).toEqual(expect.arrayContaining(['a.png', 'c.png', 'deep']))
+  })
+
+  it('refuses workers that have other weights', async () => {
+    await added('weights')
+    const others = join(root, 'others.safetensors')
+    writeFileSync(others, await reportWeights({ seed: 'others' }))
+    const { code, stderr } = await queue('work', 'weights', '--weights', others)
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/this worker is refused: .*\(weights\)/)])
+  })
+
+  it('refuses folders outside of the root, and operands that nobody takes', async () => {
+    const { code, stderr } = await queue(`add ${tmpdir()}`, 'root', '--out', out, '--weights', weights)
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/is not below/)])
+    expect((await queue('status now', 'root')).code).toBe(2)
+    expect((await queue('nothing', 'root')).code).toBe(2)
+  })
+
+  it('serves its state for Prometheus on this machine', async () => {
+    const server = await redis.connect()
+    const whole = new PictureQueue(server, 'whole')
+    const { server: http, url } = await serveMetrics({ host: '127.0.0.1', port: 0 }, () => statusOf(whole))
+    expect(await (await fetch(url)).text()).toContain('\ncolorizer_queue_completed 3\n')
+    expect((await fetch(new URL('/', url))).status).toBe(404)
+    http.close()
+    await whole.close()
+    server.close()
+  })
+
+  it('tells no password, neither of a server that refuses it nor of one that is gone', async () => {
+    const file = join(root, 'wrong')
+    writeFileSync(file, redis.url.replace('geheim', 'falsch'))
+    const { code, stderr } = await run(['queue', 'status', '--redis-file', file])
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^colorizer: no queue at redis:\/\/127.*WRONGPASS/),
+    ])
+    expect(stderr).not.toMatch(/falsch|geheim/)
+  })
+})

@@ -1,0 +1,148 @@
+/** One picture's way through a worker, with storage that fails on purpose. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { UserError } from '../../src/errors.ts'
+import type { Storage } from '../../src/node/storage/interface.ts'
+import type { Server } from '../../src/queue/connection.ts'
+import { JournalTail } from '../../src/queue/journal.ts'
+import { Ledger } from '../../src/queue/ledger.ts'
+import { LostLease, type Paint, PictureWork, type Places } from '../../src/queue/picture.ts'
+import { SERVER, TestServer } from './redis-server.ts'
+import { SETTINGS } from './stub.ts'
+
+describe.skipIf(!SERVER)('a picture', () => {
+  let redis: TestServer
+  let server: Server
+  let ledger: Ledger
+  let told: string[] = []
+  beforeAll(async () => {
+    redis = await TestServer.start()
+    server = await redis.connect()
+  })
+  afterAll(async () => {
+    server.close()
+    await redis.remove()
+  })
+  beforeEach(async () => {
+    await server.redis.flushall()
+    await server.redis.set('lock', 'mine')
+    ledger = new Ledger(server.redis, 'one')
+    told = []
+  })
+
+  const picture = { input: 'a.png', output: 'a.png', size: 1, stamp: '1' }
+  const paint: Paint = async (bytes) => ({
+    parts: [Buffer.from('coloured '), bytes],
+    width: 1,
+    height: 1,
+    classes: [],
+    remarks: [],
+  })
+
+  /** Storage in memory; `write` is called before a file takes its place. */
+  function memory(
+    write: () => void | Promise<void> = () => {},
+  ): Storage & { files: Map<string, Uint8Array> } {
+    const files = new Map<string, Uint8Array>()
+    return {
+      ...{ files, address: 'memory', list: async function* () {} },
+      read: async (path) => files.get(path)!,
+      stat: async (path) => (files.has(path) ? { path, size: 1, stamp: '1' } : null),
+      write: async (path, parts, ready) => {
+        await write()
+        await ready?.()
+        files.set(path, Buffer.concat(parts))
+      },
+      remove: async () => {},
+    }
+  }
+
+  function run(to: Storage, services: { paint?: Paint; trial?: Paint } = {}) {
+    const job = { from: 'scans', to: 'out', settings: SETTINGS.digest, pictures: [picture] }
+    const at: Places = {
+      ...{ job, to, from: memory(), lease: { key: 'lock', token: 'mine' } },
+      ...{ journal: new JournalTail(null, null), sweep: async () => {} },
+    }
+    const tell = (sentence: string) => told.push(sentence)
+    const work = new PictureWork({
+      ledger,
+      paint,
+      trial: paint,
+      worker: 'w',
+      fullDiskMs: 20,
+      tell,
+      ...services,
+    })
+    return ledger
+      .entries(['out/a.png'])
+      .then(([entry]) => work.run(picture, Promise.resolve(Buffer.from('grey')), entry!, at))
+  }
+
+  const failing = (code: string) => {
+    throw new UserError(`cannot write a.png: ${code}`, 'input', {
+      cause: Object.assign(new Error(), { code }),
+    })
+  }
+
+  it('waits while the disk is full, and says so once', async () => {
+    let tries = 0
+    const to = memory(() => {
+      if (++tries < 4) failing('ENOSPC')
+    })
+    expect(await run(to)).toBe('made')
+    expect(Buffer.from(to.files.get('a.png')!).toString()).toBe('coloured grey')
+    expect([tries, told]).toEqual([4, ['cannot write a.png: ENOSPC: waiting for room']])
+  })
+
+  it('is tried again after trouble that passes, and set aside after other trouble', async () => {
+    await expect(run(memory(() => failing('EIO')))).rejects.toThrow('EIO')
+    expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 0 })
+    expect(await run(memory(() => failing('EACCES')))).toBe('failed')
+    expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 1 })
+  })
+
+  it('is left alone when its job is given away while it is painted, and right before it takes its place', async () => {
+    const give = () => server.redis.set('lock', 'of another')
+    const files = memory(async () => void (await give()))
+    await expect(run(files)).rejects.toThrow(LostLease)
+    expect([...files.files]).toEqual([])
+    await server.redis.set('lock', 'mine')
+    const slow: Paint = async (...photograph) => {
+      await give()
+      return paint(...photograph)
+    }
+    let writes = 0
+    await expect(
+      run(
+        memory(() => void writes++),
+        { paint: slow },
+      ),
+    ).rejects.toThrow(LostLease)
+    expect([writes, await ledger.counts()]).toEqual([0, { pictures: 0, completed: 0, failed: 0 }])
+  })
+
+  it('is painted twice, the third time alone, and is then set aside', async () => {
+    const crash: Paint = () => Promise.reject(new Error('the GPU is lost'))
+    for (const _ of [1, 2]) await expect(run(memory(), { paint: crash })).rejects.toThrow('the GPU is lost')
+    const alone: Paint = () => Promise.reject(new UserError('a.png was tried alone and crashed'))
+    expect(await run(memory(), { paint: crash, trial: alone })).toBe('failed')
+    for await (const failure of ledger.everyFailure())
+      expect(failure).toMatchObject({
+        input: 'a.png',
+        attempts: 3,
+        reason: 'a.png was tried alone and crashed',
+      })
+    expect(await ledger.counts()).toMatchObject({ failed: 1 })
+  })
+
+  it('takes the place of its own earlier file, whoever was killed before it was written down', async () => {
+    const to = memory()
+    await ledger.begin({ key: 'lock', token: 'mine' }, 'out/a.png', 'ce9e4dd7') // of a file that nobody finished
+    to.files.set('a.png', Buffer.from('somebody else’s'))
+    expect(await run(to)).toBe('failed')
+    await server.redis.flushall()
+    await server.redis.set('lock', 'mine')
+    to.files.set('a.png', Buffer.from('coloured grey')) // the same bytes: written, but not written down
+    expect(await run(to)).toBe('made')
+    expect(await run(to)).toBe('found')
+  })
+})
