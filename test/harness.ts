@@ -25,6 +25,7 @@ export const opNames = Object.keys(ops) as OpName[]
 export const NOT_DIFFERENTIABLE: readonly OpName[] = [
   'pack',
   'reluGrad',
+  'labToSrgbGrad',
   'clipGrad',
   'tanhGrad',
   'softmaxGrad',
@@ -33,7 +34,6 @@ export const NOT_DIFFERENTIABLE: readonly OpName[] = [
   'conv2dGradInput',
   'conv2dGradWeight',
   'batchNormGrad',
-  'labToSrgbGrad',
   'mseGrad',
   'encodeBins',
   'crossEntropyGrad',
