@@ -21,10 +21,10 @@ type Nine = [number, number, number, number, number, number, number, number, num
 const CUBE_ROOT = Float64Array.from({ length: 4098 }, (_, i) => Math.cbrt(i / 4096))
 
 /** Linear light of each of the 256 sRGB levels, 0…1. */
-export const LINEAR = Float64Array.from({ length: 256 }, (_, level) => linearOf(level / 255))
+export const LINEAR: Float64Array = Float64Array.from({ length: 256 }, (_, level) => linearOf(level / 255))
 
 /** L* of the grey whose three sRGB levels are the index: 0…100. */
-export const GRAY_LIGHTNESS = Float32Array.from(LINEAR, (y) => 116 * labCurve(y) - 16)
+export const GRAY_LIGHTNESS: Float32Array = Float32Array.from(LINEAR, (y) => 116 * labCurve(y) - 16)
 
 /** Linear light above which a value rounds to the next sRGB level; the last has no next one. */
 const NEXT_LEVEL = Float64Array.from({ length: 256 }, (_, n) => (n < 255 ? linearOf((n + 0.5) / 255) : 2))
