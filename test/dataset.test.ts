@@ -2,13 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { srgbToLab } from '../src/color/lab.ts'
 import type { Photo } from '../src/color/photo.ts'
 import { openPhotos, type SourceOptions } from '../src/node/data/dataset.ts'
 import { writeImage } from '../src/node/image.ts'
-import { openWorkerPool } from '../src/node/worker-pool.ts'
 import { STREAM, uniform4 } from '../src/random.ts'
 import {
   type Batch,
@@ -351,58 +349,5 @@ describe('cropFraming', () => {
       mirror: false,
     })
     expect(cropFraming(wide, 100, null)).toEqual({ ...wide, left: 100, top: 0, mirror: false })
-  })
-})
-
-describe('the worker pool', () => {
-  const module = join(folder, 'worker.mjs')
-  beforeAll(() => {
-    writeFileSync(
-      module,
-      `import { parentPort } from 'node:worker_threads'
-       parentPort.on('message', (task) => {
-         if (task === 'throw') throw new Error('out of luck')
-         if (task === 'exit') process.exit(3)
-         if (task !== 'hang') parentPort.postMessage(2 * task)
-       })`,
-    )
-  })
-  const open = (count: number) => openWorkerPool<number | string, number>(pathToFileURL(module), count)
-
-  it('answers each task with its own result', async () => {
-    const pool = open(3)
-    const tasks = Array.from({ length: 50 }, (_, i) => i)
-    expect(await Promise.all(tasks.map((n) => pool.run(n)))).toEqual(tasks.map((n) => 2 * n))
-    await pool.close()
-  })
-
-  it.each([
-    ['throw', /a decoding worker crashed: Error: out of luck/],
-    ['exit', /a decoding worker stopped by itself \(exit code 3\)/],
-  ])('a worker that dies (%s) fails its task, those behind it and all later ones', async (how, message) => {
-    const pool = open(1)
-    const outcomes = await Promise.allSettled([pool.run(1), pool.run(how), pool.run(2)])
-    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected'])
-    for (const outcome of outcomes.slice(1))
-      expect(String((outcome as PromiseRejectedResult).reason)).toMatch(message)
-    await expect(pool.run(3)).rejects.toThrow(message)
-    await pool.close()
-  })
-
-  it('close rejects what runs and what waits', async () => {
-    const pool = open(1)
-    const running = pool.run('hang')
-    const waiting = pool.run(1)
-    await Promise.all([
-      expect(running).rejects.toMatchObject({ name: 'PoolClosed' }),
-      expect(waiting).rejects.toMatchObject({ name: 'PoolClosed' }),
-      pool.close(),
-    ])
-  })
-
-  it('a module that is not there is an error, not a hang', async () => {
-    const pool = openWorkerPool<number, number>(pathToFileURL(join(folder, 'none.mjs')), 1)
-    await expect(pool.run(1)).rejects.toThrow(/a decoding worker crashed/)
-    await pool.close()
   })
 })

@@ -1,17 +1,16 @@
-/** A trunk whose last layers are trained, and what is left out of its last tap. */
+/** A trunk whose last layers are trained. */
 import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { resize } from '../src/color/resample.ts'
-import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
 import { predictorOf } from '../src/infer/predictor.ts'
 import { inVariant, networkMetadata, weightTensors } from '../src/io/weights.ts'
 import { elems } from '../src/kernels/op.ts'
 import { packArena, unpackArena } from '../src/model/arena.ts'
-import { inferenceGraph, trainingGraph } from '../src/model/graphs.ts'
+import { trainingGraph } from '../src/model/graphs.ts'
 import type { Network, NetworkKind } from '../src/model/network.ts'
 import { pyramidNetwork, pyramidOn } from '../src/model/pyramid/index.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
@@ -22,7 +21,6 @@ import { loadTrunk } from '../src/node/store/networks.ts'
 import { checkpointPath } from '../src/node/store/run-folder.ts'
 import { readCheckpoint, readWeights } from '../src/node/weights.ts'
 import type { Batch, TrainingSource } from '../src/train/batches.ts'
-import { drawChannels } from '../src/train/channel-dropout.ts'
 import { expectSettings } from '../src/train/expect.ts'
 import type { TrainingSettings } from '../src/train/settings.ts'
 import { useGpu } from './device.ts'
@@ -352,58 +350,5 @@ describe('train --init --fine-tune', () => {
     succeeded(resumed)
     expect(JSON.parse(resumed.stdout.toString())).toMatchObject({ steps: 3 })
     refused(await resume(1), 2, /was trained with fineTune 2, not 1: a resumed training must not change that/)
-  })
-})
-
-describe('channels that are left out', () => {
-  const options = { seed: 3, share: 0.25, channels: 10, samples: 400, place: { epoch: 1, position: 8 } }
-
-  it('are as many as asked for, and the mean of what is left stays', () => {
-    const factors = drawChannels(options)
-    expect(factors.length).toBe(4000)
-    expect(new Set(factors)).toEqual(new Set([0, Math.fround(1 / 0.75)]))
-    const mean = factors.reduce((a, b) => a + b) / factors.length
-    expect(Math.abs(mean - 1)).toBeLessThan(0.03) // three standard deviations
-    expect([...drawChannels({ ...options, share: 0 })].every((factor) => factor === 1)).toBe(true)
-  })
-
-  it('are those of the last tap, and the network colours without it', () => {
-    const size = { batch: 2, height: 32, width: 32 }
-    const inputs = (graph: Graph) =>
-      [...graph.tensors()].flatMap((tensor) => {
-        const origin = graph.origin(tensor)
-        return origin.kind === 'input' && origin.name === 'channels' ? [graph.shape(tensor)] : []
-      })
-    const graph = new Graph()
-    const dropping = network.leavingOutChannels!()
-    dropping.build(graph, size, 'train')
-    expect(inputs(graph)).toEqual([[2, 1, 1, 12]])
-    expect(inputs(inferenceGraph(network, size))).toEqual([])
-    const random = seeded('left out')
-    const values = new Map([
-      ...Object.entries(someWeights()).map(([name, flat]) => [name, float64(flat)] as const),
-      ...['L', 'gray'].map((name) => [name, float64(draw(2048, 'unit', random))] as const),
-      ['features', new Float64Array(6)],
-    ])
-    const paint = (of: Network, channels: Float64Array<ArrayBuffer>) => {
-      const shown = inferenceGraph(of, size)
-      const computed = runReference(shown, new Map(values).set('channels', channels))
-      return computed.get(shown.outputs.get('ab')!)!
-    }
-    const plain = paint(network, new Float64Array(24))
-    expect(paint(dropping, new Float64Array(24).fill(1))).toEqual(plain)
-    // of the second sample alone
-    const changed = paint(dropping, new Float64Array(24).fill(1, 0, 12))
-    const half = plain.length / 2
-    expect(changed.subarray(0, half)).toEqual(plain.subarray(0, half))
-    expect(changed.subarray(half)).not.toEqual(plain.subarray(half))
-  })
-
-  it('follow from seed and place alone, whatever the batch', () => {
-    const factors = drawChannels(options)
-    const later = drawChannels({ ...options, samples: 3, place: { epoch: 1, position: 10 } })
-    expect(later).toEqual(factors.subarray(20, 50))
-    for (const other of [{ seed: 4 }, { place: { epoch: 2, position: 8 } }])
-      expect(drawChannels({ ...options, ...other })).not.toEqual(factors)
   })
 })

@@ -1,6 +1,7 @@
 /**
  * The messages of ONNX files that are read here, decoded and encoded by onnx-proto. No other module imports it: its
- * types need those of protobufjs and long, which users of this package would have to install.
+ * types need those of protobufjs and long, which users of this package would have to install. It is plain JavaScript, and the page
+ * bundles it.
  *
  * Source of names and numbers: onnx.proto3.
  */
