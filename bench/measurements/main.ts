@@ -67,7 +67,10 @@ function sizesFor(gpu: Gpu): Size[] {
 
 type OwnMeasurements = Omit<Measurements, 'command' | 'peers'>
 
-async function measure({ adapter, seconds, plansOnly }: Options, terminal: Terminal): Promise<OwnMeasurements> {
+async function measure(
+  { adapter, seconds, plansOnly }: Options,
+  terminal: Terminal,
+): Promise<OwnMeasurements> {
   // not the tuned one: a report is of what everybody gets
   const gpu = await openGpu({ adapter, subgroupMatrices: true, loadShader: loadBenchShader })
   const { isSoftware } = adapterSummary(gpu)
@@ -168,8 +171,7 @@ not used. Ctrl-C writes nothing.`,
     ]
     const peers = flags.on('peers') ? await peersTable(passedOn) : null
     const all: Measurements = { ...measured, command: commandOf(options), peers }
-    if (all.roofline)
-      await saveFile(join(options.out, ROOFLINE_FILE), Buffer.from(rooflineSvg(all.roofline)))
+    if (all.roofline) await saveFile(join(options.out, ROOFLINE_FILE), Buffer.from(rooflineSvg(all.roofline)))
     const file = join(options.out, FILE)
     await saveFile(file, Buffer.from(formatMeasurements(all)))
     return { json: all, text: file, code: EXIT.ok }

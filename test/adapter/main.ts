@@ -14,7 +14,10 @@ import { trains } from '../runner/trains.ts'
 
 const [part = 1, parts = 1] = (process.argv[2] ?? '1/1').split('/').map(Number)
 const gpu = await openGpu({ subgroupMatrices: true })
-const run = new Run({ '^kernels with subgroups of 8 lanes$': 'GPUs have larger ones', '^subgroup matrices$': 'few have them' })
+const run = new Run({
+  '^kernels with subgroups of 8 lanes$': 'GPUs have larger ones',
+  '^subgroup matrices$': 'few have them',
+})
 console.log(`${gpu.adapterName}, part ${part} of ${parts}`)
 
 const STORAGE = [
@@ -27,11 +30,14 @@ const variants = plain.flatMap(variantsOf)
 const halves = STORAGE.flatMap((half) => variants.filter(({ op }) => op.half).map((row) => inHalf(row, half)))
 const matrices = matricesOf(gpu.traits)
 const multiplied = matrices
-  ? plain.flatMap((row) => byMatrices(row, matrices)).map((row) => inHalf(row, { inputs: true, output: true }))
+  ? plain
+      .flatMap((row) => byMatrices(row, matrices))
+      .map((row) => inHalf(row, { inputs: true, output: true }))
   : []
 if (!matrices) run.skip('subgroup matrices', 'the adapter has none that fit')
 if (!gpu.has('shader-f16')) run.skip('float16 in memory', 'the adapter has no 16-bit floats')
-if (gpu.traits.subgroupLanes !== 8) run.skip('kernels with subgroups of 8 lanes', 'the adapter has other ones')
+if (gpu.traits.subgroupLanes !== 8)
+  run.skip('kernels with subgroups of 8 lanes', 'the adapter has other ones')
 
 const rows: Row[] = [...variants, ...(gpu.has('shader-f16') ? [...halves, ...multiplied] : [])]
 for (const row of rows.filter((row, i) => i % parts === part - 1 && runsOn(gpu, row)))
