@@ -16,6 +16,7 @@ const [part = 1, parts = 1] = (process.argv[2] ?? '1/1').split('/').map(Number)
 const gpu = await openGpu({ subgroupMatrices: true })
 const run = new Run({
   '^kernels with subgroups of 8 lanes$': 'GPUs have larger ones',
+  '^float16 in memory$': 'not all have it',
   '^subgroup matrices$': 'few have them',
 })
 console.log(`${gpu.adapterName}, part ${part} of ${parts}`)
