@@ -7,9 +7,10 @@ import type { Precision } from '../graph/half.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
 import { readPhoto } from '../node/image.ts'
 import { contactSheet, type SheetFormat, type SheetRow } from '../node/sheet.ts'
+import { type Each, listEach } from './each.ts'
 import { HINT_COUNTS, type HintErrors } from './measure-hints.ts'
-import type { Colourist, Each, Evaluated, Failure } from './measure-photos.ts'
-import { differenceTo, type Means, type Summary } from './summaries.ts'
+import type { Colourist, Evaluated, Failure } from './measure-photos.ts'
+import { type Difference, differenceTo, type Means, type Summary } from './summaries.ts'
 
 export interface Evaluation {
   /** At least one. */
@@ -20,14 +21,14 @@ export interface Evaluation {
   readonly weights: string
   /** Files of the other weights that it is held against. */
   readonly against: readonly string[]
-  /** Where the class vectors came from that the network was given. */
+  /** Where the class vectors came from that the network was given, and those that it was given besides; null for none. */
   readonly classVectors: ClassVectorOrigin | null
+  readonly otherVectors: readonly (ClassVectorOrigin | null)[]
   /** Name of the classifier that judged agreement. */
   readonly judge: string
   /** Name of the classifier whose features were compared. */
   readonly features: string | null
-  /** That of all pictures, and those of further ones of the result. */
-  readonly saturations: readonly number[]
+  readonly saturations: Each<number>
   readonly precision: Precision
   /** Whether networks saw mirror images, too. */
   readonly mirror: boolean
@@ -45,10 +46,11 @@ export function evaluationJson({
   summaries,
   failures,
   against: others,
+  otherVectors,
   saturations,
   ...setting
 }: Evaluation) {
-  const { result, gray, constant, shipped, against = [], saturated = [] } = summaries
+  const { result, gray, constant, shipped, against = [], saturated = [], classified = [] } = summaries
   return {
     n: evaluated.length,
     failed: failures.length,
@@ -57,18 +59,27 @@ export function evaluationJson({
       gray: figuresJson(gray.means),
       constant: figuresJson(constant.means),
       ...(shipped
-        ? { shipped: { ...figuresJson(shipped.means), abMseDifference: toShipped(evaluated) } }
+        ? {
+            shipped: {
+              ...{ saturation: saturations.shipped, ...figuresJson(shipped.means) },
+              abMseDifference: toShipped(evaluated),
+            },
+          }
         : {}),
     },
     against: against.map((summary, i) => ({
-      ...{ weights: others[i]!, ...summaryJson(summary) },
+      ...{ weights: others[i]!, saturation: saturations.against![i]!, ...summaryJson(summary) },
       abMseDifference: toOther(evaluated, i),
     })),
     saturated: saturated.map((summary, i) => ({
-      ...{ saturation: saturations[i + 1]!, ...summaryJson(summary) },
+      ...{ saturation: saturations.saturated![i]!, ...summaryJson(summary) },
+    })),
+    classified: classified.map((summary, i) => ({
+      ...{ classVectors: otherVectors[i]!, ...summaryJson(summary) },
+      abMseDifference: toClassified(evaluated, i),
     })),
     ...setting,
-    saturation: saturations[0]!,
+    saturation: saturations.result,
     files: [...evaluated.map(({ input, scores }) => ({ input, ...figuresJson(scores.result) })), ...failures],
   }
 }
@@ -104,6 +115,7 @@ const hintsRow = (count: (typeof HINT_COUNTS)[number]): Row => [
 const ROWS: readonly Row[] = [
   ['abMse', 'ab error, units²', 1],
   ['edgeAbMse', '  near edges', 1],
+  ['paintedAbMse', '  as painted', 1],
   ...HINT_COUNTS.map(hintsRow),
   ['hueShare', '  by other hues, %', 1, 100],
   ['wrongHue', '  mostly by them, % of pictures', 1, 100],
@@ -113,6 +125,8 @@ const ROWS: readonly Row[] = [
   ['chroma', 'chroma', 1],
   ['chromaTruth', '  of the originals', 1],
   ['chromaRatio', '  ratio', 2],
+  ['neutralChroma', '  where neutral', 1],
+  ['neutralChromaTruth', '  of the originals there', 1],
   ['colorfulness', 'colourfulness', 1],
   ['colorfulnessTruth', '  of the originals', 1],
   ['colorfulnessDifference', '  difference', 1],
@@ -132,44 +146,62 @@ export function namesOf(files: readonly string[]): readonly string[] {
   return new Set(names).size === names.length ? names : files
 }
 
-export const saturationName = (saturation: number) => `saturation ${saturation}`
+const saturationName = (saturation: number) => `saturation ${saturation}`
+const vectorName = (origin: ClassVectorOrigin | null) =>
+  origin ? `class vector ${origin.classifier}` : 'no class vector'
 
-const TITLES = {
-  result: 'this network  95% interval',
-  gray: 'all grey',
-  constant: 'constant',
-  shipped: 'shipped',
+/** What stands over the columns of the table and the pictures of the page. */
+export function titlesOf({
+  weights,
+  against,
+  otherVectors,
+  saturations,
+}: Pick<Evaluation, 'weights' | 'against' | 'otherVectors' | 'saturations'>): Each<string> {
+  const { result, saturated = [], shipped, against: others = [] } = saturations
+  const [, ...names] = namesOf([weights, ...against])
+  const at = (name: string, saturation: number) =>
+    saturation === result ? name : `${name}, ${saturationName(saturation)}`
+  return {
+    result: saturated.length ? saturationName(result) : 'this network',
+    saturated: saturated.map(saturationName),
+    classified: otherVectors.map(vectorName),
+    ...{ gray: 'all grey', constant: 'constant' },
+    ...(shipped === undefined ? {} : { shipped: at('shipped', shipped) }),
+    against: names.map((name, i) => at(name, others[i]!)),
+  }
 }
 
 export function evaluationText(evaluation: Omit<Evaluation, 'report' | 'pairs'>): string {
-  const { evaluated, summaries, failures, left, weights, against, saturations } = evaluation
-  const [, ...named] = namesOf([weights, ...against])
-  const names = (Object.keys(TITLES) as (keyof typeof TITLES)[]).filter((name) => summaries[name])
-  const saturated = saturations.slice(1).map(saturationName)
-  const [ours, ...baselines] = names.map((name) => TITLES[name])
-  const table = [['', ours!, ...saturated, ...baselines, ...named]]
-  const columns = [
-    ...summaries.saturated!,
-    ...names.slice(1).map((name) => summaries[name]!),
-    ...summaries.against!,
-  ]
-  for (const [key, title, decimals, scale = 1] of ROWS) {
-    const shown = (value = Number.NaN) => (value * scale).toFixed(decimals).replace('NaN', '–')
-    const { means, intervals } = summaries.result
-    if (means[key] === undefined) continue
-    const interval = intervals[key] ? `  [${intervals[key].map(shown).join(', ')}]` : ''
-    const others = columns.map(({ means }) => shown(means[key]))
-    table.push([title, `${shown(means[key]).padStart(7)}${interval}`, ...others])
-  }
+  const { evaluated, failures, left, weights, against, otherVectors } = evaluation
+  const [, ...names] = namesOf([weights, ...against])
   return [
     ...heading(evaluation),
     '',
-    ...aligned(table),
+    ...table(evaluation),
     ...comparison('the shipped weights', toShipped(evaluated)),
-    ...named.flatMap((name, i) => comparison(name, toOther(evaluated, i))),
+    ...otherVectors.flatMap((origin, i) => comparison(vectorName(origin), toClassified(evaluated, i))),
+    ...names.flatMap((name, i) => comparison(name, toOther(evaluated, i))),
     ...(failures.length ? [`${failures.length} failed`] : []),
     ...(left ? [`interrupted: ${left} left out`] : []),
   ].join('\n')
+}
+
+/** A column for each, and a row for each figure that there is. */
+function table(evaluation: Parameters<typeof evaluationText>[0]): string[] {
+  const [ours, ...others] = listEach(titlesOf(evaluation))
+  const [result, ...columns] = listEach(evaluation.summaries)
+  const rows = [['', `${ours}  95% interval`, ...others]]
+  for (const [key, title, decimals, scale = 1] of ROWS) {
+    const shown = (value = Number.NaN) => (value * scale).toFixed(decimals).replace('NaN', '–')
+    const { means, intervals } = result!
+    if (means[key] === undefined) continue
+    const interval = intervals[key] ? `  [${intervals[key].map(shown).join(', ')}]` : ''
+    rows.push([
+      ...[title, `${shown(means[key]).padStart(7)}${interval}`],
+      ...columns.map(({ means }) => shown(means[key])),
+    ])
+  }
+  return aligned(rows)
 }
 
 function heading({
@@ -185,7 +217,7 @@ function heading({
     ...(features ? [`features of ${features}`] : []),
     precision,
     ...(mirror ? ['mirror images, too'] : []),
-    `saturation ${saturations[0]}`,
+    saturationName(saturations.result),
   ]
   const count = `${evaluated.length} ${evaluated.length === 1 ? 'picture' : 'pictures'}`
   return [`${count} in the colours of ${weights} (${adapter})`, details.join(' · ')]
@@ -194,11 +226,14 @@ function heading({
 const toShipped = (evaluated: readonly Evaluated[]) => differenceTo(evaluated, ({ shipped }) => shipped)
 const toOther = (evaluated: readonly Evaluated[], i: number) =>
   differenceTo(evaluated, ({ against }) => against?.[i])
+const toClassified = (evaluated: readonly Evaluated[], i: number) =>
+  differenceTo(evaluated, ({ classified }) => classified?.[i])
 
-function comparison(name: string, difference: ReturnType<typeof differenceTo>): string[] {
+function comparison(name: string, difference: Difference | null): string[] {
   if (!difference) return []
   const [middle, low, high] = [difference.mean, ...difference.interval].map(signed)
-  return [`ab error against ${name}, picture by picture: ${middle} [${low}, ${high}]`]
+  const percent = `${signed(100 * difference.relative)}%`
+  return [`ab error against ${name}, picture by picture: ${middle} [${low}, ${high}], ${percent}`]
 }
 
 const signed = (value: number) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(2)}`

@@ -108,9 +108,9 @@ export class Flags {
     return this.value(name, numberOf(limits))
   }
 
-  /** All numbers of an option that may be given more than once. */
-  numbers(name: string, limits: Parameters<typeof numberOf>[0] = {}): number[] {
-    return this.texts(name).map((text) => this.#parsed(name, text, numberOf(limits)))
+  /** All numbers of an option that may be given more than once, and the word that may stand for one. */
+  numbersOr<W extends string>(word: W, name: string): (number | W)[] {
+    return this.texts(name).map((text) => (text === word ? word : this.#parsed(name, text, numberOf())))
   }
 
   /** A whole number of at least `min` that is a multiple of `multipleOf`. */
