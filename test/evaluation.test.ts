@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Each, mapEach } from '../src/cli/each.ts'
-import { bestMedianWorst, evaluationJson, evaluationText, reportSheet } from '../src/cli/evaluation-report.ts'
+import { evaluationJson, evaluationText } from '../src/cli/evaluation-report.ts'
 import {
   BASELINES,
   type Colourist,
@@ -13,7 +13,8 @@ import {
   type Scores,
 } from '../src/cli/measure-photos.ts'
 import { pageOf } from '../src/cli/report-page.ts'
-import { differenceTo, summarise, summariseAll } from '../src/cli/summaries.ts'
+import { bestMedianWorst, reportSheet } from '../src/cli/report-sheet.ts'
+import { summarise, summariseAll } from '../src/cli/summaries.ts'
 import { abError } from '../src/color/metrics/abError.ts'
 import { fid, kid as kidOf, productsOf } from '../src/color/metrics/featureSets.ts'
 import { paintedColours } from '../src/color/metrics/painted.ts'
@@ -135,6 +136,15 @@ describe('an evaluation', () => {
     expect(baselines.gray).toMatchObject({ kid: 1000 * kidOf(wanted).value, fid: fid(wanted) })
     expect(evaluationText(evaluation)).toMatch(new RegExp(`^KID × 1000 +${kid!.toFixed(2)} `, 'm'))
     expect(evaluationText(evaluation)).toContain('features of eye')
+    const { kid: ofShipped, kidDifference } = baselines.shipped as {
+      kid: number
+      kidDifference: { value: number }
+    }
+    expect(kidDifference.value).toBeCloseTo(kid! - ofShipped, 10)
+    const signed = `${kidDifference.value < 0 ? '' : '\\+'}${kidDifference.value.toFixed(2)}`
+    expect(evaluationText(evaluation)).toMatch(
+      new RegExp(`^KID × 1000 against the shipped weights: ${signed}$`, 'm'),
+    )
   })
 
   it('is held against the shipped weights picture by picture', async () => {
@@ -143,7 +153,7 @@ describe('an evaluation', () => {
     const differences = read.map(
       (photo) => abError(photo, oneColour(20, 20)) - abError(photo, oneColour(15, 20)),
     )
-    const { mean, interval } = differenceTo(evaluated, ({ shipped }) => shipped)!
+    const { mean, interval } = summariseAll(evaluated).shipped!.differences!.abMse
     expect(mean).toBeCloseTo((differences[0]! + differences[1]!) / 2, 10)
     expect(interval[0]).toBeCloseTo(Math.min(...differences), 10)
     expect(interval[1]).toBeCloseTo(Math.max(...differences), 10)

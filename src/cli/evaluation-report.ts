@@ -1,16 +1,13 @@
 /** What an evaluation found, for people and for scripts. */
 
 import { basename, dirname, resolve } from 'node:path'
-import { grayOf, paint } from '../color/paint.ts'
-import type { Photo } from '../color/photo.ts'
+import type { Kid } from '../color/metrics/featureSets.ts'
 import type { Precision } from '../graph/half.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
-import { readPhoto } from '../node/image.ts'
-import { contactSheet, type SheetFormat, type SheetRow } from '../node/sheet.ts'
 import { type Each, listEach } from './each.ts'
 import { HINT_COUNTS, type HintErrors } from './measure-hints.ts'
-import type { Colourist, Evaluated, Failure } from './measure-photos.ts'
-import { type Difference, differenceTo, type Means, type Summary } from './summaries.ts'
+import type { Evaluated, Failure } from './measure-photos.ts'
+import type { Means, Summary } from './summaries.ts'
 
 export interface Evaluation {
   /** At least one. */
@@ -62,21 +59,21 @@ export function evaluationJson({
         ? {
             shipped: {
               ...{ saturation: saturations.shipped, ...figuresJson(shipped.means) },
-              abMseDifference: toShipped(evaluated),
+              ...differencesJson(shipped),
             },
           }
         : {}),
     },
     against: against.map((summary, i) => ({
       ...{ weights: others[i]!, saturation: saturations.against![i]!, ...summaryJson(summary) },
-      abMseDifference: toOther(evaluated, i),
+      ...differencesJson(summary),
     })),
     saturated: saturated.map((summary, i) => ({
       ...{ saturation: saturations.saturated![i]!, ...summaryJson(summary) },
     })),
     classified: classified.map((summary, i) => ({
       ...{ classVectors: otherVectors[i]!, ...summaryJson(summary) },
-      abMseDifference: toClassified(evaluated, i),
+      ...differencesJson(summary),
     })),
     ...setting,
     saturation: saturations.result,
@@ -99,6 +96,16 @@ function figuresJson<T extends object>(figures: T): Omit<T, keyof HintErrors> & 
   }
   return { ...(named as T), ...(Object.keys(hints).length ? { hints } : {}) }
 }
+
+const differencesJson = ({ differences }: Summary) => ({
+  ...(differences ? { abMseDifference: differences.abMse } : {}),
+  ...(differences?.kid ? { kidDifference: thousandfoldKid(differences.kid) } : {}),
+})
+
+const thousandfoldKid = ({ value, interval }: Kid) => ({
+  value: 1000 * value,
+  ...(interval ? { interval: interval.map((bound) => 1000 * bound) } : {}),
+})
 
 const thousandfold = (value: unknown) =>
   Array.isArray(value) ? value.map((bound) => 1000 * bound) : 1000 * (value as number)
@@ -172,15 +179,15 @@ export function titlesOf({
 }
 
 export function evaluationText(evaluation: Omit<Evaluation, 'report' | 'pairs'>): string {
-  const { evaluated, failures, left, weights, against, otherVectors } = evaluation
+  const { summaries, failures, left, weights, against, otherVectors } = evaluation
   const [, ...names] = namesOf([weights, ...against])
   return [
     ...heading(evaluation),
     '',
     ...table(evaluation),
-    ...comparison('the shipped weights', toShipped(evaluated)),
-    ...otherVectors.flatMap((origin, i) => comparison(vectorName(origin), toClassified(evaluated, i))),
-    ...names.flatMap((name, i) => comparison(name, toOther(evaluated, i))),
+    ...comparison('the shipped weights', summaries.shipped),
+    ...otherVectors.flatMap((origin, i) => comparison(vectorName(origin), summaries.classified?.[i])),
+    ...names.flatMap((name, i) => comparison(name, summaries.against?.[i])),
     ...(failures.length ? [`${failures.length} failed`] : []),
     ...(left ? [`interrupted: ${left} left out`] : []),
   ].join('\n')
@@ -223,17 +230,20 @@ function heading({
   return [`${count} in the colours of ${weights} (${adapter})`, details.join(' · ')]
 }
 
-const toShipped = (evaluated: readonly Evaluated[]) => differenceTo(evaluated, ({ shipped }) => shipped)
-const toOther = (evaluated: readonly Evaluated[], i: number) =>
-  differenceTo(evaluated, ({ against }) => against?.[i])
-const toClassified = (evaluated: readonly Evaluated[], i: number) =>
-  differenceTo(evaluated, ({ classified }) => classified?.[i])
-
-function comparison(name: string, difference: Difference | null): string[] {
-  if (!difference) return []
-  const [middle, low, high] = [difference.mean, ...difference.interval].map(signed)
-  const percent = `${signed(100 * difference.relative)}%`
-  return [`ab error against ${name}, picture by picture: ${middle} [${low}, ${high}], ${percent}`]
+function comparison(name: string, summary: Summary | undefined): string[] {
+  if (!summary?.differences) return []
+  const { abMse, kid } = summary.differences
+  const within = (interval: readonly number[] = []) =>
+    interval.length ? ` [${interval.map(signed).join(', ')}]` : ''
+  const percent = `${signed(100 * abMse.relative)}%`
+  return [
+    `ab error against ${name}, picture by picture: ${signed(abMse.mean)}${within(abMse.interval)}, ${percent}`,
+    ...(kid
+      ? [
+          `KID × 1000 against ${name}: ${signed(1000 * kid.value)}${within(kid.interval?.map((bound) => 1000 * bound))}`,
+        ]
+      : []),
+  ]
 }
 
 const signed = (value: number) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(2)}`
@@ -246,55 +256,5 @@ function aligned(table: readonly (readonly string[])[]): string[] {
       .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
       .join('  ')
       .trimEnd(),
-  )
-}
-
-/** Pictures of each kind in a report. */
-const SHOWN = 3
-
-/**
- * A contact sheet of the best, the middle and the worst pictures by ab error, with what was measured; beside them what other
- * weights make of them.
- * @param names of the result's weights, and of the others
- */
-export async function reportSheet(
-  evaluated: readonly Evaluated[],
-  { result, against = [] }: Each<Colourist>,
-  names: readonly string[],
-  format?: SheetFormat,
-): Promise<Buffer> {
-  const rows: SheetRow[] = []
-  for (const { kind, input, scores } of bestMedianWorst(evaluated)) {
-    const original = await readPhoto(input)
-    const { abMse, psnr } = scores.result
-    const [ours, ...others] = await paintBy([result, ...against], original)
-    rows.push({
-      ...{ gray: grayOf(original), ours: ours!, others, original },
-      caption: `${kind}: ab error ${abMse.toFixed(1)}, ${psnr.toFixed(2)} dB, ${input}`,
-    })
-  }
-  return contactSheet(rows, { format, ...(against.length ? { names } : {}) })
-}
-
-async function paintBy(colourists: readonly Colourist[], original: Photo): Promise<Photo[]> {
-  const painted: Photo[] = []
-  for (const { colours, saturation } of colourists)
-    painted.push(paint(original, await colours(original), saturation))
-  return painted
-}
-
-/** The three best, three middle and three worst pictures by ab error, in this order; all of them when there are fewer. */
-export function bestMedianWorst(evaluated: readonly Evaluated[]): (Evaluated & { kind: string })[] {
-  const sorted = [...evaluated].sort((a, b) => a.scores.result.abMse - b.scores.result.abMse)
-  const count = Math.min(SHOWN, Math.ceil(sorted.length / 3))
-  const worst = Math.max(count, sorted.length - count)
-  const median = Math.max(count, Math.min(worst - count, (sorted.length - count) >> 1))
-  const kinds = {
-    best: [0, count],
-    median: [median, Math.min(median + count, worst)],
-    worst: [worst, sorted.length],
-  }
-  return Object.entries(kinds).flatMap(([kind, [from, to]]) =>
-    sorted.slice(from, to).map((picture) => ({ ...picture, kind })),
   )
 }
