@@ -276,7 +276,7 @@ describe('the command evaluate', () => {
 
   it.each<[string, number, RegExp]>([
     ['', 2, /evaluate needs at least one photograph/],
-    ['IN --saturation x', 2, /--saturation x: expected a number of at least 0/],
+    ['IN --saturation x', 2, /--saturation x: expected a number of at least 0, or auto/],
     ['IN --classifier none --classifier none', 2, /--classifier none means none, which is meant already/],
     ['IN --precision f8', 2, /--precision f8: choose one of f32, f16/],
     ['IN --report report.jpg', 2, /--report report\.jpg: its name must end in \.png or \.webp/],

@@ -52,7 +52,7 @@ export const evaluateCommand: Command = {
     saturation: {
       value: 'F',
       many: true,
-      help: 'multiplies a* and b* of the coloured pictures, but not in the ab error; auto for what each weight file says, as colorize does (default 1); given more than once, the network is measured at each, and all else at the first',
+      help: 'multiplies a* and b* of the coloured pictures (of the ab errors, only in that as painted), or auto: by what each weight file says, as colorize does (default 1); given more than once, the network is measured at each, and all else at the first',
     },
     report: {
       value: 'FILE|DIR',
