@@ -121,11 +121,11 @@ const hintsRow = (count: (typeof HINT_COUNTS)[number]): Row => [
 
 const ROWS: readonly Row[] = [
   ['abMse', 'ab error, units²', 1],
+  ['hueShare', '  by other hues, %', 1, 100],
+  ['wrongHue', '  mostly by them, % of pictures', 1, 100],
   ['edgeAbMse', '  near edges', 1],
   ['paintedAbMse', '  as painted', 1],
   ...HINT_COUNTS.map(hintsRow),
-  ['hueShare', '  by other hues, %', 1, 100],
-  ['wrongHue', '  mostly by them, % of pictures', 1, 100],
   ['psnr', 'PSNR, dB', 2],
   ['ssim', 'SSIM', 4],
   ['deltaE', 'ΔE2000', 2],
