@@ -71,7 +71,7 @@ const chosen = {
   }),
   rarity: setting(v.optional(numberOf({ exclusive: true, max: 1 })), {
     ...{ flag: 'rarity', value: 'F' },
-    help: 'of --head bins and --loss rarity: how evenly colours count, from near 0, each by how rare it is, to 1, all alike',
+    help: 'of --head bins and --loss rarity: from near 0, where a colour counts the more, the rarer it is, to 1, where all count alike',
     usual: '0.5',
   }),
   meanHuber: setting(v.optional(numberOf()), {
