@@ -19,7 +19,8 @@ export interface Measurements {
   readonly plans: readonly PlanRow[]
   readonly convolutions: readonly { readonly size: Size; readonly rows: readonly CandidateRow[] }[]
   readonly phases: readonly { readonly size: Size; readonly rows: readonly PhaseRow[] }[]
-  readonly roofline: Roofline
+  /** Null where only whole plans were measured. */
+  readonly roofline: Roofline | null
   /** What `bench:peers` printed. */
   readonly peers: string | null
 }
@@ -42,8 +43,8 @@ export function formatMeasurements(measured: Measurements): string {
     ...heading(measured),
     ...plansSection(plans, clocks.plans),
     ...convolutions.flatMap(({ size, rows }) => convolutionsSection(size, rows, clocks.convolutions)),
-    ...phasesSection(phases, clocks.convolutions),
-    ...rooflineSection(roofline),
+    ...(phases.length ? phasesSection(phases, clocks.convolutions) : []),
+    ...(roofline ? rooflineSection(roofline) : []),
     ...(peers === null ? [] : ['## Against the peers', '', ...fenced(peers)]),
   ].join('\n')
 }

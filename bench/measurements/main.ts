@@ -38,6 +38,8 @@ const GPU_BATCH = 32
 interface Options {
   readonly out: string
   readonly seconds: number
+  /** Whole plans only. */
+  readonly plansOnly: boolean
   readonly adapter: string | undefined
 }
 
@@ -45,15 +47,16 @@ function optionsOf(flags: Flags): Options {
   return {
     out: flags.text('out') ?? FOLDER,
     seconds: flags.number('time', { exclusive: true }) ?? SECONDS,
+    plansOnly: flags.on('plans-only'),
     adapter: flags.text('adapter'),
   }
 }
 
 /** Where it writes makes no difference to what it writes. */
-function commandOf({ seconds, adapter }: Options): string {
+function commandOf({ seconds, plansOnly, adapter }: Options): string {
   const time = seconds === SECONDS ? [] : [`--time ${seconds}`]
   const named = adapter === undefined ? [] : [`--adapter ${JSON.stringify(adapter)}`]
-  const options = [...time, ...named]
+  const options = [...time, ...(plansOnly ? ['--plans-only'] : []), ...named]
   return ['npm run bench:report', ...(options.length ? ['--', ...options] : [])].join(' ')
 }
 
@@ -64,7 +67,10 @@ function sizesFor(gpu: Gpu): Size[] {
 
 type OwnMeasurements = Omit<Measurements, 'command' | 'peers'>
 
-async function measure({ adapter, seconds }: Options, terminal: Terminal): Promise<OwnMeasurements> {
+async function measure(
+  { adapter, seconds, plansOnly }: Options,
+  terminal: Terminal,
+): Promise<OwnMeasurements> {
   // not the tuned one: a report is of what everybody gets
   const gpu = await openGpu({ adapter, subgroupMatrices: true, loadShader: loadBenchShader })
   const { isSoftware } = adapterSummary(gpu)
@@ -73,21 +79,23 @@ async function measure({ adapter, seconds }: Options, terminal: Terminal): Promi
     const machine = machineOf(gpu)
     const date = new Date().toISOString()
     const sizes = sizesFor(gpu)
-    const { timed, peaks } = await measureConvolutions({ gpu, timer, terminal }, sizes, seconds)
     const clock = isSoftware ? 'cpu' : 'wall'
+    const clocks = { convolutions: timer.clock, plans: clock } as const
+    const plans = await measurePlans(gpu, sizes, PLAN_SHARE * seconds, clock, terminal)
+    const whole = { machine, date, clocks, plans }
+    if (plansOnly) return { ...whole, convolutions: [], phases: [], roofline: null }
+    const { timed, peaks } = await measureConvolutions({ gpu, timer, terminal }, sizes, seconds)
     const phases: { size: Size; rows: PhaseRow[] }[] = []
     for (const size of sizes) {
       terminal.progress(`phases: ${formatSize(size)}`)
       phases.push({ size, rows: await timePhases({ gpu, timer }, size, seconds) })
     }
-    const plans = await measurePlans(gpu, sizes, PLAN_SHARE * seconds, clock, terminal)
     const of = (size: Size) => timed.filter((one) => one.size === size)
     const convolutions = of(FULL).map(({ convolution }) => convolution)
     const times = of(FULL).map(({ row: { kernel, milliseconds } }) => milliseconds[kernel]!)
     const head = { adapter: gpu.adapterName, date, clock: timer.clock, size: FULL, tuned: 0 }
     return {
-      ...{ machine, date, plans, phases },
-      clocks: { convolutions: timer.clock, plans: clock },
+      ...{ ...whole, phases },
       convolutions: sizes.map((size) => ({ size, rows: of(size).map(({ row }) => row) })),
       roofline: { ...head, ...rooflineOf(convolutions, times, peaks, { ...gpu.traits, matrices: [] }) },
     }
@@ -141,6 +149,7 @@ await start({
       value: 'SECONDS',
       help: `how long the candidates of a convolution take turns; ${PLAN_SHARE} times as long for whole plans (${SECONDS})`,
     },
+    'plans-only': { help: 'colouring and training steps as wholes, and no single convolutions' },
     peers: {
       help: "also what bench:peers measures, which installs 400 MB of others' packages when first run",
     },
@@ -162,7 +171,7 @@ not used. Ctrl-C writes nothing.`,
     ]
     const peers = flags.on('peers') ? await peersTable(passedOn) : null
     const all: Measurements = { ...measured, command: commandOf(options), peers }
-    await saveFile(join(options.out, ROOFLINE_FILE), Buffer.from(rooflineSvg(all.roofline)))
+    if (all.roofline) await saveFile(join(options.out, ROOFLINE_FILE), Buffer.from(rooflineSvg(all.roofline)))
     const file = join(options.out, FILE)
     await saveFile(file, Buffer.from(formatMeasurements(all)))
     return { json: all, text: file, code: EXIT.ok }

@@ -83,9 +83,17 @@ export function grayLightness(levels: Levels): Float32Array {
   return Float32Array.from(levels, (level) => gray[level]!)
 }
 
+/** Lightness above which a grey rounds to the next sRGB level, as NEXT_LEVEL has it of light. */
+const NEXT_GRAY = NEXT_LEVEL.map((y) => 116 * labCurve(y) - 16)
+/** A level at or below that of lightness i/10, from where NEXT_GRAY is climbed. */
+const FIRST_GRAY = Uint8Array.from({ length: 1001 }, (_, i) => NEXT_GRAY.findIndex((next) => i / 10 < next))
+
 /** The sRGB level, 0…255, of the grey whose lightness is `L`: the inverse of GRAY_LIGHTNESS, rounded. */
 export function grayLevel(L: number): number {
-  return levelOf(Math.min(1, Math.max(0, inverseCurve((L + 16) / 116))))
+  const within = L > 0 ? Math.min(L, 100) : 0
+  let level = FIRST_GRAY[Math.floor(10 * within)]!
+  while (within >= NEXT_GRAY[level]!) level++
+  return level
 }
 
 /**

@@ -71,7 +71,9 @@ export function networkLightness(rgb: Uint8Array): Float32Array {
 
 /** What a classifier sees of the same picture: level / 127.5 - 1 of the grey, in sRGB, whose network lightness is `L`. */
 export function networkGray(L: Float32Array): Float32Array {
-  return L.map((value) => grayLevel(50 * (value + 1)) / 127.5 - 1)
+  const gray = new Float32Array(L.length)
+  for (let i = 0; i < L.length; i++) gray[i] = grayLevel(50 * (L[i]! + 1)) / 127.5 - 1
+  return gray
 }
 
 /** The picture's rows in bands of about 2²⁰ pixels, so that what is done with a large one needs little memory. */

@@ -43,6 +43,9 @@ const MAIN_LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
 ] as const
 
+/** Dawn's switches for its experiment, and for the float16 that it needs, which Dawn leaves off on NVIDIA's Vulkan driver. */
+const MATRICES_TOGGLES = 'allow_unsafe_apis,vulkan_enable_f16_on_nvidia'
+
 /** What Dawn's own remarks say there, which the launcher leaves out. */
 const NO_DRIVER = process.platform === 'linux' ? ', since no Vulkan driver works' : ''
 
@@ -59,7 +62,7 @@ export async function openGpu({
 }: OpenOptions = {}): Promise<Gpu> {
   const entry = await dawn([
     ...(adapter === undefined ? [] : [`adapter=${adapter}`]),
-    ...(subgroupMatrices ? ['enable-dawn-features=allow_unsafe_apis'] : []),
+    ...(subgroupMatrices ? [`enable-dawn-features=${MATRICES_TOGGLES}`] : []),
     ...(preciseTimestamps ? ['disable-dawn-features=timestamp_quantization'] : []),
   ])
   const given = { ...(loadShader ? { load: loadShader } : {}), ...(choices ? { choices } : {}) }

@@ -12,7 +12,7 @@ export interface WorkerPool<Task, Result> {
 }
 
 /** More decode no faster: the disk or the GPU is the limit. */
-const MAX_WORKERS = 8
+const MAX_WORKERS = 16
 
 /** How many workers to start where nobody says. */
 export const usualWorkers = () => Math.min(MAX_WORKERS, availableParallelism())

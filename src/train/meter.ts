@@ -16,7 +16,9 @@ export class Meter {
   }
 
   add({ ab }: Batch): void {
-    for (const value of ab) this.#sum += value * value
+    let sum = this.#sum
+    for (let i = 0; i < ab.length; i++) sum += ab[i]! * ab[i]! // an iterator takes as long as a GPU's step
+    this.#sum = sum
     this.#count += ab.length
   }
 

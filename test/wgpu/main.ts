@@ -9,9 +9,9 @@ import { entryInHalf, entryOf, partOf } from '../covering.ts'
 import { dispatchesOf, inHalf, needsSubgroups, opNames, type Row, rowsOf, variantsOf } from '../harness.ts'
 import { verify } from '../launch.ts'
 import { Run } from '../runner/run.ts'
-import { colours } from './colours.ts'
+import { colours } from '../runner/colours.ts'
 import skips from './skips.json' with { type: 'json' }
-import { trains } from './trains.ts'
+import { trains } from '../runner/trains.ts'
 
 const gpu = await Gpu.open((globalThis as unknown as { navigator: { gpu: GPU } }).navigator.gpu)
 if (!gpu) throw new Error('wgpu finds no adapter')
