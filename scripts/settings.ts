@@ -49,10 +49,6 @@ export function settingsPage(): string {
     .concat('\n')
 }
 
-/** Of a setting whose help says what happens without it, nothing. */
-const defaultOf = (usual: unknown, texts: Readonly<Record<string, unknown>> | undefined) =>
-  usual === undefined ? '' : textOf(usual, texts)
-
 /** A row for each setting that has an option, and a line that names the others. */
 function tableOf(entries: Entries, usual: Readonly<Record<string, unknown>>): string {
   const rows: string[] = []
@@ -65,7 +61,13 @@ function tableOf(entries: Entries, usual: Readonly<Record<string, unknown>>): st
     }
     const { flag, value, help, texts } = about
     const values = texts ? Object.keys(texts).join(', ') : valuesOf(schema)
-    const cells = [`\`${name}\``, `\`--${flag} ${value}\``, values, defaultOf(usual[name], texts), help]
+    const cells = [
+      `\`${name}\``,
+      `\`--${flag} ${value}\``,
+      values,
+      textOf(usual[name] ?? about.usual, texts),
+      help,
+    ]
     rows.push(`| ${cells.map((cell) => cell.replace(/[|*]/g, '\\$&')).join(' | ')} |`)
   }
   const rest = others.length

@@ -93,7 +93,7 @@ describe('the command evaluate', () => {
       expect(result[key]).toBeCloseTo(values.reduce((a, b) => a + b) / values.length, 10)
       expect(intervals[key]).toEqual([Math.min(...values), Math.max(...values)])
     }
-    expect(Object.keys(intervals)).toHaveLength(15)
+    expect(Object.keys(intervals)).toHaveLength(16)
     expect(result.colorfulnessDifference).toBeCloseTo(result.colorfulness - result.colorfulnessTruth, 10)
   })
 
@@ -103,28 +103,63 @@ describe('the command evaluate', () => {
     expect([width, height]).toEqual([8 + 3 * 168, 26 + 2 * (112 + 8 + 24)])
   })
 
-  it('takes class vectors', async () => {
-    const seeing = await run([...evaluation, inFolder('in'), '--classifier', 'mobilenet-v1', '--json'])
+  it('takes class vectors, and measures the network without them in the same run', async () => {
+    const classifiers = ['--classifier', 'mobilenet-v1', '--classifier', 'none']
+    const seeing = json(await run([...evaluation, inFolder('in'), ...classifiers, '--json']))
     const classVectors = { classifier: 'mobilenet-v1', fit: 'stretch' }
-    expect(json(seeing)).toMatchObject({ classVectors, report: null })
-    expect(json(seeing).abMse).not.toBe(json(ended).abMse)
-    const { shipped, ...baselines } = json(seeing).baselines
+    expect(seeing).toMatchObject({ classVectors, report: null })
+    expect(seeing.abMse).not.toBe(json(ended).abMse)
+    const { shipped, ...baselines } = seeing.baselines
     expect(json(ended).baselines).toMatchObject(baselines)
     expect(shipped.abMse).not.toBe(json(ended).baselines.shipped.abMse)
+
+    const [without, ...others] = seeing.classified
+    expect(others).toEqual([])
+    const { abMse, psnr, agreement, intervals } = json(ended)
+    expect(without).toMatchObject({ classVectors: null, abMse, psnr, agreement, intervals })
+    expect(without.abMseDifference.mean).toBeCloseTo(seeing.abMse - abMse, 10)
+    expect(without.abMseDifference.relative).toBeCloseTo(seeing.abMse / abMse - 1, 10)
   })
 
-  it('measures the network at several saturations', async () => {
-    const saturations = ['--saturation', '3', '--saturation', '1', '--saturation', '3']
+  it('measures the network at several saturations, and at that which the weights ask for', async () => {
+    const saturations = ['3', 'auto', '1', '3'].flatMap((one) => ['--saturation', one])
     const result = json(
       await run([...evaluation, inFolder('in'), '--classifier', 'none', ...saturations, '--json']),
     )
     expect(result.saturation).toBe(3)
     expect(result.colorfulness).toBeGreaterThan(1.5 * json(ended).colorfulness)
-    const { abMse, psnr, chromaRatio, agreement, intervals } = json(ended)
+    expect(result.paintedAbMse).toBeGreaterThan(1.1 * json(ended).paintedAbMse)
+    const { abMse, paintedAbMse, psnr, chromaRatio, agreement, intervals } = json(ended)
     expect(result.abMse).toBe(abMse)
     expect(result.saturated).toEqual([
-      expect.objectContaining({ saturation: 1, abMse, psnr, chromaRatio, agreement, intervals }),
+      expect.objectContaining({ saturation: 1.2, abMse }),
+      expect.objectContaining({
+        saturation: 1,
+        abMse,
+        paintedAbMse,
+        psnr,
+        chromaRatio,
+        agreement,
+        intervals,
+      }),
     ])
+  })
+
+  it('paints all weights as they ask for themselves where that is wanted', async () => {
+    const options = [
+      '--classifier',
+      'none',
+      '--saturation',
+      'auto',
+      '--against',
+      'weights/report-lite.safetensors',
+    ]
+    const args = [inFolder('in', 'warm.png'), ...options]
+    const shown = await run([...evaluation, ...args])
+    expect(shown.stdout.toString()).toMatch(/constant +shipped, saturation 1 +report-lite\n/)
+    const result = json(await run([...evaluation, ...args, '--json']))
+    expect(result).toMatchObject({ saturation: 1.2, against: [{ saturation: 1.2 }], saturated: [] })
+    expect(result.baselines.shipped.saturation).toBe(1)
   })
 
   it('compares the features that a classifier sees, where it is asked to', async () => {
@@ -155,10 +190,10 @@ describe('the command evaluate', () => {
   it('writes a page of all pictures, the worst first, and pairs with a key', async () => {
     const [page, pairs] = [inFolder('page <1>'), inFolder('pairs')]
     const outputs = ['--report', page, '--pairs', pairs, '--seed', '8']
-    const options = ['--classifier', 'none', '--saturation', '1', '--saturation', '2', '--json']
+    const options = ['--classifier', 'none', '--saturation', '2', '--saturation', '1', '--json']
     const other = ['--against', 'weights/report-lite.safetensors']
     const result = json(await run([...evaluation, inFolder('in'), ...outputs, ...options, ...other]))
-    expect(result).toMatchObject({ report: page, pairs, files: json(ended).files })
+    expect(result).toMatchObject({ report: page, pairs })
 
     const html = readFileSync(join(page, 'index.html'), 'utf8')
     expect(html).not.toContain('<script')
@@ -170,11 +205,11 @@ describe('the command evaluate', () => {
     expect(shown).toHaveLength(2 * 5)
     const cold = shown.filter((file) => file.startsWith('pictures/0001-'))
     expect(cold.map((file) => file.slice(14))).toEqual(
-      ['0-grey', '1-saturation-1', '2-saturation-2', '3-report-lite', '4-original'].map(
+      ['0-grey', '1-saturation-2', '2-saturation-1', '3-report-lite', '4-original'].map(
         (name) => `${name}.jpg`,
       ),
     )
-    const [grey, , strong, , original] = await Promise.all(cold.map((file) => readPhoto(join(page, file))))
+    const [grey, strong, , , original] = await Promise.all(cold.map((file) => readPhoto(join(page, file))))
     expect(colorfulness(grey!)).toBeLessThan(2)
     expect(colorfulness(strong!)).toBeGreaterThan(10)
     expect(psnr(await readPhoto(inFolder('in', 'cold.png')), original!)).toBeGreaterThan(30)
@@ -190,13 +225,12 @@ describe('the command evaluate', () => {
       const sheet = await readPhoto(join(pairs, file))
       // margins of 16, a heading of 14, and pictures of 40 × 28
       expect([sheet.width, sheet.height]).toEqual([3 * 16 + 2 * 40, 3 * 16 + 14 + 28])
-      const half = await sharpResize(sheet, 40, 28, {
-        x: original === 'A' ? 16 : 72,
-        y: 46,
-        width: 40,
-        height: 28,
-      })
-      expect(half).toEqual(await readPhoto(input))
+      const half = (x: number) => sharpResize(sheet, 40, 28, { x, y: 46, width: 40, height: 28 })
+      const [first, second] = [await half(16), await half(72)]
+      const [truth, painted] = original === 'A' ? [first, second] : [second, first]
+      expect(truth).toEqual(await readPhoto(input))
+      // at the first saturation
+      expect(colorfulness(painted)).toBe(result.files[number - 1].colorfulness)
     }
 
     const again = await run([...evaluation, inFolder('in'), '--pairs', pairs])
@@ -223,15 +257,16 @@ describe('the command evaluate', () => {
     const table = stdout.toString()
     expect(table).toMatch(/^1 picture in the colours of .*weights\.safetensors/)
     expect(table).toMatch(/^class vector: none · .* · saturation 3$/m)
-    expect(table).toMatch(/this network {2}95% interval +saturation 1\.5 +all grey/)
+    expect(table).toMatch(/^ +saturation 3 {2}95% interval +saturation 1\.5 +all grey/m)
     expect(table).toMatch(/\n2 failed\n/)
     expect(table).toMatch(
       /^KID, FID and feature distance: --features inception-v3; .* is not here: .* \(colorizer weights import FILE\)\n$/m,
     )
-    // of a saturation of 3 the ab error knows nothing
+    // of a saturation of 3 the ab error knows nothing, but for that of the painted picture
     const warm = json(ended).files.find(({ input }: { input: string }) => input.endsWith('warm.png'))
     const shown = (row: string) => Number(new RegExp(`^${row} +(\\S+)`, 'm').exec(table)![1])
     expect(shown('ab error, units²')).toBe(Number(warm.abMse.toFixed(1)))
+    expect(shown('  as painted')).toBeGreaterThan(1.1 * warm.paintedAbMse)
     expect(shown('colourfulness')).toBeGreaterThan(1.5 * warm.colorfulness)
 
     const none = await run([...evaluation, empty, '--quiet'])
@@ -241,7 +276,8 @@ describe('the command evaluate', () => {
 
   it.each<[string, number, RegExp]>([
     ['', 2, /evaluate needs at least one photograph/],
-    ['IN --saturation x', 2, /--saturation x: expected a number of at least 0/],
+    ['IN --saturation x', 2, /--saturation x: expected a number of at least 0, or auto/],
+    ['IN --classifier none --classifier none', 2, /--classifier none means none, which is meant already/],
     ['IN --precision f8', 2, /--precision f8: choose one of f32, f16/],
     ['IN --report report.jpg', 2, /--report report\.jpg: its name must end in \.png or \.webp/],
     ['IN --report IN', 2, /--report .*in: that folder has files in it; name one that is new or empty/],

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bestMedianWorst, evaluationJson, evaluationText, reportSheet } from '../src/cli/evaluation-report.ts'
+import { type Each, mapEach } from '../src/cli/each.ts'
+import { evaluationJson, evaluationText } from '../src/cli/evaluation-report.ts'
 import {
   BASELINES,
   type Colourist,
@@ -12,9 +13,11 @@ import {
   type Scores,
 } from '../src/cli/measure-photos.ts'
 import { pageOf } from '../src/cli/report-page.ts'
-import { differenceTo, summarise, summariseAll } from '../src/cli/summaries.ts'
+import { bestMedianWorst, reportSheet } from '../src/cli/report-sheet.ts'
+import { summarise, summariseAll } from '../src/cli/summaries.ts'
 import { abError } from '../src/color/metrics/abError.ts'
 import { fid, kid as kidOf, productsOf } from '../src/color/metrics/featureSets.ts'
+import { paintedColours } from '../src/color/metrics/painted.ts'
 import { oneColour } from '../src/color/paint.ts'
 import type { Classifier } from '../src/infer/classifier.ts'
 import type { FeatureReader } from '../src/infer/features.ts'
@@ -47,15 +50,18 @@ describe('an evaluation', () => {
     ...{ saturation: 1, judged: true },
     colours: () => oneColour(a, b),
   })
-  const colourists = { ...BASELINES, result: colourist(20, 20), shipped: colourist(15, 20) }
+  const colourists: Each<Colourist> = {
+    ...{ ...BASELINES, result: colourist(20, 20), shipped: colourist(15, 20) },
+  }
+  const saturationsOf = (each: Each<Colourist>) => mapEach(each, ({ saturation }) => saturation)
   const all = (interrupted?: AbortSignal) => evaluate(photos, colourists, judges, call(interrupted))
   const setting = {
     weights: 'w',
     against: [],
-    classVectors: null,
+    ...{ classVectors: null, otherVectors: [] },
     judge: 'eye',
     features: null,
-    saturations: [1],
+    saturations: saturationsOf(colourists),
     precision: 'f32' as const,
     mirror: false,
     adapter: 'a',
@@ -130,6 +136,15 @@ describe('an evaluation', () => {
     expect(baselines.gray).toMatchObject({ kid: 1000 * kidOf(wanted).value, fid: fid(wanted) })
     expect(evaluationText(evaluation)).toMatch(new RegExp(`^KID × 1000 +${kid!.toFixed(2)} `, 'm'))
     expect(evaluationText(evaluation)).toContain('features of eye')
+    const { kid: ofShipped, kidDifference } = baselines.shipped as {
+      kid: number
+      kidDifference: { value: number }
+    }
+    expect(kidDifference.value).toBeCloseTo(kid! - ofShipped, 10)
+    const signed = `${kidDifference.value < 0 ? '' : '\\+'}${kidDifference.value.toFixed(2)}`
+    expect(evaluationText(evaluation)).toMatch(
+      new RegExp(`^KID × 1000 against the shipped weights: ${signed}$`, 'm'),
+    )
   })
 
   it('is held against the shipped weights picture by picture', async () => {
@@ -138,7 +153,7 @@ describe('an evaluation', () => {
     const differences = read.map(
       (photo) => abError(photo, oneColour(20, 20)) - abError(photo, oneColour(15, 20)),
     )
-    const { mean, interval } = differenceTo(evaluated, ({ shipped }) => shipped)!
+    const { mean, interval } = summariseAll(evaluated).shipped!.differences!.abMse
     expect(mean).toBeCloseTo((differences[0]! + differences[1]!) / 2, 10)
     expect(interval[0]).toBeCloseTo(Math.min(...differences), 10)
     expect(interval[1]).toBeCloseTo(Math.max(...differences), 10)
@@ -159,6 +174,7 @@ describe('an evaluation', () => {
       ...setting,
       weights: files[0]!,
       against: files.slice(1),
+      saturations: saturationsOf(compared),
       evaluated,
       summaries: summariseAll(evaluated),
       failures,
@@ -171,6 +187,51 @@ describe('an evaluation', () => {
     expect(evaluationText(evaluation)).toMatch(/all grey +constant +gray +green\n/)
     const sheet = await sharp(await reportSheet(evaluated, compared, files)).metadata()
     expect(sheet.width).toBe(8 + 5 * 168) // grey, three networks, original
+  })
+
+  it('has a column for each saturation and each class vector, and says what the vector changes', async () => {
+    const strong = { ...colourist(20, 20), saturation: 2 }
+    const compared: Each<Colourist> = {
+      ...{ ...BASELINES, result: colourist(20, 20) },
+      ...{ saturated: [strong], classified: [colourist(10, 10)] },
+    }
+    const { evaluated, failures } = await evaluate(photos, compared, judges, call())
+    const evaluation = {
+      ...{ ...setting, evaluated, summaries: summariseAll(evaluated), failures, left: 0 },
+      ...{ saturations: saturationsOf(compared), otherVectors: [null] },
+    }
+    const { abMse, saturated, classified, baselines } = evaluationJson(evaluation)
+    const text = evaluationText(evaluation)
+    expect(text).toMatch(
+      /^ +saturation 1 {2}95% interval +saturation 2 +no class vector +all grey +constant\n/m,
+    )
+    const rowOf = (title: string) =>
+      new RegExp(`^ *${title} +(\\S+) +\\[.*\\] +(.*)$`, 'm').exec(text)!.slice(1, 3).join(' ').split(/ +/)
+    const columns = [saturated[0]!, classified[0]!, baselines.gray, baselines.constant]
+    expect(rowOf('as painted').slice(1)).toEqual(columns.map(({ paintedAbMse }) => paintedAbMse.toFixed(1)))
+    expect(saturated[0]!.abMse).toBe(abMse)
+    expect(saturated[0]!.paintedAbMse).toBeGreaterThan(1.5 * abMse)
+    const { mean, relative } = classified[0]!.abMseDifference!
+    expect(mean).toBeCloseTo(abMse - classified[0]!.abMse, 10)
+    const percent = `${(100 * relative).toFixed(2)}%`
+    expect(text).toMatch(new RegExp(`^ab error against no class vector, .*: \\+.*\\], \\+${percent}$`, 'm'))
+  })
+
+  it('draws its sheet at the saturation that is asked for', async () => {
+    const compared = {
+      ...{ ...BASELINES, result: { ...colourist(20, 20), saturation: 0 } },
+      against: [{ ...colourist(20, 20), saturation: 2 }],
+    }
+    const { evaluated } = await evaluate(photos.slice(0, 1), compared, judges, call())
+    const sheet = await reportSheet(evaluated, compared, ['pale', 'strong'])
+    const chromaOf = async (column: number) => {
+      const area = { left: 8 + 168 * column, top: 60, width: 160, height: 40 }
+      const { data } = await sharp(sheet).extract(area).raw().toBuffer({ resolveWithObject: true })
+      const part = { width: 160, height: 40, rgb: new Uint8Array(data) }
+      return paintedColours(part, part).chroma
+    }
+    expect(await chromaOf(1)).toBe(0)
+    expect(await chromaOf(2)).toBeGreaterThan(30)
   })
 
   it('shows names as they are, and figures that there are, on a page', () => {

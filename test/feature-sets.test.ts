@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cosineDistance, fid, kid, productsOf } from '../src/color/metrics/featureSets.ts'
+import { cosineDistance, fid, kid, kidDifference, productsOf } from '../src/color/metrics/featureSets.ts'
 import { singularValues } from '../src/color/metrics/singularValues.ts'
 
 const rows = (...values: number[][]) => values.map((row) => Float32Array.from(row))
@@ -55,6 +55,24 @@ describe('KID', () => {
       expect(interval![1]).toBeCloseTo(wanted + half, 10)
     },
   )
+
+  it('of one set less that of another has the interval of the differences without each pair in turn', () => {
+    const x = pattern(7, 5, 1)
+    const [y, z] = [pattern(7, 5, 3, 0.75, 0.25), pattern(7, 5, 2, 1.25)]
+    const { value, interval } = kidDifference(productsOf(x, y), productsOf(x, z))
+    const without = (k?: number) => {
+      const rest = <T>(all: readonly T[]) => all.filter((_, i) => i !== k)
+      const of = (painted: readonly Float32Array[]) => kid(productsOf(rest(x), rest(painted))).value
+      return of(y) - of(z)
+    }
+    const each = x.map((_, k) => without(k))
+    const middle = each.reduce((a, b) => a + b) / 7
+    const error = Math.sqrt((6 / 7) * each.reduce((sum, one) => sum + (one - middle) ** 2, 0))
+    expect(value).toBeCloseTo(without(), 10)
+    expect(interval![0]).toBeCloseTo(without() - 1.96 * error, 10)
+    expect(interval![1]).toBeCloseTo(without() + 1.96 * error, 10)
+    expect(kidDifference(productsOf(x, y), productsOf(x, y))).toEqual({ value: 0, interval: [0, 0] })
+  })
 
   it('of equal sets is 0, since what one picture shares with itself does not count', () => {
     const x = pattern(6, 9, 2)

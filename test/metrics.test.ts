@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { GRAY_LIGHTNESS } from '../src/color/lab.ts'
 import { abError, abErrors } from '../src/color/metrics/abError.ts'
 import { bootstrap, bootstrapRatio } from '../src/color/metrics/bootstrap.ts'
-import { meanChroma } from '../src/color/metrics/chroma.ts'
 import { colorfulness } from '../src/color/metrics/colorfulness.ts'
 import { deltaE, deltaE2000 } from '../src/color/metrics/deltaE.ts'
 import { nearEdges } from '../src/color/metrics/edges.ts'
 import { measurer } from '../src/color/metrics/measure.ts'
+import { paintedColours } from '../src/color/metrics/painted.ts'
 import { psnr } from '../src/color/metrics/psnr.ts'
 import { ssim } from '../src/color/metrics/ssim.ts'
 import { GRAY, oneColour } from '../src/color/paint.ts'
@@ -223,11 +223,61 @@ describe('edges', () => {
   })
 })
 
-it('the chroma of half red and half grey is half of that of red', () => {
+describe('the colours of a picture as it is painted', () => {
+  const [, a, b] = RED_LAB
   const halves = picture(1100, 1000, (x, _y, channel) => (x < 550 ? RED[channel]! : 77))
-  expect(meanChroma(halves)).toBeCloseTo(Math.hypot(RED_LAB[1], RED_LAB[2]) / 2, 2)
-  const { figures } = measurer(halves)(GRAY, 1)
-  expect(figures).toMatchObject({ chroma: 0, chromaTruth: meanChroma(halves) })
+
+  it('have a chroma, also over several bands: of half red and half grey it is half of that of red', () => {
+    const { chroma, chromaTruth } = paintedColours(plain(1100, 1000, [9, 9, 9]), halves)
+    expect(chroma).toBeCloseTo(Math.hypot(a, b) / 2, 2)
+    expect(chromaTruth).toBe(0)
+    const { figures } = measurer(plain(12, 12, RED))(GRAY, 1)
+    expect(figures.chroma).toBe(0)
+    expect(figures.chromaTruth).toBeCloseTo(Math.hypot(a, b), 2)
+  })
+
+  it('have an ab error, that of what saturation and the gamut left', () => {
+    const { paintedAbMse } = paintedColours(plain(1100, 1000, [77, 77, 77]), halves)
+    expect(paintedAbMse).toBeCloseTo((a ** 2 + b ** 2) / 4, 1)
+    // sRGB has these colours of a middle grey, to half a level
+    const gray = plain(8, 8, [119, 119, 119])
+    const at = (saturation: number) => measurer(gray)(oneColour(12, -16), saturation).figures
+    expect(at(0).paintedAbMse).toBe(0)
+    expect(Math.abs(at(1).paintedAbMse / 200 - 1)).toBeLessThan(0.05)
+    expect(Math.abs(at(2).paintedAbMse / 800 - 1)).toBeLessThan(0.05)
+    expect(at(2).abMse).toBeCloseTo(200, 8)
+    // but none of white
+    const { paintedAbMse: ofWhite, abMse } = measurer(plain(8, 8, [255, 255, 255]))(
+      oneColour(30, 40),
+      1,
+    ).figures
+    expect([ofWhite, abMse]).toEqual([0, 1250])
+  })
+
+  it('tint what was neutral: the mean chroma where that of the original is below 4', () => {
+    const columns = [
+      [119, 119, 119], // 0
+      [122, 119, 116], // below 4
+      [128, 118, 108], // above 4
+      RED,
+    ]
+    const original = picture(400, 5, (x, _y, channel) => columns[Math.floor(x / 100)]![channel]!)
+    const chromaOf = (rgb: readonly number[]) => paintedColours(plain(1, 1, rgb), plain(1, 1, rgb)).chroma
+    const [, nearly, tinted] = columns.map(chromaOf)
+    expect([nearly! < 4, tinted! > 4]).toEqual([true, true])
+    const painted = picture(400, 5, (x, _y, channel) => (x < 100 ? 119 : RED[channel]!))
+    const { neutralChroma, neutralChromaTruth } = paintedColours(original, painted)
+    expect(neutralChroma).toBeCloseTo(Math.hypot(a, b) / 2, 2)
+    expect(neutralChromaTruth).toBeCloseTo(nearly! / 2, 10)
+  })
+
+  it.each([
+    [1, false],
+    [2, true],
+  ])('say nothing of tints where less than 1%% is neutral: %d of 200 pixels', (count, isSeen) => {
+    const original = picture(20, 10, (x, y, channel) => (20 * y + x < count ? 119 : RED[channel]!))
+    expect('neutralChroma' in measurer(original)(GRAY, 1).figures).toBe(isSeen)
+  })
 })
 
 describe('bootstrap', () => {

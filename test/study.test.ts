@@ -5,15 +5,19 @@ import { UserError } from '../src/errors.ts'
 import { Executor } from '../src/graph/execute.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { runReference } from '../src/graph/reference.ts'
+import { rewriteForInference } from '../src/graph/rewrite.ts'
 import { splitAtInput } from '../src/graph/split.ts'
 import type { ToldColour } from '../src/infer/hints.ts'
 import { type Predictor, predictorOf } from '../src/infer/predictor.ts'
 import type { LikelyColour } from '../src/infer/study.ts'
 import { FINE_BINS } from '../src/model/bins.ts'
+import { inferenceGraph } from '../src/model/graphs.ts'
 import type { Network } from '../src/model/network.ts'
 import { type Architecture, pyramidNetwork } from '../src/model/pyramid/index.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
 import type { Trunk } from '../src/model/trunk.ts'
+import { readWeights, SHIPPED } from '../src/node/weights.ts'
+import { convolutionsOf } from '../src/tune/convolutions.ts'
 import { useGpu } from './device.ts'
 import { seeded } from './harness.ts'
 import { SHA256, smallTrunk } from './trunk-models.ts'
@@ -123,6 +127,19 @@ describe('a study', () => {
     encode.mockRestore()
     const spreads = plans.map(({ steps }) => steps.some(({ node }) => node.op === 'spreadHints'))
     expect(spreads).toEqual([false, true])
+  })
+
+  it("computes 52% of the shipped network's products again for other hints, as docs/pyramid.md says", async () => {
+    const { network } = await readWeights(SHIPPED)
+    const size = { batch: 1, width: 160, height: 160 }
+    const graph = inferenceGraph(network, size, { logits: true, spread: true })
+    const products = (part: Graph) =>
+      convolutionsOf([rewriteForInference(part)]).reduce(
+        (sum, { flops, layers }) => sum + flops * layers.length,
+        0,
+      )
+    const { late } = splitAtInput(graph, 'hints')
+    expect(products(late) / products(graph)).toBeCloseTo(0.52, 2)
   })
 
   it('changes colours where they are told, most of all there', async () => {

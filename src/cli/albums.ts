@@ -7,6 +7,7 @@ import { pairSheet } from '../node/pair-sheet.ts'
 import { makeFolder, saveFile } from '../node/save.ts'
 import { STREAM, uniform4 } from '../random.ts'
 import { advised } from './advice.ts'
+import type { Each } from './each.ts'
 import type { Evaluated, Painting } from './measure-photos.ts'
 import { pageOf, type Row } from './report-page.ts'
 import type { Terminal } from './terminal.ts'
@@ -85,26 +86,31 @@ const SHOWN = 640
 
 /**
  * A page index.html of all pictures and their figures.
- * @param names of the pictures between grey and original: the result, at other saturations, by other weights
+ * @param titles of the pictures
  */
-export function pageAlbum(folder: string, names: readonly string[]): Album {
+export function pageAlbum(folder: string, titles: Each<string>): Album {
   const rows: Row[] = []
   return {
     async add({ original, painted, evaluated: { input, scores } }) {
       if (rows.length === 0) await makeFolder(join(folder, 'pictures'))
-      const { gray, result, saturated = [], against = [] } = painted
       const number = numbered(rows.length + 1)
-      const titles = ['grey', ...names, 'original']
       const pictures: Row['pictures'][number][] = []
-      for (const [i, photo] of [gray, result, ...saturated, ...against, original].entries()) {
-        const file = `pictures/${number}-${i}-${fileName(titles[i]!)}.jpg`
-        pictures.push({ title: titles[i]!, file, ...(await savePicture(join(folder, file), photo)) })
+      const shown = [...shownOf(painted), original]
+      for (const [i, title] of [...shownOf(titles), 'original'].entries()) {
+        const file = `pictures/${number}-${i}-${fileName(title)}.jpg`
+        pictures.push({ title, file, ...(await savePicture(join(folder, file), shown[i]!)) })
       }
       rows.push({ input, scores: scores.result, pictures })
     },
     finish: (text) => saveFile(join(folder, 'index.html'), Buffer.from(pageOf(rows, text))),
   }
 }
+
+/** What the page shows, from left to right. */
+const shownOf = <T>({ gray, result, saturated = [], classified = [], against = [] }: Each<T>): T[] => [
+  ...[gray, result],
+  ...[...saturated, ...classified, ...against],
+]
 
 async function savePicture(path: string, photo: Photo): Promise<{ width: number; height: number }> {
   const shown = await shrunkTo(photo, SHOWN)

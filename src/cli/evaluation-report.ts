@@ -1,15 +1,13 @@
 /** What an evaluation found, for people and for scripts. */
 
 import { basename, dirname, resolve } from 'node:path'
-import { grayOf, paint } from '../color/paint.ts'
-import type { Photo } from '../color/photo.ts'
+import type { Kid } from '../color/metrics/featureSets.ts'
 import type { Precision } from '../graph/half.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
-import { readPhoto } from '../node/image.ts'
-import { contactSheet, type SheetFormat, type SheetRow } from '../node/sheet.ts'
+import { type Each, listEach } from './each.ts'
 import { HINT_COUNTS, type HintErrors } from './measure-hints.ts'
-import type { Colourist, Each, Evaluated, Failure } from './measure-photos.ts'
-import { differenceTo, type Means, type Summary } from './summaries.ts'
+import type { Evaluated, Failure } from './measure-photos.ts'
+import type { Means, Summary } from './summaries.ts'
 
 export interface Evaluation {
   /** At least one. */
@@ -20,14 +18,14 @@ export interface Evaluation {
   readonly weights: string
   /** Files of the other weights that it is held against. */
   readonly against: readonly string[]
-  /** Where the class vectors came from that the network was given. */
+  /** Where the class vectors came from that the network was given, and those that it was given besides; null for none. */
   readonly classVectors: ClassVectorOrigin | null
+  readonly otherVectors: readonly (ClassVectorOrigin | null)[]
   /** Name of the classifier that judged agreement. */
   readonly judge: string
   /** Name of the classifier whose features were compared. */
   readonly features: string | null
-  /** That of all pictures, and those of further ones of the result. */
-  readonly saturations: readonly number[]
+  readonly saturations: Each<number>
   readonly precision: Precision
   /** Whether networks saw mirror images, too. */
   readonly mirror: boolean
@@ -45,10 +43,11 @@ export function evaluationJson({
   summaries,
   failures,
   against: others,
+  otherVectors,
   saturations,
   ...setting
 }: Evaluation) {
-  const { result, gray, constant, shipped, against = [], saturated = [] } = summaries
+  const { result, gray, constant, shipped, against = [], saturated = [], classified = [] } = summaries
   return {
     n: evaluated.length,
     failed: failures.length,
@@ -57,18 +56,27 @@ export function evaluationJson({
       gray: figuresJson(gray.means),
       constant: figuresJson(constant.means),
       ...(shipped
-        ? { shipped: { ...figuresJson(shipped.means), abMseDifference: toShipped(evaluated) } }
+        ? {
+            shipped: {
+              ...{ saturation: saturations.shipped, ...figuresJson(shipped.means) },
+              ...differencesJson(shipped),
+            },
+          }
         : {}),
     },
     against: against.map((summary, i) => ({
-      ...{ weights: others[i]!, ...summaryJson(summary) },
-      abMseDifference: toOther(evaluated, i),
+      ...{ weights: others[i]!, saturation: saturations.against![i]!, ...summaryJson(summary) },
+      ...differencesJson(summary),
     })),
     saturated: saturated.map((summary, i) => ({
-      ...{ saturation: saturations[i + 1]!, ...summaryJson(summary) },
+      ...{ saturation: saturations.saturated![i]!, ...summaryJson(summary) },
+    })),
+    classified: classified.map((summary, i) => ({
+      ...{ classVectors: otherVectors[i]!, ...summaryJson(summary) },
+      ...differencesJson(summary),
     })),
     ...setting,
-    saturation: saturations[0]!,
+    saturation: saturations.result,
     files: [...evaluated.map(({ input, scores }) => ({ input, ...figuresJson(scores.result) })), ...failures],
   }
 }
@@ -89,6 +97,16 @@ function figuresJson<T extends object>(figures: T): Omit<T, keyof HintErrors> & 
   return { ...(named as T), ...(Object.keys(hints).length ? { hints } : {}) }
 }
 
+const differencesJson = ({ differences }: Summary) => ({
+  ...(differences ? { abMseDifference: differences.abMse } : {}),
+  ...(differences?.kid ? { kidDifference: thousandfoldKid(differences.kid) } : {}),
+})
+
+const thousandfoldKid = ({ value, interval }: Kid) => ({
+  value: 1000 * value,
+  ...(interval ? { interval: interval.map((bound) => 1000 * bound) } : {}),
+})
+
 const thousandfold = (value: unknown) =>
   Array.isArray(value) ? value.map((bound) => 1000 * bound) : 1000 * (value as number)
 
@@ -103,16 +121,19 @@ const hintsRow = (count: (typeof HINT_COUNTS)[number]): Row => [
 
 const ROWS: readonly Row[] = [
   ['abMse', 'ab error, units²', 1],
-  ['edgeAbMse', '  near edges', 1],
-  ...HINT_COUNTS.map(hintsRow),
   ['hueShare', '  by other hues, %', 1, 100],
   ['wrongHue', '  mostly by them, % of pictures', 1, 100],
+  ['edgeAbMse', '  near edges', 1],
+  ['paintedAbMse', '  as painted', 1],
+  ...HINT_COUNTS.map(hintsRow),
   ['psnr', 'PSNR, dB', 2],
   ['ssim', 'SSIM', 4],
   ['deltaE', 'ΔE2000', 2],
   ['chroma', 'chroma', 1],
   ['chromaTruth', '  of the originals', 1],
   ['chromaRatio', '  ratio', 2],
+  ['neutralChroma', '  where neutral', 1],
+  ['neutralChromaTruth', '  of the originals there', 1],
   ['colorfulness', 'colourfulness', 1],
   ['colorfulnessTruth', '  of the originals', 1],
   ['colorfulnessDifference', '  difference', 1],
@@ -132,44 +153,62 @@ export function namesOf(files: readonly string[]): readonly string[] {
   return new Set(names).size === names.length ? names : files
 }
 
-export const saturationName = (saturation: number) => `saturation ${saturation}`
+const saturationName = (saturation: number) => `saturation ${saturation}`
+const vectorName = (origin: ClassVectorOrigin | null) =>
+  origin ? `class vector ${origin.classifier}` : 'no class vector'
 
-const TITLES = {
-  result: 'this network  95% interval',
-  gray: 'all grey',
-  constant: 'constant',
-  shipped: 'shipped',
+/** What stands over the columns of the table and the pictures of the page. */
+export function titlesOf({
+  weights,
+  against,
+  otherVectors,
+  saturations,
+}: Pick<Evaluation, 'weights' | 'against' | 'otherVectors' | 'saturations'>): Each<string> {
+  const { result, saturated = [], shipped, against: others = [] } = saturations
+  const [, ...names] = namesOf([weights, ...against])
+  const at = (name: string, saturation: number) =>
+    saturation === result ? name : `${name}, ${saturationName(saturation)}`
+  return {
+    result: saturated.length ? saturationName(result) : 'this network',
+    saturated: saturated.map(saturationName),
+    classified: otherVectors.map(vectorName),
+    ...{ gray: 'all grey', constant: 'constant' },
+    ...(shipped === undefined ? {} : { shipped: at('shipped', shipped) }),
+    against: names.map((name, i) => at(name, others[i]!)),
+  }
 }
 
 export function evaluationText(evaluation: Omit<Evaluation, 'report' | 'pairs'>): string {
-  const { evaluated, summaries, failures, left, weights, against, saturations } = evaluation
-  const [, ...named] = namesOf([weights, ...against])
-  const names = (Object.keys(TITLES) as (keyof typeof TITLES)[]).filter((name) => summaries[name])
-  const saturated = saturations.slice(1).map(saturationName)
-  const [ours, ...baselines] = names.map((name) => TITLES[name])
-  const table = [['', ours!, ...saturated, ...baselines, ...named]]
-  const columns = [
-    ...summaries.saturated!,
-    ...names.slice(1).map((name) => summaries[name]!),
-    ...summaries.against!,
-  ]
-  for (const [key, title, decimals, scale = 1] of ROWS) {
-    const shown = (value = Number.NaN) => (value * scale).toFixed(decimals).replace('NaN', '–')
-    const { means, intervals } = summaries.result
-    if (means[key] === undefined) continue
-    const interval = intervals[key] ? `  [${intervals[key].map(shown).join(', ')}]` : ''
-    const others = columns.map(({ means }) => shown(means[key]))
-    table.push([title, `${shown(means[key]).padStart(7)}${interval}`, ...others])
-  }
+  const { summaries, failures, left, weights, against, otherVectors } = evaluation
+  const [, ...names] = namesOf([weights, ...against])
   return [
     ...heading(evaluation),
     '',
-    ...aligned(table),
-    ...comparison('the shipped weights', toShipped(evaluated)),
-    ...named.flatMap((name, i) => comparison(name, toOther(evaluated, i))),
+    ...table(evaluation),
+    ...comparison('the shipped weights', summaries.shipped),
+    ...otherVectors.flatMap((origin, i) => comparison(vectorName(origin), summaries.classified?.[i])),
+    ...names.flatMap((name, i) => comparison(name, summaries.against?.[i])),
     ...(failures.length ? [`${failures.length} failed`] : []),
     ...(left ? [`interrupted: ${left} left out`] : []),
   ].join('\n')
+}
+
+/** A column for each, and a row for each figure that there is. */
+function table(evaluation: Parameters<typeof evaluationText>[0]): string[] {
+  const [ours, ...others] = listEach(titlesOf(evaluation))
+  const [result, ...columns] = listEach(evaluation.summaries)
+  const rows = [['', `${ours}  95% interval`, ...others]]
+  for (const [key, title, decimals, scale = 1] of ROWS) {
+    const shown = (value = Number.NaN) => (value * scale).toFixed(decimals).replace('NaN', '–')
+    const { means, intervals } = result!
+    if (means[key] === undefined) continue
+    const interval = intervals[key] ? `  [${intervals[key].map(shown).join(', ')}]` : ''
+    rows.push([
+      ...[title, `${shown(means[key]).padStart(7)}${interval}`],
+      ...columns.map(({ means }) => shown(means[key])),
+    ])
+  }
+  return aligned(rows)
 }
 
 function heading({
@@ -185,20 +224,26 @@ function heading({
     ...(features ? [`features of ${features}`] : []),
     precision,
     ...(mirror ? ['mirror images, too'] : []),
-    `saturation ${saturations[0]}`,
+    saturationName(saturations.result),
   ]
   const count = `${evaluated.length} ${evaluated.length === 1 ? 'picture' : 'pictures'}`
   return [`${count} in the colours of ${weights} (${adapter})`, details.join(' · ')]
 }
 
-const toShipped = (evaluated: readonly Evaluated[]) => differenceTo(evaluated, ({ shipped }) => shipped)
-const toOther = (evaluated: readonly Evaluated[], i: number) =>
-  differenceTo(evaluated, ({ against }) => against?.[i])
-
-function comparison(name: string, difference: ReturnType<typeof differenceTo>): string[] {
-  if (!difference) return []
-  const [middle, low, high] = [difference.mean, ...difference.interval].map(signed)
-  return [`ab error against ${name}, picture by picture: ${middle} [${low}, ${high}]`]
+function comparison(name: string, summary: Summary | undefined): string[] {
+  if (!summary?.differences) return []
+  const { abMse, kid } = summary.differences
+  const within = (interval: readonly number[] = []) =>
+    interval.length ? ` [${interval.map(signed).join(', ')}]` : ''
+  const percent = `${signed(100 * abMse.relative)}%`
+  return [
+    `ab error against ${name}, picture by picture: ${signed(abMse.mean)}${within(abMse.interval)}, ${percent}`,
+    ...(kid
+      ? [
+          `KID × 1000 against ${name}: ${signed(1000 * kid.value)}${within(kid.interval?.map((bound) => 1000 * bound))}`,
+        ]
+      : []),
+  ]
 }
 
 const signed = (value: number) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(2)}`
@@ -211,55 +256,5 @@ function aligned(table: readonly (readonly string[])[]): string[] {
       .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
       .join('  ')
       .trimEnd(),
-  )
-}
-
-/** Pictures of each kind in a report. */
-const SHOWN = 3
-
-/**
- * A contact sheet of the best, the middle and the worst pictures by ab error, with what was measured; beside them what other
- * weights make of them.
- * @param names of the result's weights, and of the others
- */
-export async function reportSheet(
-  evaluated: readonly Evaluated[],
-  { result, against = [] }: Each<Colourist>,
-  names: readonly string[],
-  format?: SheetFormat,
-): Promise<Buffer> {
-  const rows: SheetRow[] = []
-  for (const { kind, input, scores } of bestMedianWorst(evaluated)) {
-    const original = await readPhoto(input)
-    const { abMse, psnr } = scores.result
-    const [ours, ...others] = await paintBy([result, ...against], original)
-    rows.push({
-      ...{ gray: grayOf(original), ours: ours!, others, original },
-      caption: `${kind}: ab error ${abMse.toFixed(1)}, ${psnr.toFixed(2)} dB, ${input}`,
-    })
-  }
-  return contactSheet(rows, { format, ...(against.length ? { names } : {}) })
-}
-
-async function paintBy(colourists: readonly Colourist[], original: Photo): Promise<Photo[]> {
-  const painted: Photo[] = []
-  for (const { colours, saturation } of colourists)
-    painted.push(paint(original, await colours(original), saturation))
-  return painted
-}
-
-/** The three best, three middle and three worst pictures by ab error, in this order; all of them when there are fewer. */
-export function bestMedianWorst(evaluated: readonly Evaluated[]): (Evaluated & { kind: string })[] {
-  const sorted = [...evaluated].sort((a, b) => a.scores.result.abMse - b.scores.result.abMse)
-  const count = Math.min(SHOWN, Math.ceil(sorted.length / 3))
-  const worst = Math.max(count, sorted.length - count)
-  const median = Math.max(count, Math.min(worst - count, (sorted.length - count) >> 1))
-  const kinds = {
-    best: [0, count],
-    median: [median, Math.min(median + count, worst)],
-    worst: [worst, sorted.length],
-  }
-  return Object.entries(kinds).flatMap(([kind, [from, to]]) =>
-    sorted.slice(from, to).map((picture) => ({ ...picture, kind })),
   )
 }

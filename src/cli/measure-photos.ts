@@ -10,6 +10,7 @@ import { topClasses } from '../model/classifier.ts'
 import { type PhotoPath, readAhead } from '../node/photos.ts'
 import { advised } from './advice.ts'
 import type { Call } from './commands/command.ts'
+import { type Each, forEach, mapEach } from './each.ts'
 import { type ColoursWhenTold, type HintErrors, hintErrors } from './measure-hints.ts'
 import { bar } from './terminal.ts'
 
@@ -21,19 +22,6 @@ export interface Colourist {
   colours(photo: Photo): SmallAb | Promise<SmallAb>
   /** Of one that can be told colours, where that is measured: what it then gives. */
   study?<T>(photo: Photo, work: (colours: ColoursWhenTold) => Promise<T>): Promise<T>
-}
-
-/** What is measured, and what it is held against. */
-export interface Each<T> {
-  readonly result: T
-  readonly gray: T
-  readonly constant: T
-  /** The weights that come with the package, where the result is of others. */
-  readonly shipped?: T
-  /** Other weights that the result is held against. */
-  readonly against?: readonly T[]
-  /** The result's colours at other saturations. */
-  readonly saturated?: readonly T[]
 }
 
 /** What anybody can do without looking: leave all grey, or give every picture the mean colour of photographs. */
@@ -155,23 +143,4 @@ async function lookAt(photo: Photo, { classifier, features }: Judges): Promise<L
   const [probabilities] = await classifier.classify([photo], { inColor: true })
   const likeliest = topClasses(probabilities!, 1)[0]!.index
   return features ? { likeliest, features: (await features.features([photo]))[0] } : { likeliest }
-}
-
-/** One after the other. */
-async function forEach<T, U>(each: Each<T>, work: (value: T) => Promise<U>): Promise<Each<U>> {
-  const done = new Map<T, U>()
-  const { result, gray, constant, shipped, against = [], saturated = [] } = each
-  for (const one of [result, ...saturated, gray, constant, shipped, ...against])
-    if (one !== undefined) done.set(one, await work(one))
-  return mapEach(each, (one) => done.get(one)!)
-}
-
-function mapEach<T, U>(each: Each<T>, of: (value: T) => U): Each<U> {
-  const { result, gray, constant, shipped, against, saturated } = each
-  return {
-    ...{ result: of(result), gray: of(gray), constant: of(constant) },
-    ...(shipped === undefined ? {} : { shipped: of(shipped) }),
-    ...(against ? { against: against.map(of) } : {}),
-    ...(saturated ? { saturated: saturated.map(of) } : {}),
-  }
 }

@@ -22,11 +22,13 @@ interface Picture {
 const FIGURES: readonly [keyof Scores, string, number, number?][] = [
   ['abMse', 'ab error', 1],
   ['edgeAbMse', 'near edges', 1],
+  ['paintedAbMse', 'as painted', 1],
   ['hueShare', 'by other hues, %', 0, 100],
   ['psnr', 'PSNR, dB', 2],
   ['deltaE', 'ΔE2000', 1],
   ['chroma', 'chroma', 1],
   ['chromaTruth', 'of the original', 1],
+  ['neutralChroma', 'where that is neutral', 1],
   ['featureDistance', 'feature distance', 3],
 ]
 

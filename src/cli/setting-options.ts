@@ -22,7 +22,8 @@ export function settingOptions(
       const about = aboutOf(schema)
       if (!about) return []
       const { flag, value, help, texts } = about
-      const text = usual[name] === undefined ? '' : ` (default ${textOf(usual[name], texts)})`
+      const shown = usual[name] ?? about.usual
+      const text = shown === undefined ? '' : ` (default ${textOf(shown, texts)})`
       return [[flag, { value, help: help + text }]]
     }),
   )

@@ -1,8 +1,9 @@
 /** From what was measured of each picture to what is said of all of them. */
 import { bootstrap, bootstrapRatio, type Interval } from '../color/metrics/bootstrap.ts'
-import { fid, kid, productsOf } from '../color/metrics/featureSets.ts'
+import { fid, type Kid, kid, kidDifference, productsOf } from '../color/metrics/featureSets.ts'
 import { mean } from '../numbers.ts'
-import type { Each, Evaluated, Scores } from './measure-photos.ts'
+import type { Each } from './each.ts'
+import type { Evaluated, Scores } from './measure-photos.ts'
 
 /** Means over the pictures, and what is said of all of them together. */
 export interface Means extends Scores {
@@ -17,6 +18,8 @@ export interface Summary {
   readonly means: Means
   /** 95% intervals. FID has none. */
   readonly intervals: { readonly [S in keyof Means]?: Interval }
+  /** Of what the result is held against. */
+  readonly differences?: Differences
 }
 
 /** Features of an original and of what was made of it. */
@@ -27,27 +30,34 @@ interface FeaturePair {
 
 /** At least one picture must have been evaluated. */
 export function summariseAll(evaluated: readonly Evaluated[]): Each<Summary> {
-  const { shipped, against = [], saturated = [] } = evaluated[0]!.scores
+  const { shipped, against = [], saturated = [], classified = [] } = evaluated[0]!.scores
+  const one = (pick: Column) => summariseOne(evaluated, pick)
+  const opponent = (pick: Column) => ({ ...one(pick), differences: differencesTo(evaluated, pick) })
   return {
-    result: summariseOne(evaluated, ({ result }) => result),
-    gray: summariseOne(evaluated, ({ gray }) => gray),
-    constant: summariseOne(evaluated, ({ constant }) => constant),
-    ...(shipped ? { shipped: summariseOne(evaluated, ({ shipped }) => shipped) } : {}),
-    against: against.map((_, i) => summariseOne(evaluated, ({ against }) => against?.[i])),
-    saturated: saturated.map((_, i) => summariseOne(evaluated, ({ saturated }) => saturated?.[i])),
+    result: one(({ result }) => result),
+    saturated: saturated.map((_, i) => one(({ saturated }) => saturated?.[i])),
+    classified: classified.map((_, i) => opponent(({ classified }) => classified?.[i])),
+    ...{ gray: one(({ gray }) => gray), constant: one(({ constant }) => constant) },
+    ...(shipped ? { shipped: opponent(({ shipped }) => shipped) } : {}),
+    against: against.map((_, i) => opponent(({ against }) => against?.[i])),
   }
 }
 
-function summariseOne(evaluated: readonly Evaluated[], pick: <T>(each: Each<T>) => T | undefined): Summary {
-  const pairs = evaluated.flatMap(({ features }) => {
+/** Takes one of those that are measured. */
+type Column = <T>(each: Each<T>) => T | undefined
+
+const summariseOne = (evaluated: readonly Evaluated[], pick: Column): Summary =>
+  summarise(
+    evaluated.map(({ scores }) => pick(scores)!),
+    featurePairs(evaluated, pick),
+  )
+
+/** Of the pictures of which there are any. */
+const featurePairs = (evaluated: readonly Evaluated[], pick: Column): FeaturePair[] =>
+  evaluated.flatMap(({ features }) => {
     const painted = features && pick(features.painted)
     return painted ? [{ original: features.original, painted }] : []
   })
-  return summarise(
-    evaluated.map(({ scores }) => pick(scores)!),
-    pairs,
-  )
-}
 
 /**
  * A figure that some pictures do not have is the mean over the others.
@@ -70,13 +80,16 @@ function setDistances(pairs: readonly FeaturePair[]): {
   intervals: { kid?: Interval }
 } {
   if (pairs.length < 2) return { values: {}, intervals: {} }
-  const products = productsOf(
-    pairs.map(({ original }) => original),
-    pairs.map(({ painted }) => painted),
-  )
+  const products = productsIn(pairs)
   const { value, interval } = kid(products)
   return { values: { kid: value, fid: fid(products) }, intervals: interval ? { kid: interval } : {} }
 }
+
+const productsIn = (pairs: readonly FeaturePair[]) =>
+  productsOf(
+    pairs.map(({ original }) => original),
+    pairs.map(({ painted }) => painted),
+  )
 
 /** All measures that every picture has see the same resamples. */
 function intervalsOf(columns: readonly (readonly number[])[], pictures: number): Interval[] {
@@ -90,15 +103,29 @@ function chromaRatio(scores: readonly Scores[]): { value: number; interval: Inte
   return { value: mean(result) / mean(truth), interval: bootstrapRatio(result, truth) }
 }
 
-/** How much lower or higher the ab error is than that of other scores, over the same pictures. */
-export function differenceTo(
-  evaluated: readonly Evaluated[],
-  other: (scores: Each<Scores>) => Scores | undefined,
-): { mean: number; interval: Interval } | null {
-  const differences = evaluated.flatMap(({ scores }) => {
-    const reference = other(scores)
-    return reference ? [scores.result.abMse - reference.abMse] : []
-  })
-  if (differences.length === 0) return null
-  return { mean: mean(differences), interval: bootstrap([differences])[0]! }
+/** How much lower (below 0) or higher the ab error of the result is than another, over the same pictures. */
+export interface Difference {
+  readonly mean: number
+  /** The mean in the other's mean: -0.03 for 3% less error; NaN where that has none. */
+  readonly relative: number
+  readonly interval: Interval
+}
+
+/** The result less another one. */
+export interface Differences {
+  readonly abMse: Difference
+  /** Where two or more pictures have features; see `kidDifference`. */
+  readonly kid?: Kid
+}
+
+/** The result held against another one, of which every picture has scores. */
+function differencesTo(evaluated: readonly Evaluated[], pick: Column): Differences {
+  const references = evaluated.map(({ scores }) => pick(scores)!.abMse)
+  const differences = references.map((reference, i) => evaluated[i]!.scores.result.abMse - reference)
+  const middle = mean(differences)
+  const [interval] = bootstrap([differences])
+  const abMse = { mean: middle, relative: middle / mean(references), interval: interval! }
+  const [ours, theirs] = [featurePairs(evaluated, ({ result }) => result), featurePairs(evaluated, pick)]
+  if (ours.length < 2 || theirs.length < 2) return { abMse }
+  return { abMse, kid: kidDifference(productsIn(ours), productsIn(theirs)) }
 }

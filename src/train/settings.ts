@@ -58,7 +58,8 @@ const chosen = {
   }),
   decay: setting(v.optional(numberOf()), {
     ...{ flag: 'decay', value: 'F' },
-    help: 'times the learning rate: the share of every parameter that each step takes away (AdamW; default 0)',
+    help: 'times the learning rate: the share of every parameter that each step takes away (AdamW)',
+    usual: '0',
   }),
   averaging: setting(numberOf({ max: 1 }), {
     ...{ flag: 'averaging', value: 'F' },
@@ -70,15 +71,18 @@ const chosen = {
   }),
   rarity: setting(v.optional(numberOf({ exclusive: true, max: 1 })), {
     ...{ flag: 'rarity', value: 'F' },
-    help: 'of --head bins and --loss rarity: how evenly colours count, from near 0, each by how rare it is, to 1, all alike (default 0.5)',
+    help: 'of --head bins and --loss rarity: from near 0, where a colour counts the more, the rarer it is, to 1, where all count alike',
+    usual: '0.5',
   }),
   meanHuber: setting(v.optional(numberOf()), {
     ...{ flag: 'mean-huber', value: 'F' },
-    help: "of --head bins: so many times the huber loss of the bins' mean colour, in units of 10 ab units, is added (default 0)",
+    help: "of --head bins: so many times the huber loss of the bins' mean colour, in units of 10 ab units, is added",
+    usual: '0',
   }),
   perceptual: setting(v.optional(numberOf()), {
     ...{ flag: 'perceptual', value: 'F' },
-    help: 'of networks with a trunk: so many times how unlike the original the result looks to the trunk is added (default 0)',
+    help: 'of networks with a trunk: so many times how unlike the original the result looks to the trunk is added',
+    usual: '0',
   }),
   fit: setting(choiceOf(SAMPLE_FITS), {
     ...{ flag: 'fit', value: SAMPLE_FITS.join('|') },
@@ -90,7 +94,8 @@ const chosen = {
   }),
   aged: setting(v.optional(numberOf({ max: 1 })), {
     ...{ flag: 'aged', value: 'F' },
-    help: 'share of the samples that are made to look like old photographs: grain, blur, fading, scratches (default 0)',
+    help: 'share of the samples that are made to look like old photographs: grain, blur, fading, scratches',
+    usual: '0',
   }),
   classDropout: setting(numberOf({ max: 1 }), {
     ...{ flag: 'class-dropout', value: 'F' },
@@ -98,15 +103,18 @@ const chosen = {
   }),
   hinted: setting(v.optional(numberOf({ max: 1 })), {
     ...{ flag: 'hinted', value: 'F' },
-    help: 'of networks that take hints: share of the samples of which colours are told (default 0.6)',
+    help: 'of networks that take hints: share of the samples of which colours are told',
+    usual: '0.6',
   }),
   fineTuneRate: setting(v.optional(numberOf({ exclusive: true })), {
     ...{ flag: 'fine-tune-rate', value: 'F' },
-    help: 'of a trunk that is fine-tuned: its learning rate as a share of that of the other layers (default 0.1)',
+    help: 'of a trunk that is fine-tuned: its learning rate as a share of that of the other layers',
+    usual: '0.1',
   }),
   channelDropout: setting(v.optional(numberOf({ max: 0.95 })), {
     ...{ flag: 'channel-dropout', value: 'F' },
-    help: "of networks with a trunk: share of the last tap's channels that each sample is shown without (default 0)",
+    help: "of networks with a trunk: share of the last tap's channels that each sample is shown without",
+    usual: '0',
   }),
   precision: setting(choiceOf(PRECISIONS), {
     ...{ flag: 'precision', value: 'P' },

@@ -8,10 +8,10 @@ import { SHADER_TEXT } from '../../src/device/shader-text.ts'
 import { entryInHalf, entryOf, partOf } from '../covering.ts'
 import { dispatchesOf, inHalf, needsSubgroups, opNames, type Row, rowsOf, variantsOf } from '../harness.ts'
 import { verify } from '../launch.ts'
-import { Run } from '../runner/run.ts'
 import { colours } from '../runner/colours.ts'
-import skips from './skips.json' with { type: 'json' }
+import { Run } from '../runner/run.ts'
 import { trains } from '../runner/trains.ts'
+import skips from './skips.json' with { type: 'json' }
 
 const gpu = await Gpu.open((globalThis as unknown as { navigator: { gpu: GPU } }).navigator.gpu)
 if (!gpu) throw new Error('wgpu finds no adapter')

@@ -53,14 +53,16 @@ export async function chosenClassifiers(
 /**
  * The classifier that the options mean for weights from the file `path`: see `wantedClassifier`. What another one was
  * trained with is told.
+ * @param choice of several classifiers; the first one by default
  */
 export async function classifierFor(
   path: string,
   metadata: Readonly<Record<string, string>>,
   { flags, terminal }: Call,
+  choice = flags.texts('classifier')[0],
 ): Promise<ChosenClassifier | null> {
   const trained = trainedWith(metadata)
-  const options = { choice: flags.text('classifier'), fit: flags.choice('classifier-fit', FITS) }
+  const options = { choice, fit: flags.choice('classifier-fit', FITS) }
   const chosen = await chooseClassifier(wantedClassifier(trained, options))
   const { classVectors: origins } = trained
   const isAsTrained = chosen

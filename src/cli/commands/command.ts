@@ -94,11 +94,12 @@ export class Flags {
     return text === undefined ? undefined : this.#parsed(name, text, schema)
   }
 
-  #parsed<S extends v.GenericSchema>(name: string, text: string, schema: S): v.InferOutput<S> {
+  /** @param more what else is expected */
+  #parsed<S extends v.GenericSchema>(name: string, text: string, schema: S, more = ''): v.InferOutput<S> {
     try {
       return parseSetting(schema, text)
     } catch (error) {
-      if (error instanceof RangeError) throw wrong(`--${name} ${text}: ${error.message}`)
+      if (error instanceof RangeError) throw wrong(`--${name} ${text}: ${error.message}${more}`)
       throw error
     }
   }
@@ -108,9 +109,11 @@ export class Flags {
     return this.value(name, numberOf(limits))
   }
 
-  /** All numbers of an option that may be given more than once. */
-  numbers(name: string, limits: Parameters<typeof numberOf>[0] = {}): number[] {
-    return this.texts(name).map((text) => this.#parsed(name, text, numberOf(limits)))
+  /** All numbers of an option that may be given more than once, and the word that may stand for one. */
+  numbersOr<W extends string>(word: W, name: string): (number | W)[] {
+    return this.texts(name).map((text) =>
+      text === word ? word : this.#parsed(name, text, numberOf(), `, or ${word}`),
+    )
   }
 
   /** A whole number of at least `min` that is a multiple of `multipleOf`. */

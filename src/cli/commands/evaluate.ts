@@ -5,8 +5,9 @@ import { sheetFormat } from '../../node/sheet.ts'
 import { findClassifier } from '../../node/store/classifiers.ts'
 import { advised } from '../advice.ts'
 import { type Album, AskedAlbum, keyOf, pageAlbum, pairAlbum, sheetAlbum } from '../albums.ts'
-import { evaluationJson, evaluationText, namesOf, reportSheet, saturationName } from '../evaluation-report.ts'
+import { evaluationJson, evaluationText, namesOf, titlesOf } from '../evaluation-report.ts'
 import { evaluate, type Failure } from '../measure-photos.ts'
+import { reportSheet } from '../report-sheet.ts'
 import { summariseAll } from '../summaries.ts'
 import type { Terminal } from '../terminal.ts'
 import { CLASSIFIER_OPTIONS } from './classifier.ts'
@@ -34,6 +35,11 @@ export const evaluateCommand: Command = {
       help: 'other weights to hold them against, in figures and on the sheet of --report; may be given more than once',
     },
     ...CLASSIFIER_OPTIONS,
+    classifier: {
+      ...CLASSIFIER_OPTIONS.classifier!,
+      help: `${CLASSIFIER_OPTIONS.classifier!.help}; given more than once, the network is measured with each, and all else with the first`,
+      many: true,
+    },
     ...MIRROR_OPTIONS,
     ...PRECISION_OPTIONS,
     features: {
@@ -46,7 +52,7 @@ export const evaluateCommand: Command = {
     saturation: {
       value: 'F',
       many: true,
-      help: 'multiplies a* and b* of the coloured pictures, but not in the ab error (default 1); given more than once, the network is measured at each, and all else at the first',
+      help: 'multiplies a* and b* of the coloured pictures (of the ab errors, only in that as painted), or auto: by what each weight file says, as colorize does (default 1); given more than once, the network is measured at each, and all else at the first',
     },
     report: {
       value: 'FILE|DIR',
@@ -62,7 +68,9 @@ export const evaluateCommand: Command = {
     'colorizer evaluate holiday/',
     'colorizer evaluate "val/*.webp" --weights runs/mine/checkpoint.safetensors --report report.png',
     'colorizer evaluate val/ --classifier none --json',
-    'colorizer evaluate val/ --features inception-v3 --saturation 1 --saturation 1.2',
+    'colorizer evaluate val/ --classifier auto --classifier none',
+    'colorizer evaluate val/ --saturation 1 --saturation 1.2 --saturation 1.4',
+    'colorizer evaluate val/ --features inception-v3 --saturation auto --against weights/report-lite.safetensors',
     'colorizer evaluate val/ --hints',
     'colorizer evaluate val/ --report page --pairs pairs --seed 7',
     'colorizer evaluate val/ --weights runs/a/best.safetensors --against runs/b/best.safetensors --report sheet.png',
@@ -72,12 +80,13 @@ export const evaluateCommand: Command = {
     const { flags, positionals, terminal } = call
     if (positionals.length === 0)
       throw wrong('evaluate needs at least one photograph: a file, a folder or a glob')
-    const [saturation = 1, ...others] = new Set(flags.numbers('saturation'))
+    const asked = flags.numbersOr('auto', 'saturation')
+    const saturations = asked.length ? asked : [1]
     const { photos, failures } = await findEach(positionals)
     for (const { error } of failures) terminal.warn(error)
     if (photos.length === 0) throw nothingReadable(failures)
     const wanted = await wantedAlbums(flags, photos)
-    return withSetup(call, [saturation, ...others], (setup) =>
+    return withSetup(call, saturations, (setup) =>
       evaluateAll(call, { photos, missing: failures, wanted }, setup),
     )
   },
@@ -107,7 +116,7 @@ async function wantedAlbums(flags: Flags, photos: readonly PhotoPath[]): Promise
 }
 
 function openAlbums({ sheet, page, pairs, seed }: Wanted, setup: Setup, terminal: Terminal): AskedAlbum[] {
-  const { colourists, saturations, weights, against } = setup
+  const { colourists, weights, against } = setup
   const names = namesOf([weights, ...against])
   const albums: AskedAlbum[] = []
   const ask = (option: 'report' | 'pairs', path: string, album: Album) =>
@@ -118,8 +127,7 @@ function openAlbums({ sheet, page, pairs, seed }: Wanted, setup: Setup, terminal
       sheet,
       sheetAlbum(sheet, (all) => reportSheet(all, colourists, names, sheetFormat(sheet))),
     )
-  if (page !== undefined)
-    ask('report', page, pageAlbum(page, [...saturations.map(saturationName), ...names.slice(1)]))
+  if (page !== undefined) ask('report', page, pageAlbum(page, { ...titlesOf(setup), gray: 'grey' }))
   if (pairs !== undefined) ask('pairs', pairs, pairAlbum(pairs, seed))
   return albums
 }

@@ -59,7 +59,25 @@ const ERRORS_95 = 1.96
  * kernel two-sample test", JMLR 13, 2012, equation 4; Arvesen, "Jackknifing U-statistics", Annals of Mathematical
  * Statistics 40(6), 1969.
  */
-export function kid({ count, length, xx, yy, xy }: Products): Kid {
+export const kid = (products: Products): Kid => jackknife(kidWithout(products))
+
+/**
+ * KID of one set of results less that of another, both of the same originals in the same order: chance that both share does
+ * not widen its interval.
+ */
+export function kidDifference(one: Products, other: Products): Kid {
+  const [ours, theirs] = [kidWithout(one), kidWithout(other)]
+  const without = ours.without.map((value, i) => value - theirs.without[i]!)
+  return jackknife({ value: ours.value - theirs.value, without })
+}
+
+/** An estimate, and what it is without each pair in turn; nothing for fewer than three pairs. */
+interface Estimate {
+  readonly value: number
+  readonly without: readonly number[]
+}
+
+function kidWithout({ count, length, xx, yy, xy }: Products): Estimate {
   const kernel = (product: number) => (product / length + 1) ** 3
   const rows: number[] = []
   for (let i = 0; i < count; i++) {
@@ -72,10 +90,15 @@ export function kid({ count, length, xx, yy, xy }: Products): Kid {
     rows.push(row)
   }
   const total = sum(rows)
-  const value = total / (count * (count - 1))
-  if (count < 3) return { value }
-  const without = rows.map((row) => (total - 2 * row) / ((count - 1) * (count - 2)))
-  const middle = mean(without)
+  return {
+    value: total / (count * (count - 1)),
+    without: count < 3 ? [] : rows.map((row) => (total - 2 * row) / ((count - 1) * (count - 2))),
+  }
+}
+
+function jackknife({ value, without }: Estimate): Kid {
+  if (without.length === 0) return { value }
+  const [count, middle] = [without.length, mean(without)]
   const variance = ((count - 1) / count) * sum(without.map((one) => (one - middle) ** 2))
   const half = ERRORS_95 * Math.sqrt(variance)
   return { value, interval: [value - half, value + half] }

@@ -30,7 +30,8 @@ export const architectureSchema = v.object({
   /** Without it none is. */
   fineTune: setting(v.optional(integerOf()), {
     ...{ flag: 'fine-tune', value: 'LAYERS' },
-    help: "how many of the trunk's last convolutions are trained, too; weight files then hold these (default none)",
+    help: "how many of the trunk's last convolutions are trained, too; weight files then hold these",
+    usual: 'none',
   }),
   /** Whether it listens to the input `hints`. */
   hints: v.optional(v.boolean(), false),
