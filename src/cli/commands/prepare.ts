@@ -45,7 +45,7 @@ export const prepareCommand: Command = {
     },
     ab: { value: 'int8|float32', help: 'how colours are stored (default int8, a quarter of the size)' },
     'min-side': { value: 'PX', help: 'photographs with a shorter side are left out (default 32)' },
-    workers: { value: 'N', help: 'photographs decoded at the same time (default: one a core, 8 at most)' },
+    workers: { value: 'N', help: 'photographs decoded at the same time (default: one a core, 16 at most)' },
   },
   examples: [
     'colorizer prepare photos/ --out records/',
