@@ -103,6 +103,19 @@ describe('a study', () => {
     },
   )
 
+  it('compiles its kernels while the classes are still found out', async () => {
+    const predictor = predictorOn(pyramid())
+    let found: (features: Float32Array) => void = () => {}
+    const kernel = vi.spyOn(gpu(), 'kernel')
+    const studying = predictor.study(photo, new Promise<Float32Array>((resolve) => (found = resolve)))
+    await vi.waitFor(() => expect(kernel.mock.calls.map(([shader]) => shader)).toContain('spread_hints'))
+    kernel.mockRestore()
+    found(features)
+    const study = await studying
+    expect(await study.colours()).toEqual(await predictor.predict(photo, features))
+    study.destroy()
+  })
+
   it('gives nearly the same with float16', async ({ skip }) => {
     skip(!gpu().has('shader-f16'), 'the adapter has no 16-bit floats')
     const [exact, halved] = [predictorOn(pyramid()), predictorOn(pyramid(), 'f16')]

@@ -142,18 +142,15 @@ export class Predictor {
 
   /**
    * The same colours as `predict` gives, again and again with other hints, of which each costs a part of it.
-   * @param features as of `predict`
+   * @param features as of `predict`; kernels are compiled while they are still found out
    * @throws UserError as `predict`, and when the network takes no hints
    */
-  study(photo: Photo, features?: Float32Array): Promise<Study> {
+  study(photo: Photo, features?: Float32Array | Promise<Float32Array | undefined>): Promise<Study> {
     return this.#turns.take(async () => {
       expectHints('these weights', this.options.network)
       const size = this.#sizeOf(photo)
-      return Study.create(
-        { ...this.options, halved: this.#halved },
-        size,
-        await this.#shown(photo, size, features),
-      )
+      const showing = this.#shown(photo, size, features)
+      return Study.create({ ...this.options, halved: this.#halved }, size, showing)
     })
   }
 
@@ -162,10 +159,14 @@ export class Predictor {
     return networkSize(photo, size, network.multiple)
   }
 
-  async #shown(photo: Photo, { width, height }: Size, features?: Float32Array): Promise<Shown> {
+  async #shown(
+    photo: Photo,
+    { width, height }: Size,
+    features: Float32Array | undefined | Promise<Float32Array | undefined>,
+  ): Promise<Shown> {
     const { network, resize } = this.options
-    const seen = await resize(photo, width, height)
-    return { L: networkLightness(seen.rgb), features: features ?? new Float32Array(network.classes) }
+    const [seen, found] = await Promise.all([resize(photo, width, height), features])
+    return { L: networkLightness(seen.rgb), features: found ?? new Float32Array(network.classes) }
   }
 
   /** Not before the calls have ended. */

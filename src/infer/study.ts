@@ -2,7 +2,7 @@ import type { SmallAb } from '../color/guided.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
 import type { Plan } from '../graph/compile.ts'
-import { Executor, type NamedBuffers, uploadNeeded, Variables } from '../graph/execute.ts'
+import { Executor, kernelsOf, type NamedBuffers, uploadNeeded, Variables } from '../graph/execute.ts'
 import { expectFinite } from '../graph/half.ts'
 import type { FixedVariables } from '../graph/rewrite.ts'
 import { splitAtInput } from '../graph/split.ts'
@@ -54,24 +54,25 @@ export class Study {
   ) {}
 
   /**
-   * Looks at a picture.
+   * Looks at a picture. All kernels are compiled at once, also while what is shown is still found out.
    * @param size of the picture as the network sees it
    */
-  static async create(studied: Studied, size: Size, shown: Shown): Promise<Study> {
+  static async create(studied: Studied, size: Size, showing: Promise<Shown>): Promise<Study> {
     const { gpu, network, variables, halved } = studied
-    const { early, late } = splitAtInput(
-      inferenceGraph(network, { batch: 1, ...size }, { logits: true, spread: true }),
-      'hints',
-    )
+    const whole = inferenceGraph(network, { batch: 1, ...size }, { logits: true, spread: true })
+    const parts = splitAtInput(whole, 'hints')
+    const early = inferencePlan(gpu, parts.early, halved)
+    const late = inferencePlan(gpu, parts.late, halved)
     const kept = new Variables(gpu)
     try {
-      await look(studied, inferencePlan(gpu, early, halved), shown, kept)
+      const looking = look(studied, early, showing, kept)
+      await Promise.all([looking, kernelsOf(gpu, late)])
       const named: NamedBuffers = {
         buffer: (name) => (early.outputs.has(name) ? kept : variables).buffer(name),
         writes: variables.writes,
       }
-      const executor = await Executor.create(gpu, inferencePlan(gpu, late, halved), named)
-      return new Study(studied, size, shown, executor, kept)
+      const executor = await Executor.create(gpu, late, named)
+      return new Study(studied, size, await showing, executor, kept)
     } catch (error) {
       kept.destroy()
       throw error
@@ -134,8 +135,13 @@ export class Study {
 }
 
 /** Runs the early part of a split graph once, and keeps what it gives. */
-async function look({ gpu, variables }: Studied, plan: Plan, shown: Shown, kept: Variables): Promise<void> {
-  const executor = await Executor.create(gpu, plan, variables)
+async function look(
+  { gpu, variables }: Studied,
+  plan: Plan,
+  showing: Promise<Shown>,
+  kept: Variables,
+): Promise<void> {
+  const [executor, shown] = await Promise.all([Executor.create(gpu, plan, variables), showing])
   try {
     uploadNeeded(executor, networkInputs(shown))
     const names = [...plan.outputs.keys()]

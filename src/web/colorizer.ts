@@ -228,6 +228,7 @@ async function openPainter(
   const own = typeof source === 'string' ? await assets.find('colouriser', source) : null
   // the package's own weights take class vectors, so that all that is to be loaded is known before the first byte
   const early = own && choice !== 'none' ? await findClassifier(choice, assets) : null
+  if (early) fetchAhead(early, assets)
   const weights = await loadWeights(source, assets)
   const wanted = wantedClassifier(trainedWith(weights.metadata), { choice: String(choice) })
   const predictor = predictorOf(gpu, weights, { resize })
@@ -241,6 +242,11 @@ async function openPainter(
   const model = await parseModel(asset.bytes, { name: asset.name })
   const classifier = await openClassifier(gpu, { ...asset, model }, { resize, fit: wanted.fit })
   return { ...painter, classifier, classNames: parseClassNames(new TextDecoder().decode(bytes)) }
+}
+
+/** What cannot be had is told of when it is needed. */
+function fetchAhead({ file, names }: Awaited<ReturnType<typeof findClassifier>>, assets: Assets): void {
+  for (const one of [file, names]) if (!(one instanceof URL)) assets.load(one).catch(() => {})
 }
 
 /** Where a classifier and the names of its classes are. Throws as `Assets.find`. */

@@ -41,7 +41,6 @@ export class Page {
     onTrouble: (error) => this.#fail(error),
   })
   readonly #saving = new Saving(this.#engine, this.#album)
-  #started: Promise<unknown> = Promise.resolve()
   #shown: Shown | null = null
   #asked = 0
   #isColouring = false
@@ -62,12 +61,11 @@ export class Page {
 
   #load(weights: string, file?: Blob): void {
     say('starting', TEXTS.starting)
-    const started = this.#engine.start({ weights, file }, ({ loaded, total }) => {
+    const starting = this.#engine.start({ weights, file }, ({ loaded, total }) => {
       if (document.body.dataset.state === 'starting')
         say('starting', TEXTS.loading(Math.floor((100 * loaded) / total)))
     })
-    this.#started = started
-    started.then(
+    starting.then(
       ({ adapter }) => {
         byId('adapter').textContent = TEXTS.adapter(adapter)
         if (!this.#shown) say('ready', TEXTS.ready)
@@ -157,7 +155,6 @@ export class Page {
     const { entry, opened, abort } = shown
     try {
       say('working', shown.isColoured ? TEXTS.recolouring : TEXTS.colouring(entry.file.name))
-      await this.#started
       const { classes, notes, isToned } = await this.#engine.colour(
         opened.picture,
         entry.hints.now,
