@@ -109,11 +109,14 @@ const SIGMA = 0.6
 /** Where the blur ends, in standard deviations. */
 const REACH = 2.5
 
+/** How far around a place the lightness without a screen of this period depends on, in px. */
+export const screenReach = (period: number) => Math.max(1, Math.ceil(REACH * SIGMA * period))
+
 /** The lightness without its dot screen, by a Gaussian. */
 export function descreened(picture: Lightness, period: number): Lightness {
   const { width, height } = picture
-  const weights = gaussian(SIGMA * period)
-  const radius = weights.length >> 1
+  const radius = screenReach(period)
+  const weights = gaussian(SIGMA * period, radius)
   return {
     ...{ width, height },
     async rows(first, last) {
@@ -126,8 +129,7 @@ export function descreened(picture: Lightness, period: number): Lightness {
   }
 }
 
-function gaussian(sigma: number): Float64Array {
-  const radius = Math.max(1, Math.ceil(REACH * sigma))
+function gaussian(sigma: number, radius: number): Float64Array {
   const weights = Float64Array.from({ length: 2 * radius + 1 }, (_, i) =>
     Math.exp(-((i - radius) ** 2) / (2 * sigma ** 2)),
   )

@@ -1,5 +1,5 @@
 import type { SmallAb } from '../color/guided.ts'
-import { mirrored, networkLightness, type Photo } from '../color/photo.ts'
+import { networkLightness, type Photo } from '../color/photo.ts'
 import type { Resize } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { Executor, type NamedBuffers, uploadNeeded, Variables } from '../graph/execute.ts'
@@ -9,6 +9,7 @@ import { trainedWith, type WeightFile } from '../io/weights.ts'
 import type { Network } from '../model/network.ts'
 import type { Size } from '../rect.ts'
 import { Turns } from '../turns.ts'
+import { continued, cornerOf, toldIn } from './continued.ts'
 import { expectHints, hintInput, type ToldColour } from './hints.ts'
 import { mirrorImage, mirrorRows, networkInputs, type Shown } from './inputs.ts'
 import { drawnLean, expectBins, type Leaning, leans, priorTowards } from './leaning.ts'
@@ -22,8 +23,6 @@ const DEFAULT_SIZE = 224
 const MAX_PLANS = 4
 /** Panoramas are shown to the network at most this many times as long as they are high. */
 const MAX_ASPECT = 4
-/** Pictures are shown to the network with at least that many pixels on a side. */
-const LEAST_SIDE = 32
 
 export interface PredictorOptions {
   readonly gpu: Gpu
@@ -70,18 +69,14 @@ export class Predictor {
     return this.#turns.take(() => this.#predict(photo, features, told, leaning))
   }
 
-  /** A tiny picture is continued by its mirror images, since enlarged a hundred times nothing in it would look like anything. */
   async #predict(
     photo: Photo,
     features: Float32Array | undefined,
     told: readonly ToldColour[],
     leaning: Leaning,
   ): Promise<SmallAb> {
-    const whole = mirrored(photo, LEAST_SIDE)
-    if (whole === photo) return this.#predictWhole(photo, features, told, leaning)
-    const [across, down] = [photo.width / whole.width, photo.height / whole.height]
-    const moved = told.map(({ x, y, ...rest }) => ({ x: x * across, y: y * down, ...rest }))
-    return corner(await this.#predictWhole(whole, features, moved, leaning), across, down)
+    const { whole, corner } = continued(photo)
+    return cornerOf(await this.#predictWhole(whole, features, toldIn(told, corner), leaning), corner)
   }
 
   async #predictWhole(
@@ -148,9 +143,10 @@ export class Predictor {
   study(photo: Photo, features?: Float32Array | Promise<Float32Array | undefined>): Promise<Study> {
     return this.#turns.take(async () => {
       expectHints('these weights', this.options.network)
-      const size = this.#sizeOf(photo)
-      const showing = this.#shown(photo, size, features)
-      return Study.create({ ...this.options, halved: this.#halved }, size, showing)
+      const { whole, corner } = continued(photo)
+      const size = this.#sizeOf(whole)
+      const showing = this.#shown(whole, size, features)
+      return Study.create({ ...this.options, halved: this.#halved }, { ...size, corner }, showing)
     })
   }
 
@@ -220,15 +216,6 @@ export function predictorOf(
   variables.set('parameters', parameters)
   if (statistics.length) variables.set('statistics', statistics)
   return new Predictor(options, variables)
-}
-
-/** The part of `colours` at the upper left, of these shares of its sides. */
-function corner({ ab, width, height }: SmallAb, across: number, down: number): SmallAb {
-  const [columns, rows] = [Math.max(1, Math.round(width * across)), Math.max(1, Math.round(height * down))]
-  const part = new Float32Array(2 * columns * rows)
-  for (let y = 0; y < rows; y++)
-    part.set(ab.subarray(2 * y * width, 2 * (y * width + columns)), 2 * y * columns)
-  return { ab: part, width: columns, height: rows }
 }
 
 /** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of `multiple`. */

@@ -10,6 +10,7 @@ import type { Bins } from '../model/bins.ts'
 import { inferenceGraph } from '../model/graphs.ts'
 import type { Network } from '../model/network.ts'
 import type { Size } from '../rect.ts'
+import { type Corner, cornerCells, cornerOf, toldIn } from './continued.ts'
 import { hintInput, type ToldColour } from './hints.ts'
 import { networkInputs, type Shown } from './inputs.ts'
 import { inferencePlan } from './plans.ts'
@@ -27,6 +28,11 @@ export interface LikelyColour {
   readonly a: number
   readonly b: number
   readonly probability: number
+}
+
+/** What is shown to the network, in its pixels, and where in it the picture is. */
+interface Stage extends Size {
+  readonly corner: Corner
 }
 
 /** What one pass gives. */
@@ -47,7 +53,7 @@ export class Study {
 
   private constructor(
     private readonly studied: Studied,
-    private readonly size: Size,
+    private readonly stage: Stage,
     private readonly shown: Shown,
     private readonly executor: Executor,
     private readonly kept: Variables,
@@ -55,11 +61,11 @@ export class Study {
 
   /**
    * Looks at a picture. All kernels are compiled at once, also while what is shown is still found out.
-   * @param size of the picture as the network sees it
    */
-  static async create(studied: Studied, size: Size, showing: Promise<Shown>): Promise<Study> {
+  static async create(studied: Studied, stage: Stage, showing: Promise<Shown>): Promise<Study> {
     const { gpu, network, variables, halved } = studied
-    const whole = inferenceGraph(network, { batch: 1, ...size }, { logits: true, spread: true })
+    const { width, height } = stage
+    const whole = inferenceGraph(network, { batch: 1, width, height }, { logits: true, spread: true })
     const parts = splitAtInput(whole, 'hints')
     const early = inferencePlan(gpu, parts.early, halved)
     const late = inferencePlan(gpu, parts.late, halved)
@@ -72,7 +78,7 @@ export class Study {
         writes: variables.writes,
       }
       const executor = await Executor.create(gpu, late, named)
-      return new Study(studied, size, await showing, executor, kept)
+      return new Study(studied, stage, await showing, executor, kept)
     } catch (error) {
       kept.destroy()
       throw error
@@ -87,7 +93,7 @@ export class Study {
     const [ab] = await this.#pass(told)
     if (this.studied.halved) expectFinite(ab!, 'the colours')
     const [rows, columns] = this.#cells('ab')
-    return { ab: ab!, width: columns, height: rows }
+    return cornerOf({ ab: ab!, width: columns, height: rows }, this.stage.corner)
   }
 
   /**
@@ -105,7 +111,8 @@ export class Study {
     if (this.studied.halved) expectFinite(logits!, 'the probabilities')
     const [rows, columns] = this.#cells('logits')
     const at = (place: number, count: number) => Math.min(count - 1, Math.floor(place * count))
-    const cell = at(y, rows) * columns + at(x, columns)
+    const own = cornerCells({ width: columns, height: rows }, this.stage.corner)
+    const cell = at(y, own.height) * columns + at(x, own.width)
     return distribution(logits!.subarray(cell * bins.count, (cell + 1) * bins.count), bins)
   }
 
@@ -120,7 +127,7 @@ export class Study {
   /** Uploads and submits at once, so that calls cannot mix. */
   #pass(told: readonly ToldColour[]): Promise<Float32Array[]> {
     if (this.#destroyed) throw new UserError('this study was disposed of: begin another one', 'usage')
-    const input = hintInput(told, this.size)
+    const input = hintInput(toldIn(told, this.stage.corner), this.stage)
     if (this.#last?.input.every((value, i) => value === input[i])) return this.#last.results
     uploadNeeded(this.executor, networkInputs({ ...this.shown, hints: input }))
     const results = this.executor.run([...this.executor.plan.outputs.keys()])

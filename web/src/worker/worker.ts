@@ -32,7 +32,7 @@ answerCalls<PageMethods>(self as never, {
   original: async ({ picture, view }) => ({ data: studio.picture(picture).original(view) }),
   coloured: async ({ picture: id, view, look }) => {
     const { picture, colouring } = studio.coloured(id)
-    return { data: picture.coloured(view, colouring, look) }
+    return { data: await picture.coloured(view, colouring, look) }
   },
   likely: async ({ picture, x, y, hints }) =>
     distinctColours(await studio.likely(picture, { x, y }, hints), SWATCHES),
