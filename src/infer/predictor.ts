@@ -12,7 +12,7 @@ import { Turns } from '../turns.ts'
 import { continued, cornerOf, toldIn } from './continued.ts'
 import { expectHints, hintInput, type ToldColour } from './hints.ts'
 import { mirrorImage, mirrorRows, networkInputs, type Shown } from './inputs.ts'
-import { drawnLean, expectBins, type Leaning, leans, priorTowards } from './leaning.ts'
+import { expectBins, type Leaning, leanInputs, leans, priorTowards } from './leaning.ts'
 import { colouringPlan, leaningPlan, type PlanSize } from './plans.ts'
 import { Recent } from './recent.ts'
 import { Study } from './study.ts'
@@ -115,15 +115,14 @@ export class Predictor {
   async #lean(
     executor: Executor,
     inputs: ReturnType<typeof networkInputs>,
-    { palette, variant }: Leaning,
+    leaning: Leaning,
     isMirrored: boolean,
   ) {
+    const { palette } = leaning
     const [, height, width] = executor.plan.inputs.get('lean')!.shape as [number, number, number, number]
-    const drawn = variant
-      ? drawnLean({ width, height }, variant.seed, variant.number)
-      : new Float32Array(2 * width * height)
+    const bins = expectBins('these weights', this.options.network)
+    const { lean: drawn, prior: none } = leanInputs(bins, { width, height }, leaning)
     const lean = isMirrored ? mirrorRows(drawn, width, 2) : drawn
-    const none = new Float32Array(expectBins('these weights', this.options.network).count)
     const upload = (prior: Float32Array) => {
       executor.upload('lean', lean)
       executor.upload('prior', prior)

@@ -7,13 +7,16 @@ import { expectFinite } from '../graph/half.ts'
 import type { FixedVariables } from '../graph/rewrite.ts'
 import { splitAtInput } from '../graph/split.ts'
 import type { Bins } from '../model/bins.ts'
-import { inferenceGraph } from '../model/graphs.ts'
+import { inferenceGraph, leaningGraph } from '../model/graphs.ts'
 import type { Network } from '../model/network.ts'
 import type { Size } from '../rect.ts'
+import { Turns } from '../turns.ts'
 import { type Corner, cornerCells, cornerOf, toldIn } from './continued.ts'
 import { hintInput, type ToldColour } from './hints.ts'
 import { networkInputs, type Shown } from './inputs.ts'
+import { expectBins, type Leaning, leanInputs, leans } from './leaning.ts'
 import { inferencePlan } from './plans.ts'
+import { Recent } from './recent.ts'
 
 /** What computes: see `PredictorOptions`. */
 export interface Studied {
@@ -29,6 +32,12 @@ export interface LikelyColour {
   readonly b: number
   readonly probability: number
 }
+
+/** How the probabilities of a study's colours are moved. */
+export type StudyLeaning = Pick<Leaning, 'temperature' | 'variant'>
+
+/** Temperatures whose plans are kept. */
+const MAX_LEANERS = 2
 
 /** What is shown to the network, in its pixels, and where in it the picture is. */
 interface Stage extends Size {
@@ -49,6 +58,8 @@ interface Pass {
 export class Study {
   /** The last pass, for whoever asks again with the same hints. */
   #last: Pass | null = null
+  readonly #leaners: Recent<Executor>
+  readonly #turns = new Turns()
   #destroyed = false
 
   private constructor(
@@ -57,7 +68,10 @@ export class Study {
     private readonly shown: Shown,
     private readonly executor: Executor,
     private readonly kept: Variables,
-  ) {}
+    private readonly named: NamedBuffers,
+  ) {
+    this.#leaners = new Recent(MAX_LEANERS, () => studied.gpu.pool.trim())
+  }
 
   /**
    * Looks at a picture. All kernels are compiled at once, also while what is shown is still found out.
@@ -78,7 +92,7 @@ export class Study {
         writes: variables.writes,
       }
       const executor = await Executor.create(gpu, late, named)
-      return new Study(studied, stage, await showing, executor, kept)
+      return new Study(studied, stage, await showing, executor, kept, named)
     } catch (error) {
       kept.destroy()
       throw error
@@ -86,11 +100,12 @@ export class Study {
   }
 
   /**
-   * The picture's colours. Where none are told they are those of `Predictor.predict`.
-   * @throws UserError when a value in between was too large for float16, or after `destroy`
+   * The picture's colours: those of `Predictor.predict`.
+   * @throws UserError when a value in between was too large for float16, when the network gives no probabilities that could be
+   *   moved, or after `destroy`
    */
-  async colours(told: readonly ToldColour[] = []): Promise<SmallAb> {
-    const [ab] = await this.#pass(told)
+  async colours(told: readonly ToldColour[] = [], leaning: StudyLeaning = {}): Promise<SmallAb> {
+    const [ab] = await (leans(leaning) ? this.#leaningPass(told, leaning) : this.#pass(told))
     if (this.studied.halved) expectFinite(ab!, 'the colours')
     const [rows, columns] = this.#cells('ab')
     return cornerOf({ ab: ab!, width: columns, height: rows }, this.stage.corner)
@@ -102,11 +117,7 @@ export class Study {
    * @throws UserError as `colours`, and when the network gives no probabilities
    */
   async likely(x: number, y: number, told: readonly ToldColour[] = []): Promise<LikelyColour[]> {
-    const { bins } = this.studied.network
-    if (!bins) {
-      const sentence = 'these weights give one colour for each place, and no probabilities of others'
-      throw new UserError(sentence, 'weights')
-    }
+    const bins = expectBins('these weights', this.studied.network)
     const [, logits] = await this.#pass(told)
     if (this.studied.halved) expectFinite(logits!, 'the probabilities')
     const [rows, columns] = this.#cells('logits')
@@ -121,18 +132,46 @@ export class Study {
     if (this.#destroyed) return
     this.#destroyed = true
     this.executor.destroy()
+    this.#leaners.destroy()
     this.kept.destroy()
   }
 
   /** Uploads and submits at once, so that calls cannot mix. */
   #pass(told: readonly ToldColour[]): Promise<Float32Array[]> {
-    if (this.#destroyed) throw new UserError('this study was disposed of: begin another one', 'usage')
-    const input = hintInput(toldIn(told, this.stage.corner), this.stage)
+    const input = this.#hintInput(told)
     if (this.#last?.input.every((value, i) => value === input[i])) return this.#last.results
     uploadNeeded(this.executor, networkInputs({ ...this.shown, hints: input }))
     const results = this.executor.run([...this.executor.plan.outputs.keys()])
     this.#last = { input, results }
     return results
+  }
+
+  /** The same of a plan for this temperature; only its colours. */
+  #leaningPass(told: readonly ToldColour[], leaning: StudyLeaning): Promise<Float32Array[]> {
+    return this.#turns.take(async () => {
+      const hints = this.#hintInput(told)
+      const bins = expectBins('these weights', this.studied.network)
+      const key = String(leaning.temperature)
+      const executor = await this.#leaners.get(key, () => this.#leaner(bins, leaning.temperature))
+      const [height, width] = this.#cells('ab')
+      uploadNeeded(executor, {
+        ...networkInputs({ ...this.shown, hints }),
+        ...leanInputs(bins, { width, height }, leaning),
+      })
+      return executor.run(['ab'])
+    })
+  }
+
+  #leaner(bins: Bins, temperature: number | undefined): Promise<Executor> {
+    const { gpu, network, halved } = this.studied
+    const { width, height } = this.stage
+    const whole = leaningGraph(network, bins, { batch: 1, width, height }, { temperature, spread: true })
+    return Executor.create(gpu, inferencePlan(gpu, splitAtInput(whole, 'hints').late, halved), this.named)
+  }
+
+  #hintInput(told: readonly ToldColour[]): Float32Array {
+    if (this.#destroyed) throw new UserError('this study was disposed of: begin another one', 'usage')
+    return hintInput(toldIn(told, this.stage.corner), this.stage)
   }
 
   #cells(output: string): [rows: number, columns: number] {
