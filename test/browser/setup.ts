@@ -19,6 +19,8 @@ export interface Reference {
   /** Paths of the sample in colours, as PNG: with nothing told, and with the hint. */
   readonly plain: string
   readonly hinted: string
+  /** The same at the temperature of a boldness of 0.6. */
+  readonly bold: string
   /** Paths of a scan, of `scanOf`, and of what the command line makes of it. */
   readonly scan: string
   readonly scanned: string
@@ -41,6 +43,8 @@ declare module 'vitest' {
 const SAMPLE = 'march-pastoral.jpg'
 const PHOTO = join('samples/gray', SAMPLE)
 const SIZE = { width: 640, height: 311 }
+/** What the page makes of a boldness of 0.6. */
+const TEMPERATURE = 2 ** -0.9
 const HINT: Hint = { x: 0.3, y: 0.8, color: '#b03020', radius: 0.03 }
 
 export default async function setup({ provide }: TestProject): Promise<() => void> {
@@ -54,6 +58,7 @@ export default async function setup({ provide }: TestProject): Promise<() => voi
   provide('reference', {
     ...{ sample: SAMPLE, hint: HINT, hints, scan, halftone },
     plain: colour(PHOTO, join(folder, 'plain.png')),
+    bold: colour(PHOTO, join(folder, 'bold.png'), '--temperature', String(TEMPERATURE)),
     hinted: colour(PHOTO, join(folder, 'hinted.png'), '--hints', hints),
     scanned: colour(scan, join(folder, 'scanned.png')),
     halftoned: colour(halftone, join(folder, 'halftoned.png')),

@@ -9,6 +9,7 @@ import { Saving } from './saving.ts'
 import { Stage } from './stage.ts'
 import { dismiss, listenToDismissal, report, say } from './status.ts'
 import { TEXTS } from './texts.ts'
+import { Versions } from './versions.ts'
 import { listenToViews, show } from './views.ts'
 import type { Opened } from './worker/methods.ts'
 
@@ -34,6 +35,10 @@ export class Page {
   readonly #looks = new Looks((look) => {
     this.#shown!.entry.look = look
     this.#stage.repaint(true)
+  })
+  readonly #versions = new Versions((version) => {
+    this.#shown!.entry.version = version
+    void this.#recolour()
   })
   readonly #correcting = new Correcting(this.#stage, {
     likely: (place) => this.#engine.likely(this.#shown!.opened.picture, place, this.#shown!.entry.hints.now),
@@ -118,6 +123,7 @@ export class Page {
     show('work')
     this.#album.mark(entry)
     this.#looks.show(entry.look)
+    this.#versions.show(entry.version)
     this.#looks.offerTone(false)
     this.#saving.show(null)
     byId('seen').textContent = ''
@@ -158,6 +164,7 @@ export class Page {
       const { classes, notes, isToned } = await this.#engine.colour(
         opened.picture,
         entry.hints.now,
+        entry.version,
         abort.signal,
       )
       if (shown !== this.#shown) return

@@ -3,7 +3,13 @@ import { hintIn } from '../../../src/infer/picture.ts'
 import { parseManifest } from '../../../src/io/manifest.ts'
 import { Assets } from '../../../src/web/assets.ts'
 import { imageDataOf } from '../../../src/web/images.ts'
-import { Colorizer, type Hint, type OnBytes, type PhotoStudy } from '../../../src/web/index.ts'
+import {
+  Colorizer,
+  type Hint,
+  type OnBytes,
+  type PhotoStudy,
+  type StudyOptions,
+} from '../../../src/web/index.ts'
 import type { Seen, Wanted } from './methods.ts'
 import { Picture } from './picture.ts'
 import type { Colouring } from './recombine.ts'
@@ -80,11 +86,15 @@ export class Studio {
   }
 
   /** Asks the network for a picture's colours. Throws as `PhotoStudy.colours`. */
-  async colour(id: number, hints: readonly Hint[], signal: AbortSignal): Promise<Seen> {
+  async colour(
+    id: number,
+    hints: readonly Hint[],
+    options: Pick<StudyOptions, 'temperature' | 'variant' | 'signal'>,
+  ): Promise<Seen> {
     const studied = this.#of(id)
     return this.#withStudy(studied, async ({ study, notes, isToned }) => {
       const { picture } = studied
-      const colours = await study.colours({ hints: insideOf(picture, hints), signal })
+      const colours = await study.colours({ hints: insideOf(picture, hints), ...options })
       studied.colouring = picture.colouringOf(colours, study.saturation)
       return { classes: study.classes, notes, isToned }
     })
