@@ -1,6 +1,6 @@
 /** Training on the page: losses, held-out pictures, weights for the command line; and nothing of it leaves the page. */
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { LAUNCHER } from '../program.ts'
@@ -14,6 +14,19 @@ import { Visit } from './visit.ts'
 /** Whether a file of the page was asked for, and nothing told. */
 const isOfPage = (asked: string) =>
   asked.startsWith(FOLDER) && existsSync(join(inject('site'), asked.slice(FOLDER.length)))
+
+/** All that a page keeps, of which a part of a file would be one more or a shorter one. Runs in the page. */
+async function stored(): Promise<Record<string, number>> {
+  const found: Record<string, number> = { 'local storage': localStorage.length }
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name)
+    for (const request of await cache.keys())
+      found[`${name} ${request.url}`] = (await (await cache.match(request))!.arrayBuffer()).byteLength
+  }
+  for (const { name } of await indexedDB.databases()) found[`database ${name}`] = 1
+  for await (const name of (await navigator.storage.getDirectory()).keys()) found[`file ${name}`] = 1
+  return found
+}
 
 const SETTINGS = { steps: '4', batch: '2', size: '32', validateEvery: '2' }
 
@@ -81,5 +94,22 @@ describe.each(BROWSERS)('training in %s', (name) => {
     ).toEqual([])
     expect(opened().outside.asked).toEqual([])
     expect(visit.errors).toEqual([])
+  })
+
+  it('is not left without a question; closed in the middle it leaves nothing behind, and the next visit colours', async () => {
+    await visit.page.evaluate(async () => void (await navigator.serviceWorker.ready))
+    const before = await visit.page.evaluate(stored)
+    expect(Object.keys(before).length).toBeGreaterThan(10)
+    await visit.click('show-train')
+    await visit.set('train-steps', '100000')
+    await (await visit.page.$('#train-start'))!.click() // by the mouse: pages may only ask people who have done something
+    await visit.waitFor('train-text', 'Step 2 of')
+    expect(await visit.asksBeforeLeaving()).toBe(true)
+    await visit.close()
+    expect(readdirSync(opened().downloads)).toEqual([])
+    const next = await Visit.of(opened(), site.url())
+    expect(await next.page.evaluate(stored)).toEqual(before)
+    await next.colour(await files.gradient('next.png', 40, 30))
+    expect(next.errors).toEqual([])
   })
 })
