@@ -136,6 +136,20 @@ describe('a study', () => {
     study.destroy()
   })
 
+  it('leaves no memory behind where the classes are not found out', async () => {
+    const predictor = predictorOn(pyramid())
+    const { pool } = gpu()
+    const failing = async () => {
+      const features = new Promise<never>((_, fail) => setTimeout(() => fail(new Error('no classes')), 50))
+      await expect(predictor.study(photo, features)).rejects.toThrow('no classes')
+      await gpu().idle()
+      return pool.created
+    }
+    const first = await failing()
+    expect(await failing()).toBe(first)
+    expect(await failing()).toBe(first)
+  })
+
   it('gives nearly the same with float16', async ({ skip }) => {
     skip(!gpu().has('shader-f16'), 'the adapter has no 16-bit floats')
     const [exact, halved] = [predictorOn(pyramid()), predictorOn(pyramid(), 'f16')]

@@ -74,6 +74,7 @@ export class PhotoColorizer {
       const photo = await open()
       const recognising = recognise(this.painter, photo, signal)
       const features = recognising.then((seen) => seen.features)
+      features.catch(() => {}) // told below, also where the study does not get to them
       const studying = this.painter.predictor.study(photo, features)
       const [{ classes }, study] = await Promise.all([recognising, studying])
       this.#studies.add(study)

@@ -79,6 +79,7 @@ export class Study {
   static async create(studied: Studied, stage: Stage, showing: Promise<Shown>): Promise<Study> {
     const { gpu, network, variables, halved } = studied
     const { width, height } = stage
+    showing.catch(() => {}) // told below, unless a plan cannot be made
     const whole = inferenceGraph(network, { batch: 1, width, height }, { logits: true, spread: true })
     const parts = splitAtInput(whole, 'hints')
     const early = inferencePlan(gpu, parts.early, halved)
@@ -187,9 +188,9 @@ async function look(
   showing: Promise<Shown>,
   kept: Variables,
 ): Promise<void> {
-  const [executor, shown] = await Promise.all([Executor.create(gpu, plan, variables), showing])
+  const executor = await Executor.create(gpu, plan, variables)
   try {
-    uploadNeeded(executor, networkInputs(shown))
+    uploadNeeded(executor, networkInputs(await showing))
     const names = [...plan.outputs.keys()]
     const values = await executor.run(names)
     for (const [i, name] of names.entries()) kept.set(name, values[i]!)

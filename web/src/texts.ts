@@ -45,7 +45,7 @@ export const TEXTS = {
   strength: 'Strength',
   boldness: 'Boldness',
   version: 'Version',
-  versionName: (number: number) => (number === 0 ? 'The likeliest' : `Another one, ${number}`),
+  versionName: (number: number) => (number === 0 ? 'The likeliest' : `No. ${number}`),
   keepTone: 'Keep the tone of the print',
   percent: (value: number) => `${Math.round(100 * value)}%`,
   signed: (value: number) => `${value > 0 ? '+' : ''}${Math.round(100 * value)}`,
