@@ -10,8 +10,9 @@ export type { Photo } from './color/photo.ts'
 export type { Gpu } from './device/gpu.ts'
 export { type Trouble, UserError } from './errors.ts'
 export type { Precision } from './graph/half.ts'
-export type { PhotoStudy, PossibleColour, SeenClass, StudyOptions } from './infer/photo-study.ts'
+export type { PhotoStudy, PossibleColour, StudyOptions } from './infer/photo-study.ts'
 export { formatHints, type Hint, parseHints } from './io/hints.ts'
+export type { SeenClass } from './model/classifier.ts'
 export {
   type ColorizeOptions,
   Colorizer,

@@ -107,6 +107,53 @@ describe('a study', () => {
     },
   )
 
+  it.each([
+    [20, 12],
+    [9, 70],
+    [1, 1],
+  ])('gives the colours of a single pass for a tiny picture, too: %i × %i', async (width, height) => {
+    const rgb = Uint8Array.from({ length: 3 * width * height }, (_, at) => (Math.floor(at / 3) * 37) % 256)
+    const predictor = predictorOn(pyramid())
+    const study = await predictor.study({ width, height, rgb }, features)
+    for (const told of [[], [RED, BLUE]])
+      expect(await study.colours(told)).toEqual(
+        await predictor.predict({ width, height, rgb }, features, told),
+      )
+    const { ab } = await study.colours()
+    const last = await study.likely(1, 1)
+    const mean = last.reduce((sum, { a, probability }) => sum + a * probability, 0)
+    expect(mean).toBeCloseTo(ab.at(-2)!, 3)
+    study.destroy()
+  })
+
+  it('compiles its kernels while the classes are still found out', async () => {
+    const predictor = predictorOn(pyramid())
+    let found: (features: Float32Array) => void = () => {}
+    const kernel = vi.spyOn(gpu(), 'kernel')
+    const studying = predictor.study(photo, new Promise<Float32Array>((resolve) => (found = resolve)))
+    const compiled = () => kernel.mock.calls.map(([shader]) => shader)
+    await vi.waitFor(() => expect(compiled()).toContain('spread_hints'), 20_000)
+    kernel.mockRestore()
+    found(features)
+    const study = await studying
+    expect(await study.colours()).toEqual(await predictor.predict(photo, features))
+    study.destroy()
+  })
+
+  it('leaves no memory behind where the classes are not found out', async () => {
+    const predictor = predictorOn(pyramid())
+    const { pool } = gpu()
+    const failing = async () => {
+      const features = new Promise<never>((_, fail) => setTimeout(() => fail(new Error('no classes')), 50))
+      await expect(predictor.study(photo, features)).rejects.toThrow('no classes')
+      await gpu().idle()
+      return pool.created
+    }
+    const first = await failing()
+    expect(await failing()).toBe(first)
+    expect(await failing()).toBe(first)
+  })
+
   it('gives nearly the same with float16', async ({ skip }) => {
     skip(!gpu().has('shader-f16'), 'the adapter has no 16-bit floats')
     const [exact, halved] = [predictorOn(pyramid()), predictorOn(pyramid(), 'f16')]

@@ -68,12 +68,15 @@ const withShortShaders = {
       : null,
 }
 
-/** What reads ONNX files without what makes them of other objects and checks those, which nothing here calls: half of it. */
+/** What reads ONNX files without what writes them, makes them of other objects and checks those: nothing here calls that. */
 const withOnnxReader = {
   name: 'onnx-reader',
   transform: (code: string, id: string) =>
     id.includes('/onnx-proto/')
-      ? code.replaceAll(/^( *)\S+\.(verify|fromObject|toObject|toJSON) = function [\s\S]*?^\1};\n/gm, '')
+      ? code.replaceAll(
+          /^( *)\S+\.(encode|encodeDelimited|verify|fromObject|toObject|toJSON) = function [\s\S]*?^\1};\n/gm,
+          '',
+        )
       : null,
 }
 

@@ -50,7 +50,9 @@ async function measure(options: Options, terminal: Terminal): Promise<Measured> 
   try {
     const large = await files.gradient('large.png', LARGE.width, LARGE.height)
     const onProgress = (what: string) => terminal.progress(`the page: ${what}`)
-    const page = await measurePage(options.browser, { url: `${host.url}/`, large, onProgress })
+    const page = await measurePage(options.browser, {
+      ...{ url: `${host.url}/`, large, runs: options.runs, onProgress },
+    })
     const { rows, ...who } = await compare(options, { url: `${host.url}/bench/`, inputs, terminal })
     return { ...who, rows: [...rows, ...pageRows(page)] }
   } finally {
@@ -133,7 +135,7 @@ const single = (work: string, ours: number): Row => {
 
 const pageRows = ({ cold, warm, picture, frame }: PageTimes) => [
   single('from navigation to the first colours, first visit', cold),
-  single('from navigation to the first colours, second visit', warm),
+  single('from navigation to the first colours, later visits', warm),
   single('a picture in colours', picture),
   single("a slider's frame with 12 megapixels, main thread", frame),
 ]
@@ -151,7 +153,10 @@ await start({
   positionals: '',
   options: {
     browser: { value: 'NAME', help: `${BROWSERS.join(' or ')} (${BROWSERS[0]})` },
-    runs: { value: 'N', help: `runs of each network after a first one that does not count (${RUNS})` },
+    runs: {
+      value: 'N',
+      help: `later visits, and runs of each network after a first one that does not count (${RUNS})`,
+    },
   },
   notes: `Medians. Both compute the shipped network from the same weights, from arrays to arrays, on the same adapter, which is
 software; outputs have to agree to ${TOLERANCE} of the largest value: exit code 1 otherwise, and where the peer does not run.`,

@@ -1,4 +1,5 @@
 /** How long people wait on the page, measured in the page itself. */
+import { median } from '../../src/numbers.ts'
 import type { BrowserName, Opened } from '../../test/browser/browser.ts'
 import { openBrowser } from '../../test/browser/browser.ts'
 import { Visit } from '../../test/browser/visit.ts'
@@ -18,14 +19,23 @@ export interface PageTimes {
   readonly frame: number
 }
 
-/** @param large the path of a picture of 12 megapixels */
+/**
+ * @param large the path of a picture of 12 megapixels
+ * @param runs later visits, and pictures in them, of which the medians are taken
+ */
 export async function measurePage(
   name: BrowserName,
   {
     url,
     large,
+    runs,
     onProgress,
-  }: { readonly url: string; readonly large: string; onProgress(what: string): void },
+  }: {
+    readonly url: string
+    readonly large: string
+    readonly runs: number
+    onProgress(what: string): void
+  },
 ): Promise<PageTimes> {
   const opened = await openBrowser(name)
   try {
@@ -33,13 +43,19 @@ export async function measurePage(
     const { visit: first, milliseconds: cold } = await firstColours(opened, url)
     await first.page.evaluate(async () => void (await navigator.serviceWorker?.ready))
     await first.close()
-    onProgress('second visit')
-    const { visit, milliseconds: warm } = await firstColours(opened, url)
-    onProgress('another picture')
-    const picture = await again(visit)
+    const [warm, pictures]: [number[], number[]] = [[], []]
+    for (let run = 1; run <= runs; run++) {
+      onProgress(`later visit ${run} of ${runs}`)
+      const { visit, milliseconds } = await firstColours(opened, url)
+      warm.push(milliseconds)
+      pictures.push(await again(visit))
+      await visit.close()
+    }
     onProgress('a slider with 12 megapixels')
+    const visit = await Visit.of(opened, url, keepNames)
     await visit.colour(large)
-    return { cold, warm, picture, frame: await visit.page.evaluate(longestMove, MOVES) }
+    const frame = await visit.page.evaluate(longestMove, MOVES)
+    return { cold, warm: median(warm), picture: median(pictures), frame }
   } finally {
     await opened.close()
   }

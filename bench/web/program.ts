@@ -91,7 +91,7 @@ const bench = {
     const cells = { width: 40, height: 40 }
     const lines = Float32Array.from({ length: 4 * cells.width * cells.height }, (_, i) => (i % 7) / 7)
     const content = { x: 0, y: 0, width, height }
-    const pixels = { view: { rect: content, width, height }, rgb, L }
+    const pixels = { view: { rect: content, width, height }, rgb, L, followed: L }
     const look = { saturation: 1.2, warmth: 0.1, strength: 0.9, keepTone: false }
     const started = performance.now()
     recombine(pixels, { colours: { ...cells, lines }, content, addTone: () => {} }, look)

@@ -52,7 +52,7 @@ export function lookAt(preview: Photo, full: Size): Look {
   const inside = contentOf(shown(raster, PIXELS), preview)
   const { L, ab } = srgbToLab(shown(raster, PIXELS, inside).rgb)
   const tone = toneOf(L, ab)
-  const chromas = Float32Array.from(L, (l, i) => {
+  const chromas = L.map((l, i) => {
     const [a, b] = tone(l)
     return l < DARK || l > LIGHT ? 0 : Math.hypot(ab[2 * i]! - a, ab[2 * i + 1]! - b)
   })

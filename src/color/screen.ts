@@ -23,7 +23,7 @@ export async function screenPeriod(picture: Rows, { x, y, width, height }: Rect)
     for (let column = 1; column <= SQUARES; column++) {
       const left = x + Math.floor(((width - SIDE) * column) / (SQUARES + 1))
       const L = rasterLightness(strip, { x: left, y: 0, width: SIDE, height: SIDE }).rows(0, SIDE)
-      for (const [i, value] of spectrum(L).entries()) power[i]! += value
+      addSpectrum(L, power)
     }
   }
   return periodIn(power)
@@ -49,16 +49,24 @@ function* frequencies(): Generator<{ readonly u: number; readonly v: number; rea
     for (let u = 1 - SIDE / 2; u < SIDE / 2; u++) yield { u, v, radius: Math.hypot(u, v) }
 }
 
-/** Squares of the amplitudes of a square's waves, [SIDE, SIDE]; its edges are faded out. */
-function spectrum(L: Float32Array): Float64Array {
-  const window = Float64Array.from({ length: SIDE }, (_, i) => Math.sin((Math.PI * (i + 0.5)) / SIDE) ** 2)
+/** Fades out the edges of a square. */
+const WINDOW = Float64Array.from({ length: SIDE }, (_, i) => Math.sin((Math.PI * (i + 0.5)) / SIDE) ** 2)
+
+/** Adds the squares of the amplitudes of a square's waves, [SIDE, SIDE]. */
+function addSpectrum(L: Float32Array, power: Float64Array): void {
   const mean = L.reduce((sum, l) => sum + l, 0) / L.length
-  const real = Float64Array.from(L, (l, i) => (l - mean) * window[i % SIDE]! * window[Math.floor(i / SIDE)]!)
+  const real = new Float64Array(L.length)
+  for (let i = 0; i < L.length; i++) real[i] = (L[i]! - mean) * WINDOW[i % SIDE]! * WINDOW[(i / SIDE) | 0]!
   const imaginary = new Float64Array(L.length)
   for (let i = 0; i < SIDE; i++) transform(real, imaginary, SIDE * i, 1)
   for (let i = 0; i < SIDE; i++) transform(real, imaginary, i, SIDE)
-  return real.map((value, i) => value ** 2 + imaginary[i]! ** 2)
+  for (let i = 0; i < L.length; i++) power[i]! += real[i]! ** 2 + imaginary[i]! ** 2
 }
+
+/** e^(−2πik ⁄ SIDE) for each k: powers of it turn the waves of all lengths. */
+const [COS, SIN] = [Math.cos, Math.sin].map((wave) =>
+  Float64Array.from({ length: SIDE }, (_, k) => wave((-2 * Math.PI * k) / SIDE)),
+) as [Float64Array, Float64Array]
 
 /** The Fourier transform of a row or column of SIDE values in place, by Cooley and Tukey. */
 function transform(real: Float64Array, imaginary: Float64Array, start: number, step: number): void {
@@ -67,14 +75,21 @@ function transform(real: Float64Array, imaginary: Float64Array, start: number, s
     let bit = SIDE >> 1
     for (; j & bit; bit >>= 1) j ^= bit
     j ^= bit
-    if (i < j) for (const all of [real, imaginary]) [all[at(i)], all[at(j)]] = [all[at(j)]!, all[at(i)]!]
+    if (i < j) {
+      swap(real, at(i), at(j))
+      swap(imaginary, at(i), at(j))
+    }
   }
   for (let length = 2; length <= SIDE; length *= 2)
     for (let k = 0; k < length / 2; k++) {
-      const [cos, sin] = [Math.cos((2 * Math.PI * k) / length), -Math.sin((2 * Math.PI * k) / length)]
+      const turn = (SIDE / length) * k
+      const cos = COS[turn]!
+      const sin = SIN[turn]!
       for (let i = k; i < SIDE; i += length) {
-        const [a, b] = [at(i), at(i + length / 2)]
-        const [x, y] = [real[b]! * cos - imaginary[b]! * sin, real[b]! * sin + imaginary[b]! * cos]
+        const a = at(i)
+        const b = at(i + length / 2)
+        const x = real[b]! * cos - imaginary[b]! * sin
+        const y = real[b]! * sin + imaginary[b]! * cos
         real[b] = real[a]! - x
         imaginary[b] = imaginary[a]! - y
         real[a]! += x
@@ -83,16 +98,25 @@ function transform(real: Float64Array, imaginary: Float64Array, start: number, s
     }
 }
 
+function swap(values: Float64Array, i: number, j: number): void {
+  const value = values[i]!
+  values[i] = values[j]!
+  values[j] = value
+}
+
 /** Standard deviation of the blur in periods: it leaves a thousandth of the screen's waves. */
 const SIGMA = 0.6
 /** Where the blur ends, in standard deviations. */
 const REACH = 2.5
 
+/** How far around a place the lightness without a screen of this period depends on, in px. */
+export const screenReach = (period: number) => Math.max(1, Math.ceil(REACH * SIGMA * period))
+
 /** The lightness without its dot screen, by a Gaussian. */
 export function descreened(picture: Lightness, period: number): Lightness {
   const { width, height } = picture
-  const weights = gaussian(SIGMA * period)
-  const radius = weights.length >> 1
+  const radius = screenReach(period)
+  const weights = gaussian(SIGMA * period, radius)
   return {
     ...{ width, height },
     async rows(first, last) {
@@ -105,8 +129,7 @@ export function descreened(picture: Lightness, period: number): Lightness {
   }
 }
 
-function gaussian(sigma: number): Float64Array {
-  const radius = Math.max(1, Math.ceil(REACH * sigma))
+function gaussian(sigma: number, radius: number): Float64Array {
   const weights = Float64Array.from({ length: 2 * radius + 1 }, (_, i) =>
     Math.exp(-((i - radius) ** 2) / (2 * sigma ** 2)),
   )

@@ -28,7 +28,8 @@ export function halfToFloat(bits: number): number {
   const fraction = bits & 1023
   if (exponent === 0) return sign * fraction * 2 ** -24
   if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+  floatBits[0] = ((bits & 0x8000) << 16) | ((exponent + 127 - 15) << 23) | (fraction << 13)
+  return float[0]!
 }
 
 /** The nearest value, ties to even. */

@@ -731,6 +731,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 // for K, yStart and yChannels multiples of 4 and one group.
 // x [N,H,W,C]   w [R,S,C,K] as vec4 over K   y [N,OH,OW,yChannels] as vec4
 // bias [K] and residual [N,OH,OW,K] as vec4, see lib/epilogue
+// A batched matrix product has a weight for each image, \`weightVectors\` vec4s apart; a convolution one for all, and 0 there.
 // One invocation: PIXELS neighbouring pixels of one row × VEC vec4s of output channels, summed in registers.
 // One workgroup: LX lanes side by side over the channels, so that weights are read contiguously, and LY lanes over
 // groups of pixels. With LY = 1 every lane reads the same input value at the same time.
@@ -742,7 +743,7 @@ const VEC = 2u;
 override LX = 8u;
 override LY = 1u;
 
-struct Params { conv: Conv, @align(16) epilogue: Epilogue }
+struct Params { conv: Conv, weightVectors: u32, @align(16) epilogue: Epilogue }
 
 alias Value = vec4f;
 alias Y = vec4f;
@@ -780,7 +781,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
         inside[p] = column < params.conv.W;
         pixel[p] = ((n * params.conv.H + h) * params.conv.W + min(column, params.conv.W - 1u)) * params.conv.C;
       }
-      let tap = (r * params.conv.S + s) * params.conv.C * K4;
+      let tap = n * params.weightVectors + (r * params.conv.S + s) * params.conv.C * K4;
       for (var c = 0u; c < params.conv.C; c++) {
         var weight: array<vec4f, VEC>;
         for (var v = 0u; v < VEC; v++) { weight[v] = vec4f(w[tap + c * K4 + k4[v]]); }
@@ -4523,4 +4524,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = '9f97f9247a0bb30a5ce6ef60cbc17c0950a6917999c097b8eb58d8fb5e330765'
+export const KERNEL_VERSION = 'e50fcb7efba0899caeb2973cfb021b152401b968f26fb26b57a3d8ee9152fbfc'

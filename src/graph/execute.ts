@@ -98,9 +98,7 @@ export class Executor {
   async #prepare(): Promise<void> {
     const { gpu, plan } = this
     const steps = [...plan.preparation, ...plan.steps]
-    const kernels = await Promise.all(
-      steps.map(({ dispatch: { shader, constants, half } }) => gpu.kernel(shader, constants, half)),
-    )
+    const kernels = await kernelsOf(gpu, plan)
     const bytes = Math.max(steps.length, 1) * PARAMS_ALIGNMENT
     this.#params = gpu.pool.take(bytes, BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST, 'parameter blocks')
     const packed = new Uint8Array(bytes)
@@ -294,6 +292,14 @@ export class Executor {
     )
   }
 }
+
+/** The kernels of a plan's preparation and of its steps: for whoever is to run it later, they are compiled. */
+export const kernelsOf = (gpu: Gpu, { preparation, steps }: Plan): Promise<readonly Kernel[]> =>
+  Promise.all(
+    [...preparation, ...steps].map(({ dispatch: { shader, constants, half } }) =>
+      gpu.kernel(shader, constants, half),
+    ),
+  )
 
 type SharedPlace = PlannedTensor & { readonly buffer: { readonly constant: Tensor } }
 

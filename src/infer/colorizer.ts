@@ -3,15 +3,14 @@ import type { SmallAb } from '../color/guided.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Hint } from '../io/hints.ts'
 import type { WeightFile } from '../io/weights.ts'
-import { CLASSES, type Fit, topClasses } from '../model/classifier.ts'
+import { CLASSES, type Fit, type SeenClass, topClasses } from '../model/classifier.ts'
 import type { Classifier } from './classifier.ts'
 import type { Enlarger } from './enlarger.ts'
 import { toldColours } from './hints.ts'
 import type { Leaning } from './leaning.ts'
-import type { SeenClass } from './photo-study.ts'
 import type { Predictor } from './predictor.ts'
 
-export type { SeenClass } from './photo-study.ts'
+export type { SeenClass } from '../model/classifier.ts'
 
 /** What colours photographs: what finds colours, what enlarges them, and the classifier that tells what a network sees, if any. */
 export interface Painter {

@@ -78,16 +78,25 @@ export async function leaningOf(
   {
     temperature,
     variant,
-    seed = 0,
+    seed,
     like,
   }: Pick<ColourOptions, 'temperature' | 'variant' | 'seed'> & { readonly like?: Photo | null | undefined },
 ): Promise<Leaning> {
   return {
-    temperature,
-    ...(variant === undefined ? {} : { variant: { seed, number: variant - 1 } }),
+    ...versionOf({ temperature, variant, seed }),
     ...(like ? { palette: await coloursOf(gpu, expectBins(name, network), like) } : {}),
   }
 }
+
+/** How the probabilities are moved for one picture alone. */
+export const versionOf = ({
+  temperature,
+  variant,
+  seed = 0,
+}: Pick<ColourOptions, 'temperature' | 'variant' | 'seed'>): Pick<Leaning, 'temperature' | 'variant'> => ({
+  temperature,
+  ...(variant === undefined ? {} : { variant: { seed, number: variant - 1 } }),
+})
 
 /** How many names an error lists. */
 const MOST_NAMED = 8

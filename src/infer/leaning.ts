@@ -50,6 +50,17 @@ export function priorTowards(palette: Float32Array, found: Float32Array): Float3
   })
 }
 
+/**
+ * What a plan of `leaningGraph` adds to the logits of each place and of each colour, where there is no palette.
+ * @param size of the places
+ */
+export const leanInputs = (bins: Bins, size: Size, { variant }: Pick<Leaning, 'variant'>) => ({
+  lean: variant
+    ? drawnLean(size, variant.seed, variant.number)
+    : new Float32Array(2 * size.width * size.height),
+  prior: new Float32Array(bins.count),
+})
+
 /** Places along the shorter side at which a version leans to colours of their own. */
 const KNOTS = 3
 /**

@@ -72,8 +72,11 @@ export class PhotoColorizer {
     return this.#turn(async () => {
       signal?.throwIfAborted()
       const photo = await open()
-      const { features, classes } = await recognise(this.painter, photo, signal)
-      const study = await this.painter.predictor.study(photo, features)
+      const recognising = recognise(this.painter, photo, signal)
+      const features = recognising.then((seen) => seen.features)
+      features.catch(() => {}) // told below, also where the study does not get to them
+      const studying = this.painter.predictor.study(photo, features)
+      const [{ classes }, study] = await Promise.all([recognising, studying])
       this.#studies.add(study)
       const parts: PhotoStudyParts<Image> = {
         ...{ photo, classes, study, enlarger: this.painter.enlarger, saturation },

@@ -3,13 +3,15 @@ import type { SmallAb } from '../color/guided.ts'
 import { labToSrgb, lightness } from '../color/lab.ts'
 import type { Photo } from '../color/photo.ts'
 import type { Hint } from '../io/hints.ts'
+import type { SeenClass } from '../model/classifier.ts'
 import { numberOf } from '../setting.ts'
 import { checkOptions, hintsOption, saturationOption, signalOption } from './arguments.ts'
+import { type ColourOptions, colourOptions, versionOf } from './control.ts'
 import type { Enlarger } from './enlarger.ts'
 import { toldColours } from './hints.ts'
 import type { Study } from './study.ts'
 
-export interface StudyOptions {
+export interface StudyOptions extends Pick<ColourOptions, 'temperature' | 'variant' | 'seed'> {
   /** Colours that are told, of which the network makes the others; none by default. */
   readonly hints?: readonly Hint[] | undefined
   /** What a* and b* are multiplied by. */
@@ -22,12 +24,6 @@ export interface StudyOptions {
 export interface PossibleColour {
   /** sRGB, "#rrggbb", of the photograph's lightness: what a hint takes. */
   readonly color: string
-  readonly probability: number
-}
-
-/** A class that the classifier saw in a photograph. */
-export interface SeenClass {
-  readonly name: string
   readonly probability: number
 }
 
@@ -47,12 +43,11 @@ export interface PhotoStudyParts<Image> {
   readonly end: () => Promise<void>
 }
 
-const colorizingSchema = v.strictObject({
-  hints: hintsOption,
-  saturation: saturationOption,
-  signal: signalOption,
+const { temperature, variant, seed } = colourOptions
+const coloursSchema = v.strictObject({
+  ...{ hints: hintsOption, temperature, variant, seed, signal: signalOption },
 })
-const coloursSchema = v.strictObject({ hints: hintsOption, signal: signalOption })
+const colorizingSchema = v.strictObject({ ...coloursSchema.entries, saturation: saturationOption })
 const askingSchema = v.strictObject({ hints: hintsOption })
 const placeSchema = v.strictObject({ x: numberOf({ max: 1 }), y: numberOf({ max: 1 }) })
 
@@ -83,10 +78,11 @@ export class PhotoStudy<Image> {
       hints = [],
       saturation = this.parts.saturation,
       signal,
+      ...version
     } = checkOptions('colorize', colorizingSchema, options)
     return turn(async () => {
       signal?.throwIfAborted()
-      const colours = await study.colours(toldColours(hints))
+      const colours = await study.colours(toldColours(hints), versionOf(version))
       signal?.throwIfAborted()
       return give(await enlarger.paint(photo, colours, saturation))
     })
@@ -97,12 +93,12 @@ export class PhotoStudy<Image> {
    * itself, again and again, at sizes of its own. See `linesOf` of `color/guided.ts`.
    * @throws as `colorize`
    */
-  async colours(options: Pick<StudyOptions, 'hints' | 'signal'> = {}): Promise<SmallAb> {
+  async colours(options: Omit<StudyOptions, 'saturation'> = {}): Promise<SmallAb> {
     const { study, turn } = this.parts
-    const { hints = [], signal } = checkOptions('colours', coloursSchema, options)
+    const { hints = [], signal, ...version } = checkOptions('colours', coloursSchema, options)
     return turn(async () => {
       signal?.throwIfAborted()
-      return study.colours(toldColours(hints))
+      return study.colours(toldColours(hints), versionOf(version))
     })
   }
 

@@ -114,8 +114,8 @@ export async function pictureColours(
   }
 }
 
-/** Without a dot screen, as the network is shown it. */
-async function photoWithout(photo: Photo, period: number): Promise<Photo> {
+/** Without a dot screen of this period in px. */
+export async function photoWithout(photo: Photo, period: number): Promise<Photo> {
   const L = await descreened(photoLightness(photo), period).rows(0, photo.height)
   const rgb = new Uint8Array(photo.rgb.length)
   for (const [i, l] of L.entries()) rgb.fill(grayLevel(l), 3 * i, 3 * i + 3)

@@ -1,5 +1,5 @@
 import type { SmallAb } from '../color/guided.ts'
-import { mirrored, networkLightness, type Photo } from '../color/photo.ts'
+import { networkLightness, type Photo } from '../color/photo.ts'
 import type { Resize } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { Executor, type NamedBuffers, uploadNeeded, Variables } from '../graph/execute.ts'
@@ -9,9 +9,10 @@ import { trainedWith, type WeightFile } from '../io/weights.ts'
 import type { Network } from '../model/network.ts'
 import type { Size } from '../rect.ts'
 import { Turns } from '../turns.ts'
+import { continued, cornerOf, toldIn } from './continued.ts'
 import { expectHints, hintInput, type ToldColour } from './hints.ts'
 import { mirrorImage, mirrorRows, networkInputs, type Shown } from './inputs.ts'
-import { drawnLean, expectBins, type Leaning, leans, priorTowards } from './leaning.ts'
+import { expectBins, type Leaning, leanInputs, leans, priorTowards } from './leaning.ts'
 import { colouringPlan, leaningPlan, type PlanSize } from './plans.ts'
 import { Recent } from './recent.ts'
 import { Study } from './study.ts'
@@ -22,8 +23,6 @@ const DEFAULT_SIZE = 224
 const MAX_PLANS = 4
 /** Panoramas are shown to the network at most this many times as long as they are high. */
 const MAX_ASPECT = 4
-/** Pictures are shown to the network with at least that many pixels on a side. */
-const LEAST_SIDE = 32
 
 export interface PredictorOptions {
   readonly gpu: Gpu
@@ -70,18 +69,14 @@ export class Predictor {
     return this.#turns.take(() => this.#predict(photo, features, told, leaning))
   }
 
-  /** A tiny picture is continued by its mirror images, since enlarged a hundred times nothing in it would look like anything. */
   async #predict(
     photo: Photo,
     features: Float32Array | undefined,
     told: readonly ToldColour[],
     leaning: Leaning,
   ): Promise<SmallAb> {
-    const whole = mirrored(photo, LEAST_SIDE)
-    if (whole === photo) return this.#predictWhole(photo, features, told, leaning)
-    const [across, down] = [photo.width / whole.width, photo.height / whole.height]
-    const moved = told.map(({ x, y, ...rest }) => ({ x: x * across, y: y * down, ...rest }))
-    return corner(await this.#predictWhole(whole, features, moved, leaning), across, down)
+    const { whole, corner } = continued(photo)
+    return cornerOf(await this.#predictWhole(whole, features, toldIn(told, corner), leaning), corner)
   }
 
   async #predictWhole(
@@ -120,15 +115,14 @@ export class Predictor {
   async #lean(
     executor: Executor,
     inputs: ReturnType<typeof networkInputs>,
-    { palette, variant }: Leaning,
+    leaning: Leaning,
     isMirrored: boolean,
   ) {
+    const { palette } = leaning
     const [, height, width] = executor.plan.inputs.get('lean')!.shape as [number, number, number, number]
-    const drawn = variant
-      ? drawnLean({ width, height }, variant.seed, variant.number)
-      : new Float32Array(2 * width * height)
+    const bins = expectBins('these weights', this.options.network)
+    const { lean: drawn, prior: none } = leanInputs(bins, { width, height }, leaning)
     const lean = isMirrored ? mirrorRows(drawn, width, 2) : drawn
-    const none = new Float32Array(expectBins('these weights', this.options.network).count)
     const upload = (prior: Float32Array) => {
       executor.upload('lean', lean)
       executor.upload('prior', prior)
@@ -142,18 +136,16 @@ export class Predictor {
 
   /**
    * The same colours as `predict` gives, again and again with other hints, of which each costs a part of it.
-   * @param features as of `predict`
+   * @param features as of `predict`; kernels are compiled while they are still found out
    * @throws UserError as `predict`, and when the network takes no hints
    */
-  study(photo: Photo, features?: Float32Array): Promise<Study> {
+  study(photo: Photo, features?: Float32Array | Promise<Float32Array | undefined>): Promise<Study> {
     return this.#turns.take(async () => {
       expectHints('these weights', this.options.network)
-      const size = this.#sizeOf(photo)
-      return Study.create(
-        { ...this.options, halved: this.#halved },
-        size,
-        await this.#shown(photo, size, features),
-      )
+      const { whole, corner } = continued(photo)
+      const size = this.#sizeOf(whole)
+      const showing = this.#shown(whole, size, features)
+      return Study.create({ ...this.options, halved: this.#halved }, { ...size, corner }, showing)
     })
   }
 
@@ -162,10 +154,14 @@ export class Predictor {
     return networkSize(photo, size, network.multiple)
   }
 
-  async #shown(photo: Photo, { width, height }: Size, features?: Float32Array): Promise<Shown> {
+  async #shown(
+    photo: Photo,
+    { width, height }: Size,
+    features: Float32Array | undefined | Promise<Float32Array | undefined>,
+  ): Promise<Shown> {
     const { network, resize } = this.options
-    const seen = await resize(photo, width, height)
-    return { L: networkLightness(seen.rgb), features: features ?? new Float32Array(network.classes) }
+    const [seen, found] = await Promise.all([resize(photo, width, height), features])
+    return { L: networkLightness(seen.rgb), features: found ?? new Float32Array(network.classes) }
   }
 
   /** Not before the calls have ended. */
@@ -219,15 +215,6 @@ export function predictorOf(
   variables.set('parameters', parameters)
   if (statistics.length) variables.set('statistics', statistics)
   return new Predictor(options, variables)
-}
-
-/** The part of `colours` at the upper left, of these shares of its sides. */
-function corner({ ab, width, height }: SmallAb, across: number, down: number): SmallAb {
-  const [columns, rows] = [Math.max(1, Math.round(width * across)), Math.max(1, Math.round(height * down))]
-  const part = new Float32Array(2 * columns * rows)
-  for (let y = 0; y < rows; y++)
-    part.set(ab.subarray(2 * y * width, 2 * (y * width + columns)), 2 * y * columns)
-  return { ab: part, width: columns, height: rows }
 }
 
 /** The size at which a picture is shown to the network: shorter side about `size`, both sides multiples of `multiple`. */

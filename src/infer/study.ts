@@ -2,17 +2,21 @@ import type { SmallAb } from '../color/guided.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { UserError } from '../errors.ts'
 import type { Plan } from '../graph/compile.ts'
-import { Executor, type NamedBuffers, uploadNeeded, Variables } from '../graph/execute.ts'
+import { Executor, kernelsOf, type NamedBuffers, uploadNeeded, Variables } from '../graph/execute.ts'
 import { expectFinite } from '../graph/half.ts'
 import type { FixedVariables } from '../graph/rewrite.ts'
 import { splitAtInput } from '../graph/split.ts'
 import type { Bins } from '../model/bins.ts'
-import { inferenceGraph } from '../model/graphs.ts'
+import { inferenceGraph, leaningGraph } from '../model/graphs.ts'
 import type { Network } from '../model/network.ts'
 import type { Size } from '../rect.ts'
+import { Turns } from '../turns.ts'
+import { type Corner, cornerCells, cornerOf, toldIn } from './continued.ts'
 import { hintInput, type ToldColour } from './hints.ts'
 import { networkInputs, type Shown } from './inputs.ts'
+import { expectBins, type Leaning, leanInputs, leans } from './leaning.ts'
 import { inferencePlan } from './plans.ts'
+import { Recent } from './recent.ts'
 
 /** What computes: see `PredictorOptions`. */
 export interface Studied {
@@ -29,6 +33,17 @@ export interface LikelyColour {
   readonly probability: number
 }
 
+/** How the probabilities of a study's colours are moved. */
+export type StudyLeaning = Pick<Leaning, 'temperature' | 'variant'>
+
+/** Temperatures whose plans are kept. */
+const MAX_LEANERS = 2
+
+/** What is shown to the network, in its pixels, and where in it the picture is. */
+interface Stage extends Size {
+  readonly corner: Corner
+}
+
 /** What one pass gives. */
 interface Pass {
   readonly input: Float32Array
@@ -43,35 +58,42 @@ interface Pass {
 export class Study {
   /** The last pass, for whoever asks again with the same hints. */
   #last: Pass | null = null
+  readonly #leaners: Recent<Executor>
+  readonly #turns = new Turns()
   #destroyed = false
 
   private constructor(
     private readonly studied: Studied,
-    private readonly size: Size,
+    private readonly stage: Stage,
     private readonly shown: Shown,
     private readonly executor: Executor,
     private readonly kept: Variables,
-  ) {}
+    private readonly named: NamedBuffers,
+  ) {
+    this.#leaners = new Recent(MAX_LEANERS, () => studied.gpu.pool.trim())
+  }
 
   /**
-   * Looks at a picture.
-   * @param size of the picture as the network sees it
+   * Looks at a picture. All kernels are compiled at once, also while what is shown is still found out.
    */
-  static async create(studied: Studied, size: Size, shown: Shown): Promise<Study> {
+  static async create(studied: Studied, stage: Stage, showing: Promise<Shown>): Promise<Study> {
     const { gpu, network, variables, halved } = studied
-    const { early, late } = splitAtInput(
-      inferenceGraph(network, { batch: 1, ...size }, { logits: true, spread: true }),
-      'hints',
-    )
+    const { width, height } = stage
+    showing.catch(() => {}) // told below, unless a plan cannot be made
+    const whole = inferenceGraph(network, { batch: 1, width, height }, { logits: true, spread: true })
+    const parts = splitAtInput(whole, 'hints')
+    const early = inferencePlan(gpu, parts.early, halved)
+    const late = inferencePlan(gpu, parts.late, halved)
     const kept = new Variables(gpu)
     try {
-      await look(studied, inferencePlan(gpu, early, halved), shown, kept)
+      const looking = look(studied, early, showing, kept)
+      await Promise.all([looking, kernelsOf(gpu, late)])
       const named: NamedBuffers = {
         buffer: (name) => (early.outputs.has(name) ? kept : variables).buffer(name),
         writes: variables.writes,
       }
-      const executor = await Executor.create(gpu, inferencePlan(gpu, late, halved), named)
-      return new Study(studied, size, shown, executor, kept)
+      const executor = await Executor.create(gpu, late, named)
+      return new Study(studied, stage, await showing, executor, kept, named)
     } catch (error) {
       kept.destroy()
       throw error
@@ -79,14 +101,15 @@ export class Study {
   }
 
   /**
-   * The picture's colours. Where none are told they are those of `Predictor.predict`.
-   * @throws UserError when a value in between was too large for float16, or after `destroy`
+   * The picture's colours: those of `Predictor.predict`.
+   * @throws UserError when a value in between was too large for float16, when the network gives no probabilities that could be
+   *   moved, or after `destroy`
    */
-  async colours(told: readonly ToldColour[] = []): Promise<SmallAb> {
-    const [ab] = await this.#pass(told)
+  async colours(told: readonly ToldColour[] = [], leaning: StudyLeaning = {}): Promise<SmallAb> {
+    const [ab] = await (leans(leaning) ? this.#leaningPass(told, leaning) : this.#pass(told))
     if (this.studied.halved) expectFinite(ab!, 'the colours')
     const [rows, columns] = this.#cells('ab')
-    return { ab: ab!, width: columns, height: rows }
+    return cornerOf({ ab: ab!, width: columns, height: rows }, this.stage.corner)
   }
 
   /**
@@ -95,16 +118,13 @@ export class Study {
    * @throws UserError as `colours`, and when the network gives no probabilities
    */
   async likely(x: number, y: number, told: readonly ToldColour[] = []): Promise<LikelyColour[]> {
-    const { bins } = this.studied.network
-    if (!bins) {
-      const sentence = 'these weights give one colour for each place, and no probabilities of others'
-      throw new UserError(sentence, 'weights')
-    }
+    const bins = expectBins('these weights', this.studied.network)
     const [, logits] = await this.#pass(told)
     if (this.studied.halved) expectFinite(logits!, 'the probabilities')
     const [rows, columns] = this.#cells('logits')
     const at = (place: number, count: number) => Math.min(count - 1, Math.floor(place * count))
-    const cell = at(y, rows) * columns + at(x, columns)
+    const own = cornerCells({ width: columns, height: rows }, this.stage.corner)
+    const cell = at(y, own.height) * columns + at(x, own.width)
     return distribution(logits!.subarray(cell * bins.count, (cell + 1) * bins.count), bins)
   }
 
@@ -113,18 +133,46 @@ export class Study {
     if (this.#destroyed) return
     this.#destroyed = true
     this.executor.destroy()
+    this.#leaners.destroy()
     this.kept.destroy()
   }
 
   /** Uploads and submits at once, so that calls cannot mix. */
   #pass(told: readonly ToldColour[]): Promise<Float32Array[]> {
-    if (this.#destroyed) throw new UserError('this study was disposed of: begin another one', 'usage')
-    const input = hintInput(told, this.size)
+    const input = this.#hintInput(told)
     if (this.#last?.input.every((value, i) => value === input[i])) return this.#last.results
     uploadNeeded(this.executor, networkInputs({ ...this.shown, hints: input }))
     const results = this.executor.run([...this.executor.plan.outputs.keys()])
     this.#last = { input, results }
     return results
+  }
+
+  /** The same of a plan for this temperature; only its colours. */
+  #leaningPass(told: readonly ToldColour[], leaning: StudyLeaning): Promise<Float32Array[]> {
+    return this.#turns.take(async () => {
+      const hints = this.#hintInput(told)
+      const bins = expectBins('these weights', this.studied.network)
+      const key = String(leaning.temperature)
+      const executor = await this.#leaners.get(key, () => this.#leaner(bins, leaning.temperature))
+      const [height, width] = this.#cells('ab')
+      uploadNeeded(executor, {
+        ...networkInputs({ ...this.shown, hints }),
+        ...leanInputs(bins, { width, height }, leaning),
+      })
+      return executor.run(['ab'])
+    })
+  }
+
+  #leaner(bins: Bins, temperature: number | undefined): Promise<Executor> {
+    const { gpu, network, halved } = this.studied
+    const { width, height } = this.stage
+    const whole = leaningGraph(network, bins, { batch: 1, width, height }, { temperature, spread: true })
+    return Executor.create(gpu, inferencePlan(gpu, splitAtInput(whole, 'hints').late, halved), this.named)
+  }
+
+  #hintInput(told: readonly ToldColour[]): Float32Array {
+    if (this.#destroyed) throw new UserError('this study was disposed of: begin another one', 'usage')
+    return hintInput(toldIn(told, this.stage.corner), this.stage)
   }
 
   #cells(output: string): [rows: number, columns: number] {
@@ -134,10 +182,15 @@ export class Study {
 }
 
 /** Runs the early part of a split graph once, and keeps what it gives. */
-async function look({ gpu, variables }: Studied, plan: Plan, shown: Shown, kept: Variables): Promise<void> {
+async function look(
+  { gpu, variables }: Studied,
+  plan: Plan,
+  showing: Promise<Shown>,
+  kept: Variables,
+): Promise<void> {
   const executor = await Executor.create(gpu, plan, variables)
   try {
-    uploadNeeded(executor, networkInputs(shown))
+    uploadNeeded(executor, networkInputs(await showing))
     const names = [...plan.outputs.keys()]
     const values = await executor.run(names)
     for (const [i, name] of names.entries()) kept.set(name, values[i]!)

@@ -99,6 +99,12 @@ export interface ClassProbability {
   readonly probability: number
 }
 
+/** A class that the classifier saw in a photograph. */
+export interface SeenClass {
+  readonly name: string
+  readonly probability: number
+}
+
 /** The `count` likeliest classes, the likeliest first; of equals, the first one. */
 export function topClasses(probabilities: Float32Array, count = 5): ClassProbability[] {
   return [...probabilities]

@@ -11,10 +11,11 @@ import {
 import { type ColouredPhoto, wantedClassifier } from '../infer/colorizer.ts'
 import { type ColourOptions, colourOptions, LIKE_SIDE } from '../infer/control.ts'
 import { PhotoColorizer } from '../infer/photo-colorizer.ts'
-import type { PhotoStudy, SeenClass } from '../infer/photo-study.ts'
+import type { PhotoStudy } from '../infer/photo-study.ts'
 import { concat } from '../io/image/bytes.ts'
 import { readAtOf } from '../io/read-at.ts'
 import { expectTrained, parseWeights, trainedWith, type WeightFile } from '../io/weights.ts'
+import type { SeenClass } from '../model/classifier.ts'
 import { choiceOf } from '../setting.ts'
 import { colorizeFile } from './formats/colorize.ts'
 import {

@@ -22,11 +22,12 @@ import {
 import { type ColourOptions, colourOptions, LIKE_SIDE } from '../infer/control.ts'
 import { Enlarger } from '../infer/enlarger.ts'
 import { PhotoColorizer } from '../infer/photo-colorizer.ts'
-import type { PhotoStudy, SeenClass } from '../infer/photo-study.ts'
+import type { PhotoStudy } from '../infer/photo-study.ts'
 import { colorizePicture } from '../infer/picture.ts'
 import { predictorOf } from '../infer/predictor.ts'
 import { parseModel } from '../io/onnx/model.ts'
 import { saturationOf, trainedWith } from '../io/weights.ts'
+import type { SeenClass } from '../model/classifier.ts'
 import { Assets, folderOf, type OnBytes } from './assets.ts'
 import { expectImage, type ImageInput, imageDataOf, isImage, photoOf } from './images.ts'
 import { loadWeights, type WeightsSource } from './weights.ts'
@@ -228,6 +229,7 @@ async function openPainter(
   const own = typeof source === 'string' ? await assets.find('colouriser', source) : null
   // the package's own weights take class vectors, so that all that is to be loaded is known before the first byte
   const early = own && choice !== 'none' ? await findClassifier(choice, assets) : null
+  if (early) fetchAhead(early, assets)
   const weights = await loadWeights(source, assets)
   const wanted = wantedClassifier(trainedWith(weights.metadata), { choice: String(choice) })
   const predictor = predictorOf(gpu, weights, { resize })
@@ -241,6 +243,11 @@ async function openPainter(
   const model = await parseModel(asset.bytes, { name: asset.name })
   const classifier = await openClassifier(gpu, { ...asset, model }, { resize, fit: wanted.fit })
   return { ...painter, classifier, classNames: parseClassNames(new TextDecoder().decode(bytes)) }
+}
+
+/** What cannot be had is told of when it is needed. */
+function fetchAhead({ file, names }: Awaited<ReturnType<typeof findClassifier>>, assets: Assets): void {
+  for (const one of [file, names]) if (!(one instanceof URL)) assets.load(one).catch(() => {})
 }
 
 /** Where a classifier and the names of its classes are. Throws as `Assets.find`. */

@@ -5,8 +5,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 export { UserError } from '../errors.ts'
-export type { PhotoStudy, PossibleColour, SeenClass, StudyOptions } from '../infer/photo-study.ts'
+export type { PhotoStudy, PossibleColour, StudyOptions } from '../infer/photo-study.ts'
 export { formatHints, type Hint, parseHints } from '../io/hints.ts'
+export type { SeenClass } from '../model/classifier.ts'
 export type { OnBytes } from './assets.ts'
 export {
   type ColorizeOptions,

@@ -10,7 +10,7 @@ import { pixelsOf, spread, worstDifference } from './pictures.ts'
 import { FOLDER, useBrowser, useSite } from './use.ts'
 import { Visit } from './visit.ts'
 
-const { sample, plain } = inject('reference')
+const { sample, plain, bold } = inject('reference')
 const saved = (extension: string) => sample.replace('.jpg', `-coloured.${extension}`)
 /** Of 255: what decoders of JPEG and compilers of shaders make of it differs by as much. */
 const TOLERANCE = 2
@@ -93,6 +93,24 @@ describe.each(BROWSERS)('the page in %s', (name) => {
       rgb.reduce((sum, level, i) => (i % 3 === 2 ? sum + level - rgb[i - 2]! : sum), 0)
     expect(blueness(warm)).toBeLessThan(blueness(usual))
     await visit.click('reset')
+  })
+
+  it('is as bold as it is asked to be, as the command line is, and shows other versions', async () => {
+    const colours = async () => (await pixelsOf(await visit.download('image/png', saved('png')))).rgb
+    const ask = async (id: string, value: string) => {
+      await visit.set(id, value)
+      await visit.recoloured()
+      return colours()
+    }
+    const usual = await colours()
+    const bolder = await ask('boldness', '0.6')
+    expect(worstDifference(bolder, (await pixelsOf(bold)).rgb)).toBeLessThanOrEqual(TOLERANCE)
+    expect(worstDifference(bolder, usual)).toBeGreaterThan(2 * TOLERANCE)
+    const another = await ask('version', '2')
+    expect(worstDifference(another, bolder)).toBeGreaterThan(2 * TOLERANCE)
+    await visit.click('reset')
+    await visit.recoloured()
+    expect(worstDifference(await colours(), usual)).toBe(0)
   })
 
   // Firefox lets no script paste files

@@ -7,7 +7,7 @@ import { pixelsOf, spread, worstDifference } from './pictures.ts'
 import { useBrowser, useSite } from './use.ts'
 import { Visit } from './visit.ts'
 
-const { scan, scanned } = inject('reference')
+const { scan, scanned, halftone, halftoned } = inject('reference')
 /** Of 255: see page.test.ts. */
 const TOLERANCE = 2
 /** Of 255: levels of 8 bits in Display P3 are that much too coarse for strong colours in sRGB, and somewhat more. */
@@ -43,6 +43,12 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     await visit.click('keep-tone')
     // the tone of what is printed, which is nearly that of the paper
     expect(worstDifference(await corner(), paper)).toBeLessThan(0.5 * worstDifference(grey, paper))
+  })
+
+  it('lets colours follow no dots of a print, as the command line does', async () => {
+    await visit.colour(halftone)
+    const { rgb } = await pixelsOf(await visit.download('image/png', 'halftone-coloured.png'))
+    expect(worstDifference(rgb, (await pixelsOf(halftoned)).rgb)).toBeLessThanOrEqual(TOLERANCE)
   })
 
   it('shows the colours that a profile means', async () => {

@@ -8,7 +8,7 @@ import { formatHints, type Hint } from '../../src/io/hints.ts'
 import { openGpu } from '../../src/node/dawn.ts'
 import { LAUNCHER } from '../program.ts'
 import { buildPage } from './build.ts'
-import { scanOf } from './scan.ts'
+import { halftoneOf, scanOf } from './scan.ts'
 import { takeSteps } from './training-steps.ts'
 
 export interface Reference {
@@ -19,9 +19,14 @@ export interface Reference {
   /** Paths of the sample in colours, as PNG: with nothing told, and with the hint. */
   readonly plain: string
   readonly hinted: string
+  /** The same at the temperature of a boldness of 0.6. */
+  readonly bold: string
   /** Paths of a scan, of `scanOf`, and of what the command line makes of it. */
   readonly scan: string
   readonly scanned: string
+  /** The same of `halftoneOf`. */
+  readonly halftone: string
+  readonly halftoned: string
   /** Of `takeSteps`. */
   readonly losses: readonly number[]
 }
@@ -38,19 +43,25 @@ declare module 'vitest' {
 const SAMPLE = 'march-pastoral.jpg'
 const PHOTO = join('samples/gray', SAMPLE)
 const SIZE = { width: 640, height: 311 }
+/** What the page makes of a boldness of 0.6. */
+const TEMPERATURE = 2 ** -0.9
 const HINT: Hint = { x: 0.3, y: 0.8, color: '#b03020', radius: 0.03 }
 
 export default async function setup({ provide }: TestProject): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), 'colorizer-browser-'))
   const [hints, scan] = [join(folder, 'hints.json'), join(folder, 'scan.png')]
+  const halftone = join(folder, 'halftone.png')
   writeFileSync(hints, formatHints([HINT], SIZE))
   writeFileSync(scan, await scanOf(PHOTO))
+  writeFileSync(halftone, await halftoneOf(PHOTO))
   provide('site', buildPage(join(folder, 'site')))
   provide('reference', {
-    ...{ sample: SAMPLE, hint: HINT, hints, scan },
+    ...{ sample: SAMPLE, hint: HINT, hints, scan, halftone },
     plain: colour(PHOTO, join(folder, 'plain.png')),
+    bold: colour(PHOTO, join(folder, 'bold.png'), '--temperature', String(TEMPERATURE)),
     hinted: colour(PHOTO, join(folder, 'hinted.png'), '--hints', hints),
     scanned: colour(scan, join(folder, 'scanned.png')),
+    halftoned: colour(halftone, join(folder, 'halftoned.png')),
     losses: await losses(),
   })
   return () => rmSync(folder, { recursive: true, force: true })

@@ -1,6 +1,6 @@
 /** Training on the page: losses, held-out pictures, weights for the command line; and nothing of it leaves the page. */
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { LAUNCHER } from '../program.ts'
@@ -15,6 +15,19 @@ import { Visit } from './visit.ts'
 const isOfPage = (asked: string) =>
   asked.startsWith(FOLDER) && existsSync(join(inject('site'), asked.slice(FOLDER.length)))
 
+/** All that a page keeps, of which a part of a file would be one more or a shorter one. Runs in the page. */
+async function stored(): Promise<Record<string, number>> {
+  const found: Record<string, number> = { 'local storage': localStorage.length }
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name)
+    for (const request of await cache.keys())
+      found[`${name} ${request.url}`] = (await (await cache.match(request))!.arrayBuffer()).byteLength
+  }
+  for (const { name } of await indexedDB.databases()) found[`database ${name}`] = 1
+  for await (const name of (await navigator.storage.getDirectory()).keys()) found[`file ${name}`] = 1
+  return found
+}
+
 const SETTINGS = { steps: '4', batch: '2', size: '32', validateEvery: '2' }
 
 const files = new Files()
@@ -25,9 +38,13 @@ describe.each(BROWSERS)('training in %s', (name) => {
   const opened = useBrowser(name)
   let visit: Visit
   let requests = 0
+  /** Before anything was trained. */
+  let kept: Record<string, number>
   beforeAll(async () => {
     visit = await Visit.of(opened(), site.url())
     await visit.until('ready')
+    await visit.page.evaluate(async () => void (await navigator.serviceWorker.ready))
+    kept = await visit.page.evaluate(stored)
     await visit.click('show-train')
     await visit.page.waitForSelector('#train-samples')
     await visit.click('train-samples')
@@ -81,5 +98,20 @@ describe.each(BROWSERS)('training in %s', (name) => {
     ).toEqual([])
     expect(opened().outside.asked).toEqual([])
     expect(visit.errors).toEqual([])
+  })
+
+  it('is not left without a question; closed in the middle it leaves nothing behind, and the next visit colours', async () => {
+    await visit.click('show-train')
+    await visit.set('train-steps', '100000')
+    await (await visit.page.$('#train-start'))!.click() // by the mouse: pages may only ask people who have done something
+    await visit.waitFor('train-text', 'Step 2 of')
+    expect(await visit.asksBeforeLeaving()).toBe(true)
+    await visit.close()
+    expect(readdirSync(opened().downloads)).toEqual([])
+    expect(Object.keys(kept).length).toBeGreaterThan(10)
+    const next = await Visit.of(opened(), site.url())
+    expect(await next.page.evaluate(stored)).toEqual(kept)
+    await next.colour(await files.gradient('next.png', 40, 30))
+    expect(next.errors).toEqual([])
   })
 })

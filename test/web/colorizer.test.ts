@@ -15,11 +15,19 @@ import { readAtOfBlob } from '../../src/web/read-at.ts'
 import { run } from '../program.ts'
 import './pixels.ts'
 
+const deferred = () => {
+  let resolve = () => {}
+  const promise = new Promise<void>((done) => (resolve = done))
+  return { promise, resolve }
+}
+
 const adapter = process.env.COLORIZER_ADAPTER
 const gpu = create(adapter === undefined ? [] : [`adapter=${adapter}`])
 const folder = mkdtempSync(join(tmpdir(), 'web-'))
 
-/** Serves weights/, and below /damaged/ the same with one byte changed, of the network's weights. */
+/** When the classifier below /waiting/ was asked for. */
+const classifierAsked = deferred()
+/** Serves weights/; below /damaged/ with one byte changed, of the network's weights; below /waiting/ those after the classifier. */
 let server: Server
 let url: string
 const requests: string[] = []
@@ -27,9 +35,11 @@ let colorizer: Colorizer
 const loads: [number, number][] = []
 
 beforeAll(async () => {
-  server = createServer((request, response) => {
+  server = createServer(async (request, response) => {
     requests.push(request.url!)
     const [, where, file] = request.url!.split('/')
+    if (where === 'waiting' && file === 'mobilenet_v1.onnx') classifierAsked.resolve()
+    if (where === 'waiting' && file === 'lite.safetensors') await classifierAsked.promise
     if (where === 'gone') return void response.writeHead(404).end()
     const bytes = readFileSync(`weights/${file}`)
     if (where === 'damaged' && file === 'lite.safetensors') bytes[bytes.length - 1]! ^= 1
@@ -161,6 +171,12 @@ describe('opening one', () => {
     expect((await own.colorize(await pixelsOf('samples/photos/koala.jpg'))).classes).toEqual([])
     expect(requests.length).toBe(before)
     expect(told).not.toHaveBeenCalled()
+  })
+
+  it('fetches the classifier while the weights still come', async () => {
+    const signal = AbortSignal.timeout(30_000)
+    await using own = await Colorizer.create({ gpu, assets: `${url}/waiting/`, signal })
+    expect(own.isLost).toBe(false)
   })
 
   it('tells all bytes of weights from elsewhere and of the classifier for them', async () => {

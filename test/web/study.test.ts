@@ -52,6 +52,19 @@ describe('a study in a browser', () => {
     expect(stronger).not.toEqual(told)
   })
 
+  it('takes a temperature and versions as a single call does', async () => {
+    await using study = await colorizer.study(photo)
+    const plain = await study.colorize({ hints: HINTS })
+    for (const version of [{ temperature: 0.5 }, { variant: 2, seed: 3 }, { temperature: 2, variant: 1 }]) {
+      const options = { hints: HINTS, ...version }
+      const leant = await study.colorize(options)
+      expect(leant).toEqual(await colorizer.colorize(photo, options))
+      expect(leant).not.toEqual(plain)
+    }
+    expect(await study.colorize({ hints: HINTS })).toEqual(plain)
+    await expect(study.colorize({ temperature: 9 })).rejects.toThrow('temperature 9: expected a number')
+  })
+
   it('says how strong its colours are', async () => {
     await using study = await colorizer.study(photo, { saturation: 1.5 })
     expect(study.saturation).toBe(1.5)

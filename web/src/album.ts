@@ -2,7 +2,7 @@
 import type { Hint } from '../../src/web/index.ts'
 import { byId, make } from './elements.ts'
 import { History } from './history.ts'
-import { type Look, USUAL_LOOK } from './look.ts'
+import { type Look, USUAL_LOOK, USUAL_VERSION, type Version } from './look.ts'
 
 export interface Entry {
   readonly file: File
@@ -10,6 +10,7 @@ export interface Entry {
   readonly name: string
   readonly hints: History<readonly Hint[]>
   look: Look
+  version: Version
 }
 
 export const entryOf = (file: File): Entry => ({
@@ -17,6 +18,7 @@ export const entryOf = (file: File): Entry => ({
   name: file.name.replace(/\.[^.]+$/, '') || 'picture',
   hints: new History<readonly Hint[]>([]),
   look: USUAL_LOOK,
+  version: USUAL_VERSION,
 })
 
 /** The strip of pictures below the stage, once there are two. */

@@ -58,7 +58,7 @@ export async function colourAll(
 async function colourOne(engine: Engine, entry: Entry, format: Format, signal: AbortSignal): Promise<Blob> {
   const { picture } = await engine.open(entry.file, signal)
   try {
-    await engine.colour(picture, entry.hints.now, signal)
+    await engine.colour(picture, entry.hints.now, entry.version, signal)
     return await engine.encode(picture, entry.look, format, signal)
   } finally {
     await engine.close(picture)

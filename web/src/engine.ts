@@ -1,5 +1,5 @@
 import type { Hint, PossibleColour } from '../../src/web/index.ts'
-import type { Look } from './look.ts'
+import type { Look, Version } from './look.ts'
 import { Caller } from './worker/calls.ts'
 import type {
   Format,
@@ -50,8 +50,8 @@ export class Engine {
     return this.#caller.call('open', { file }, { signal })
   }
 
-  colour(picture: number, hints: readonly Hint[], signal?: AbortSignal): Promise<Seen> {
-    return this.#caller.call('colour', { picture, hints }, { signal })
+  colour(picture: number, hints: readonly Hint[], version: Version, signal?: AbortSignal): Promise<Seen> {
+    return this.#caller.call('colour', { picture, hints, version }, { signal })
   }
 
   async original(picture: number, view: View): Promise<ImageData> {

@@ -9,6 +9,7 @@ import { Saving } from './saving.ts'
 import { Stage } from './stage.ts'
 import { dismiss, listenToDismissal, report, say } from './status.ts'
 import { TEXTS } from './texts.ts'
+import { Versions } from './versions.ts'
 import { listenToViews, show } from './views.ts'
 import type { Opened } from './worker/methods.ts'
 
@@ -35,13 +36,16 @@ export class Page {
     this.#shown!.entry.look = look
     this.#stage.repaint(true)
   })
+  readonly #versions = new Versions((version) => {
+    this.#shown!.entry.version = version
+    void this.#recolour()
+  })
   readonly #correcting = new Correcting(this.#stage, {
     likely: (place) => this.#engine.likely(this.#shown!.opened.picture, place, this.#shown!.entry.hints.now),
     onChange: () => void this.#recolour(),
     onTrouble: (error) => this.#fail(error),
   })
   readonly #saving = new Saving(this.#engine, this.#album)
-  #started: Promise<unknown> = Promise.resolve()
   #shown: Shown | null = null
   #asked = 0
   #isColouring = false
@@ -62,12 +66,11 @@ export class Page {
 
   #load(weights: string, file?: Blob): void {
     say('starting', TEXTS.starting)
-    const started = this.#engine.start({ weights, file }, ({ loaded, total }) => {
+    const starting = this.#engine.start({ weights, file }, ({ loaded, total }) => {
       if (document.body.dataset.state === 'starting')
         say('starting', TEXTS.loading(Math.floor((100 * loaded) / total)))
     })
-    this.#started = started
-    started.then(
+    starting.then(
       ({ adapter }) => {
         byId('adapter').textContent = TEXTS.adapter(adapter)
         if (!this.#shown) say('ready', TEXTS.ready)
@@ -120,6 +123,7 @@ export class Page {
     show('work')
     this.#album.mark(entry)
     this.#looks.show(entry.look)
+    this.#versions.show(entry.version)
     this.#looks.offerTone(false)
     this.#saving.show(null)
     byId('seen').textContent = ''
@@ -157,10 +161,10 @@ export class Page {
     const { entry, opened, abort } = shown
     try {
       say('working', shown.isColoured ? TEXTS.recolouring : TEXTS.colouring(entry.file.name))
-      await this.#started
       const { classes, notes, isToned } = await this.#engine.colour(
         opened.picture,
         entry.hints.now,
+        entry.version,
         abort.signal,
       )
       if (shown !== this.#shown) return

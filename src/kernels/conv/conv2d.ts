@@ -257,7 +257,7 @@ function tiledKernel(g: ConvGeometry, { constants, params, bindings }: Epilogue)
   return {
     shader: 'conv2d_tiled',
     constants: { ...constants, LX, LY, VEC, PIXELS: ROWS },
-    params: { conv: g, epilogue: params },
+    params: { conv: g, weightVectors: 0, epilogue: params },
     bindings,
     workgroups: [ceilDiv(g.OW, ROWS * LY), g.N * g.OH, ceilDiv(g.K / 4, LX * VEC)],
   }

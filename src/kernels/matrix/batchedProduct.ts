@@ -1,5 +1,5 @@
 import type { Traits } from '../../device/traits.ts'
-import { type ConvGeometry, subgroupTile, takesSubgroups } from '../conv/convGeometry.ts'
+import { type ConvGeometry, chooseTile, subgroupTile, takesSubgroups } from '../conv/convGeometry.ts'
 import { plainSums } from '../conv/epilogue.ts'
 import { ceilDiv, type Dispatch, elementwise, type Ref, scratch } from '../op.ts'
 import { blockedKernel, type ProductKernel, type ProductSizes, unsplitKernel } from './gemm.ts'
@@ -14,6 +14,7 @@ interface Operands {
 /** y [batches,M,N] = a [batches,M,L] × w [batches,L,N]. */
 export function batchedProduct(sizes: ProductSizes, operands: Operands, traits: Traits): Dispatch {
   if (takesSubgroups(traits)) return subgroupProduct(sizes, operands)
+  if (traits.isSoftware) return tiledProduct(sizes, operands)
   return blockedProduct(sizes, operands, unsplitKernel(sizes, traits), 0)
 }
 
@@ -58,6 +59,19 @@ function subgroupProduct({ batches, M, L, N }: ProductSizes, { a, w, y }: Operan
     shader: 'conv2d_subgroup',
     constants: { ...plain.constants, LX, LY, VEC, PIXELS: ROWS },
     params: { conv: rowImages(batches, M, L, N), pixels: M, epilogue: plain.params },
+    bindings: [a, w, w, w, y],
+    workgroups: [ceilDiv(M, ROWS * LY), batches, ceilDiv(N / 4, LX * VEC)],
+  }
+}
+
+/** The same without subgroups. Processors have caches: workgroup memory gains them nothing, and its barriers cost them much. */
+function tiledProduct({ batches, M, L, N }: ProductSizes, { a, w, y }: Operands): Dispatch {
+  const { LX, LY, VEC, ROWS } = chooseTile(N, M)
+  const plain = plainSums(N)
+  return {
+    shader: 'conv2d_tiled',
+    constants: { ...plain.constants, LX, LY, VEC, PIXELS: ROWS },
+    params: { conv: rowImages(batches, M, L, N), weightVectors: (L * N) / 4, epilogue: plain.params },
     bindings: [a, w, w, w, y],
     workgroups: [ceilDiv(M, ROWS * LY), batches, ceilDiv(N / 4, LX * VEC)],
   }

@@ -33,7 +33,8 @@ function coloured(look: Partial<Look>, view = WHOLE, content = WHOLE.rect): numb
   })
   const rgb = Uint8Array.from(rows.flat())
   const colouring = { colours: linesOf(small, photo), content, addTone: toneAdder(print) }
-  const rgba = recombine({ view, rgb, L: lightness(rgb) }, colouring, { ...USUAL_LOOK, ...look })
+  const L = lightness(rgb)
+  const rgba = recombine({ view, rgb, L, followed: L }, colouring, { ...USUAL_LOOK, ...look })
   return Array.from({ length: width * height }, (_, i) => [...rgba.subarray(4 * i, 4 * i + 3)])
 }
 

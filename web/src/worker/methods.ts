@@ -1,7 +1,7 @@
 /** What the page asks its worker for. */
 import type { TrainingProgress, TrainingSettings } from '../../../src/train/index.ts'
 import type { Hint, PossibleColour, SeenClass } from '../../../src/web/index.ts'
-import type { Look } from '../look.ts'
+import type { Look, Version } from '../look.ts'
 import type { View } from './recombine.ts'
 
 /** What is told while weights come. */
@@ -102,7 +102,7 @@ export interface PageMethods {
   open: { input: { readonly file: Blob }; value: Opened }
   /** Asks the network. */
   colour: {
-    input: Of & { readonly hints: readonly Hint[] }
+    input: Of & { readonly hints: readonly Hint[]; readonly version: Version }
     value: Seen
   }
   original: { input: Of & { readonly view: View }; value: ViewPixels }

@@ -3,11 +3,12 @@ import { lightness } from '../../../src/color/lab.ts'
 import { lookAt, previewOf } from '../../../src/color/look.ts'
 import type { Photo } from '../../../src/color/photo.ts'
 import { rasterOf, rowsOf, shown } from '../../../src/color/raster.ts'
-import { SEEN_PIXELS, seenOf, toneAdder } from '../../../src/infer/picture.ts'
+import { photoWithout, SEEN_PIXELS, seenOf, toneAdder } from '../../../src/infer/picture.ts'
 import type { Rect, Size } from '../../../src/rect.ts'
 import { onCanvas, onWhite, photoOf } from '../../../src/web/images.ts'
 import type { Look } from '../look.ts'
 import { NOTES } from '../texts.ts'
+import { withoutDots } from './followed.ts'
 import { type DecodedFile, decodeFile } from './picture-file.ts'
 import { type Colouring, type Pixels, recombine, type View } from './recombine.ts'
 
@@ -20,10 +21,12 @@ const GUIDE_PIXELS = 2 ** 22
 interface Prepared {
   /** What the network is shown: without border, tone and fading. */
   readonly seen: Photo
-  /** The same part as it is. */
+  /** The same part as its colours follow it. */
   readonly guide: Photo
   /** That part, in pixels of the picture. */
   readonly content: Rect
+  /** Distance of the dots of a print, in pixels of the picture; null where it has none. */
+  readonly screen: number | null
   /** What colours are multiplied by: less than 1 where there is nothing to see. */
   readonly structure: number
   readonly isInColour: boolean
@@ -36,7 +39,7 @@ interface Prepared {
 export class Picture implements Size {
   readonly width: number
   readonly height: number
-  #guide: Pick<Prepared, 'guide' | 'content' | 'structure' | 'addTone'> | null = null
+  #guide: Pick<Prepared, 'guide' | 'content' | 'screen' | 'structure' | 'addTone'> | null = null
   /** The part that was looked at last; sliders ask for it again and again. */
   #last: Pixels | null = null
 
@@ -83,8 +86,8 @@ export class Picture implements Size {
   }
 
   /** A part of the picture in colours, RGBA. */
-  coloured(view: View, colouring: Colouring, look: Look): Uint8ClampedArray<ArrayBuffer> {
-    return recombine(this.#pixels(view), colouring, look)
+  async coloured(view: View, colouring: Colouring, look: Look): Promise<Uint8ClampedArray<ArrayBuffer>> {
+    return recombine(await this.#pixels(view), colouring, look)
   }
 
   /**
@@ -107,7 +110,8 @@ export class Picture implements Size {
     for (let y = 0; y < height; y += rows) {
       const rect = { x: 0, y, width, height: Math.min(rows, height - y) }
       const view = { rect, width, height: rect.height }
-      context.putImageData(new ImageData(this.coloured(view, colouring, look), width, rect.height), 0, y)
+      const painted = await this.coloured(view, colouring, look)
+      context.putImageData(new ImageData(painted, width, rect.height), 0, y)
       await breath() // so that sliders and other pictures are heard
       signal.throwIfAborted()
     }
@@ -127,9 +131,12 @@ export class Picture implements Size {
     const look = lookAt(previewOf(raster), raster)
     const [across, down] = [this.width / raster.width, this.height / raster.height]
     const { x, y, width, height } = look.content
+    const { photo: seen, screen } = await seenOf(rowsOf(raster), look)
+    const guide = shown(raster, GUIDE_PIXELS, look.content)
     return {
-      seen: (await seenOf(rowsOf(raster), look)).photo,
-      guide: shown(raster, GUIDE_PIXELS, look.content),
+      seen,
+      guide: screen ? await photoWithout(guide, (screen * guide.width) / width) : guide,
+      screen: screen && screen * across,
       content: { x: x * across, y: y * down, width: width * across, height: height * down },
       structure: look.structure,
       isInColour: look.isInColour,
@@ -153,12 +160,15 @@ export class Picture implements Size {
     }
   }
 
-  #pixels(view: View): Pixels {
-    if (JSON.stringify(this.#last?.view) !== JSON.stringify(view)) {
-      const { rgb } = onWhite(this.#draw(view))
-      this.#last = { view, rgb, L: lightness(rgb) }
-    }
-    return this.#last!
+  async #pixels(view: View): Promise<Pixels> {
+    if (JSON.stringify(this.#last?.view) === JSON.stringify(view)) return this.#last!
+    const draw = (part: View) => onWhite(this.#draw(part))
+    const { rgb } = draw(view)
+    const L = lightness(rgb)
+    const { screen, content } = this.#guide!
+    const followed = screen ? await withoutDots({ view, L }, { screen, content }, draw) : L
+    this.#last = { view, rgb, L, followed }
+    return this.#last
   }
 
   #draw({ rect, width, height }: View): ImageData {

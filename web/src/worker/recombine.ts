@@ -21,6 +21,8 @@ export interface Pixels {
   readonly rgb: Uint8Array
   /** [pixels], 0…100 */
   readonly L: Float32Array
+  /** The lightness that colours follow: without the dots of a print. */
+  readonly followed: Float32Array
 }
 
 /** What the network made of a picture. */
@@ -34,11 +36,11 @@ export interface Colouring {
 
 /** The pixels in colour, as RGBA [pixels, 4]. */
 export function recombine(
-  { view, rgb, L }: Pixels,
+  { view, rgb, L, followed }: Pixels,
   { colours, content, addTone }: Colouring,
   look: Look,
 ): Uint8ClampedArray<ArrayBuffer> {
-  const ab = applyLines(lookedLines(colours, look), placesIn(colours, content, view), L)
+  const ab = applyLines(lookedLines(colours, look), placesIn(colours, content, view), followed)
   clearBorder(ab, content, view)
   if (look.keepTone) addTone(L, ab)
   if (look.strength < 1) mix(ab, rgb, look.strength)

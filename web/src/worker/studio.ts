@@ -3,7 +3,13 @@ import { hintIn } from '../../../src/infer/picture.ts'
 import { parseManifest } from '../../../src/io/manifest.ts'
 import { Assets } from '../../../src/web/assets.ts'
 import { imageDataOf } from '../../../src/web/images.ts'
-import { Colorizer, type Hint, type OnBytes, type PhotoStudy } from '../../../src/web/index.ts'
+import {
+  Colorizer,
+  type Hint,
+  type OnBytes,
+  type PhotoStudy,
+  type StudyOptions,
+} from '../../../src/web/index.ts'
 import type { Seen, Wanted } from './methods.ts'
 import { Picture } from './picture.ts'
 import type { Colouring } from './recombine.ts'
@@ -26,8 +32,9 @@ interface SeenPicture {
 /** A picture, and what the network has seen and made of it. */
 interface Studied {
   readonly picture: Picture
+  readonly closed: AbortController
   /** By which network it is or was looked at, and what that saw. */
-  looked: { readonly by: Colorizer; readonly seen: Promise<SeenPicture> } | null
+  looked: { readonly by: Promise<Colorizer>; readonly seen: Promise<SeenPicture> } | null
   colouring: Colouring | null
 }
 
@@ -74,16 +81,20 @@ export class Studio {
     this.#chosen.abort()
     const picture = await Picture.of(file)
     const id = ++this.#last
-    this.#pictures.set(id, { picture, looked: null, colouring: null })
+    this.#pictures.set(id, { picture, closed: new AbortController(), looked: null, colouring: null })
     return { id, picture }
   }
 
   /** Asks the network for a picture's colours. Throws as `PhotoStudy.colours`. */
-  async colour(id: number, hints: readonly Hint[], signal: AbortSignal): Promise<Seen> {
+  async colour(
+    id: number,
+    hints: readonly Hint[],
+    options: Pick<StudyOptions, 'temperature' | 'variant' | 'signal'>,
+  ): Promise<Seen> {
     const studied = this.#of(id)
     return this.#withStudy(studied, async ({ study, notes, isToned }) => {
       const { picture } = studied
-      const colours = await study.colours({ hints: insideOf(picture, hints), signal })
+      const colours = await study.colours({ hints: insideOf(picture, hints), ...options })
       studied.colouring = picture.colouringOf(colours, study.saturation)
       return { classes: study.classes, notes, isToned }
     })
@@ -110,8 +121,9 @@ export class Studio {
   }
 
   async remove(id: number): Promise<void> {
-    const { picture, looked } = this.#of(id)
+    const { picture, closed, looked } = this.#of(id)
     this.#pictures.delete(id)
+    closed.abort()
     picture.close()
     const seen = await looked?.seen.catch(() => null) // it may be looked at just now
     await seen?.study.dispose()
@@ -124,28 +136,29 @@ export class Studio {
   }
 
   async #withStudy<T>(studied: Studied, work: (seen: SeenPicture) => Promise<T>): Promise<T> {
-    const colorizer = await this.#colorizer!
+    const opening = this.#colorizer!
     try {
-      return await work(await this.#look(colorizer, studied))
+      return await work(await this.#look(opening, studied))
     } catch (error) {
+      const colorizer = await opening
       await new Promise((resolve) => setTimeout(resolve, TOLD))
       if (!colorizer.isLost) throw error
-      await this.#reopen(colorizer)
-      return work(await this.#look(await this.#colorizer!, studied))
+      await this.#reopen(opening)
+      return work(await this.#look(this.#colorizer!, studied))
     }
   }
 
   /** Once, however many notice that it was lost. */
-  async #reopen(lost: Colorizer): Promise<void> {
-    if ((await this.#colorizer) !== lost) return
+  async #reopen(lost: Promise<Colorizer>): Promise<void> {
+    if (this.#colorizer !== lost) return
     this.#colorizer = this.#open()
-    await lost.dispose().catch(() => {}) // there may be nothing left to free
+    await (await lost).dispose().catch(() => {}) // there may be nothing left to free
   }
 
   /** Once for each network, however many ask at the same time. */
-  #look(by: Colorizer, studied: Studied): Promise<SeenPicture> {
+  #look(by: Promise<Colorizer>, studied: Studied): Promise<SeenPicture> {
     if (studied.looked?.by === by) return studied.looked.seen
-    const seen = look(by, studied.picture)
+    const seen = look(by, studied)
     studied.looked = { by, seen }
     seen.catch(() => {
       if (studied.looked?.seen === seen) studied.looked = null
@@ -154,9 +167,14 @@ export class Studio {
   }
 }
 
-async function look(colorizer: Colorizer, picture: Picture): Promise<SeenPicture> {
+/** The picture is made ready while the network still comes. */
+async function look(
+  opening: Promise<Colorizer>,
+  { picture, closed: { signal } }: Studied,
+): Promise<SeenPicture> {
   const { seen, ...known } = await picture.prepare()
-  return { study: await colorizer.study(imageDataOf(seen)), ...known }
+  const colorizer = await opening
+  return { study: await colorizer.study(imageDataOf(seen), { signal }), ...known }
 }
 
 /** Hints for the part of a picture that the network sees. */

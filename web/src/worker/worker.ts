@@ -1,4 +1,5 @@
 /** The worker that the page talks to: pictures, the network and the GPU are here, so that the page never waits. */
+import { optionsOf } from '../look.ts'
 import { answerCalls } from './calls.ts'
 import { distinctColours } from './distinct.ts'
 import type { PageMethods } from './methods.ts'
@@ -28,11 +29,12 @@ answerCalls<PageMethods>(self as never, {
     const { width, height } = picture
     return { picture: id, width, height }
   },
-  colour: ({ picture, hints }, { signal }) => studio.colour(picture, hints, signal),
+  colour: ({ picture, hints, version }, { signal }) =>
+    studio.colour(picture, hints, { ...optionsOf(version), signal }),
   original: async ({ picture, view }) => ({ data: studio.picture(picture).original(view) }),
   coloured: async ({ picture: id, view, look }) => {
     const { picture, colouring } = studio.coloured(id)
-    return { data: picture.coloured(view, colouring, look) }
+    return { data: await picture.coloured(view, colouring, look) }
   },
   likely: async ({ picture, x, y, hints }) =>
     distinctColours(await studio.likely(picture, { x, y }, hints), SWATCHES),
