@@ -11,6 +11,7 @@ import type { Painter } from '../src/infer/colorizer.ts'
 import { readPhoto } from '../src/node/image.ts'
 import { JOURNAL } from '../src/node/journal.ts'
 import { inParallel, Room } from '../src/node/parallel.ts'
+import { fileTrouble } from '../src/node/trouble.ts'
 import { colour, onePainter, picturesIn, planOf, runningOf, silent, writeGray } from './folder-runs.ts'
 import { appears, run, start } from './program.ts'
 import { reportWeights } from './report-weights.ts'
@@ -58,14 +59,19 @@ it('lets in what there is room for, in order, and what is too large alone', asyn
   expect(events.indexOf('+c')).toBe(events.indexOf('-huge') + 1)
 })
 
-it('tells the pace and the time left', () => {
+it('tells the pace and the time left, without what the first picture waits for', () => {
   let now = 0
   const pace = new Pace(8, () => now)
+  const stepAt = (ms: number, isColoured = true) => {
+    now = ms
+    pace.step(isColoured)
+    return `${pace}`
+  }
   expect(`${pace}`).toMatch(/ 0% · 0 of 8$/)
-  now = 4000
-  pace.step()
-  pace.step()
-  expect(`${pace}`).toMatch(/ 25% · 2 of 8 · 0\.5 pictures\/s · 12 s left$/)
+  expect(stepAt(10, false)).toMatch(/ 12% · 1 of 8$/) // no picture: nothing was compiled for it
+  expect(stepAt(60_000)).toMatch(/ 25% · 2 of 8$/)
+  expect(stepAt(62_000)).toMatch(/ 37% · 3 of 8 · 0\.5 pictures\/s · 10 s left$/)
+  expect(stepAt(63_000, false)).toMatch(/ 50% · 4 of 8 · 0\.67 pictures\/s · 6 s left$/)
   expect([12.34, 1.234, 0.0351].map(formatRate)).toEqual([
     '12 pictures/s',
     '1.2 pictures/s',
@@ -134,6 +140,28 @@ it('watches: takes what has arrived whole, once, and what has failed again when 
       .filter((name) => name.endsWith('.png'))
       .sort(),
   ).toEqual(['a.png', 'b.png', 'c.png'])
+})
+
+it('ends watching when the disk is full', async () => {
+  const { album, out, inAlbum } = fresh('full')
+  for (let i = 0; i < 6; i++) await writeGray(inAlbum(`${i}.png`), i)
+  const full = fileTrouble('write', 'a.png', Object.assign(new Error(), { code: 'ENOSPC' }))
+  const predict = () => Promise.reject(full)
+  const painter = { ...onePainter, predictor: { predict } } as unknown as Painter
+  const warned: string[] = []
+  const terminal = { ...silent, warn: (line: string) => warned.push(line) }
+  const running = await runningOf(out, {
+    ...{ terminal, jobs: 1 },
+    open: async () => ({ painter, file: { making: null } }),
+  })
+  const look = () => planOf(out, [album], { journal: running.journal })
+  const { outcomes, isDiskFull } = await watch(look, running, 1)
+  expect(isDiskFull).toBe(true)
+  expect(outcomes).toHaveLength(6)
+  expect(warned).toEqual([
+    'cannot write a.png: the disk is full',
+    expect.stringMatching(/^the disk is full: 0 of 6 are done, 6 are left\./),
+  ])
 })
 
 it('leaves whole pictures when it is killed, and a second run completes them', async () => {
