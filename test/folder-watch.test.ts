@@ -8,12 +8,11 @@ import { formatRate, Pace } from '../src/cli/colouring/pace.ts'
 import { doneText } from '../src/cli/colouring/summary.ts'
 import { watch } from '../src/cli/colouring/watch.ts'
 import type { Painter } from '../src/infer/colorizer.ts'
-import { readPhoto } from '../src/node/image.ts'
-import { JOURNAL } from '../src/node/journal.ts'
 import { inParallel, Room } from '../src/node/parallel.ts'
 import { fileTrouble } from '../src/node/trouble.ts'
 import { colour, onePainter, picturesIn, planOf, runningOf, silent, writeGray } from './folder-runs.ts'
-import { appears, run, start } from './program.ts'
+import { killAndComplete } from './kill-folder.ts'
+import { appears } from './program.ts'
 import { reportWeights } from './report-weights.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'colorizer-watch-'))
@@ -169,17 +168,10 @@ it('leaves whole pictures when it is killed, and a second run completes them', a
   for (let i = 0; i < 8; i++) await writeGray(inAlbum(`${i}.png`), i)
   const weights = join(folder, 'weights.safetensors')
   writeFileSync(weights, await reportWeights())
-  const colorize = ['colorize', album, '-o', out, '--weights', weights, '--jobs', '2']
-  const killed = start(colorize)
-  await appears(join(out, '2.png'), killed)
-  killed.child.kill('SIGKILL')
-  expect((await killed.ended).code).toBe('SIGKILL')
-  const left = picturesIn(out)
-  for (const name of left) expect(await readPhoto(join(out, name))).toMatchObject({ width: 24, height: 16 })
-  const ended = await run(colorize)
-  expect(ended).toMatchObject({ code: 0 })
-  expect(picturesIn(out)).toEqual(picturesIn(album))
-  expect(readdirSync(out).sort()).toEqual([JOURNAL, ...picturesIn(album)])
-  const coloured = Number(/^coloured (\d+) of/.exec(ended.stdout.toString())?.[1])
-  expect(coloured).toBeLessThanOrEqual(8 - left.length + 2) // at most those that were in work are done again
+  const options = ['--weights', weights, '--jobs', '2']
+  const { left, coloured } = await killAndComplete({ album, out, options }, (started) =>
+    appears(join(out, '2.png'), started),
+  )
+  expect(left).toBeGreaterThan(0)
+  expect(coloured).toBeLessThanOrEqual(8 - left + 2) // at most those that were in work are done again
 })
