@@ -8,11 +8,11 @@ import { formatRate, Pace } from '../src/cli/colouring/pace.ts'
 import { doneText } from '../src/cli/colouring/summary.ts'
 import { watch } from '../src/cli/colouring/watch.ts'
 import type { Painter } from '../src/infer/colorizer.ts'
-import { readPhoto } from '../src/node/image.ts'
-import { JOURNAL } from '../src/node/journal.ts'
 import { inParallel, Room } from '../src/node/parallel.ts'
+import { fileTrouble } from '../src/node/trouble.ts'
 import { colour, onePainter, picturesIn, planOf, runningOf, silent, writeGray } from './folder-runs.ts'
-import { appears, run, start } from './program.ts'
+import { killAndComplete } from './kill-folder.ts'
+import { appears } from './program.ts'
 import { reportWeights } from './report-weights.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'colorizer-watch-'))
@@ -58,14 +58,19 @@ it('lets in what there is room for, in order, and what is too large alone', asyn
   expect(events.indexOf('+c')).toBe(events.indexOf('-huge') + 1)
 })
 
-it('tells the pace and the time left', () => {
+it('tells the pace and the time left, without what the first picture waits for', () => {
   let now = 0
   const pace = new Pace(8, () => now)
+  const stepAt = (ms: number, isColoured = true) => {
+    now = ms
+    pace.step(isColoured)
+    return `${pace}`
+  }
   expect(`${pace}`).toMatch(/ 0% · 0 of 8$/)
-  now = 4000
-  pace.step()
-  pace.step()
-  expect(`${pace}`).toMatch(/ 25% · 2 of 8 · 0\.5 pictures\/s · 12 s left$/)
+  expect(stepAt(10, false)).toMatch(/ 12% · 1 of 8$/) // no picture: nothing was compiled for it
+  expect(stepAt(60_000)).toMatch(/ 25% · 2 of 8$/)
+  expect(stepAt(62_000)).toMatch(/ 37% · 3 of 8 · 0\.5 pictures\/s · 10 s left$/)
+  expect(stepAt(63_000, false)).toMatch(/ 50% · 4 of 8 · 0\.67 pictures\/s · 6 s left$/)
   expect([12.34, 1.234, 0.0351].map(formatRate)).toEqual([
     '12 pictures/s',
     '1.2 pictures/s',
@@ -136,22 +141,37 @@ it('watches: takes what has arrived whole, once, and what has failed again when 
   ).toEqual(['a.png', 'b.png', 'c.png'])
 })
 
+it('ends watching when the disk is full', async () => {
+  const { album, out, inAlbum } = fresh('full')
+  for (let i = 0; i < 6; i++) await writeGray(inAlbum(`${i}.png`), i)
+  const full = fileTrouble('write', 'a.png', Object.assign(new Error(), { code: 'ENOSPC' }))
+  const predict = () => Promise.reject(full)
+  const painter = { ...onePainter, predictor: { predict } } as unknown as Painter
+  const warned: string[] = []
+  const terminal = { ...silent, warn: (line: string) => warned.push(line) }
+  const running = await runningOf(out, {
+    ...{ terminal, jobs: 1 },
+    open: async () => ({ painter, file: { making: null } }),
+  })
+  const look = () => planOf(out, [album], { journal: running.journal })
+  const { outcomes, isDiskFull } = await watch(look, running, 1)
+  expect(isDiskFull).toBe(true)
+  expect(outcomes).toHaveLength(6)
+  expect(warned).toEqual([
+    'cannot write a.png: the disk is full',
+    expect.stringMatching(/^the disk is full: 0 of 6 are done, 6 are left\./),
+  ])
+})
+
 it('leaves whole pictures when it is killed, and a second run completes them', async () => {
   const { folder, album, out, inAlbum } = fresh('killed')
   for (let i = 0; i < 8; i++) await writeGray(inAlbum(`${i}.png`), i)
   const weights = join(folder, 'weights.safetensors')
   writeFileSync(weights, await reportWeights())
-  const colorize = ['colorize', album, '-o', out, '--weights', weights, '--jobs', '2']
-  const killed = start(colorize)
-  await appears(join(out, '2.png'), killed)
-  killed.child.kill('SIGKILL')
-  expect((await killed.ended).code).toBe('SIGKILL')
-  const left = picturesIn(out)
-  for (const name of left) expect(await readPhoto(join(out, name))).toMatchObject({ width: 24, height: 16 })
-  const ended = await run(colorize)
-  expect(ended).toMatchObject({ code: 0 })
-  expect(picturesIn(out)).toEqual(picturesIn(album))
-  expect(readdirSync(out).sort()).toEqual([JOURNAL, ...picturesIn(album)])
-  const coloured = Number(/^coloured (\d+) of/.exec(ended.stdout.toString())?.[1])
-  expect(coloured).toBeLessThanOrEqual(8 - left.length + 2) // at most those that were in work are done again
+  const options = ['--weights', weights, '--jobs', '2']
+  const { left, coloured } = await killAndComplete({ album, out, options }, (started) =>
+    appears(join(out, '2.png'), started),
+  )
+  expect(left).toBeGreaterThan(0)
+  expect(coloured).toBeLessThanOrEqual(8 - left + 2) // at most those that were in work are done again
 })

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import sharp from 'sharp'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { partPath } from '../src/node/files.ts'
 import { JOURNAL } from '../src/node/journal.ts'
 import { findEach } from '../src/node/photos.ts'
@@ -237,6 +237,10 @@ it("names HEIC without a decoder and cameras' raw files, of which many are TIFF 
   await writeGray(inAlbum('a.png'))
   writeFileSync(inAlbum('b.heic'), '\0\0\0\x18ftypheic\0\0\0\0')
   writeFileSync(inAlbum('c.NEF'), await sharp(inAlbum('a.png')).tiff().toBuffer())
+  vi.doMock('heic-decode', () => {
+    throw new Error('not installed')
+  })
+  onTestFinished(() => void vi.doUnmock('heic-decode'))
   expect((await colour(out, [album])).outcomes).toEqual([
     expect.objectContaining({ input: inAlbum('a.png') }),
     { input: inAlbum('b.heic'), error: expect.stringContaining('npm install heic-decode') },
@@ -250,15 +254,11 @@ it("names HEIC without a decoder and cameras' raw files, of which many are TIFF 
 it('colours HEIC where its decoder is installed', async () => {
   const { album, out, inAlbum, inOut } = fresh('heic')
   await writeGray(inAlbum('a.png'))
-  writeFileSync(inAlbum('b.heic'), '\0\0\0\x18ftypheic\0\0\0\0')
-  const { data, info } = await sharp(inAlbum('a.png'))
-    .ensureAlpha()
-    .toColourspace('srgb')
-    .raw()
-    .toBuffer({ resolveWithObject: true })
-  vi.doMock('heic-decode', () => ({ default: async () => ({ ...info, data }) }))
-  const { outcomes } = await colour(out, [album]).finally(() => vi.doUnmock('heic-decode'))
-  const size = { width: 24, height: 16 }
+  writeFileSync(inAlbum('b.heic'), readFileSync('test/heic/citrus.heic'))
+  const { outcomes } = await colour(out, [album], {
+    open: async () => ({ painter: onePainter, file: { making: null, recolor: true } }),
+  })
+  const size = { width: 96, height: 144 }
   expect(outcomes[1]).toMatchObject({ input: inAlbum('b.heic'), output: inOut('b.png'), ...size })
 })
 

@@ -11,7 +11,6 @@ import { SOFTWARE } from '../src/io/image/history.ts'
 import { jpegQuality, jpegSegments } from '../src/io/image/jpeg.ts'
 import { type Directory, Tiff } from '../src/io/image/tiff.ts'
 import { type ColouredFile, colorizeFile, type FileOptions } from '../src/node/formats/colorize.ts'
-import { decodeHeic } from '../src/node/formats/heic.ts'
 import { outputName } from '../src/node/formats/kinds.ts'
 import { historyOf, openPicture } from '../src/node/formats/read.ts'
 import { flatPainter } from './flat-painter.ts'
@@ -242,21 +241,6 @@ it('mutated files of every format are coloured, or refused with a sentence', asy
   const { coloured, refused, wrong } = await fuzzPhotos(0, 60)
   expect(wrong).toEqual([])
   expect(Math.min(coloured, refused)).toBeGreaterThan(5)
-})
-
-describe('HEIC', () => {
-  const heic = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0', 'latin1')
-
-  it('is read where its decoder is installed', async () => {
-    const data = Uint8ClampedArray.of(10, 20, 30, 255, 40, 50, 60, 255)
-    const decoder = Promise.resolve(async () => ({ width: 2, height: 1, data }))
-    const { width, height, levels } = await decodeHeic(heic, 'photo', decoder)
-    expect([width, height, ...levels]).toEqual([2, 1, 10, 20, 30, 40, 50, 60])
-  })
-
-  it('is refused with a sentence where it is not', async () => {
-    await expect(decodeHeic(heic, 'photo', Promise.resolve(null))).rejects.toThrow(/npm install heic-decode/)
-  })
 })
 
 describe('the history', () => {

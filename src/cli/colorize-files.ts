@@ -14,6 +14,7 @@ import { Room } from '../node/parallel.ts'
 import type { Unreadable } from '../node/photos.ts'
 import { makeFolder, saveFile } from '../node/save.ts'
 import { contactSheet, type SheetRow } from '../node/sheet.ts'
+import { isDiskFull } from '../node/trouble.ts'
 import { advised } from './advice.ts'
 import { type Job, type Skipped, sourceDigest } from './colouring/plan.ts'
 
@@ -57,11 +58,17 @@ const PIXELS_AT_ONCE = 64e6
 /** Colours photographs into files. Calls may overlap: while one photograph is on the GPU, others are decoded and encoded. */
 export class FileColorizer {
   readonly #memory = new Room(PIXELS_AT_ONCE)
+  readonly #diskFull = new AbortController()
 
   constructor(
     private readonly painter: Painter,
     private readonly options: ColorizeOptions,
   ) {}
+
+  /** Raised once a picture has found no room on its disk. */
+  get diskFull(): AbortSignal {
+    return this.#diskFull.signal
+  }
 
   /** Writes the pictures of one photograph. Trouble with it is returned, not thrown. */
   async colorize(job: Job): Promise<readonly Outcome[]> {
@@ -76,6 +83,7 @@ export class FileColorizer {
       return await this.#memory.with(width * height, () => this.#colorize(job, source))
     } catch (error) {
       if (!(error instanceof UserError)) throw error
+      if (isDiskFull(error)) this.#diskFull.abort()
       return [{ input, error: advised(error) }]
     }
   }

@@ -35,6 +35,10 @@ export function fileTrouble(
   return new UserError(`cannot ${verb} ${path}: ${reason(error)}`, trouble, { cause: error })
 }
 
+/** Whether a `fileTrouble` is that there is no room left, which whatever is written next would meet, too. */
+export const isDiskFull = ({ cause }: UserError): boolean =>
+  ['ENOSPC', 'EDQUOT'].includes(codeOf(cause) ?? '')
+
 /** The `code` of a system error (ENOENT …), undefined for any other. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined

@@ -4,6 +4,8 @@ import { bar, duration } from '../terminal.ts'
 export class Pace {
   #begun: number
   #done = 0
+  /** When the first picture was coloured, and how many photographs were done then. */
+  #first: { readonly at: number; readonly done: number } | null = null
 
   /** @param now in ms */
   constructor(
@@ -18,13 +20,16 @@ export class Pace {
     this.#begun = this.now()
   }
 
-  step(): void {
+  /** A photograph is done; `isColoured` where that is not because it failed or was left out. */
+  step(isColoured: boolean): void {
     this.#done++
+    if (isColoured) this.#first ??= { at: this.now(), done: this.#done }
   }
 
-  /** Pictures a second. */
-  get rate(): number {
-    return this.#done / Math.max(this.seconds, 1e-3)
+  /** Photographs a second behind the first picture, which waits for shaders and weights; null until there are some. */
+  get rate(): number | null {
+    if (!this.#first || this.#done === this.#first.done) return null
+    return (this.#done - this.#first.done) / Math.max((this.now() - this.#first.at) / 1000, 1e-3)
   }
 
   get seconds(): number {
@@ -34,8 +39,9 @@ export class Pace {
   /** "━━━━── 60% · 3 of 5 · 1.2 pictures/s · 2 s left" */
   toString(): string {
     const state = `${bar(this.#done / this.total)} · ${this.#done} of ${this.total}`
-    if (!this.#done) return state
-    return `${state} · ${formatRate(this.rate)} · ${duration((this.total - this.#done) / this.rate)} left`
+    const { rate } = this
+    if (rate === null) return state
+    return `${state} · ${formatRate(rate)} · ${duration((this.total - this.#done) / rate)} left`
   }
 }
 

@@ -27,6 +27,8 @@ export interface Ran {
   readonly total: number
   /** null where it went on as photographs came. */
   readonly pace: Pace | null
+  /** Whether it ended early since a disk is full. */
+  readonly isDiskFull: boolean
 }
 
 /** Says what a person should know of it. */
@@ -38,26 +40,51 @@ function tell(outcome: Outcome, terminal: Terminal): void {
 
 /** Throws what opening the painter throws, and failures of the GPU; trouble with single photographs is in the outcomes. */
 export async function runPlan(planned: readonly Planned[], options: RunOptions): Promise<Ran> {
-  const { terminal, interrupted, journal } = options
+  const { terminal, journal } = options
   await journal.restamp()
-  const jobs = planned.filter((entry): entry is Job => 'photo' in entry)
-  const outcomes = new Map<Planned, readonly Outcome[]>()
-  for (const entry of planned) if (!('photo' in entry)) outcomes.set(entry, [entry])
   for (const entry of planned) if ('error' in entry) terminal.warn(entry.error)
-  const total = planned.filter((entry) => !('skipped' in entry)).length
+  const jobs = planned.filter((entry): entry is Job => 'photo' in entry)
   const pace = new Pace(jobs.length)
-  if (jobs.length === 0) return { outcomes: [...outcomes.values()].flat(), total, pace }
+  const made: Made = new Map()
+  const isDiskFull = jobs.length > 0 && (await runJobs(jobs, options, pace, made))
+  if (isDiskFull) nameRest(jobs, made, terminal)
+  return {
+    outcomes: planned.flatMap((entry) => ('photo' in entry ? (made.get(entry) ?? []) : [entry])),
+    total: planned.filter((entry) => !('skipped' in entry)).length,
+    ...{ pace, isDiskFull },
+  }
+}
+
+/** What became of each photograph. */
+type Made = Map<Job, readonly Outcome[]>
+
+/** Returns whether it has ended early since the disk is full, where each of the others would be coloured in vain. */
+async function runJobs(jobs: readonly Job[], options: RunOptions, pace: Pace, made: Made): Promise<boolean> {
+  const { terminal, interrupted, journal } = options
   const { painter, file } = await options.open()
   const colorizer = new FileColorizer(painter, { ...options, file })
   await removeParts(jobs.flatMap(allOf))
   await journal.settings(options.settings, options.values)
   pace.begin()
-  await inParallel(jobs, { most: options.jobs, signal: interrupted }, async (job) => {
+  const signal = AbortSignal.any([interrupted, colorizer.diskFull])
+  await inParallel(jobs, { most: options.jobs, signal }, async (job) => {
     terminal.progress(`${pace} · ${job.photo.relative}`)
-    const made = await colorizer.colorize(job)
-    outcomes.set(job, made)
-    for (const outcome of made) tell(outcome, terminal)
-    pace.step()
+    const outcomes = await colorizer.colorize(job)
+    made.set(job, outcomes)
+    for (const outcome of outcomes) tell(outcome, terminal)
+    pace.step(outcomes.some((outcome) => 'output' in outcome))
   })
-  return { outcomes: planned.flatMap((entry) => outcomes.get(entry) ?? []), total, pace }
+  return colorizer.diskFull.aborted
+}
+
+const NOT_BEGUN = 'not begun, since the disk is full'
+
+/** Says once for all what a full disk has left undone. */
+function nameRest(jobs: readonly Job[], made: Made, terminal: Terminal): void {
+  for (const job of jobs) if (!made.has(job)) made.set(job, [{ input: job.photo.path, error: NOT_BEGUN }])
+  const left = jobs.filter((job) => made.get(job)!.some((outcome) => 'error' in outcome)).length
+  const done = `${jobs.length - left} of ${jobs.length} are done, ${left} are left`
+  terminal.warn(
+    `the disk is full: ${done}. Make room and give the same command again: it goes on with the rest`,
+  )
 }

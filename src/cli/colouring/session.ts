@@ -45,10 +45,10 @@ export async function colorizeSession(
   const ran = flags.on('watch') ? await watch(looking, running) : await runPlan(planned, running)
   const summary = doneText(ran, out)
   const settings = flags.givenBut(['json', 'quiet'])
-  const written = await exhibits.finish(
-    { summary, settings, outcomes: ran.outcomes },
-    { journal: session.options.journal, variants: setup.variants?.count ?? 1 },
-  )
+  const shown = { summary, settings, outcomes: ran.outcomes }
+  const made = { journal: session.options.journal, variants: setup.variants?.count ?? 1 }
+  // on a full disk they would hardly find room, and the run that goes on there makes them
+  const written = ran.isDiskFull ? {} : await exhibits.finish(shown, made)
   const failed = ran.outcomes.filter((outcome) => 'error' in outcome).length
   return {
     json: { files: ran.outcomes, ...written },

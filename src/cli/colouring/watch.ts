@@ -1,4 +1,4 @@
-/** Colours what arrives in folders, until somebody stops it. */
+/** Colours what arrives in folders, until somebody stops it, or the disk is full. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stampOf } from '../../node/journal.ts'
 import type { Outcome } from '../colorize-files.ts'
@@ -22,19 +22,23 @@ export async function watch(
   const watched = new Watched()
   const outcomes: Outcome[] = []
   let place = 0
+  let isDiskFull = false
   while (!interrupted.aborted) {
     const ready = await watched.ready(await look())
     const placed = ready.map((entry) => ('photo' in entry ? { ...entry, place: place + entry.place } : entry))
     place += ready.length
-    const { outcomes: made } = await runPlan(placed, options)
-    for (const outcome of made) {
+    const ran = await runPlan(placed, options)
+    for (const outcome of ran.outcomes) {
       outcomes.push(outcome)
       if ('output' in outcome) terminal.say(`${outcome.input} → ${outcome.output}`)
     }
+    isDiskFull = ran.isDiskFull
+    if (isDiskFull) break
     terminal.progress('watching; Ctrl-C ends it')
     await sleep(intervalMs, undefined, { signal: interrupted }).catch(() => {})
   }
-  return { outcomes, total: new Set(outcomes.map(({ input }) => input)).size, pace: null }
+  const total = new Set(outcomes.map(({ input }) => input)).size
+  return { outcomes, total, pace: null, isDiskFull }
 }
 
 /** What was seen at earlier looks. */

@@ -1,6 +1,10 @@
 /** HEIC, the phones' format, by a decoder that people install beside this package: its codec is patented. */
+
 import type { Raster } from '../../color/raster.ts'
 import { UserError } from '../../errors.ts'
+import { concat } from '../../io/image/bytes.ts'
+import { profileChunk, withChunks } from '../../io/image/png.ts'
+import { imageOf } from './pixels.ts'
 
 const DECODER = 'heic-decode'
 
@@ -23,7 +27,10 @@ export async function heicDecoder(): Promise<HeicDecoder | null> {
   }
 }
 
-/** The first picture of a HEIC file, upright. Throws a UserError where there is no decoder, or it gives up. */
+/**
+ * The first picture of a HEIC file in the file's own colours. It is upright: the decoder turns it as the file asks, and what EXIF
+ * says of that does not count. Throws a UserError where there is no decoder, or it gives up.
+ */
 export async function decodeHeic(bytes: Uint8Array, name: string, decoder = heicDecoder()): Promise<Raster> {
   const decode = await decoder
   if (!decode) {
@@ -39,4 +46,10 @@ export async function decodeHeic(bytes: Uint8Array, name: string, decoder = heic
   const levels = new Uint8Array(3 * width * height)
   for (let i = 0; i < width * height; i++) levels.set(data.subarray(4 * i, 4 * i + 3), 3 * i)
   return { width, height, channels: 3, levels, alpha: null }
+}
+
+/** A PNG of the pixels, which are in that profile: libvips converts those of a file alone. */
+export async function pngIn(raster: Raster, profile: Uint8Array): Promise<Uint8Array> {
+  const png = await imageOf(raster).png({ compressionLevel: 0 }).toBuffer()
+  return concat(withChunks(png, [profileChunk(profile)]))
 }

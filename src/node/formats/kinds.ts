@@ -77,8 +77,11 @@ export function formatOfBytes(bytes: Uint8Array): OutputFormat {
   return /^(II\*\0|MM\0\*|II\+\0|MM\0\+)/.test(start) ? 'tiff' : 'png'
 }
 
-const HEIC = /^....ftyp(heic|heix|hevc|heim|heis|hevm|hevs)/s
-export const isHeic = (bytes: Uint8Array) => HEIC.test(latin1(bytes, 0, 12))
+/** Some name a brand of all such containers first, and HEIC among the others. */
+const HEIC = /^....ftyp(?:(?:mif1|msf1)(?:.{4})+?)?(?:heic|heix|hevc|hevx|heim|heis|hevm|hevs)/s
+/** Bytes in which a file names its brands. */
+const BRANDS = 48
+export const isHeic = (bytes: Uint8Array) => HEIC.test(latin1(bytes, 0, BRANDS))
 
 /** Which format that is not read the first bytes are of; null where they are not known. */
 export function unreadFormat(bytes: Uint8Array): string | null {

@@ -11,7 +11,7 @@ import { type Metadata, readMetadata } from '../../io/image/metadata.ts'
 import { isLosslessWebp } from '../../io/image/webp.ts'
 import { historyInXmp } from '../../io/image/xmp.ts'
 import { decodeOrExplain, isCut } from '../undecodable.ts'
-import { decodeHeic } from './heic.ts'
+import { decodeHeic, pngIn } from './heic.ts'
 import { formatOfBytes, isHeic, type OutputFormat } from './kinds.ts'
 import { decodePage } from './page.ts'
 
@@ -156,10 +156,12 @@ async function openHeic(bytes: Uint8Array, name: string): Promise<OpenPicture> {
     .metadata()
     .catch(() => null)
   const { metadata } = header ? metadataOf(bytes, header) : readMetadata(bytes)
+  const profile = header?.icc && isRgbProfile(header.icc) ? header.icc : null
+  const upright = { page: 0, ignoreIcc: false, failOn: 'error' } as const
   return {
-    ...{ name, metadata, remarks: [], format: 'png', pages: 1, animation: null, bits: 8, profile: null },
+    ...{ name, metadata, remarks: [], format: 'png', pages: 1, animation: null, bits: 8, profile },
     ignoreIcc: false,
     compression: { quality: null, isProgressive: false, isLossless: false },
-    page: async () => raster,
+    page: async () => (profile ? decodePage(await pngIn(raster, profile), upright) : raster),
   }
 }
