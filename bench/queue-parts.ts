@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { UserError } from '../src/errors.ts'
 import { Room } from '../src/node/parallel.ts'
+import { ChunkWork } from '../src/queue/chunk.ts'
 import { connect } from '../src/queue/connection.ts'
 import type { QueueSettings } from '../src/queue/ledger.ts'
 import type { Paint } from '../src/queue/picture.ts'
@@ -18,7 +19,7 @@ import { QueueWorker } from '../src/queue/worker.ts'
 import { VERSION } from '../src/version.ts'
 
 export const SETTINGS: QueueSettings = {
-  ...{ version: VERSION, digest: '0123456789abcdef' },
+  ...{ task: 'colorize', version: VERSION, digest: '0123456789abcdef' },
   ...{ flags: {}, values: {} },
 }
 
@@ -106,11 +107,15 @@ async function workAsleep({ url, name, root, ms, i }: Sleeper): Promise<void> {
       await sleep(ms)
       return { ...made, parts: [...made.parts, bytes] }
     })
-  const worker = new QueueWorker(queue, {
-    ...{ settings: SETTINGS, adapter: 'none', worker: `worker-${i}`, roots: new Roots([root]) },
+  const work = new ChunkWork({
+    ...{ ledger: queue.ledger, settings: SETTINGS, worker: `worker-${i}`, roots: new Roots([root]) },
     ...{ paint, trial: paint, reset: () => {}, tell: console.error },
-    ...{ concurrency: 2, pictures: 3, leaseMs: 30_000, pictureMs: 60_000, fullDiskMs: 1000 },
+    ...{ pictures: 3, pictureMs: 60_000, fullDiskMs: 1000 },
     check: { run: async () => {}, next: async () => {} },
+  })
+  const worker = new QueueWorker(queue, work, {
+    ...{ worker: `worker-${i}`, adapter: 'none', concurrency: 2, leaseMs: 30_000 },
+    ...{ mostLosses: 1_000_000, tell: console.error },
   })
   process.stdout.write('ready\n')
   await worker.run(new AbortController().signal)

@@ -8,6 +8,7 @@ import type { Storage, StoredFile } from '../src/node/storage/interface.ts'
 import { openStorage } from '../src/node/storage/storage.ts'
 import { addPictures } from '../src/queue/add.ts'
 import { connect, type Server, serverAddress } from '../src/queue/connection.ts'
+import { markOutput } from '../src/queue/output.ts'
 import { PictureQueue } from '../src/queue/queue.ts'
 import { type Program, start } from './program.ts'
 import { ownServer, SETTINGS, startWorker } from './queue-parts.ts'
@@ -143,6 +144,7 @@ async function measureThroughput(server: Server, { url, workers, each, ms }: Loa
         Array.from({ length: workers }, (_, i) => startWorker({ url, name, root, ms, i })),
       )
       const began = performance.now()
+      await markOutput(await openStorage(join(root, 'out')))
       const storage = await openStorage(join(root, 'scans'))
       await addPictures(queue, { ...PLACES, storage, chunk: 2 })
       while ((await queue.ledger.counts()).completed < pictures) await sleep(20)

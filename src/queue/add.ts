@@ -166,7 +166,8 @@ function numbered(name: string, n: number): string {
 /** While one adds, another one would give the same names. The lease ends by itself where its holder was killed. */
 const LEASE_MS = 30_000
 
-async function exclusively({ ledger, server }: PictureQueue): Promise<() => Promise<void>> {
+/** Throws a `UserError` while another one adds. Returns what ends it. */
+export async function exclusively({ ledger, server }: PictureQueue): Promise<() => Promise<void>> {
   const [key, token] = [ledger.key('adding'), randomUUID()]
   if ((await server.redis.set(key, token, 'PX', LEASE_MS, 'NX')) === null)
     throw new UserError('somebody is adding to this queue: wait until that is done')

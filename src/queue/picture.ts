@@ -8,6 +8,7 @@ import { codeOf } from '../node/trouble.ts'
 import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
 import type { JournalTail } from './journal.ts'
 import type { Entry, Failure, Lease, Ledger } from './ledger.ts'
+import { LostLease, lost } from './work.ts'
 
 /** A coloured picture. */
 export interface Painted {
@@ -28,31 +29,13 @@ export type Paint = (
   output: string,
 ) => Promise<Painted | { readonly skipped: 'in colour' }>
 
-/** The job was given to another worker, since this one was silent for longer than its lease. */
-export class LostLease extends Error {}
-
 /** Trouble of the storage that goes away or is this machine's, and says nothing of the photograph: codes of Node, names of S3. */
 const PASSING = new Set([
-  ...[
-    'EIO',
-    'ESTALE',
-    'ETIMEDOUT',
-    'ECONNRESET',
-    'ECONNREFUSED',
-    'EAI_AGAIN',
-    'ENOTFOUND',
-    'ENOTCONN',
-    'EMFILE',
-  ],
-  ...[
-    'SlowDown',
-    'TimeoutError',
-    'InternalError',
-    'ServiceUnavailable',
-    'RequestTimeTooSkewed',
-    'ExpiredToken',
-  ],
-  ...['NoSuchBucket', 'AccessDenied', 'Forbidden', 'InvalidAccessKeyId', 'CredentialsProviderError'],
+  ...['EIO', 'ESTALE', 'EMFILE', 'ETIMEDOUT', 'ENOTCONN'],
+  ...['ECONNRESET', 'ECONNREFUSED', 'EAI_AGAIN', 'ENOTFOUND'],
+  ...['SlowDown', 'TimeoutError', 'InternalError', 'ServiceUnavailable'],
+  ...['RequestTimeTooSkewed', 'ExpiredToken', 'NoSuchBucket'],
+  ...['AccessDenied', 'Forbidden', 'InvalidAccessKeyId', 'CredentialsProviderError'],
 ])
 const isPassing = ({ cause }: UserError) =>
   PASSING.has(codeOf(cause) ?? '') || (cause instanceof Error && PASSING.has(cause.name))
@@ -220,10 +203,6 @@ interface Source {
   /** With this one. */
   readonly attempts: number
   readonly entry: Entry | null
-}
-
-function lost(): never {
-  throw new LostLease()
 }
 
 function digestOf(parts: readonly Uint8Array[]): string {

@@ -4,6 +4,7 @@ import type { StoredFile } from '../../src/node/storage/interface.ts'
 import { type AddOptions, addPictures } from '../../src/queue/add.ts'
 import { drain, retryFailed } from '../../src/queue/again.ts'
 import type { Server } from '../../src/queue/connection.ts'
+import { parseChunk } from '../../src/queue/jobs.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
 import { SERVER, TestServer } from './redis-server.ts'
 import { SETTINGS } from './stub.ts'
@@ -41,9 +42,9 @@ describe.skipIf(!SERVER)('adding', () => {
 
   async function waiting() {
     const jobs = await queue.jobs.getWaiting()
-    return jobs.flatMap(({ data }) =>
-      data.pictures.map(({ input, output }) => `${data.from}/${input} → ${output}`),
-    )
+    return jobs
+      .map(({ data }) => parseChunk(data))
+      .flatMap(({ from, pictures }) => pictures.map(({ input, output }) => `${from}/${input} → ${output}`))
   }
 
   it('takes pictures, and neither other files nor results that lie in the folder', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { connect, nameOf, redacted, serverAddress } from '../../src/queue/connection.ts'
-import { type ChunkJob, jobId, keyOf, parseJob } from '../../src/queue/jobs.ts'
+import { type ChunkJob, chunkId, keyOf, parseChunk } from '../../src/queue/jobs.ts'
 import { metricsText, parseListen } from '../../src/queue/metrics.ts'
 import { Packer } from '../../src/queue/pack.ts'
 import { Roots } from '../../src/queue/roots.ts'
@@ -17,8 +17,8 @@ const picture = { input: 'a/b.jpg', output: 'a/b.jpg', size: 10, stamp: '10-1' }
 const job: ChunkJob = { from: 'scans', to: 'out', settings: '0123456789abcdef', pictures: [picture] }
 
 it('takes jobs that say what jobs say, and no others', () => {
-  expect(parseJob(job)).toEqual(job)
-  expect(parseJob({ ...job, from: '.', to: 's3://bucket/out' }).to).toBe('s3://bucket/out')
+  expect(parseChunk(job)).toEqual(job)
+  expect(parseChunk({ ...job, from: '.', to: 's3://bucket/out' }).to).toBe('s3://bucket/out')
   const bad: [object, RegExp][] = [
     [{ ...job, from: '../x' }, /from: a place outside of the root/],
     [{ ...job, to: '/etc' }, /to: a place outside/],
@@ -32,19 +32,19 @@ it('takes jobs that say what jobs say, and no others', () => {
     [{ ...job, settings: 'x' }, /settings/],
     [{ ...job, run: 'rm -r' }, /the job is refused: run/],
   ]
-  for (const [data, why] of bad) expect(() => parseJob(data)).toThrow(why)
+  for (const [data, why] of bad) expect(() => parseChunk(data)).toThrow(why)
 })
 
 it('gives the same job the same number, and another one another', () => {
-  expect(jobId(job)).toBe(jobId(structuredClone(job)))
-  expect(jobId(job)).not.toContain(':')
+  expect(chunkId(job)).toBe(chunkId(structuredClone(job)))
+  expect(chunkId(job)).not.toContain(':')
   const changes = [
     { settings: '0123456789abcdee' },
     { to: 'x' },
     { round: 1 },
     { pictures: [{ ...picture, stamp: '11-1' }] },
   ]
-  expect(new Set([job, ...changes.map((change) => ({ ...job, ...change }))].map(jobId)).size).toBe(5)
+  expect(new Set([job, ...changes.map((change) => ({ ...job, ...change }))].map(chunkId)).size).toBe(5)
   expect(keyOf('out', 'É.JPG')).toBe(keyOf('out', 'e\u0301.jpg'))
 })
 
@@ -106,7 +106,15 @@ it('says what to type where its packages are not installed, and that no server a
 
 it('gives figures as Prometheus reads them, on this machine unless told otherwise', () => {
   const worker = { name: 'a"b', adapter: 'GPU', picturesPerSecond: 1.5 }
-  const counts = { waiting: 1, active: 2, completed: 3, failed: 4, pictures: 10, refused: 0 }
+  const counts = {
+    task: 'colorize' as const,
+    waiting: 1,
+    active: 2,
+    completed: 3,
+    failed: 4,
+    pictures: 10,
+    refused: 0,
+  }
   const text = metricsText({ ...counts, picturesPerSecond: 1.5, secondsLeft: 2, workers: [worker] })
   expect(text).toContain('# TYPE colorizer_queue_waiting gauge\ncolorizer_queue_waiting 1\n')
   expect(text).toContain('colorizer_queue_pictures_per_second{worker="a\\"b",adapter="GPU"} 1.5\n')

@@ -1,6 +1,7 @@
 /** `queue add`: puts the photographs of folders into the queue. */
 import { OUTPUT_FORMATS } from '../../node/formats/kinds.ts'
 import { addPictures } from '../../queue/add.ts'
+import { markOutput } from '../../queue/output.ts'
 import type { PictureQueue } from '../../queue/queue.ts'
 import { readSetup } from '../colouring/setup.ts'
 import { type Call, exitCode, type Result, wrong } from '../commands/command.ts'
@@ -24,6 +25,7 @@ export async function add(call: Call, folders: readonly string[]): Promise<Resul
   return withQueue(call, async (queue) => {
     await queue.agreeOn(settingsOf(painting, setup))
     if (await queue.forgets()) call.terminal.warn(FORGETS)
+    await markOutput(await roots.open(to))
     const failures: string[] = []
     const total = { added: 0, known: 0, jobs: 0 }
     for (const from of places) {
@@ -41,7 +43,7 @@ export async function add(call: Call, folders: readonly string[]): Promise<Resul
   })
 }
 
-const FORGETS = 'the server keeps nothing over a restart: start it with --appendonly yes'
+export const FORGETS = 'the server keeps nothing over a restart: start it with --appendonly yes'
 
 interface Folder {
   readonly from: string
