@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT } from '../src/cli/exit.ts'
 import type { Storage, StoredFile } from '../src/node/storage/interface.ts'
 import { openStorage } from '../src/node/storage/storage.ts'
+import { sum } from '../src/numbers.ts'
 import { addPictures } from '../src/queue/add.ts'
 import { connect, type Server, serverAddress } from '../src/queue/connection.ts'
 import { markOutput } from '../src/queue/output.ts'
@@ -24,6 +25,8 @@ interface Throughput {
 interface Adding {
   readonly jobs: number
   readonly seconds: number
+  /** In which a processor worked for the program that adds, and for the server. */
+  readonly busy: { readonly program: number; readonly server: number }
   readonly bytesPerMillion: number
 }
 
@@ -48,32 +51,35 @@ const program: Program = {
   async run(flags, _positionals, terminal) {
     const own = process.env.REDIS_URL ? null : await ownServer()
     const url = own?.url ?? (await serverAddress({})).href
+    const server = await connect(new URL(url))
     try {
-      const server = await connect(new URL(url))
       terminal.progress('adding jobs')
       const adding = await measureAdding(server, flags.integer('jobs') ?? 1e6)
-      const most = flags.integer('workers') ?? WORKERS.at(-1)!
+      const most = flags.integer('workers', { min: 0 }) ?? WORKERS.at(-1)!
       const rows: Throughput[] = []
       for (const workers of WORKERS.filter((count) => count <= most)) {
         terminal.progress(`${workers} workers`)
         const each = flags.integer('pictures') ?? 100
         rows.push(await measureThroughput(server, { url, workers, each, ms: flags.integer('sleep') ?? 400 }))
       }
-      server.close()
       return { json: { adding, throughput: rows }, text: textOf(adding, rows), code: EXIT.ok }
     } finally {
+      server.close()
       own?.stop()
     }
   },
 }
 
-function textOf({ jobs, seconds, bytesPerMillion }: Adding, rows: readonly Throughput[]): string {
+function textOf({ jobs, seconds, busy, bytesPerMillion }: Adding, rows: readonly Throughput[]): string {
   const memory = `${Math.round(bytesPerMillion / 2 ** 20)} MiB of the server's memory per million`
   const lines = rows.map(
     ({ workers, picturesPerSecond, share }) =>
       `${String(workers).padStart(2)} workers  ${picturesPerSecond.toFixed(2)} pictures/s  ${(100 * share).toFixed(1)}%`,
   )
-  return [`added ${jobs} jobs of one picture in ${seconds.toFixed(1)} s; ${memory}`, ...lines].join('\n')
+  return [
+    `added ${jobs} jobs of one picture in ${seconds.toFixed(1)} s (processors worked ${busy.program.toFixed(1)} s for it, ${busy.server.toFixed(1)} s for the server); ${memory}`,
+    ...lines,
+  ].join('\n')
 }
 
 /** A fresh queue, which is taken away behind the work. */
@@ -97,13 +103,16 @@ async function measureAdding(server: Server, jobs: number): Promise<Adding> {
   return withQueue(server, 'bench-add', async (queue) => {
     await queue.agreeOn(SETTINGS)
     const before = await memoryOf(server)
+    const [program, serverBusy] = [process.cpuUsage(), await busyOf(server)]
     const began = performance.now()
     const storage = { list: () => files(jobs) } satisfies Pick<Storage, 'list'>
     const added = await addPictures(queue, { ...PLACES, storage, chunk: 0.01 })
     const seconds = (performance.now() - began) / 1000
+    const { user, system } = process.cpuUsage(program)
+    const busy = { program: (user + system) / 1e6, server: (await busyOf(server)) - serverBusy }
     const waiting = await queue.jobs.getWaitingCount()
     if (added.jobs !== jobs || waiting !== jobs) throw new Error(`${waiting} of ${jobs} jobs wait`)
-    return { jobs, seconds, bytesPerMillion: ((await memoryOf(server)) - before) * (1e6 / jobs) }
+    return { jobs, seconds, busy, bytesPerMillion: ((await memoryOf(server)) - before) * (1e6 / jobs) }
   })
 }
 
@@ -115,6 +124,12 @@ async function* files(count: number): AsyncGenerator<StoredFile, void> {
     const path = `box-${String(Math.floor(i / 1000)).padStart(5, '0')}/scan-${String(i).padStart(8, '0')}.jpg`
     yield { path, size: 2e6, stamp: `2000000-${1.7e12 + i}` }
   }
+}
+
+/** Seconds in which a processor worked for the server. */
+async function busyOf(server: Server): Promise<number> {
+  const text = await server.redis.info('cpu')
+  return sum([...text.matchAll(/^used_cpu_(?:sys|user):([\d.]+)/gm)].map(([, seconds]) => Number(seconds)))
 }
 
 async function memoryOf(server: Server): Promise<number> {

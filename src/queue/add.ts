@@ -76,6 +76,7 @@ class Adder {
   readonly #added: Added = { added: 0, known: 0, jobs: 0 }
   readonly #packer: Packer
   #jobs: ChunkJob[] = []
+  #sent: Promise<void> = Promise.resolve()
   /** Pictures that the server does not know yet. */
   readonly #pending = new Map<string, Known>()
 
@@ -90,11 +91,14 @@ class Adder {
     const { ledger } = this.queue
     const { to, format } = this.options
     const first = files.map(({ path }) => outputName(path, format))
-    const known = await ledger.known(first.map((output) => keyOf(to, output)))
+    const keys = first.map((output) => keyOf(to, output))
+    // before the server is asked: what is pending now may be known to it, and no longer pending, when it has answered
+    const pending = keys.map((key) => this.#pending.get(key))
+    const known = await ledger.known(keys)
     const changed: string[] = []
     const fresh: Picture[] = []
     for (const [i, file] of files.entries()) {
-      const { output, before } = await this.#nameFor(file, first[i]!, known[i]!)
+      const { output, before } = await this.#nameFor(file, first[i]!, pending[i] ?? known[i]!)
       if (before && this.#isSame(before, file)) this.#added.known++
       else {
         if (before) changed.push(keyOf(to, output))
@@ -105,13 +109,14 @@ class Adder {
     await ledger.forget(changed)
     for (const picture of fresh) this.#pack(this.#packer.add(picture))
     this.#added.added += fresh.length
-    if (this.#jobs.length >= JOBS_AT_ONCE) await this.#flush()
+    if (this.#jobs.length >= JOBS_AT_ONCE) await this.#send()
     this.options.onProgress?.(this.#added)
   }
 
   async finish(): Promise<Added> {
     this.#pack(this.#packer.finish())
-    await this.#flush()
+    await this.#send()
+    await this.#sent
     return this.#added
   }
 
@@ -121,16 +126,25 @@ class Adder {
     this.#jobs.push({ from, to, settings, pictures: [...pictures] })
   }
 
+  /** Begins to send the jobs, once those before are there: meanwhile, the next files are looked at. */
+  async #send(): Promise<void> {
+    await this.#sent
+    this.#sent = this.#flush(this.#jobs)
+    this.#sent.catch(() => {}) // thrown where it is awaited
+    this.#jobs = []
+  }
+
   /** Queued first, known then: what falls between is queued again under the same id, or finds its picture there. */
-  async #flush(): Promise<void> {
+  async #flush(jobs: readonly ChunkJob[]): Promise<void> {
     const { to } = this.options
-    const keys = this.#jobs.flatMap(({ pictures }) => pictures.map(({ output }) => keyOf(to, output)))
-    for (let i = 0; i < this.#jobs.length; i += JOBS_AT_ONCE)
-      await this.queue.add(this.#jobs.slice(i, i + JOBS_AT_ONCE))
+    const keys = jobs.flatMap(({ pictures }) => pictures.map(({ output }) => keyOf(to, output)))
+    const batches: Promise<void>[] = []
+    for (let i = 0; i < jobs.length; i += JOBS_AT_ONCE)
+      batches.push(this.queue.add(jobs.slice(i, i + JOBS_AT_ONCE)))
+    await Promise.all(batches)
     await this.queue.ledger.remember(new Map(keys.map((key) => [key, this.#pending.get(key)!])))
     for (const key of keys) this.#pending.delete(key)
-    this.#added.jobs += this.#jobs.length
-    this.#jobs = []
+    this.#added.jobs += jobs.length
   }
 
   /** The first name that no other photograph has: b.jpg, b-2.jpg … */

@@ -41,7 +41,7 @@ describe.skipIf(!SERVER)('queue', () => {
     expect((await added('once')).json).toEqual({ added: 4, known: 0, jobs: 1, failures: [] })
     expect((await added('once')).json).toMatchObject({ added: 0, known: 4 })
     expect((await queue('status', 'once')).json).toEqual({
-      ...{ waiting: 4, active: 0, completed: 0, failed: 0, pictures: 4, refused: 0 },
+      ...{ task: 'colorize', waiting: 4, active: 0, completed: 0, failed: 0, pictures: 4, refused: 0 },
       ...{ picturesPerSecond: 0, secondsLeft: null, workers: [] },
     })
     const other = await added('once', '--saturation', '2')

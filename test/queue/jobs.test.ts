@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
+import { chosenGpus } from '../../src/cli/queue/crew.ts'
 import { connect, nameOf, redacted, serverAddress } from '../../src/queue/connection.ts'
 import { type ChunkJob, chunkId, keyOf, parseChunk } from '../../src/queue/jobs.ts'
 import { metricsText, parseListen } from '../../src/queue/metrics.ts'
@@ -140,4 +141,16 @@ it('says why a picture that was tried alone came to nothing', async () => {
     `process.stdout.write(JSON.stringify({ width: 1, height: 1, classes: [], remarks: [process.env.REDIS_URL ?? 'none'] }) + '\\nbytes')`,
   ).finally(() => delete process.env.REDIS_URL)
   expect(seen).toMatchObject({ remarks: ['none'], parts: [Buffer.from('bytes')] })
+})
+
+it('takes the GPUs that --gpus means, each name once, and software only where there is nothing else', () => {
+  const all = ['llvmpipe (LLVM 15)', 'Radeon', 'Tesla', 'Tesla']
+  expect(chosenGpus('all', all)).toEqual({ names: ['Radeon', 'Tesla'], equal: ['Tesla'] })
+  expect(chosenGpus('all', ['llvmpipe (LLVM 15)'])).toEqual({ names: ['llvmpipe (LLVM 15)'], equal: [] })
+  expect(chosenGpus('1,0,1', all)).toEqual({ names: ['Radeon', 'llvmpipe (LLVM 15)'], equal: [] })
+  expect(() => chosenGpus('0,3', all)).toThrow(
+    /--gpus 3: there is no such adapter; this machine has 0 llvmpipe \(LLVM 15\), 1 Radeon, 2 Tesla/,
+  )
+  expect(() => chosenGpus('first', all)).toThrow(/expected all, or numbers/)
+  expect(() => chosenGpus('all', [])).toThrow(/no WebGPU adapter/)
 })

@@ -1,16 +1,7 @@
 /** Workers in processes of their own: what they make, and what becomes of it when they are killed, stopped or wrong. */
 
 import { createHash } from 'node:crypto'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -142,7 +133,6 @@ describe.skipIf(!SERVER)('workers', () => {
     await addScans(queue, root)
     await writeScans(join(root, 'x'), ['other.png'])
     const foreign = readFileSync(join(root, 'x/scans/other.png'))
-    mkdirSync(join(root, 'out'))
     writeFileSync(join(root, 'out/a.png'), foreign)
     await start()
     await whenDone(queue)

@@ -1,5 +1,6 @@
 import { add } from '../queue/add.ts'
 import * as colouring from '../queue/colouring.ts'
+import { workOnGpus } from '../queue/crew.ts'
 import { PAINTING_OPTIONS, SERVER_OPTIONS } from '../queue/options.ts'
 import { prepare } from '../queue/preparing.ts'
 import { report } from '../queue/report.ts'
@@ -13,7 +14,7 @@ type Action = (call: Call, operands: readonly string[]) => Promise<Result>
 const ACTIONS: Readonly<Record<string, Action>> = {
   add,
   prepare,
-  work: alone('work', worker.work),
+  work: alone('work', (call) => (call.flags.given('gpus') ? workOnGpus(call) : worker.work(call))),
   status: alone('status', status),
   failed: alone('failed', failed),
   retry: alone('retry', retry),
@@ -48,6 +49,10 @@ export const queueCommand: Command = {
     ...inGroup('queue prepare', SET_OPTIONS),
     ...inGroup('queue work', {
       'until-done': { help: 'ends when nothing is left to do, instead of waiting for more' },
+      gpus: {
+        value: 'all|N,M',
+        help: 'a worker for each of these GPUs, by their numbers from 0 in the order of colorizer doctor',
+      },
       name: {
         value: 'NAME',
         help: 'what this worker is called in the status (default: machine and process)',
