@@ -20,8 +20,12 @@ export interface AddOptions {
   readonly settings: string
   /** Work of a job, in photographs of usual size. */
   readonly chunk: number
+  /** Pixels of a photograph, where they are known. */
+  readonly pixelsOf?: ((path: string) => Promise<number | null>) | undefined
   /** Of all pictures; that of each photograph by default. */
   readonly format?: OutputFormat | undefined
+  /** Pictures of each photograph, with numbers in their names; one without by default. */
+  readonly variants?: number | undefined
   /** Whether what is done or queued is done anew. */
   readonly force?: boolean
   /** Raised: add no more. */
@@ -42,6 +46,8 @@ export interface Added {
 /** Files looked up on the server at once. */
 const FILES_AT_ONCE = 1000
 const JOBS_AT_ONCE = 200
+/** Headers of photographs that are read at once. */
+const LOOKS_AT_ONCE = 32
 
 /** Adds what is new. Throws a `UserError` while another one adds to the queue. */
 export async function addPictures(queue: PictureQueue, options: AddOptions): Promise<Added> {
@@ -72,6 +78,12 @@ async function* photographs({ storage, from, to, onTrouble }: AddOptions): Async
   }
 }
 
+/** A picture of a photograph, or one of its versions. */
+interface Wanted {
+  readonly file: StoredFile
+  readonly variant: number | undefined
+}
+
 class Adder {
   readonly #added: Added = { added: 0, known: 0, jobs: 0 }
   readonly #packer: Packer
@@ -89,25 +101,28 @@ class Adder {
 
   async take(files: readonly StoredFile[]): Promise<void> {
     const { ledger } = this.queue
-    const { to, format } = this.options
-    const first = files.map(({ path }) => outputName(path, format))
-    const keys = first.map((output) => keyOf(to, output))
+    const { to, variants } = this.options
+    const numbers = variants === undefined ? [undefined] : Array.from({ length: variants }, (_, i) => i + 1)
+    const wanted = files.flatMap((file) => numbers.map((variant) => ({ file, variant })))
+    const keys = wanted.map((one) => keyOf(to, this.#nameOf(one)))
     // before the server is asked: what is pending now may be known to it, and no longer pending, when it has answered
     const pending = keys.map((key) => this.#pending.get(key))
     const known = await ledger.known(keys)
     const changed: string[] = []
     const fresh: Picture[] = []
-    for (const [i, file] of files.entries()) {
-      const { output, before } = await this.#nameFor(file, first[i]!, pending[i] ?? known[i]!)
+    for (const [i, one] of wanted.entries()) {
+      const { output, before } = await this.#freeName(one, pending[i] ?? known[i]!)
+      const { file, variant } = one
       if (before && this.#isSame(before, file)) this.#added.known++
       else {
         if (before) changed.push(keyOf(to, output))
         this.#pending.set(keyOf(to, output), this.#knownOf(file))
-        fresh.push({ input: file.path, output, size: file.size, stamp: file.stamp })
+        const picture = { input: file.path, output, size: file.size, stamp: file.stamp }
+        fresh.push(variant === undefined ? picture : { ...picture, variant })
       }
     }
     await ledger.forget(changed)
-    for (const picture of fresh) this.#pack(this.#packer.add(picture))
+    await this.#packAll(fresh)
     this.#added.added += fresh.length
     if (this.#jobs.length >= JOBS_AT_ONCE) await this.#send()
     this.options.onProgress?.(this.#added)
@@ -118,6 +133,15 @@ class Adder {
     await this.#send()
     await this.#sent
     return this.#added
+  }
+
+  async #packAll(fresh: readonly Picture[]): Promise<void> {
+    const { pixelsOf = async () => null } = this.options
+    for (let at = 0; at < fresh.length; at += LOOKS_AT_ONCE) {
+      const some = fresh.slice(at, at + LOOKS_AT_ONCE)
+      const pixels = await Promise.all(some.map(({ input }) => pixelsOf(input)))
+      for (const [i, picture] of some.entries()) this.#pack(this.#packer.add(picture, pixels[i]!))
+    }
   }
 
   #pack(pictures: readonly Picture[] | null): void {
@@ -147,16 +171,25 @@ class Adder {
     this.#added.jobs += jobs.length
   }
 
-  /** The first name that no other photograph has: b.jpg, b-2.jpg … */
-  async #nameFor(file: StoredFile, first: string, known: Known | null) {
-    const place = this.#placeOf(file)
-    let [output, before] = [first, this.#pending.get(keyOf(this.options.to, first)) ?? known]
+  /** The first name that no other photograph has, and what is queued or done there: b.jpg, b-2.jpg … */
+  async #freeName(one: Wanted, first: Known | null) {
+    const place = this.#placeOf(one.file)
+    let output = this.#nameOf(one)
+    let before = this.#pending.get(keyOf(this.options.to, output)) ?? first
     for (let n = 2; before && before[0] !== place; n++) {
-      output = numbered(first, n)
+      output = this.#nameOf(one, `-${n}`)
       const key = keyOf(this.options.to, output)
       before = this.#pending.get(key) ?? (await this.queue.ledger.known([key]))[0]!
     }
     return { output, before }
+  }
+
+  /** b.jpg, or b.2.jpg of the second version, both with a mark before the last parts. */
+  #nameOf({ file, variant }: Wanted, mark = ''): string {
+    const name = outputName(file.path, this.options.format)
+    const ending = extname(name)
+    const tail = variant === undefined ? ending : `.${variant}${ending}`
+    return `${name.slice(0, name.length - ending.length)}${mark}${tail}`
   }
 
   #isSame([, stamp, settings]: Known, file: StoredFile): boolean {
@@ -170,11 +203,6 @@ class Adder {
   #knownOf(file: StoredFile): Known {
     return [this.#placeOf(file), file.stamp, this.options.settings]
   }
-}
-
-function numbered(name: string, n: number): string {
-  const ending = extname(name)
-  return `${name.slice(0, name.length - ending.length)}-${n}${ending}`
 }
 
 /** While one adds, another one would give the same names. The lease ends by itself where its holder was killed. */

@@ -22,11 +22,12 @@ export async function retryFailed(queue: PictureQueue, chunk: number): Promise<n
   let count = 0
   const failures: Failure[] = []
   for await (const failure of ledger.everyFailure()) failures.push(failure)
-  for (const { from, to, settings, input, output, size, stamp } of failures) {
+  for (const { from, to, settings, input, output, size, stamp, variant } of failures) {
     const name = JSON.stringify([from, to, settings])
     const group = groups.get(name) ?? { job: { from, to, settings, round }, packer: new Packer(chunk) }
     groups.set(name, group)
-    await add(group.job, group.packer.add({ input, output, size, stamp }))
+    const picture = { input, output, size, stamp, ...(variant === undefined ? {} : { variant }) }
+    await add(group.job, group.packer.add(picture))
     count++
   }
   for (const { job, packer } of groups.values()) await add(job, packer.finish())

@@ -36,6 +36,8 @@ const pictureSchema = v.strictObject({
   size: v.pipe(v.number(), v.integer(), v.minValue(0)),
   /** Of the photograph when it was added. */
   stamp: v.pipe(v.string(), v.maxLength(256)),
+  /** Which of several versions of the photograph it is, from 1. */
+  variant: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
 })
 export type Picture = Readonly<v.InferOutput<typeof pictureSchema>>
 

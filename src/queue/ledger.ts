@@ -42,6 +42,7 @@ const failureSchema = v.object({
   ...v.pick(entrySchema, ['from', 'input', 'to', 'output', 'settings', 'worker']).entries,
   size: v.number(),
   stamp: v.string(),
+  variant: v.optional(v.number()),
   reason: v.string(),
   attempts: v.number(),
 })

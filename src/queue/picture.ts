@@ -20,13 +20,14 @@ export interface Painted {
 }
 
 /**
- * Colours a photograph: its bytes, what errors call it, the name of the result. Throws a `UserError` for a photograph that cannot
+ * Colours a photograph: its bytes, what errors call it, the name of the result, and which of several versions that is. Throws a `UserError` for a photograph that cannot
  * be coloured, and anything else for trouble of the machine.
  */
 export type Paint = (
   bytes: Uint8Array,
   name: string,
   output: string,
+  variant?: number,
 ) => Promise<Painted | { readonly skipped: 'in colour' }>
 
 /** Trouble of the storage that goes away or is this machine's, and says nothing of the photograph: codes of Node, names of S3. */
@@ -120,7 +121,12 @@ export class PictureWork {
     }
     const started = performance.now()
     const name = `${at.from.address}/${picture.input}`
-    const painted = await (attempts < LAST_ATTEMPT ? paint : trial)(photograph, name, picture.output)
+    const painted = await (attempts < LAST_ATTEMPT ? paint : trial)(
+      photograph,
+      name,
+      picture.output,
+      picture.variant,
+    )
     if ('skipped' in painted) {
       await finish({ skipped: painted.skipped })
       return 'left out'

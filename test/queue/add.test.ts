@@ -47,6 +47,19 @@ describe.skipIf(!SERVER)('adding', () => {
       .flatMap(({ from, pictures }) => pictures.map(({ input, output }) => `${from}/${input} → ${output}`))
   }
 
+  it('queues each version of a photograph under a name of its own', async () => {
+    expect(await add(stamped(['a.jpg', 'a.png']), { variants: 2, format: 'png' })).toMatchObject({ added: 4 })
+    expect(await waiting()).toEqual([
+      'scans/a.jpg → a.1.png',
+      'scans/a.jpg → a.2.png',
+      'scans/a.png → a-2.1.png',
+      'scans/a.png → a-2.2.png',
+    ])
+    const [job] = await queue.jobs.getWaiting()
+    expect(parseChunk(job!.data).pictures.map(({ variant }) => variant)).toEqual([1, 2, 1, 2])
+    expect(await add(stamped(['a.jpg', 'a.png']), { variants: 2, format: 'png' })).toMatchObject({ known: 4 })
+  })
+
   it('takes pictures, and neither other files nor results that lie in the folder', async () => {
     const names = ['a.jpg', 'b.HEIC', 'c.txt', 'coloured/a.jpg', 'deep/d.tif', 'e.dng']
     expect(await add(stamped(names), { from: '.', to: 'coloured' })).toMatchObject({ added: 4 })

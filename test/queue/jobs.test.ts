@@ -2,12 +2,13 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import { afterAll, expect, it } from 'vitest'
 import { chosenGpus } from '../../src/cli/queue/crew.ts'
 import { connect, nameOf, redacted, serverAddress } from '../../src/queue/connection.ts'
 import { type ChunkJob, chunkId, keyOf, parseChunk } from '../../src/queue/jobs.ts'
 import { metricsText, parseListen } from '../../src/queue/metrics.ts'
-import { Packer } from '../../src/queue/pack.ts'
+import { Packer, pixelsOf, workOf } from '../../src/queue/pack.ts'
 import { Roots } from '../../src/queue/roots.ts'
 import { trialBy } from '../../src/queue/trial.ts'
 
@@ -58,6 +59,19 @@ it('packs photographs by their bytes', () => {
   expect(sizes([2, 2, 2, 2, 2])).toEqual([4, 1])
   expect(sizes([8, 20, 1, 1])).toEqual([1, 1, 2])
   expect(sizes(Array(20).fill(0.01))).toEqual([16, 4])
+})
+
+it('packs photographs by their pixels where bytes do not tell', async () => {
+  const create = { width: 6000, height: 4000, channels: 3, background: '#808080' } as const
+  await sharp({ create }).png().toFile(join(root, 'flat.png'))
+  const pixels = await pixelsOf(root, 'flat.png')
+  expect(pixels).toBe(24e6)
+  const small = { ...picture, size: 20_000 }
+  const packer = new Packer(4)
+  expect([1, 2, 3].map(() => packer.add(small, pixels)?.length ?? 0)).toEqual([0, 2, 0])
+  expect(workOf(2 * 2 ** 20, null)).toBe(1)
+  expect(workOf(64 * 2 ** 20, 12e6)).toBe(4)
+  expect([await pixelsOf(root, 'a.jpg'), await pixelsOf(root, 'none.tif')]).toEqual([null, null])
 })
 
 it('uses places below its roots only', async () => {

@@ -43,7 +43,10 @@ export const queueCommand: Command = {
         short: 'o',
         help: 'folder or s3://BUCKET/PREFIX for the coloured pictures; folder for the shards of prepare',
       },
-      chunk: { value: 'N', help: 'photographs of a job, if they are of usual size (default 32); retry, too' },
+      chunk: {
+        value: 'N',
+        help: 'photographs of a job, if they are of usual size, 12 megapixels (default 32); retry, too',
+      },
       force: { help: 'queues anew what is queued or done already' },
     }),
     ...inGroup('queue prepare', SET_OPTIONS),
@@ -86,7 +89,8 @@ export const queueCommand: Command = {
     ...PAINTING_OPTIONS,
   },
   notes: `Needs the packages bullmq and ioredis, and a server with --appendonly yes. All machines see the photographs and the
-results below --root. Options about colours and files belong to add: workers take them from the queue (docs/queue.md).`,
+results below --root. Options about colours and files belong to add: workers take them from the queue (docs/queue.md). --hints is for one
+photograph, and --compare for looking at some: queue report shows grey beside coloured.`,
   examples: [
     'redis-server --appendonly yes',
     'colorizer queue work',

@@ -31,8 +31,8 @@ export const SERVER_OPTIONS: Readonly<Record<string, Option>> = {
   },
 }
 
-/** Those for single photographs, or several pictures of each. */
-const { hints: _hints, variants: _variants, seed: _seed, ...CONTROL } = CONTROL_OPTIONS
+/** Hints are for single photographs. */
+const { hints: _hints, ...CONTROL } = CONTROL_OPTIONS
 
 /** What decides how every picture of the queue looks. */
 export const PAINTING_OPTIONS: Readonly<Record<string, Option>> = {
