@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../errors.ts'
 import { type OutputFormat, outputName, PICTURE_ENDINGS } from '../node/formats/kinds.ts'
 import type { Storage, StoredFile } from '../node/storage/storage.ts'
+import { sum } from '../numbers.ts'
 import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
 import type { Known } from './ledger.ts'
 import { Packer } from './pack.ts'
@@ -89,6 +90,8 @@ class Adder {
   readonly #packer: Packer
   #jobs: ChunkJob[] = []
   #sent: Promise<void> = Promise.resolve()
+  /** By which the ledger knows the pictures that are not sent yet, in their order. */
+  readonly #keys: string[] = []
   /** Pictures that the server does not know yet. */
   readonly #pending = new Map<string, Known>()
 
@@ -111,12 +114,13 @@ class Adder {
     const changed: string[] = []
     const fresh: Picture[] = []
     for (const [i, one] of wanted.entries()) {
-      const { output, before } = await this.#freeName(one, pending[i] ?? known[i]!)
+      const { output, key, before } = await this.#freeName(one, keys[i]!, pending[i] ?? known[i]!)
       const { file, variant } = one
       if (before && this.#isSame(before, file)) this.#added.known++
       else {
-        if (before) changed.push(keyOf(to, output))
-        this.#pending.set(keyOf(to, output), this.#knownOf(file))
+        if (before) changed.push(key)
+        this.#pending.set(key, this.#knownOf(file))
+        this.#keys.push(key)
         const picture = { input: file.path, output, size: file.size, stamp: file.stamp }
         fresh.push(variant === undefined ? picture : { ...picture, variant })
       }
@@ -160,28 +164,24 @@ class Adder {
 
   /** Queued first, known then: what falls between is queued again under the same id, or finds its picture there. */
   async #flush(jobs: readonly ChunkJob[]): Promise<void> {
-    const { to } = this.options
-    const keys = jobs.flatMap(({ pictures }) => pictures.map(({ output }) => keyOf(to, output)))
-    const batches: Promise<void>[] = []
-    for (let i = 0; i < jobs.length; i += JOBS_AT_ONCE)
-      batches.push(this.queue.add(jobs.slice(i, i + JOBS_AT_ONCE)))
-    await Promise.all(batches)
+    const keys = this.#keys.splice(0, sum(jobs.map(({ pictures }) => pictures.length)))
+    for (let i = 0; i < jobs.length; i += JOBS_AT_ONCE) await this.queue.add(jobs.slice(i, i + JOBS_AT_ONCE))
     await this.queue.ledger.remember(new Map(keys.map((key) => [key, this.#pending.get(key)!])))
     for (const key of keys) this.#pending.delete(key)
     this.#added.jobs += jobs.length
   }
 
   /** The first name that no other photograph has, and what is queued or done there: b.jpg, b-2.jpg … */
-  async #freeName(one: Wanted, first: Known | null) {
+  async #freeName(one: Wanted, usual: string, known: Known | null) {
     const place = this.#placeOf(one.file)
-    let output = this.#nameOf(one)
-    let before = this.#pending.get(keyOf(this.options.to, output)) ?? first
+    let [output, key] = [this.#nameOf(one), usual]
+    let before = this.#pending.get(key) ?? known
     for (let n = 2; before && before[0] !== place; n++) {
       output = this.#nameOf(one, `-${n}`)
-      const key = keyOf(this.options.to, output)
+      key = keyOf(this.options.to, output)
       before = this.#pending.get(key) ?? (await this.queue.ledger.known([key]))[0]!
     }
-    return { output, before }
+    return { output, key, before }
   }
 
   /** b.jpg, or b.2.jpg of the second version, both with a mark before the last parts. */

@@ -49,22 +49,22 @@ export class QueueWorker {
     await this.work.begin()
     const stopped = new Promise<Error | undefined>((resolve) => {
       this.#stop = resolve
-      signal.addEventListener('abort', () => resolve(undefined), { once: true })
-      if (signal.aborted) resolve(undefined)
+      void raised(signal).then(() => resolve(undefined))
     })
     await this.#roll.begin()
     const engine = this.#engine()
     const error = await stopped
+    const closed = engine.close() // it takes no more, and waits for the jobs in hand
     if (error) await this.giveBack()
-    await engine.close(error !== undefined)
+    await closed
     await this.#roll.end()
     if (error) throw error
   }
 
-  /** Gives the jobs in hand to others. */
+  /** Gives the jobs in hand to others. To be called once this worker is to stop. */
   async giveBack(): Promise<void> {
-    this.#givingUp.abort()
     const active = [...this.#active]
+    this.#givingUp.abort()
     await Promise.allSettled(active.map(([job, { token }]) => job.moveToWait(token)))
   }
 
@@ -81,6 +81,10 @@ export class QueueWorker {
   }
 
   async #take(job: Job, token: string): Promise<void> {
+    if (this.#givingUp.signal.aborted) {
+      await job.moveToWait(token) // the engine was waiting for one, and got one that was given back
+      throw new this.queue.server.engine.bullmq.WaitingError()
+    }
     const lease = { key: this.queue.leaseKey(job.id!), token }
     this.#active.set(job, lease)
     try {
@@ -96,14 +100,17 @@ export class QueueWorker {
   /** What the engine is told of a job that did not end well. */
   async #told(error: unknown, job: Job, token: string): Promise<unknown> {
     const { DelayedError, UnrecoverableError, WaitingError } = this.queue.server.engine.bullmq
+    if (error instanceof Halt) {
+      this.#stop(error.why)
+      await raised(this.#givingUp.signal)
+    }
     if (this.#givingUp.signal.aborted) return new WaitingError()
     if (error instanceof RefusedJob) return new UnrecoverableError(`${job.name} ${job.id}: ${error.message}`)
     if (error instanceof NotYet) {
       await job.moveToDelayed(Date.now() + LATER_MS, token)
       return new DelayedError()
     }
-    if (error instanceof Halt) this.#stop(error.why)
-    else if (error instanceof LostLease)
+    if (error instanceof LostLease)
       this.options.tell('a job was given to another worker: this one was silent too long')
     else this.#recover(error)
     return error
@@ -113,4 +120,9 @@ export class QueueWorker {
     this.options.tell(`${(error as Error).message}: it is tried again`)
     if (!(error instanceof UserError)) this.work.reset()
   }
+}
+
+function raised(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

@@ -39,14 +39,16 @@ async function work(given) {
     trialMs: 8000,
     pause: 0,
     level: 0,
+    soundPictures: 0,
     ...given,
   }
   const server = await connect(new URL(options.url))
   const queue = new PictureQueue(server, options.queue)
+  let count = 0
   const slowPaint = async (bytes, name) => {
     await sleep(options.pause)
     const painted = await paint(bytes, name)
-    if (!options.level) return painted
+    if (!options.level || ++count <= options.soundPictures) return painted
     return { ...painted, parts: [await sharp(painted.parts[0]).linear(1, options.level).png().toBuffer()] }
   }
   const settings = await queue.ledger.settings()

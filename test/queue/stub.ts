@@ -48,6 +48,8 @@ export interface StubOptions {
   readonly every?: number
   /** Added to all levels, as a machine does that computes wrong. */
   readonly level?: number
+  /** So many are right before that, check pictures, too. */
+  readonly soundPictures?: number
   readonly adapter?: string
 }
 
