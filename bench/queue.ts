@@ -1,4 +1,4 @@
-/** `npm run bench:queue`: what the queue costs, with colouring replaced by a sleep. */
+/** `npm run bench:queue`: what the queue costs, with colouring replaced by a sleep, or by nothing. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,13 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT } from '../src/cli/exit.ts'
 import type { Storage, StoredFile } from '../src/node/storage/interface.ts'
 import { openStorage } from '../src/node/storage/storage.ts'
-import { sum } from '../src/numbers.ts'
+import { median, sum } from '../src/numbers.ts'
 import { addPictures } from '../src/queue/add.ts'
 import { connect, type Server, serverAddress } from '../src/queue/connection.ts'
 import { markOutput } from '../src/queue/output.ts'
 import { PictureQueue } from '../src/queue/queue.ts'
 import { type Program, start } from './program.ts'
-import { ownServer, SETTINGS, startWorker } from './queue-parts.ts'
+import { type Colouring, measureColouring } from './queue-colour.ts'
+import { endWorker, ownServer, SETTINGS, startWorker } from './queue-parts.ts'
 
 /** What is measured at so many workers. */
 interface Throughput {
@@ -30,7 +31,15 @@ interface Adding {
   readonly bytesPerMillion: number
 }
 
+interface Finishing {
+  readonly jobs: number
+  readonly seconds: number
+  readonly bytesPerMillion: number
+}
+
 const WORKERS = [1, 2, 4, 8]
+const FINISHERS = 4
+const ROUNDS = 5
 
 const program: Program = {
   name: 'bench:queue',
@@ -44,6 +53,14 @@ const program: Program = {
       help: 'in place of the GPU, for each picture (default 400, as measured on llvmpipe)',
     },
     workers: { value: 'N', help: `at most so many (default ${WORKERS.at(-1)})` },
+    finish: {
+      value: 'N',
+      help: `also has ${FINISHERS} workers finish so many jobs of one picture, with neither colouring nor files`,
+    },
+    colour: {
+      value: 'N',
+      help: `also colours so many photographs by one worker and by a single process, ${ROUNDS} times in turns`,
+    },
   },
   notes:
     'Starts redis-server or valkey-server on a free port, with a scratch folder, unless REDIS_URL names one.',
@@ -62,7 +79,13 @@ const program: Program = {
         const each = flags.integer('pictures') ?? 100
         rows.push(await measureThroughput(server, { url, workers, each, ms: flags.integer('sleep') ?? 400 }))
       }
-      return { json: { adding, throughput: rows }, text: textOf(adding, rows), code: EXIT.ok }
+      const [toFinish, toColour] = [flags.integer('finish'), flags.integer('colour')]
+      if (toFinish !== undefined) terminal.progress('finishing jobs')
+      const finishing = toFinish === undefined ? null : await measureFinishing(server, url, toFinish)
+      if (toColour !== undefined) terminal.progress('colouring')
+      const colouring = toColour === undefined ? null : await measureColouring(url, toColour, ROUNDS)
+      const json = { adding, throughput: rows, finishing, colouring }
+      return { json, text: textOf(json), code: EXIT.ok }
     } finally {
       server.close()
       own?.stop()
@@ -70,17 +93,36 @@ const program: Program = {
   },
 }
 
-function textOf({ jobs, seconds, busy, bytesPerMillion }: Adding, rows: readonly Throughput[]): string {
-  const memory = `${Math.round(bytesPerMillion / 2 ** 20)} MiB of the server's memory per million`
-  const lines = rows.map(
+interface Measured {
+  readonly adding: Adding
+  readonly throughput: readonly Throughput[]
+  readonly finishing: Finishing | null
+  readonly colouring: Colouring | null
+}
+
+function textOf({ adding, throughput, finishing, colouring }: Measured): string {
+  const { jobs, seconds, busy } = adding
+  const lines = throughput.map(
     ({ workers, picturesPerSecond, share }) =>
-      `${String(workers).padStart(2)} workers  ${picturesPerSecond.toFixed(2)} pictures/s  ${(100 * share).toFixed(1)}%`,
+      `${String(workers).padStart(2)} workers  ${picturesPerSecond.toFixed(2)} pictures/s  ${percent(share)}`,
   )
+  const finished = finishing && [
+    `${FINISHERS} workers finished ${finishing.jobs} jobs in ${finishing.seconds.toFixed(1)} s, none lost and none twice; ${memoryText(finishing)}`,
+  ]
+  const coloured = colouring && [
+    `one worker that colours: ${percent(colouring.share)} of a single process's pictures/s, ${median(colouring.single).toFixed(2)}`,
+  ]
   return [
-    `added ${jobs} jobs of one picture in ${seconds.toFixed(1)} s (processors worked ${busy.program.toFixed(1)} s for it, ${busy.server.toFixed(1)} s for the server); ${memory}`,
+    `added ${jobs} jobs of one picture in ${seconds.toFixed(1)} s (processors worked ${busy.program.toFixed(1)} s for it, ${busy.server.toFixed(1)} s for the server); ${memoryText(adding)}`,
     ...lines,
+    ...(finished ?? []),
+    ...(coloured ?? []),
   ].join('\n')
 }
+
+const percent = (share: number) => `${(100 * share).toFixed(1)}%`
+const memoryText = ({ bytesPerMillion }: Pick<Adding, 'bytesPerMillion'>) =>
+  `${Math.round(bytesPerMillion / 2 ** 20)} MiB of the server's memory per million`
 
 /** A fresh queue, which is taken away behind the work. */
 async function withQueue<T>(
@@ -113,6 +155,27 @@ async function measureAdding(server: Server, jobs: number): Promise<Adding> {
     const waiting = await queue.jobs.getWaitingCount()
     if (added.jobs !== jobs || waiting !== jobs) throw new Error(`${waiting} of ${jobs} jobs wait`)
     return { jobs, seconds, busy, bytesPerMillion: ((await memoryOf(server)) - before) * (1e6 / jobs) }
+  })
+}
+
+/** Throws where a job was lost or finished twice. */
+async function measureFinishing(server: Server, url: string, jobs: number): Promise<Finishing> {
+  const name = 'bench-finish'
+  return withQueue(server, name, async (queue) => {
+    await queue.agreeOn(SETTINGS)
+    const before = await memoryOf(server)
+    const storage = { list: () => files(jobs) } satisfies Pick<Storage, 'list'>
+    await addPictures(queue, { ...PLACES, storage, chunk: 0.01 })
+    const began = performance.now()
+    const sleepers = Array.from({ length: FINISHERS }, (_, i) => ({ url, name, root: null, ms: 0, i }))
+    const crew = await Promise.all(sleepers.map(startWorker))
+    while (!(await queue.isIdle())) await sleep(200)
+    const seconds = (performance.now() - began) / 1000
+    const written = sum(await Promise.all(crew.map(endWorker)))
+    const { completed, failed } = await queue.ledger.counts()
+    if (completed !== jobs || written !== jobs || failed)
+      throw new Error(`of ${jobs} jobs ${completed} are done and ${failed} failed; ${written} were written`)
+    return { jobs, seconds, bytesPerMillion: ((await memoryOf(server)) - before) * (1e6 / jobs) }
   })
 }
 

@@ -21,7 +21,7 @@ const AHEAD = 4
 export interface ChunkOptions extends PictureServices {
   /** What this worker colours with. */
   readonly settings: Pick<QueueSettings, 'digest'>
-  readonly roots: Roots
+  readonly roots: Pick<Roots, 'open' | 'folderOf'>
   /** Photographs in work at once. */
   readonly pictures: number
   /** Milliseconds after which a picture counts as one that hangs. */
