@@ -5,10 +5,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { UserError } from '../src/errors.ts'
 import { Room } from '../src/node/parallel.ts'
+import type { Storage } from '../src/node/storage/interface.ts'
+import { ChunkWork } from '../src/queue/chunk.ts'
 import { connect } from '../src/queue/connection.ts'
 import type { QueueSettings } from '../src/queue/ledger.ts'
 import type { Paint } from '../src/queue/picture.ts'
@@ -18,7 +21,7 @@ import { QueueWorker } from '../src/queue/worker.ts'
 import { VERSION } from '../src/version.ts'
 
 export const SETTINGS: QueueSettings = {
-  ...{ version: VERSION, digest: '0123456789abcdef' },
+  ...{ task: 'colorize', version: VERSION, digest: '0123456789abcdef' },
   ...{ flags: {}, values: {} },
 }
 
@@ -82,7 +85,8 @@ async function freePort(): Promise<number> {
 interface Sleeper {
   readonly url: string
   readonly name: string
-  readonly root: string
+  /** Folder of photographs and results; without it there are no files at all. */
+  readonly root: string | null
   /** Of the sleep. */
   readonly ms: number
   readonly i: number
@@ -96,6 +100,36 @@ export async function startWorker(sleeper: Sleeper): Promise<ChildProcess> {
   return child
 }
 
+/** Ends one after the jobs in hand. Returns how many pictures it has written. */
+export async function endWorker(child: ChildProcess): Promise<number> {
+  const said = text(child.stdout!)
+  child.kill('SIGTERM')
+  return Number(await said)
+}
+
+/** Photographs and pictures that are no files, like those of a bucket that costs nothing. */
+class NoFiles implements Storage {
+  readonly address = 'none'
+  written = 0
+
+  async *list(): AsyncGenerator<never, void> {}
+
+  async read(path: string): Promise<Uint8Array> {
+    return Buffer.from(path)
+  }
+
+  async stat(): Promise<null> {
+    return null
+  }
+
+  async write(_path: string, _parts: readonly Uint8Array[], ready?: () => Promise<void>): Promise<void> {
+    await ready?.()
+    this.written++
+  }
+
+  async remove(): Promise<void> {}
+}
+
 async function workAsleep({ url, name, root, ms, i }: Sleeper): Promise<void> {
   const server = await connect(new URL(url))
   const queue = new PictureQueue(server, name)
@@ -103,17 +137,28 @@ async function workAsleep({ url, name, root, ms, i }: Sleeper): Promise<void> {
   const made = { parts: [Buffer.alloc(1000)], width: 1, height: 1, classes: [], remarks: [] }
   const paint: Paint = (bytes) =>
     gpu.with(1, async () => {
-      await sleep(ms)
+      if (ms > 0) await sleep(ms)
       return { ...made, parts: [...made.parts, bytes] }
     })
-  const worker = new QueueWorker(queue, {
-    ...{ settings: SETTINGS, adapter: 'none', worker: `worker-${i}`, roots: new Roots([root]) },
+  const none = new NoFiles()
+  const roots = root === null ? { open: async () => none, folderOf: () => null } : new Roots([root])
+  const work = new ChunkWork({
+    ...{ ledger: queue.ledger, settings: SETTINGS, worker: `worker-${i}`, roots },
     ...{ paint, trial: paint, reset: () => {}, tell: console.error },
-    ...{ concurrency: 2, pictures: 3, leaseMs: 30_000, pictureMs: 60_000, fullDiskMs: 1000 },
+    ...{ pictures: 3, pictureMs: 60_000, fullDiskMs: 1000 },
     check: { run: async () => {}, next: async () => {} },
   })
+  const worker = new QueueWorker(queue, work, {
+    ...{ worker: `worker-${i}`, adapter: 'none', concurrency: 2, leaseMs: 30_000 },
+    ...{ mostLosses: 1_000_000, tell: console.error },
+  })
+  const stop = new AbortController()
+  process.once('SIGTERM', () => stop.abort())
   process.stdout.write('ready\n')
-  await worker.run(new AbortController().signal)
+  await worker.run(stop.signal)
+  await queue.close()
+  server.close()
+  process.stdout.write(String(none.written))
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await workAsleep(JSON.parse(process.argv[2]!))

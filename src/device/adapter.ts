@@ -24,9 +24,12 @@ export function adapterName({ architecture, description, device, vendor }: GPUAd
 /** Whether a CPU does the work (llvmpipe, SwiftShader, WARP). */
 export function isSoftware(info: GPUAdapterInfo): boolean {
   const { architecture, description, device, isFallbackAdapter, vendor } = info
-  const words = `${vendor} ${architecture} ${device} ${description}`
-  return isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|\bwarp\b|basic render/i.test(words)
+  return isFallbackAdapter || isSoftwareName(`${vendor} ${architecture} ${device} ${description}`)
 }
+
+/** The same by an adapter's name alone. */
+export const isSoftwareName = (words: string): boolean =>
+  /llvmpipe|lavapipe|swiftshader|\bwarp\b|basic render/i.test(words)
 
 /**
  * Whether loops over private arrays are to be written out for an adapter: SwiftShader, Chromium's adapter without a graphics

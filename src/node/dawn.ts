@@ -79,15 +79,17 @@ export async function openGpu({
 }
 
 /** Names of all adapters that `openGpu` can open. */
-export async function listAdapters(): Promise<string[]> {
+export const listAdapters = async (): Promise<string[]> => [...new Set(await everyAdapter())]
+
+/** The name of each adapter: equal ones have equal names, of which Dawn opens the first. */
+export async function everyAdapter(): Promise<string[]> {
   // Dawn lists them only in the error for a name that matches none
   const entry = await dawn(['adapter=\u{1F50E}'])
   try {
     await entry.requestAdapter()
     return []
   } catch (error) {
-    const names = [...(error as Error).message.matchAll(/name: '(.*)'$/gm)].map((match) => match[1]!)
-    return [...new Set(names)]
+    return [...(error as Error).message.matchAll(/name: '(.*)'$/gm)].map((match) => match[1]!)
   }
 }
 

@@ -40,11 +40,11 @@ export async function photoSize(bytes: Uint8Array, name: string): Promise<Size> 
   return isHeic(bytes) ? sizeOf().catch(() => decodeHeic(bytes, name)) : decodeOrExplain(bytes, name, sizeOf)
 }
 
-export async function readPhotoFile(path: string): Promise<Uint8Array> {
+export async function readPhotoFile(path: string, name = path): Promise<Uint8Array> {
   try {
     return await readFile(path)
   } catch (error) {
-    throw fileTrouble('read', path, error)
+    throw fileTrouble('read', name, error)
   }
 }
 

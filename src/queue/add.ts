@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../errors.ts'
 import { type OutputFormat, outputName, PICTURE_ENDINGS } from '../node/formats/kinds.ts'
 import type { Storage, StoredFile } from '../node/storage/storage.ts'
+import { sum } from '../numbers.ts'
 import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
 import type { Known } from './ledger.ts'
 import { Packer } from './pack.ts'
@@ -20,8 +21,12 @@ export interface AddOptions {
   readonly settings: string
   /** Work of a job, in photographs of usual size. */
   readonly chunk: number
+  /** Pixels of a photograph, where they are known. */
+  readonly pixelsOf?: ((path: string) => Promise<number | null>) | undefined
   /** Of all pictures; that of each photograph by default. */
   readonly format?: OutputFormat | undefined
+  /** Pictures of each photograph, with numbers in their names; one without by default. */
+  readonly variants?: number | undefined
   /** Whether what is done or queued is done anew. */
   readonly force?: boolean
   /** Raised: add no more. */
@@ -42,6 +47,8 @@ export interface Added {
 /** Files looked up on the server at once. */
 const FILES_AT_ONCE = 1000
 const JOBS_AT_ONCE = 200
+/** Headers of photographs that are read at once. */
+const LOOKS_AT_ONCE = 32
 
 /** Adds what is new. Throws a `UserError` while another one adds to the queue. */
 export async function addPictures(queue: PictureQueue, options: AddOptions): Promise<Added> {
@@ -72,10 +79,19 @@ async function* photographs({ storage, from, to, onTrouble }: AddOptions): Async
   }
 }
 
+/** A picture of a photograph, or one of its versions. */
+interface Wanted {
+  readonly file: StoredFile
+  readonly variant: number | undefined
+}
+
 class Adder {
   readonly #added: Added = { added: 0, known: 0, jobs: 0 }
   readonly #packer: Packer
   #jobs: ChunkJob[] = []
+  #sent: Promise<void> = Promise.resolve()
+  /** By which the ledger knows the pictures that are not sent yet, in their order. */
+  readonly #keys: string[] = []
   /** Pictures that the server does not know yet. */
   readonly #pending = new Map<string, Known>()
 
@@ -88,31 +104,48 @@ class Adder {
 
   async take(files: readonly StoredFile[]): Promise<void> {
     const { ledger } = this.queue
-    const { to, format } = this.options
-    const first = files.map(({ path }) => outputName(path, format))
-    const known = await ledger.known(first.map((output) => keyOf(to, output)))
+    const { to, variants } = this.options
+    const numbers = variants === undefined ? [undefined] : Array.from({ length: variants }, (_, i) => i + 1)
+    const wanted = files.flatMap((file) => numbers.map((variant) => ({ file, variant })))
+    const keys = wanted.map((one) => keyOf(to, this.#nameOf(one)))
+    // before the server is asked: what is pending now may be known to it, and no longer pending, when it has answered
+    const pending = keys.map((key) => this.#pending.get(key))
+    const known = await ledger.known(keys)
     const changed: string[] = []
     const fresh: Picture[] = []
-    for (const [i, file] of files.entries()) {
-      const { output, before } = await this.#nameFor(file, first[i]!, known[i]!)
+    for (const [i, one] of wanted.entries()) {
+      const { output, key, before } = await this.#freeName(one, keys[i]!, pending[i] ?? known[i]!)
+      const { file, variant } = one
       if (before && this.#isSame(before, file)) this.#added.known++
       else {
-        if (before) changed.push(keyOf(to, output))
-        this.#pending.set(keyOf(to, output), this.#knownOf(file))
-        fresh.push({ input: file.path, output, size: file.size, stamp: file.stamp })
+        if (before) changed.push(key)
+        this.#pending.set(key, this.#knownOf(file))
+        this.#keys.push(key)
+        const picture = { input: file.path, output, size: file.size, stamp: file.stamp }
+        fresh.push(variant === undefined ? picture : { ...picture, variant })
       }
     }
     await ledger.forget(changed)
-    for (const picture of fresh) this.#pack(this.#packer.add(picture))
+    await this.#packAll(fresh)
     this.#added.added += fresh.length
-    if (this.#jobs.length >= JOBS_AT_ONCE) await this.#flush()
+    if (this.#jobs.length >= JOBS_AT_ONCE) await this.#send()
     this.options.onProgress?.(this.#added)
   }
 
   async finish(): Promise<Added> {
     this.#pack(this.#packer.finish())
-    await this.#flush()
+    await this.#send()
+    await this.#sent
     return this.#added
+  }
+
+  async #packAll(fresh: readonly Picture[]): Promise<void> {
+    const { pixelsOf = async () => null } = this.options
+    for (let at = 0; at < fresh.length; at += LOOKS_AT_ONCE) {
+      const some = fresh.slice(at, at + LOOKS_AT_ONCE)
+      const pixels = await Promise.all(some.map(({ input }) => pixelsOf(input)))
+      for (const [i, picture] of some.entries()) this.#pack(this.#packer.add(picture, pixels[i]!))
+    }
   }
 
   #pack(pictures: readonly Picture[] | null): void {
@@ -121,28 +154,42 @@ class Adder {
     this.#jobs.push({ from, to, settings, pictures: [...pictures] })
   }
 
-  /** Queued first, known then: what falls between is queued again under the same id, or finds its picture there. */
-  async #flush(): Promise<void> {
-    const { to } = this.options
-    const keys = this.#jobs.flatMap(({ pictures }) => pictures.map(({ output }) => keyOf(to, output)))
-    for (let i = 0; i < this.#jobs.length; i += JOBS_AT_ONCE)
-      await this.queue.add(this.#jobs.slice(i, i + JOBS_AT_ONCE))
-    await this.queue.ledger.remember(new Map(keys.map((key) => [key, this.#pending.get(key)!])))
-    for (const key of keys) this.#pending.delete(key)
-    this.#added.jobs += this.#jobs.length
+  /** Begins to send the jobs, once those before are there: meanwhile, the next files are looked at. */
+  async #send(): Promise<void> {
+    await this.#sent
+    this.#sent = this.#flush(this.#jobs)
+    this.#sent.catch(() => {}) // thrown where it is awaited
     this.#jobs = []
   }
 
-  /** The first name that no other photograph has: b.jpg, b-2.jpg … */
-  async #nameFor(file: StoredFile, first: string, known: Known | null) {
-    const place = this.#placeOf(file)
-    let [output, before] = [first, this.#pending.get(keyOf(this.options.to, first)) ?? known]
+  /** Queued first, known then: what falls between is queued again under the same id, or finds its picture there. */
+  async #flush(jobs: readonly ChunkJob[]): Promise<void> {
+    const keys = this.#keys.splice(0, sum(jobs.map(({ pictures }) => pictures.length)))
+    for (let i = 0; i < jobs.length; i += JOBS_AT_ONCE) await this.queue.add(jobs.slice(i, i + JOBS_AT_ONCE))
+    await this.queue.ledger.remember(new Map(keys.map((key) => [key, this.#pending.get(key)!])))
+    for (const key of keys) this.#pending.delete(key)
+    this.#added.jobs += jobs.length
+  }
+
+  /** The first name that no other photograph has, and what is queued or done there: b.jpg, b-2.jpg … */
+  async #freeName(one: Wanted, usual: string, known: Known | null) {
+    const place = this.#placeOf(one.file)
+    let [output, key] = [this.#nameOf(one), usual]
+    let before = this.#pending.get(key) ?? known
     for (let n = 2; before && before[0] !== place; n++) {
-      output = numbered(first, n)
-      const key = keyOf(this.options.to, output)
+      output = this.#nameOf(one, `-${n}`)
+      key = keyOf(this.options.to, output)
       before = this.#pending.get(key) ?? (await this.queue.ledger.known([key]))[0]!
     }
-    return { output, before }
+    return { output, key, before }
+  }
+
+  /** b.jpg, or b.2.jpg of the second version, both with a mark before the last parts. */
+  #nameOf({ file, variant }: Wanted, mark = ''): string {
+    const name = outputName(file.path, this.options.format)
+    const ending = extname(name)
+    const tail = variant === undefined ? ending : `.${variant}${ending}`
+    return `${name.slice(0, name.length - ending.length)}${mark}${tail}`
   }
 
   #isSame([, stamp, settings]: Known, file: StoredFile): boolean {
@@ -158,15 +205,11 @@ class Adder {
   }
 }
 
-function numbered(name: string, n: number): string {
-  const ending = extname(name)
-  return `${name.slice(0, name.length - ending.length)}-${n}${ending}`
-}
-
 /** While one adds, another one would give the same names. The lease ends by itself where its holder was killed. */
 const LEASE_MS = 30_000
 
-async function exclusively({ ledger, server }: PictureQueue): Promise<() => Promise<void>> {
+/** Throws a `UserError` while another one adds. Returns what ends it. */
+export async function exclusively({ ledger, server }: PictureQueue): Promise<() => Promise<void>> {
   const [key, token] = [ledger.key('adding'), randomUUID()]
   if ((await server.redis.set(key, token, 'PX', LEASE_MS, 'NX')) === null)
     throw new UserError('somebody is adding to this queue: wait until that is done')

@@ -1,8 +1,9 @@
 /** What a person does about pictures that have failed, or that are not wanted any more. */
-import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
+import { type ChunkJob, keyOf, type Picture, type SetJob, type ShardJob } from './jobs.ts'
 import type { Failure } from './ledger.ts'
 import { Packer } from './pack.ts'
 import type { PictureQueue } from './queue.ts'
+import { SET_OUTPUT, shardOutput } from './shard.ts'
 
 /** Jobs taken out at once. */
 const JOBS_AT_ONCE = 500
@@ -21,18 +22,32 @@ export async function retryFailed(queue: PictureQueue, chunk: number): Promise<n
   let count = 0
   const failures: Failure[] = []
   for await (const failure of ledger.everyFailure()) failures.push(failure)
-  for (const { from, to, settings, input, output, size, stamp } of failures) {
+  for (const { from, to, settings, input, output, size, stamp, variant } of failures) {
     const name = JSON.stringify([from, to, settings])
     const group = groups.get(name) ?? { job: { from, to, settings, round }, packer: new Packer(chunk) }
     groups.set(name, group)
-    await add(group.job, group.packer.add({ input, output, size, stamp }))
+    const picture = { input, output, size, stamp, ...(variant === undefined ? {} : { variant }) }
+    await add(group.job, group.packer.add(picture))
     count++
   }
   for (const { job, packer } of groups.values()) await add(job, packer.finish())
   return count
 }
 
-/** Takes out what waits; what is in work is finished. Returns how many pictures that were. */
+/** Queues shards at which workers have crashed anew, and what waits for them. Returns how many jobs that are. */
+export async function retryShards({ jobs }: PictureQueue): Promise<number> {
+  const count = await jobs.getFailedCount()
+  await jobs.retryJobs({ state: 'failed' })
+  return count
+}
+
+/** What the ledger has of a job: pictures, or a part of a record set. */
+function keysOf(job: ChunkJob | ShardJob | SetJob): string[] {
+  if ('pictures' in job) return job.pictures.map(({ output }) => keyOf(job.to, output))
+  return [keyOf(job.to, 'shard' in job ? shardOutput(job.shard) : SET_OUTPUT)]
+}
+
+/** Takes out what waits; what is in work is finished. Returns how many pictures, or parts of a record set, that were. */
 export async function drain(queue: PictureQueue): Promise<number> {
   const { jobs, ledger } = queue
   let count = 0
@@ -41,7 +56,7 @@ export async function drain(queue: PictureQueue): Promise<number> {
     for (;;) {
       const waiting = await jobs.getJobs(['waiting', 'delayed'], 0, JOBS_AT_ONCE - 1)
       if (waiting.length === 0) return count
-      const keys = waiting.flatMap(({ data }) => data.pictures.map(({ output }) => keyOf(data.to, output)))
+      const keys = waiting.flatMap(({ data }) => keysOf(data))
       const done = await ledger.entries(keys)
       const undone = keys.filter((_, i) => done[i] === null)
       await ledger.unremember(undone)

@@ -42,17 +42,20 @@ const failureSchema = v.object({
   ...v.pick(entrySchema, ['from', 'input', 'to', 'output', 'settings', 'worker']).entries,
   size: v.number(),
   stamp: v.string(),
+  variant: v.optional(v.number()),
   reason: v.string(),
   attempts: v.number(),
 })
 export type Failure = Readonly<v.InferOutput<typeof failureSchema>>
 
-/** What a queue's pictures are made with. */
+/** What a queue's pictures or records are made with. */
 const settingsSchema = v.object({
+  /** What is done: photographs are coloured, or made into records. */
+  task: v.optional(v.picklist(['colorize', 'prepare']), 'colorize'),
   /** Of this program. */
   version: v.string(),
   digest: v.string(),
-  /** Options of `colorize`, as they were typed. */
+  /** Options of `colorize` or `prepare`, as they were typed. */
   flags: v.record(v.string(), v.union([v.string(), v.boolean(), v.array(v.string())])),
   /** All that `digest` is of, files by their digests. */
   values: v.record(v.string(), v.unknown()),

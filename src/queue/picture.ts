@@ -8,6 +8,7 @@ import { codeOf } from '../node/trouble.ts'
 import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
 import type { JournalTail } from './journal.ts'
 import type { Entry, Failure, Lease, Ledger } from './ledger.ts'
+import { LostLease, lost } from './work.ts'
 
 /** A coloured picture. */
 export interface Painted {
@@ -19,40 +20,23 @@ export interface Painted {
 }
 
 /**
- * Colours a photograph: its bytes, what errors call it, the name of the result. Throws a `UserError` for a photograph that cannot
+ * Colours a photograph: its bytes, what errors call it, the name of the result, and which of several versions that is. Throws a `UserError` for a photograph that cannot
  * be coloured, and anything else for trouble of the machine.
  */
 export type Paint = (
   bytes: Uint8Array,
   name: string,
   output: string,
+  variant?: number,
 ) => Promise<Painted | { readonly skipped: 'in colour' }>
-
-/** The job was given to another worker, since this one was silent for longer than its lease. */
-export class LostLease extends Error {}
 
 /** Trouble of the storage that goes away or is this machine's, and says nothing of the photograph: codes of Node, names of S3. */
 const PASSING = new Set([
-  ...[
-    'EIO',
-    'ESTALE',
-    'ETIMEDOUT',
-    'ECONNRESET',
-    'ECONNREFUSED',
-    'EAI_AGAIN',
-    'ENOTFOUND',
-    'ENOTCONN',
-    'EMFILE',
-  ],
-  ...[
-    'SlowDown',
-    'TimeoutError',
-    'InternalError',
-    'ServiceUnavailable',
-    'RequestTimeTooSkewed',
-    'ExpiredToken',
-  ],
-  ...['NoSuchBucket', 'AccessDenied', 'Forbidden', 'InvalidAccessKeyId', 'CredentialsProviderError'],
+  ...['EIO', 'ESTALE', 'EMFILE', 'ETIMEDOUT', 'ENOTCONN'],
+  ...['ECONNRESET', 'ECONNREFUSED', 'EAI_AGAIN', 'ENOTFOUND'],
+  ...['SlowDown', 'TimeoutError', 'InternalError', 'ServiceUnavailable'],
+  ...['RequestTimeTooSkewed', 'ExpiredToken', 'NoSuchBucket'],
+  ...['AccessDenied', 'Forbidden', 'InvalidAccessKeyId', 'CredentialsProviderError'],
 ])
 const isPassing = ({ cause }: UserError) =>
   PASSING.has(codeOf(cause) ?? '') || (cause instanceof Error && PASSING.has(cause.name))
@@ -137,7 +121,12 @@ export class PictureWork {
     }
     const started = performance.now()
     const name = `${at.from.address}/${picture.input}`
-    const painted = await (attempts < LAST_ATTEMPT ? paint : trial)(photograph, name, picture.output)
+    const painted = await (attempts < LAST_ATTEMPT ? paint : trial)(
+      photograph,
+      name,
+      picture.output,
+      picture.variant,
+    )
     if ('skipped' in painted) {
       await finish({ skipped: painted.skipped })
       return 'left out'
@@ -220,10 +209,6 @@ interface Source {
   /** With this one. */
   readonly attempts: number
   readonly entry: Entry | null
-}
-
-function lost(): never {
-  throw new LostLease()
 }
 
 function digestOf(parts: readonly Uint8Array[]): string {

@@ -2,17 +2,21 @@
 import type { Queue } from 'bullmq'
 import { UserError } from '../errors.ts'
 import type { Server } from './connection.ts'
-import { type ChunkJob, jobId, PREFIX } from './jobs.ts'
+import { type ChunkJob, chunkId, KIND, PREFIX, type SetJob, type ShardJob, setId, shardId } from './jobs.ts'
 import { Ledger, type QueueSettings } from './ledger.ts'
 
 /** Trouble with the machine, not with a picture, is tried again as often as it takes. */
 const ATTEMPTS = 1_000_000
-/** How the engine calls what it does with a job; there is one kind. */
-const JOB_NAME = 'colour'
+const USUAL = { attempts: ATTEMPTS, backoff: { type: 'custom' }, removeOnComplete: true, stackTraceLimit: 1 }
+
+interface EngineJob<T> {
+  readonly id: string
+  readonly data: T
+}
 
 export class PictureQueue {
   readonly ledger: Ledger
-  readonly jobs: Queue<ChunkJob>
+  readonly jobs: Queue<ChunkJob | ShardJob | SetJob>
 
   /** Throws a `UserError` (trouble 'usage') for a name that is none. */
   constructor(
@@ -28,19 +32,29 @@ export class PictureQueue {
 
   /** Adds jobs; those that wait already are not added again. */
   async add(jobs: readonly ChunkJob[]): Promise<void> {
-    await this.jobs.addBulk(
-      jobs.map((data) => ({
-        name: JOB_NAME,
-        data,
-        opts: {
-          jobId: jobId(data),
-          attempts: ATTEMPTS,
-          backoff: { type: 'custom' },
-          removeOnComplete: true,
-          stackTraceLimit: 1,
-        },
-      })),
+    await this.#add(
+      KIND.chunk,
+      jobs.map((data) => ({ id: chunkId(data), data })),
     )
+  }
+
+  /** The same for shards, which are kept once they are done: their set is put together from them. */
+  async addShards(jobs: readonly ShardJob[]): Promise<void> {
+    const kept = jobs.map((data) => ({ id: shardId(data.settings, data.shard), data }))
+    await this.#add(KIND.shard, kept, { removeOnComplete: false })
+  }
+
+  async addSet(data: SetJob): Promise<void> {
+    await this.#add(KIND.set, [{ id: setId(data.settings), data }])
+  }
+
+  async #add(
+    name: string,
+    jobs: readonly EngineJob<ChunkJob | ShardJob | SetJob>[],
+    options: Partial<typeof USUAL> = {},
+  ): Promise<void> {
+    const opts = { ...USUAL, ...options }
+    await this.jobs.addBulk(jobs.map(({ id, data }) => ({ name, data, opts: { ...opts, jobId: id } })))
   }
 
   /** The lock that the worker of a job holds. */
@@ -65,6 +79,7 @@ export class PictureQueue {
         `the queue ${this.name} is at work with other settings (${difference(before, settings)}): wait until it is done, or name another with --queue`,
         'usage',
       )
+    await this.jobs.clean(0, 0, 'completed') // shards of a set that nobody goes on with
     await this.ledger.setSettings(settings)
   }
 

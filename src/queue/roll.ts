@@ -2,7 +2,6 @@
 import type { Redis } from 'ioredis'
 import * as v from 'valibot'
 import type { Ledger } from './ledger.ts'
-import type { Ended } from './picture.ts'
 
 const BEAT_MS = 5000
 /** A worker that was silent for so many seconds is not counted. */
@@ -39,8 +38,8 @@ export class Roll {
     this.#timer = setInterval(() => this.#beat().catch(() => {}), BEAT_MS)
   }
 
-  count(ended: Ended): void {
-    if (ended === 'made') this.#made++
+  count(): void {
+    this.#made++
   }
 
   async end(): Promise<void> {

@@ -13,7 +13,7 @@ export interface TrialLimits {
 }
 
 /** What the process is given in front of the photograph, and what it answers in front of the picture: a line of JSON. */
-const askedSchema = v.object({ name: v.string(), output: v.string() })
+const askedSchema = v.object({ name: v.string(), output: v.string(), variant: v.optional(v.number()) })
 const answerSchema = v.union([
   v.object({ error: v.string() }),
   v.object({ skipped: v.literal('in colour') }),
@@ -35,11 +35,11 @@ const SECRET = /^REDIS_/
  * @returns a `Paint` that throws a `UserError` for whatever goes wrong, with the reason
  */
 export function trialBy(command: readonly string[], limits: TrialLimits): Paint {
-  return async (bytes, name, output) => {
+  return async (bytes, name, output, variant) => {
     const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !SECRET.test(key)))
     const child = spawn(command[0]!, command.slice(1), { stdio: ['pipe', 'pipe', 'inherit', 'ipc'], env })
     child.stdin!.on('error', () => {}) // it ended before it had read all
-    child.stdin!.end(framed({ name, output }, [bytes]))
+    child.stdin!.end(framed({ name, output, variant }, [bytes]))
     const [said, why] = await Promise.all([buffer(child.stdout!), ended(child, limits)])
     if (why !== null) throw new UserError(`${name} was tried alone and ${why}`)
     return answerOf(said, name)
@@ -98,9 +98,9 @@ export async function answerTrial(
   process.once('disconnect', () => process.exit()) // the worker is gone, and its limits with it
   process.channel?.unref()
   const { header, body } = unframed(await buffer(input))
-  const { name, output } = v.parse(askedSchema, header)
+  const { name, output, variant } = v.parse(askedSchema, header)
   try {
-    const painted = await paint(body, name, output)
+    const painted = await paint(body, name, output, variant)
     if ('skipped' in painted) return write(framed(painted, []))
     const { parts, width, height, classes, remarks } = painted
     write(framed({ width, height, classes, remarks }, parts))

@@ -4,6 +4,7 @@ import type { StoredFile } from '../../src/node/storage/interface.ts'
 import { type AddOptions, addPictures } from '../../src/queue/add.ts'
 import { drain, retryFailed } from '../../src/queue/again.ts'
 import type { Server } from '../../src/queue/connection.ts'
+import { parseChunk } from '../../src/queue/jobs.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
 import { SERVER, TestServer } from './redis-server.ts'
 import { SETTINGS } from './stub.ts'
@@ -41,10 +42,23 @@ describe.skipIf(!SERVER)('adding', () => {
 
   async function waiting() {
     const jobs = await queue.jobs.getWaiting()
-    return jobs.flatMap(({ data }) =>
-      data.pictures.map(({ input, output }) => `${data.from}/${input} → ${output}`),
-    )
+    return jobs
+      .map(({ data }) => parseChunk(data))
+      .flatMap(({ from, pictures }) => pictures.map(({ input, output }) => `${from}/${input} → ${output}`))
   }
+
+  it('queues each version of a photograph under a name of its own', async () => {
+    expect(await add(stamped(['a.jpg', 'a.png']), { variants: 2, format: 'png' })).toMatchObject({ added: 4 })
+    expect(await waiting()).toEqual([
+      'scans/a.jpg → a.1.png',
+      'scans/a.jpg → a.2.png',
+      'scans/a.png → a-2.1.png',
+      'scans/a.png → a-2.2.png',
+    ])
+    const [job] = await queue.jobs.getWaiting()
+    expect(parseChunk(job!.data).pictures.map(({ variant }) => variant)).toEqual([1, 2, 1, 2])
+    expect(await add(stamped(['a.jpg', 'a.png']), { variants: 2, format: 'png' })).toMatchObject({ known: 4 })
+  })
 
   it('takes pictures, and neither other files nor results that lie in the folder', async () => {
     const names = ['a.jpg', 'b.HEIC', 'c.txt', 'coloured/a.jpg', 'deep/d.tif', 'e.dng']

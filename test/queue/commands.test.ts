@@ -41,7 +41,7 @@ describe.skipIf(!SERVER)('queue', () => {
     expect((await added('once')).json).toEqual({ added: 4, known: 0, jobs: 1, failures: [] })
     expect((await added('once')).json).toMatchObject({ added: 0, known: 4 })
     expect((await queue('status', 'once')).json).toEqual({
-      ...{ waiting: 4, active: 0, completed: 0, failed: 0, pictures: 4, refused: 0 },
+      ...{ task: 'colorize', waiting: 4, active: 0, completed: 0, failed: 0, pictures: 4, refused: 0 },
       ...{ picturesPerSecond: 0, secondsLeft: null, workers: [] },
     })
     const other = await added('once', '--saturation', '2')
@@ -72,6 +72,18 @@ describe.skipIf(!SERVER)('queue', () => {
     expect(page.match(/<section>/g)).toHaveLength(3)
     expect((await queue('retry', 'whole')).json).toEqual({ pictures: 1 })
     expect((await queue('status', 'whole')).json).toMatchObject({ failed: 0, waiting: 1 })
+  })
+
+  it('makes versions as colorize does, to the byte', async () => {
+    const [versions, alone] = [join(root, 'versions'), join(root, 'versions-alone')]
+    const choices = ['--variants', '2', '--seed', '3', '--classifier', 'none']
+    const added = await queue(`add ${join(scans, 'deep')}`, 'versions', '--out', versions, ...choices)
+    expect(added.json).toMatchObject({ added: 2, jobs: 1 })
+    expect((await queue('work', 'versions', '--until-done')).json).toEqual({ failed: 0 })
+    await run(['colorize', join(scans, 'deep'), '-o', alone, ...choices, '--quiet'])
+    expect(Object.keys(digestsIn(versions))).toEqual(['b.1.png', 'b.2.png'])
+    expect(digestsIn(versions)).toEqual(digestsIn(alone))
+    expect(new Set(Object.values(digestsIn(versions))).size).toBe(2)
   })
 
   it('leaves pictures behind that a later colorize knows as done', async () => {

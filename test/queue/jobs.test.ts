@@ -2,11 +2,13 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import { afterAll, expect, it } from 'vitest'
+import { chosenGpus } from '../../src/cli/queue/crew.ts'
 import { connect, nameOf, redacted, serverAddress } from '../../src/queue/connection.ts'
-import { type ChunkJob, jobId, keyOf, parseJob } from '../../src/queue/jobs.ts'
+import { type ChunkJob, chunkId, keyOf, parseChunk } from '../../src/queue/jobs.ts'
 import { metricsText, parseListen } from '../../src/queue/metrics.ts'
-import { Packer } from '../../src/queue/pack.ts'
+import { Packer, pixelsOf, workOf } from '../../src/queue/pack.ts'
 import { Roots } from '../../src/queue/roots.ts'
 import { trialBy } from '../../src/queue/trial.ts'
 
@@ -17,8 +19,8 @@ const picture = { input: 'a/b.jpg', output: 'a/b.jpg', size: 10, stamp: '10-1' }
 const job: ChunkJob = { from: 'scans', to: 'out', settings: '0123456789abcdef', pictures: [picture] }
 
 it('takes jobs that say what jobs say, and no others', () => {
-  expect(parseJob(job)).toEqual(job)
-  expect(parseJob({ ...job, from: '.', to: 's3://bucket/out' }).to).toBe('s3://bucket/out')
+  expect(parseChunk(job)).toEqual(job)
+  expect(parseChunk({ ...job, from: '.', to: 's3://bucket/out' }).to).toBe('s3://bucket/out')
   const bad: [object, RegExp][] = [
     [{ ...job, from: '../x' }, /from: a place outside of the root/],
     [{ ...job, to: '/etc' }, /to: a place outside/],
@@ -32,19 +34,19 @@ it('takes jobs that say what jobs say, and no others', () => {
     [{ ...job, settings: 'x' }, /settings/],
     [{ ...job, run: 'rm -r' }, /the job is refused: run/],
   ]
-  for (const [data, why] of bad) expect(() => parseJob(data)).toThrow(why)
+  for (const [data, why] of bad) expect(() => parseChunk(data)).toThrow(why)
 })
 
 it('gives the same job the same number, and another one another', () => {
-  expect(jobId(job)).toBe(jobId(structuredClone(job)))
-  expect(jobId(job)).not.toContain(':')
+  expect(chunkId(job)).toBe(chunkId(structuredClone(job)))
+  expect(chunkId(job)).not.toContain(':')
   const changes = [
     { settings: '0123456789abcdee' },
     { to: 'x' },
     { round: 1 },
     { pictures: [{ ...picture, stamp: '11-1' }] },
   ]
-  expect(new Set([job, ...changes.map((change) => ({ ...job, ...change }))].map(jobId)).size).toBe(5)
+  expect(new Set([job, ...changes.map((change) => ({ ...job, ...change }))].map(chunkId)).size).toBe(5)
   expect(keyOf('out', 'É.JPG')).toBe(keyOf('out', 'e\u0301.jpg'))
 })
 
@@ -57,6 +59,19 @@ it('packs photographs by their bytes', () => {
   expect(sizes([2, 2, 2, 2, 2])).toEqual([4, 1])
   expect(sizes([8, 20, 1, 1])).toEqual([1, 1, 2])
   expect(sizes(Array(20).fill(0.01))).toEqual([16, 4])
+})
+
+it('packs photographs by their pixels where bytes do not tell', async () => {
+  const create = { width: 6000, height: 4000, channels: 3, background: '#808080' } as const
+  await sharp({ create }).png().toFile(join(root, 'flat.png'))
+  const pixels = await pixelsOf(root, 'flat.png')
+  expect(pixels).toBe(24e6)
+  const small = { ...picture, size: 20_000 }
+  const packer = new Packer(4)
+  expect([1, 2, 3].map(() => packer.add(small, pixels)?.length ?? 0)).toEqual([0, 2, 0])
+  expect(workOf(2 * 2 ** 20, null)).toBe(1)
+  expect(workOf(64 * 2 ** 20, 12e6)).toBe(4)
+  expect([await pixelsOf(root, 'a.jpg'), await pixelsOf(root, 'none.tif')]).toEqual([null, null])
 })
 
 it('uses places below its roots only', async () => {
@@ -106,7 +121,15 @@ it('says what to type where its packages are not installed, and that no server a
 
 it('gives figures as Prometheus reads them, on this machine unless told otherwise', () => {
   const worker = { name: 'a"b', adapter: 'GPU', picturesPerSecond: 1.5 }
-  const counts = { waiting: 1, active: 2, completed: 3, failed: 4, pictures: 10, refused: 0 }
+  const counts = {
+    task: 'colorize' as const,
+    waiting: 1,
+    active: 2,
+    completed: 3,
+    failed: 4,
+    pictures: 10,
+    refused: 0,
+  }
   const text = metricsText({ ...counts, picturesPerSecond: 1.5, secondsLeft: 2, workers: [worker] })
   expect(text).toContain('# TYPE colorizer_queue_waiting gauge\ncolorizer_queue_waiting 1\n')
   expect(text).toContain('colorizer_queue_pictures_per_second{worker="a\\"b",adapter="GPU"} 1.5\n')
@@ -132,4 +155,16 @@ it('says why a picture that was tried alone came to nothing', async () => {
     `process.stdout.write(JSON.stringify({ width: 1, height: 1, classes: [], remarks: [process.env.REDIS_URL ?? 'none'] }) + '\\nbytes')`,
   ).finally(() => delete process.env.REDIS_URL)
   expect(seen).toMatchObject({ remarks: ['none'], parts: [Buffer.from('bytes')] })
+})
+
+it('takes the GPUs that --gpus means, each name once, and software only where there is nothing else', () => {
+  const all = ['llvmpipe (LLVM 15)', 'Radeon', 'Tesla', 'Tesla']
+  expect(chosenGpus('all', all)).toEqual({ names: ['Radeon', 'Tesla'], equal: ['Tesla'] })
+  expect(chosenGpus('all', ['llvmpipe (LLVM 15)'])).toEqual({ names: ['llvmpipe (LLVM 15)'], equal: [] })
+  expect(chosenGpus('1,0,1', all)).toEqual({ names: ['Radeon', 'llvmpipe (LLVM 15)'], equal: [] })
+  expect(() => chosenGpus('0,3', all)).toThrow(
+    /--gpus 3: there is no such adapter; this machine has 0 llvmpipe \(LLVM 15\), 1 Radeon, 2 Tesla/,
+  )
+  expect(() => chosenGpus('first', all)).toThrow(/expected all, or numbers/)
+  expect(() => chosenGpus('all', [])).toThrow(/no WebGPU adapter/)
 })

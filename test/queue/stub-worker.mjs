@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { UserError } from '../../dist/errors.js'
 import { CheckPicture } from '../../dist/queue/check.js'
+import { ChunkWork } from '../../dist/queue/chunk.js'
 import { connect } from '../../dist/queue/connection.js'
 import { PictureQueue } from '../../dist/queue/queue.js'
 import { Roots } from '../../dist/queue/roots.js'
@@ -38,30 +39,37 @@ async function work(given) {
     trialMs: 8000,
     pause: 0,
     level: 0,
+    soundPictures: 0,
     ...given,
   }
   const server = await connect(new URL(options.url))
   const queue = new PictureQueue(server, options.queue)
+  let count = 0
   const slowPaint = async (bytes, name) => {
     await sleep(options.pause)
     const painted = await paint(bytes, name)
-    if (!options.level) return painted
+    if (!options.level || ++count <= options.soundPictures) return painted
     return { ...painted, parts: [await sharp(painted.parts[0]).linear(1, options.level).png().toBuffer()] }
   }
   const settings = await queue.ledger.settings()
-  const worker = new QueueWorker(queue, {
-    ...{ settings, adapter: 'stub', worker: options.name, paint: slowPaint, reset: () => {} },
+  const tell = (sentence) => process.stderr.write(`${options.name}: ${sentence}\n`)
+  const work = new ChunkWork({
+    ...{ ledger: queue.ledger, settings, worker: options.name, paint: slowPaint, reset: () => {} },
     roots: new Roots([options.root]),
     trial: trialBy([process.execPath, fileURLToPath(import.meta.url), 'try'], {
       milliseconds: options.trialMs,
       bytes: 500 * MIB,
     }),
-    ...{ concurrency: 2, pictures: 3, leaseMs: options.lease, pictureMs: options.pictureMs, fullDiskMs: 100 },
+    ...{ pictures: 3, pictureMs: options.pictureMs, fullDiskMs: 100 },
     check: new CheckPicture({
       ...{ ledger: queue.ledger, redis: server.redis, paint: slowPaint, every: options.every },
       ...{ adapter: options.adapter ?? 'stub', settings: settings.digest },
     }),
-    tell: (sentence) => process.stderr.write(`${options.name}: ${sentence}\n`),
+    tell,
+  })
+  const worker = new QueueWorker(queue, work, {
+    ...{ worker: options.name, adapter: 'stub', concurrency: 2, leaseMs: options.lease },
+    ...{ mostLosses: 1_000_000, tell },
   })
   const stop = new AbortController()
   process.on('SIGTERM', () => {

@@ -9,13 +9,14 @@ import sharp from 'sharp'
 import { openStorage } from '../../src/node/storage/storage.ts'
 import { type Added, addPictures } from '../../src/queue/add.ts'
 import type { QueueSettings } from '../../src/queue/ledger.ts'
+import { markOutput } from '../../src/queue/output.ts'
 import type { PictureQueue } from '../../src/queue/queue.ts'
 import { VERSION } from '../../src/version.ts'
 
 const STUB = fileURLToPath(new URL('stub-worker.mjs', import.meta.url))
 
 export const SETTINGS: QueueSettings = {
-  ...{ version: VERSION, digest: '0123456789abcdef' },
+  ...{ task: 'colorize', version: VERSION, digest: '0123456789abcdef' },
   ...{ flags: {}, values: { weights: 'of the tests' } },
 }
 
@@ -26,6 +27,7 @@ export async function addScans(
   options: { chunk?: number; force?: boolean } = {},
 ): Promise<Added> {
   await queue.agreeOn(SETTINGS)
+  await markOutput(await openStorage(join(root, 'out')))
   const storage = await openStorage(join(root, 'scans'))
   const places = { from: 'scans', to: 'out', settings: SETTINGS.digest }
   return addPictures(queue, { ...places, storage, chunk: 1, ...options })
@@ -46,6 +48,8 @@ export interface StubOptions {
   readonly every?: number
   /** Added to all levels, as a machine does that computes wrong. */
   readonly level?: number
+  /** So many are right before that, check pictures, too. */
+  readonly soundPictures?: number
   readonly adapter?: string
 }
 

@@ -1,12 +1,14 @@
 /** Workers in processes of their own: what they make, and what becomes of it when they are killed, stopped or wrong. */
 
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import {
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -142,7 +144,6 @@ describe.skipIf(!SERVER)('workers', () => {
     await addScans(queue, root)
     await writeScans(join(root, 'x'), ['other.png'])
     const foreign = readFileSync(join(root, 'x/scans/other.png'))
-    mkdirSync(join(root, 'out'))
     writeFileSync(join(root, 'out/a.png'), foreign)
     await start()
     await whenDone(queue)
@@ -262,6 +263,37 @@ describe.skipIf(!SERVER)('workers', () => {
       said: expect.stringMatching(/up to 20 of 255 levels from other workers/),
     })
     expect(near.child.exitCode).toBeNull()
+  })
+
+  it('stop a machine whose results begin to differ, and give its job to others', async () => {
+    await writeScans(root, ['a.png', 'b.png', 'c.png', 'd.png', 'e.png', 'f.png'])
+    await addScans(queue, root, { chunk: 6 })
+    const failing = await start({ every: 2, level: 1, soundPictures: 3, pause: 100 })
+    expect(await failing.ended).toEqual({
+      code: 1,
+      said: expect.stringMatching(/this machine is stopped, since its check picture differs: other bits/),
+    })
+    expect(await queue.jobs.getJobCounts('active', 'waiting')).toEqual({ active: 0, waiting: 1 })
+    expect((await queue.ledger.counts()).completed).toBeLessThan(6)
+    await start()
+    await whenDone(queue)
+    expect(Object.keys(digestsIn(join(root, 'out')))).toHaveLength(6)
+    expect(await failures()).toEqual([])
+  })
+
+  it('write nothing while the folder of the results is not mounted, and go on when it is', async () => {
+    await writeScans(root, ['a.png'])
+    await addScans(queue, root)
+    renameSync(join(root, 'out'), join(root, 'elsewhere'))
+    mkdirSync(join(root, 'out')) // where it is to be mounted
+    const stub = await start()
+    const said = once(stub.child.stderr!, 'data')
+    expect(String(await said)).toMatch(/out is not the folder .* look whether it is mounted on this machine/)
+    expect(readdirSync(join(root, 'out'))).toEqual([])
+    rmSync(join(root, 'out'), { recursive: true })
+    renameSync(join(root, 'elsewhere'), join(root, 'out'))
+    await whenDone(queue)
+    expect(Object.keys(digestsIn(join(root, 'out')))).toEqual(['a.png'])
   })
 
   it('wait for a server that is gone, and go on when it is back', async () => {

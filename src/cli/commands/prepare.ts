@@ -16,17 +16,24 @@ import { EXIT } from '../exit.ts'
 import { bar, duration } from '../terminal.ts'
 import { openAdapter } from './adapter.ts'
 import { CLASSIFIERS_OPTIONS, chosenClassifiers } from './classifier.ts'
-import { type Call, type Command, type Flags, wrong } from './command.ts'
+import { type Call, type Command, type Flags, type Option, wrong } from './command.ts'
 
 const TAPS_MULTIPLE = TAP_STRIDES.at(-1)!
 const USUAL_TAPS = { size: 128, views: 1 }
+
+/** What decides about every record of a set, beside classifiers and taps. */
+export const SET_OPTIONS: Readonly<Record<string, Option>> = {
+  'shard-size': { value: 'N', help: 'photographs a shard (default 256)' },
+  ab: { value: 'int8|float32', help: 'how colours are stored (default int8, a quarter of the size)' },
+  'min-side': { value: 'PX', help: 'photographs with a shorter side are left out (default 32)' },
+}
 
 export const prepareCommand: Command = {
   summary: 'photographs → TFRecord shards for `train --records`',
   positionals: 'PHOTOS… --out DIR',
   options: {
     out: { value: 'DIR', short: 'o', help: 'folder for the shards; a set that is in it is replaced' },
-    'shard-size': { value: 'N', help: 'photographs a shard (default 256)' },
+    ...SET_OPTIONS,
     ...CLASSIFIERS_OPTIONS,
     taps: {
       help: 'also keep what a trunk sees of the photographs, for `train --taps`; says first how much room that takes',
@@ -43,8 +50,6 @@ export const prepareCommand: Command = {
       value: 'N',
       help: `parts of each photograph that the trunk is shown: the centre, and others cropped, scaled and mirrored by chance (default ${USUAL_TAPS.views})`,
     },
-    ab: { value: 'int8|float32', help: 'how colours are stored (default int8, a quarter of the size)' },
-    'min-side': { value: 'PX', help: 'photographs with a shorter side are left out (default 32)' },
     workers: { value: 'N', help: 'photographs decoded at the same time (default: one a core, 16 at most)' },
   },
   examples: [

@@ -1,6 +1,8 @@
 /** `queue add`: puts the photographs of folders into the queue. */
 import { OUTPUT_FORMATS } from '../../node/formats/kinds.ts'
 import { addPictures } from '../../queue/add.ts'
+import { markOutput } from '../../queue/output.ts'
+import { pixelsOf } from '../../queue/pack.ts'
 import type { PictureQueue } from '../../queue/queue.ts'
 import { readSetup } from '../colouring/setup.ts'
 import { type Call, exitCode, type Result, wrong } from '../commands/command.ts'
@@ -24,6 +26,7 @@ export async function add(call: Call, folders: readonly string[]): Promise<Resul
   return withQueue(call, async (queue) => {
     await queue.agreeOn(settingsOf(painting, setup))
     if (await queue.forgets()) call.terminal.warn(FORGETS)
+    await markOutput(await roots.open(to))
     const failures: string[] = []
     const total = { added: 0, known: 0, jobs: 0 }
     for (const from of places) {
@@ -35,13 +38,13 @@ export async function add(call: Call, folders: readonly string[]): Promise<Resul
     }
     return {
       json: { ...total, failures },
-      text: `queued ${total.added} photographs in ${total.jobs} jobs; ${total.known} were queued or done before`,
+      text: `queued ${total.added} pictures in ${total.jobs} jobs; ${total.known} were queued or done before`,
       code: exitCode(call.interrupted.aborted, failures.length),
     }
   })
 }
 
-const FORGETS = 'the server keeps nothing over a restart: start it with --appendonly yes'
+export const FORGETS = 'the server keeps nothing over a restart: start it with --appendonly yes'
 
 interface Folder {
   readonly from: string
@@ -54,10 +57,13 @@ interface Folder {
 
 async function addFolder(call: Call, queue: PictureQueue, { roots, failures, ...folder }: Folder) {
   const { flags, terminal, interrupted } = call
+  const inside = roots.folderOf(folder.from)
   return addPictures(queue, {
     ...folder,
+    pixelsOf: inside === null ? undefined : (path) => pixelsOf(inside, path),
     storage: await roots.open(folder.from),
     ...{ chunk: chunkOf(call), format: flags.choice('format', OUTPUT_FORMATS), force: flags.on('force') },
+    variants: flags.integer('variants'),
     signal: interrupted,
     onProgress: ({ added, known }) =>
       terminal.progress(`${folder.from}: ${added} queued, ${known} were queued or done before`),

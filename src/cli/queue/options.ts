@@ -1,13 +1,14 @@
 /** Options of `colorizer queue`: the server, and what its pictures are made with. */
+import { UserError } from '../../errors.ts'
 import { connect, redacted, serverAddress } from '../../queue/connection.ts'
 import type { QueueSettings } from '../../queue/ledger.ts'
-import { PictureQueue } from '../../queue/queue.ts'
+import { difference, PictureQueue } from '../../queue/queue.ts'
 import { Roots } from '../../queue/roots.ts'
 import { VERSION } from '../../version.ts'
 import { CONTROL_OPTIONS } from '../colouring/control.ts'
 import type { Setup } from '../colouring/setup.ts'
-import { CLASSIFIER_OPTIONS } from '../commands/classifier.ts'
-import { type Call, Flags, inGroup, type Option } from '../commands/command.ts'
+import { CLASSIFIERS_OPTIONS } from '../commands/classifier.ts'
+import { type Call, Flags, inGroup, type Option, wrong } from '../commands/command.ts'
 import { FILE_OPTIONS } from '../commands/file-options.ts'
 import { PRECISION_OPTIONS } from '../commands/precision.ts'
 
@@ -30,8 +31,8 @@ export const SERVER_OPTIONS: Readonly<Record<string, Option>> = {
   },
 }
 
-/** Those for single photographs, or several pictures of each. */
-const { hints: _hints, variants: _variants, seed: _seed, ...CONTROL } = CONTROL_OPTIONS
+/** Hints are for single photographs. */
+const { hints: _hints, ...CONTROL } = CONTROL_OPTIONS
 
 /** What decides how every picture of the queue looks. */
 export const PAINTING_OPTIONS: Readonly<Record<string, Option>> = {
@@ -42,7 +43,7 @@ export const PAINTING_OPTIONS: Readonly<Record<string, Option>> = {
       value: 'FILE',
       help: 'weights or a checkpoint (default: the shipped ones); workers name the same file where it is not at its usual place',
     },
-    ...CLASSIFIER_OPTIONS,
+    ...CLASSIFIERS_OPTIONS,
     ...PRECISION_OPTIONS,
   }),
 }
@@ -50,28 +51,49 @@ export const PAINTING_OPTIONS: Readonly<Record<string, Option>> = {
 /** Files, which have other places on other machines: each worker names its own, and must have the same ones. */
 const FILES = ['weights', 'like', 'classifier']
 
-/** Of a call the options that decide about pictures. */
-export function paintingFlags({ flags }: Call): Flags {
-  const others = Object.keys(flags.givenBut(Object.keys(PAINTING_OPTIONS)))
-  return new Flags(flags.givenBut(others))
+/** Of a call the options of these names. */
+export function onlyFlags({ flags }: Call, names: readonly string[]): Flags {
+  return new Flags(flags.givenBut(Object.keys(flags.givenBut(names))))
 }
 
-/** The same for a worker: the queue's, but files, adapter and speed are its own. */
-export function workerFlags({ flags }: Call, queue: QueueSettings): Flags {
-  const own = ['weights', 'like', 'classifier', 'adapter']
-  const others = Object.keys(flags.givenBut(own))
-  return new Flags({ ...queue.flags, ...flags.givenBut(others) })
+/** Of a call the options that decide about pictures. */
+export const paintingFlags = (call: Call): Flags =>
+  ofOneClassifier(onlyFlags(call, Object.keys(PAINTING_OPTIONS)))
+
+/** The same for a worker: the queue's, but files and adapter are its own. */
+export function workerFlags(call: Call, queue: QueueSettings): Flags {
+  const own = onlyFlags(call, [...FILES, 'adapter'])
+  return new Flags({ ...queue.flags, ...own.givenBut([]) })
+}
+
+/** Records have vectors of any number of classifiers, but one tells a colouring what is in a photograph. Throws for more. */
+export function ofOneClassifier(flags: Flags): Flags {
+  const [classifier, ...more] = flags.texts('classifier')
+  if (more.length) throw wrong('--classifier is given more than once: only prepare takes several')
+  return new Flags({ ...flags.givenBut(['classifier']), ...(classifier === undefined ? {} : { classifier }) })
 }
 
 /** What the server is told of a setup. */
-export function settingsOf(flags: Flags, { settings, values }: Setup): QueueSettings {
-  const isFile = (name: string) => FILES.includes(name) && /[\\/]|\.\w+$/.test(flags.text(name) ?? '')
+export const settingsOf = (flags: Flags, { settings, values }: Setup): QueueSettings => ({
+  ...{ task: 'colorize', version: VERSION, digest: settings },
+  ...{ flags: toldFlags(flags), values: { ...(values as object) } },
+})
+
+/** Those that workers are told of: files have other places on other machines. */
+export function toldFlags(flags: Flags): QueueSettings['flags'] {
+  const isFile = (name: string) => flags.texts(name).some((text) => /[\\/]|\.\w+$/.test(text))
   const told = Object.entries(flags.givenBut(FILES.filter(isFile)))
-  return {
-    ...{ version: VERSION, digest: settings },
-    flags: Object.fromEntries(told.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
-    values: { ...(values as object) },
-  }
+  return Object.fromEntries(told.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+}
+
+/** Throws a `UserError` where a worker has other settings than the queue. */
+export function expectSame(queue: QueueSettings, own: QueueSettings): void {
+  const what = difference(queue, own)
+  if (what === '') return
+  throw new UserError(
+    `this worker is refused: the queue is for other settings than it has (${what}): use the same version, and name the same files with --weights, --classifier and --like`,
+    'usage',
+  )
 }
 
 /** As words of a command line. */

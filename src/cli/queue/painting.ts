@@ -23,11 +23,15 @@ export class QueuePainter {
     this.#late = new LatePainter(call, setup)
   }
 
-  readonly paint: Paint = async (bytes, name, output) => {
+  readonly paint: Paint = async (bytes, name, output, variant) => {
     const { painter, file } = await this.#late.open()
     const source = sourceDigest(createHash('sha256').update(bytes).digest('hex'))
-    const making = file.making && { ...file.making, settings: { ...file.making.settings, source } }
-    const options = { ...file, making, format: file.format ?? formatOfName(output) }
+    const { seed } = this.setup.variants ?? {}
+    const isDrawn = seed !== undefined && variant !== undefined
+    const drawn = isDrawn ? { seed, variant } : {}
+    const making = file.making && { ...file.making, settings: { ...file.making.settings, ...drawn, source } }
+    const leaning = { ...file.leaning, ...(isDrawn ? { variant: { seed, number: variant - 1 } } : {}) }
+    const options = { ...file, leaning, making, format: file.format ?? formatOfName(output) }
     const coloured = await colorizeFile(painter, bytes, name, options).catch((error) => {
       if (!(error instanceof UserError)) throw error
       throw new UserError(advised(error), error.trouble, { cause: error.cause })

@@ -19,6 +19,8 @@ const MOST_LISTED = 10_000
 export async function report(call: Call, [folder, ...more]: readonly string[]): Promise<Result> {
   if (folder === undefined || more.length) throw wrong('queue report needs DIR, the folder for the page')
   return withQueue(call, async (queue) => {
+    if ((await queue.ledger.settings())?.task === 'prepare')
+      throw wrong(`the queue ${queue.name} makes records: there are no pictures to show`)
     const page = await ReportPage.open(folder)
     const { shown, outcomes } = await gather(queue.ledger)
     for (const [place, entry] of shown.entries()) {

@@ -1,6 +1,6 @@
 /** `queue status`, `failed`, `retry` and `drain`: where the queue stands, and what is done about what has failed. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { drain, retryFailed } from '../../queue/again.ts'
+import { drain, retryFailed, retryShards } from '../../queue/again.ts'
 import { parseListen, serveMetrics } from '../../queue/metrics.ts'
 import { type Status, statusOf } from '../../queue/status.ts'
 import { formatRate } from '../colouring/pace.ts'
@@ -30,11 +30,15 @@ export async function status(call: Call): Promise<Result> {
 }
 
 /** "━━━━── 60% · 6 of 10 done · 1 failed · 2 in work · 1.2 pictures/s · 3 s left" */
-function stateText({ pictures, completed, failed, active, picturesPerSecond, secondsLeft }: Status): string {
-  const parts = [`${bar(pictures ? (completed + failed) / pictures : 1)} · ${completed} of ${pictures} done`]
+function stateText(status: Status): string {
+  const { task, pictures, completed, failed, active, picturesPerSecond, secondsLeft } = status
+  const what = task === 'prepare' ? ' parts' : ''
+  const parts = [
+    `${bar(pictures ? (completed + failed) / pictures : 1)} · ${completed} of ${pictures}${what} done`,
+  ]
   if (failed) parts.push(`${failed} failed`)
   if (active) parts.push(`${active} in work`)
-  if (picturesPerSecond) parts.push(formatRate(picturesPerSecond))
+  if (picturesPerSecond && task !== 'prepare') parts.push(formatRate(picturesPerSecond))
   if (picturesPerSecond && secondsLeft) parts.push(`${duration(secondsLeft)} left`)
   return parts.join(' · ')
 }
@@ -82,6 +86,10 @@ const timesText = (attempts: number) => (attempts === 1 ? 'tried once' : `tried 
 
 export async function retry(call: Call): Promise<Result> {
   return withQueue(call, async (queue) => {
+    if ((await queue.ledger.settings())?.task === 'prepare') {
+      const parts = await retryShards(queue)
+      return { json: { parts }, text: `queued ${parts} parts again`, code: EXIT.ok }
+    }
     const pictures = await retryFailed(queue, chunkOf(call))
     return { json: { pictures }, text: `queued ${pictures} photographs again`, code: EXIT.ok }
   })
@@ -90,7 +98,7 @@ export async function retry(call: Call): Promise<Result> {
 export async function takeOut(call: Call): Promise<Result> {
   return withQueue(call, async (queue) => {
     const pictures = await drain(queue)
-    const text = `took ${pictures} photographs out of the queue; what is in work is finished`
+    const text = `took ${pictures} photographs or parts out of the queue; what is in work is finished`
     return { json: { pictures }, text, code: EXIT.ok }
   })
 }

@@ -1,29 +1,20 @@
-/** `queue work`: colours what the queue has, until it is stopped. */
+/** `queue work`: does what the queue has, until it is stopped. */
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UserError } from '../../errors.ts'
-import { CheckPicture } from '../../queue/check.ts'
 import type { QueueSettings } from '../../queue/ledger.ts'
-import { difference, type PictureQueue } from '../../queue/queue.ts'
-import { answerTrial, trialBy } from '../../queue/trial.ts'
+import type { PictureQueue } from '../../queue/queue.ts'
 import { QueueWorker } from '../../queue/worker.ts'
-import { JOBS } from '../colouring/session.ts'
-import { readSetup, type Setup } from '../colouring/setup.ts'
-import { type Call, exitCode, type Flags, type Result } from '../commands/command.ts'
+import { type Call, exitCode, type Result } from '../commands/command.ts'
 import { EXIT } from '../exit.ts'
-import { rootsOf, settingsOf, withQueue, wordsOf, workerFlags } from './options.ts'
-import { QueuePainter } from './painting.ts'
+import { openColouring } from './colouring.ts'
+import type { Opened } from './opened.ts'
+import { withQueue } from './options.ts'
+import { openPreparing } from './preparing.ts'
 
 /** Jobs in work at once: the next one is begun while the last pictures of one are written. */
 export const CONCURRENCY = 2
 export const LEASE_SECONDS = 30
-export const CHECK_EVERY = 1000
-/** After which a picture counts as one that hangs. */
-export const PICTURE_SECONDS = 300
-/** Of a picture that is tried alone. */
-export const MEMORY_MIB = 4096
 
-const FULL_DISK_MS = 10_000
 const LOOK_MS = 500
 
 /** Throws a `UserError` when the queue was made for other settings than this worker's, and as `QueueWorker.run`. */
@@ -31,19 +22,15 @@ export async function work(call: Call): Promise<Result> {
   return withQueue(call, async (queue) => {
     const settings = await settingsFor(call, queue)
     if (!settings) return { json: { failed: 0 }, code: EXIT.interrupted }
-    const painting = { ...call, flags: workerFlags(call, settings) }
-    const setup = await readSetup(painting)
-    expectSame(settings, settingsOf(painting.flags, setup))
-    const painter = new QueuePainter(painting, setup)
+    const worker = call.flags.text('name') ?? `${hostname()}-${process.pid}`
+    const open = settings.task === 'prepare' ? openPreparing : openColouring
+    const opened = await open(call, queue, settings, worker)
     try {
-      const { adapter, worker } = await openWorker(call, queue, painter, { flags: painting.flags, setup })
-      call.terminal.say(`taking jobs of the queue ${queue.name} on ${adapter}; Ctrl-C ends it`)
-      call.beforeExit(() => worker.giveBack())
-      await worker.run(call.flags.on('until-done') ? untilDone(queue, call.interrupted) : call.interrupted)
+      await run(call, queue, opened, worker)
     } finally {
-      painter.close()
+      opened.close()
     }
-    const { failed } = await queue.ledger.counts()
+    const failed = await failedIn(queue, settings)
     return { json: { failed }, code: exitCode(call.interrupted.aborted, failed) }
   })
 }
@@ -62,56 +49,18 @@ async function settingsFor(
   return null
 }
 
-function expectSame(queue: QueueSettings, own: QueueSettings): void {
-  if (queue.version === own.version && queue.digest === own.digest) return
-  throw new UserError(
-    `this worker is refused: the queue is for other settings than it has (${difference(queue, own)}): use the same version, and name the same files with --weights, --classifier and --like`,
-    'usage',
-  )
-}
-
-interface Painting {
-  readonly flags: Flags
-  readonly setup: Setup
-}
-
-async function openWorker(call: Call, queue: PictureQueue, painter: QueuePainter, painting: Painting) {
-  const { flags, terminal } = call
-  const { name: adapter, rounding } = await painter.adapter()
-  const { paint } = painter
-  const settings = settingsOf(painting.flags, painting.setup)
-  const { ledger, server } = queue
-  const every = flags.integer('check-every') ?? CHECK_EVERY
-  const pictureMs = 1000 * (flags.number('picture-seconds', { min: 1 }) ?? PICTURE_SECONDS)
-  const worker = new QueueWorker(queue, {
-    ...{ settings, adapter, paint, pictureMs, roots: rootsOf(call), fullDiskMs: FULL_DISK_MS },
-    worker: flags.text('name') ?? `${hostname()}-${process.pid}`,
-    trial: trialBy(trialCommand(call, painting.flags), {
-      milliseconds: pictureMs,
-      bytes: 2 ** 20 * (flags.integer('memory') ?? MEMORY_MIB),
-    }),
-    concurrency: flags.integer('concurrency') ?? CONCURRENCY,
-    pictures: flags.integer('jobs') ?? JOBS,
+async function run(call: Call, queue: PictureQueue, opened: Opened, worker: string): Promise<void> {
+  const { flags, terminal, interrupted } = call
+  const { adapter, mostLosses } = opened
+  const engine = new QueueWorker(queue, opened.work, {
+    ...{ worker, adapter, mostLosses },
+    concurrency: flags.integer('concurrency') ?? opened.concurrency ?? CONCURRENCY,
     leaseMs: 1000 * (flags.number('lease', { min: 1 }) ?? LEASE_SECONDS),
-    check: new CheckPicture({
-      ledger,
-      redis: server.redis,
-      paint,
-      adapter: rounding,
-      settings: settings.digest,
-      every,
-    }),
-    reset: () => painter.reset(),
     tell: (sentence) => terminal.warn(sentence),
   })
-  return { adapter, worker }
-}
-
-/** Starts this very program for one picture. */
-function trialCommand({ flags }: Call, painting: Flags): string[] {
-  const heap = `--max-old-space-size=${flags.integer('memory') ?? MEMORY_MIB}`
-  const program = [process.execPath, heap, ...process.execArgv, process.argv[1]!]
-  return [...program, 'queue', 'try', ...wordsOf(painting)]
+  terminal.say(`taking jobs of the queue ${queue.name} on ${adapter}; Ctrl-C ends it`)
+  call.beforeExit(() => engine.giveBack())
+  await engine.run(flags.on('until-done') ? untilDone(queue, interrupted) : interrupted)
 }
 
 /** Raised with `interrupted`, and when nothing waits and nothing is in work. */
@@ -125,13 +74,6 @@ function untilDone(queue: PictureQueue, interrupted: AbortSignal): AbortSignal {
   return signal
 }
 
-/** `queue try`: one photograph from stdin to stdout, as a worker asks for it. */
-export async function tryAlone(call: Call): Promise<Result> {
-  const painter = new QueuePainter(call, await readSetup(call))
-  try {
-    await answerTrial(painter.paint, process.stdin, (bytes) => process.stdout.write(bytes))
-    return { json: null, code: EXIT.ok }
-  } finally {
-    painter.close()
-  }
-}
+/** Photographs that were set aside, or jobs of a record set. */
+const failedIn = async ({ ledger, jobs }: PictureQueue, { task }: QueueSettings): Promise<number> =>
+  task === 'prepare' ? jobs.getFailedCount() : (await ledger.counts()).failed

@@ -4,10 +4,10 @@ import { UserError } from '../../errors.ts'
 import type { Classifier } from '../../infer/classifier.ts'
 import type { RecordTaps } from '../../io/record-taps.ts'
 import { type AbEncoding, type ClassVector, encodeRecord, type PhotoRecord } from '../../io/records.ts'
-import { lock } from '../lock.ts'
+import { type Lock, lock } from '../lock.ts'
 import { makeFolder } from '../save.ts'
 import { openWorkerPool, usualWorkers, type WorkerPool, workerUrl } from '../worker-pool.ts'
-import { type Manifest, RecordSet, type TapSettings } from './record-set.ts'
+import { type Manifest, RecordSet, type SetSettings, type TapSettings } from './record-set.ts'
 import type { Outcome, PrepareTask } from './sample.ts'
 import { expectRoom, recordBytes, type TapOptions, tapSettings, tapsOf, viewsOf } from './taps.ts'
 
@@ -31,6 +31,8 @@ export interface PrepareOptions {
   /** Told why it takes a while to begin. */
   readonly onWait?: (line: string) => void
   readonly signal?: AbortSignal
+  /** Folder to which the photographs' paths are relative; the current one by default. What is written names them without it. */
+  readonly base?: string | undefined
 }
 
 type Pool = WorkerPool<PrepareTask, Outcome>
@@ -47,37 +49,65 @@ export const CLASSIFIER_BATCH = 8
  *   folder, interrupted (trouble 'interrupted')
  */
 export async function prepareRecords(paths: readonly string[], options: PrepareOptions): Promise<Manifest> {
-  const { out, classifiers = [], taps } = options
-  await makeFolder(out)
-  const held = await lock(join(out, 'prepare.lock'), out, { onWait: options.onWait })
-  const pool = openWorkerPool<PrepareTask, Outcome>(
-    workerUrl('prepare-worker', import.meta.url),
-    options.workers ?? usualWorkers(),
-  )
-  try {
-    const set = await RecordSet.open(out, paths, {
-      shardSize: options.shardSize ?? DEFAULTS.shardSize,
-      ab: options.ab ?? DEFAULTS.ab,
-      minSide: options.minSide ?? DEFAULTS.minSide,
-      classVectors: classifiers.map(({ origin }) => origin),
-      ...(taps ? { taps: await tapSettings(taps, paths, pool.run) } : {}),
-    })
-    try {
-      if (taps) await planRoom(set, taps, paths.length - set.done, options)
+  return withFolder(options, async (held) =>
+    withSet(paths, options, async (set, pool) => {
+      if (options.taps) await planRoom(set, options.taps, paths.length - set.done, options)
       await fill(set, paths, { ...options, check: () => held.check() }, pool)
       held.check()
-      if (set.counts.records > 0) return await set.publish()
-      await set.discard()
-      throw new UserError(
-        `none of the ${paths.length} photographs can be used: ${describeSkipped(set.counts.skipped)}`,
-      )
-    } finally {
-      await set.close()
-    }
+      return published(set, paths.length)
+    }),
+  )
+}
+
+/** The settings of a set by options, without taps. */
+export const settingsOf = ({
+  shardSize = DEFAULTS.shardSize,
+  ab = DEFAULTS.ab,
+  minSide = DEFAULTS.minSide,
+  classifiers = [],
+}: Pick<PrepareOptions, 'shardSize' | 'ab' | 'minSide'> & {
+  readonly classifiers?: readonly Pick<VectorMaker, 'origin'>[] | undefined
+}): SetSettings => ({
+  ...{ shardSize, ab, minSide },
+  classVectors: classifiers.map(({ origin }) => origin),
+})
+
+/** Runs `work` while no other process works on the folder, which is made if need be. */
+export async function withFolder<T>(
+  { out, onWait }: Pick<PrepareOptions, 'out' | 'onWait'>,
+  work: (held: Pick<Lock, 'check'>) => Promise<T>,
+): Promise<T> {
+  await makeFolder(out)
+  const held = await lock(join(out, 'prepare.lock'), out, { onWait })
+  try {
+    return await work(held)
   } finally {
-    await pool.close()
     await held.release()
   }
+}
+
+/** Runs `work` on the set of `paths`, as far as an earlier run has written it, with threads that decode. */
+async function withSet<T>(
+  paths: readonly string[],
+  options: PrepareOptions,
+  work: (set: RecordSet, pool: Pool) => Promise<T>,
+): Promise<T> {
+  const { out, taps, workers = usualWorkers() } = options
+  const pool = openWorkerPool<PrepareTask, Outcome>(workerUrl('prepare-worker', import.meta.url), workers)
+  try {
+    const tapped = taps ? { taps: await tapSettings(taps, paths, pool.run) } : {}
+    const set = await RecordSet.open(out, paths, { ...settingsOf(options), ...tapped })
+    return await work(set, pool).finally(() => set.close())
+  } finally {
+    await pool.close()
+  }
+}
+
+/** Publishes a set of `total` photographs. Throws a `UserError` where none of them can be used. */
+export async function published(set: RecordSet, total: number): Promise<Manifest> {
+  if (set.counts.records > 0) return await set.publish()
+  await set.discard()
+  throw new UserError(`none of the ${total} photographs can be used: ${describeSkipped(set.counts.skipped)}`)
 }
 
 /** Tells how much is still to be written, and throws a `UserError` when it is more than the disk has. */
@@ -99,15 +129,16 @@ export function describeSkipped(skipped: Manifest['skipped']): string {
   return counts.map(([skip, count]) => `${count} ${skip}`).join(', ')
 }
 
+interface Filling extends PrepareOptions {
+  check(): void
+  /** Whether the same file twice is two records: a part of a set does not know the others. */
+  readonly keepsTwins?: boolean
+}
+
 /** Decoding runs ahead; classifying and writing keep the photographs' order. */
-async function fill(
-  set: RecordSet,
-  paths: readonly string[],
-  options: PrepareOptions & { check(): void },
-  pool: Pool,
-): Promise<void> {
+async function fill(set: RecordSet, paths: readonly string[], options: Filling, pool: Pool): Promise<void> {
   const { classifiers = [], signal, onProgress, workers = usualWorkers() } = options
-  const decoded = decodeAhead(pool, tasksFrom(set, paths, classifiers), 2 * workers + CLASSIFIER_BATCH)
+  const decoded = decodeAhead(pool, tasksFrom(set, paths, options), 2 * workers + CLASSIFIER_BATCH)
   while (set.done < paths.length) {
     if (signal?.aborted) throw interrupted(set.done, paths.length)
     const batch: Outcome[] = []
@@ -118,7 +149,8 @@ async function fill(
     const taps = await tapsIn(batch, set.settings.taps, options.taps)
     options.check()
     for (const [i, outcome] of batch.entries()) {
-      await store(set, paths[set.done]!, outcome, { vectors: vectors[i]!, taps: taps[i] ?? null })
+      if (options.keepsTwins || !('sha256' in outcome) || !(await set.skipTwin(outcome.sha256)))
+        await store(set, paths[set.done]!, outcome, { vectors: vectors[i]!, taps: taps[i] ?? null })
       onProgress?.(set.done, paths.length)
     }
   }
@@ -128,12 +160,13 @@ async function fill(
 function* tasksFrom(
   { done, settings: { minSide, taps } }: RecordSet,
   paths: readonly string[],
-  classifiers: readonly VectorMaker[],
+  { classifiers = [], base }: Pick<PrepareOptions, 'classifiers' | 'base'>,
 ): Generator<PrepareTask, void> {
   const squares = classifiers.map(({ size, origin }) => ({ size, fit: origin.fit }))
   for (let index = done; index < paths.length; index++) {
     const views = taps ? viewsOf(index, taps.size, taps.views) : []
-    yield { path: paths[index]!, minSide, classifiers: squares, views }
+    const name = paths[index]!
+    yield { path: base === undefined ? name : join(base, name), name, minSide, classifiers: squares, views }
   }
 }
 
@@ -195,8 +228,18 @@ async function store(
 ): Promise<void> {
   if ('skip' in outcome) return set.skip(outcome.skip, outcome.reason)
   const { picture, sha256 } = outcome
-  const twin = set.twinOf(sha256)
-  if (twin !== undefined) return set.skip('duplicate', `${path} is the same file as ${twin}`)
   const record = { ...picture, label: basename(path), ...seen }
   await set.add(encodeRecord(record, set.settings.ab), sha256)
+}
+
+/**
+ * One part of a set that is put together later (`joinParts`), which stays unpublished in its own folder. Goes on where an earlier
+ * try has stopped. Throws as `prepareRecords`, but nothing where no photograph can be used.
+ */
+export async function preparePart(paths: readonly string[], options: PrepareOptions): Promise<void> {
+  await withFolder(options, async (held) =>
+    withSet(paths, options, (set, pool) =>
+      fill(set, paths, { ...options, check: () => held.check(), keepsTwins: true }, pool),
+    ),
+  )
 }

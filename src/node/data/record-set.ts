@@ -60,7 +60,7 @@ export interface Manifest extends SetSettings {
 }
 
 /** What became of a photograph: its record, whose shard ends behind it, or why there is none. */
-type Entry =
+export type Entry =
   | { readonly sha256: string; readonly end: number }
   | { readonly skip: Skip; readonly reason: string }
 
@@ -119,10 +119,12 @@ export class RecordSet {
     return { records: this.#records.reduce((a, b) => a + b, 0), skipped: { ...this.#skipped } }
   }
 
-  /** The photograph whose file is the same, if there is one in the set. */
-  twinOf(sha256: string): string | undefined {
-    const index = this.#digests.indexOf(sha256)
-    return index === undefined ? undefined : this.paths[index]
+  /** Leaves the next photograph out if its file is the same as that of one in the set. Returns whether it is. */
+  async skipTwin(sha256: string): Promise<boolean> {
+    const twin = this.#digests.indexOf(sha256)
+    if (twin === undefined) return false
+    await this.skip('duplicate', `${this.paths[this.#done]} is the same file as ${this.paths[twin]}`)
+    return true
   }
 
   /** Adds the next photograph's record. */
@@ -135,10 +137,26 @@ export class RecordSet {
     await this.#orTrouble(this.#note({ skip, reason }))
   }
 
+  /** What became of each photograph so far, in their order. */
+  async *entries(): AsyncGenerator<Entry, void> {
+    let isFirst = true // the first line is the identity
+    for await (const line of linesOf(join(this.#folder, JOURNAL))) {
+      if (!isFirst) yield JSON.parse(line)
+      isFirst = false
+    }
+  }
+
+  /** Where a shard lies until the set is published. */
+  shardPath(number: number): string {
+    return join(this.#folder, shardName(number, this.#shardCount))
+  }
+
   /** Closes the files; what is written stays for a later run. */
   async close(): Promise<void> {
-    await this.#shard?.file.close()
-    await this.#journal?.close()
+    for (const file of [this.#shard?.file, this.#journal]) {
+      await file?.sync()
+      await file?.close()
+    }
     this.#shard = null
     this.#journal = null
   }
@@ -281,10 +299,9 @@ export class RecordSet {
 
   /** A line, or nothing, for each photograph. */
   async *#fromJournal(line: (entry: Entry, path: string) => string): AsyncGenerator<Uint8Array> {
-    let [next, text] = [-1, ''] // the first line is the identity
-    for await (const entry of linesOf(join(this.#folder, JOURNAL))) {
-      if (next >= 0) text += line(JSON.parse(entry), this.paths[next]!)
-      next++
+    let [next, text] = [0, '']
+    for await (const entry of this.entries()) {
+      text += line(entry, this.paths[next++]!)
       if (text.length < CHUNK) continue
       yield Buffer.from(text)
       text = ''

@@ -15,6 +15,8 @@ import { framed } from './decode.ts'
 
 export interface PrepareTask {
   readonly path: string
+  /** What it is called where it is left out. */
+  readonly name: string
   /** Pictures whose shorter side has fewer pixels are left out. */
   readonly minSide: number
   /** What each classifier wants to see. */
@@ -42,18 +44,18 @@ export type Outcome =
 const MIN_CHROMA = 2
 
 export async function prepareSample(task: PrepareTask): Promise<Outcome> {
-  const { path, minSide, classifiers } = task
+  const { path, name, minSide, classifiers } = task
   try {
-    const bytes = await readPhotoFile(path)
-    const photo = await decodePhoto(bytes, path)
+    const bytes = await readPhotoFile(path, name)
+    const photo = await decodePhoto(bytes, name)
     const { width, height } = photo
     if (Math.min(width, height) < minSide) {
-      return { skip: 'tiny', reason: `${path} has ${width}×${height} pixels, fewer than ${minSide}` }
+      return { skip: 'tiny', reason: `${name} has ${width}×${height} pixels, fewer than ${minSide}` }
     }
     const picture = await pictureOf(photo, sharpResize)
     const chroma = meanChroma(picture)
     if (chroma < MIN_CHROMA)
-      return { skip: 'gray', reason: `${path} is grey (mean chroma ${chroma.toFixed(1)})` }
+      return { skip: 'gray', reason: `${name} is grey (mean chroma ${chroma.toFixed(1)})` }
     const sha256 = createHash('sha256').update(bytes).digest('hex')
     const inputs = classifiers.map((square) => inputOf(photo, { ...square, resize: sharpResize }))
     const seen = await Promise.all(inputs)

@@ -48,7 +48,7 @@ export async function tapSettings(
   const count = Math.min(MEASURED, paths.length)
   const some = Array.from({ length: count }, (_, i) => paths[Math.floor((i * paths.length) / count)]!)
   const outcomes = await Promise.all(
-    some.map((path) => decode({ path, minSide: 1, classifiers: [], views: viewsOf(0, size, 1) })),
+    some.map((path) => decode({ path, name: path, minSide: 1, classifiers: [], views: viewsOf(0, size, 1) })),
   )
   const pictures = outcomes.flatMap((outcome) => ('views' in outcome ? outcome.views : []))
   const looked = await maker.look(pictures.map(({ gray }) => gray))

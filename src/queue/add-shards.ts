@@ -1,0 +1,61 @@
+/** Puts the shards of a record set into the queue, and behind them the job that puts the set together. */
+import { type Added, exclusively } from './add.ts'
+import { keyOf, type ShardJob, setId, shardId } from './jobs.ts'
+import type { Known } from './ledger.ts'
+import type { PictureQueue } from './queue.ts'
+import { SET_OUTPUT, shardOutput } from './shard.ts'
+
+export interface ShardsToAdd {
+  /** Place of the set. */
+  readonly to: string
+  /** Digest of what it is made of, photographs and all. */
+  readonly settings: string
+  /** Below the root, in their order. */
+  readonly photographs: readonly string[]
+  readonly shardSize: number
+  /** Whether a set that is done or queued is made anew. */
+  readonly force?: boolean
+}
+
+const JOBS_AT_ONCE = 100
+
+/** Adds what is not queued or done; counts photographs. Throws a `UserError` while another one adds to the queue. */
+export async function addShards(queue: PictureQueue, set: ShardsToAdd): Promise<Added> {
+  const release = await exclusively(queue)
+  try {
+    return await add(queue, set)
+  } finally {
+    await release()
+  }
+}
+
+async function add(
+  queue: PictureQueue,
+  { to, settings, photographs, shardSize, force = false }: ShardsToAdd,
+) {
+  const { ledger } = queue
+  const jobs: ShardJob[] = []
+  for (let at = 0; at < photographs.length; at += shardSize) {
+    const some = photographs.slice(at, at + shardSize)
+    jobs.push({ to, settings, shard: at / shardSize, photographs: some })
+  }
+  const keys = [...jobs.map(({ shard }) => shardOutput(shard)), SET_OUTPUT].map((output) => keyOf(to, output))
+  const known = await ledger.known(keys)
+  const isNew = (_: unknown, i: number) => force || known[i]?.[2] !== settings
+  const fresh = jobs.filter(isNew)
+  const isSetNew = isNew(null, jobs.length)
+  await ledger.forget(keys.filter(isNew))
+  if (force) await removeJobs(queue, settings, jobs.length)
+  for (let i = 0; i < fresh.length; i += JOBS_AT_ONCE) await queue.addShards(fresh.slice(i, i + JOBS_AT_ONCE))
+  if (isSetNew) await queue.addSet({ to, settings, shards: jobs.length })
+  const each: Known = [to, settings, settings]
+  await ledger.remember(new Map(keys.filter(isNew).map((key) => [key, each])))
+  const added = fresh.reduce((count, job) => count + job.photographs.length, 0)
+  return { added, known: photographs.length - added, jobs: fresh.length + Number(isSetNew) }
+}
+
+/** Of an earlier making: the engine adds none whose number it has. */
+async function removeJobs({ jobs }: PictureQueue, settings: string, shards: number): Promise<void> {
+  for (let shard = 0; shard < shards; shard++) await jobs.remove(shardId(settings, shard))
+  await jobs.remove(setId(settings))
+}

@@ -1,0 +1,108 @@
+/** Colours the photographs of a job: some are read ahead while others are in work. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { UserError } from '../errors.ts'
+import { removeParts } from '../node/files.ts'
+import { inParallel, Room } from '../node/parallel.ts'
+import type { CheckPicture } from './check.ts'
+import { keyOf, type Picture, parseChunk } from './jobs.ts'
+import { JournalTail } from './journal.ts'
+import type { QueueSettings } from './ledger.ts'
+import { expectMarked } from './output.ts'
+import { type PictureServices, PictureWork, type Places } from './picture.ts'
+import type { Roots } from './roots.ts'
+import { expectSettings, Halt, type InHand, lost, orRefused, type RawJob, type Work } from './work.ts'
+
+/** Bytes of photographs that are held at once. */
+const BYTES_AT_ONCE = 256 * 2 ** 20
+/** Photographs that are read ahead of those in work. */
+const AHEAD = 4
+
+export interface ChunkOptions extends PictureServices {
+  /** What this worker colours with. */
+  readonly settings: Pick<QueueSettings, 'digest'>
+  readonly roots: Pick<Roots, 'open' | 'folderOf'>
+  /** Photographs in work at once. */
+  readonly pictures: number
+  /** Milliseconds after which a picture counts as one that hangs. */
+  readonly pictureMs: number
+  readonly check: Pick<CheckPicture, 'run' | 'next'>
+  reset(): void
+}
+
+export class ChunkWork implements Work {
+  readonly #pictures: PictureWork
+  readonly #bytes = new Room(BYTES_AT_ONCE)
+
+  constructor(private readonly options: ChunkOptions) {
+    const [painting, trials] = [new Room(options.pictures), new Room(1)]
+    const paint: PictureServices['paint'] = (...photograph) =>
+      painting.with(1, () => this.#checked(() => within(options.pictureMs, options.paint(...photograph))))
+    const trial: PictureServices['trial'] = (...photograph) =>
+      trials.with(1, () => options.trial(...photograph))
+    this.#pictures = new PictureWork({ ...options, paint, trial })
+  }
+
+  begin(): Promise<void> {
+    return this.options.check.run()
+  }
+
+  async run({ data }: RawJob, hand: InHand): Promise<void> {
+    const { ledger, pictures } = this.options
+    const at = await this.#open(data, hand)
+    const { job, from, journal } = at
+    const entries = await ledger.entries(job.pictures.map(({ output }) => keyOf(job.to, output)))
+    const read = async (picture: Picture) => {
+      await journal.look(picture)
+      return from.read(picture.input)
+    }
+    const items = job.pictures.map((picture, i) => ({ picture, entry: entries[i]! }))
+    await inParallel(items, { most: pictures + AHEAD, signal: hand.signal }, ({ picture, entry }) =>
+      this.#bytes.with(picture.size, async () => {
+        if ((await this.#pictures.run(picture, read(picture), entry, at)) === 'made') hand.count()
+      }),
+    )
+    if (hand.signal.aborted) lost()
+  }
+
+  reset(): void {
+    this.options.reset()
+  }
+
+  async #open(data: unknown, { lease }: InHand): Promise<Places> {
+    const { settings, roots } = this.options
+    const job = await orRefused(() => parseChunk(data))
+    expectSettings(job, settings)
+    const [from, to] = await orRefused(() => Promise.all([roots.open(job.from), roots.open(job.to)]))
+    const [source, folder] = [roots.folderOf(job.from), roots.folderOf(job.to)]
+    await expectFolder(source)
+    if (folder !== null) await expectMarked(to)
+    const sweep = async (output: string) => {
+      if (folder !== null) await removeParts([join(folder, output)], { areAlone: true })
+    }
+    return { job, lease, from, to, journal: new JournalTail(folder, source), sweep }
+  }
+
+  async #checked<T>(paint: () => Promise<T>): Promise<T> {
+    await this.options.check.next().catch((error) => {
+      throw new Halt(error)
+    })
+    return paint()
+  }
+}
+
+/** Throws where a folder is not there: on this machine, it may not be mounted. */
+export async function expectFolder(path: string | null): Promise<void> {
+  const found = path === null || (await stat(path).catch(() => null))
+  if (!found) throw new UserError(`there is no folder ${path} on this machine: look whether it is mounted`)
+}
+
+/** The result of `work`. Throws when that takes longer. */
+async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const sentence = `a picture took longer than ${Math.round(milliseconds / 1000)} s`
+    timer = setTimeout(() => reject(new Error(sentence)), milliseconds)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}

@@ -1,0 +1,122 @@
+/** Makes the shards of a record set, and puts the set together once all are there. */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { joinParts, type Part } from '../node/data/parts.ts'
+import { type PrepareOptions, preparePart, settingsOf } from '../node/data/prepare.ts'
+import { MANIFEST } from '../node/data/shards.ts'
+import { expectFolder } from './chunk.ts'
+import { KIND, keyOf, parseSet, parseShard, type SetJob, type ShardJob, setId, shardId } from './jobs.ts'
+import type { Entry, QueueSettings } from './ledger.ts'
+import type { PictureQueue } from './queue.ts'
+import type { Roots } from './roots.ts'
+import {
+  expectSettings,
+  type InHand,
+  lost,
+  NotYet,
+  orRefused,
+  type RawJob,
+  RefusedJob,
+  type Work,
+} from './work.ts'
+
+/** The folder, below a set's own, of its shards until it is put together. */
+export const PARTS = 'parts'
+
+/** As the ledger names a shard, and the set. */
+export const shardOutput = (shard: number) => `shard-${String(shard).padStart(5, '0')}`
+export const SET_OUTPUT = MANIFEST
+
+const optionsSchema = v.object({
+  shardSize: v.number(),
+  ab: v.picklist(['int8', 'float32']),
+  minSide: v.number(),
+})
+
+export interface ShardOptions extends Pick<PrepareOptions, 'classifiers' | 'workers'> {
+  readonly settings: QueueSettings
+  readonly roots: Roots
+  readonly worker: string
+}
+
+export class ShardWork implements Work {
+  readonly #prepare: Omit<PrepareOptions, 'out'>
+
+  constructor(
+    private readonly queue: PictureQueue,
+    private readonly options: ShardOptions,
+  ) {
+    const { classifiers = [], workers, settings, roots } = options
+    const base = roots.folderOf('.')!
+    this.#prepare = { ...v.parse(optionsSchema, settings.values), classifiers, workers, base }
+  }
+
+  async begin(): Promise<void> {}
+
+  reset(): void {}
+
+  async run({ name, data }: RawJob, hand: InHand): Promise<void> {
+    if (name === KIND.shard) return this.#shard(await orRefused(() => parseShard(data)), hand)
+    if (name === KIND.set) return this.#set(await orRefused(() => parseSet(data)), hand)
+    throw new RefusedJob('it is no job of a queue that prepares records')
+  }
+
+  async #shard(job: ShardJob, hand: InHand): Promise<void> {
+    const output = shardOutput(job.shard)
+    if (await this.#isDone(job, output)) return
+    const parts = await this.#partsOf(job)
+    const storage = await orRefused(() => this.options.roots.open('.'))
+    // a photograph that a link leads to from outside of the root is refused
+    await orRefused(() => Promise.all(job.photographs.map((path) => storage.stat(path))))
+    await preparePart(job.photographs, { ...this.#prepare, out: join(parts, output), signal: hand.signal })
+    hand.count()
+    await this.#finish(job, output, hand)
+  }
+
+  async #set(job: SetJob, hand: InHand): Promise<void> {
+    const { queue } = this
+    if (await this.#isDone(job, SET_OUTPUT)) return
+    const numbers = Array.from({ length: job.shards }, (_, shard) => shard)
+    const entries = await queue.ledger.entries(numbers.map((shard) => keyOf(job.to, shardOutput(shard))))
+    if (entries.some((entry) => entry?.settings !== job.settings)) {
+      if (await queue.jobs.getFailedCount())
+        throw new RefusedJob('some of its shards have failed; queue retry tries them again, and this')
+      throw new NotYet()
+    }
+    const parts = await this.#partsOf(job)
+    const all: Part[] = []
+    for (const shard of numbers) {
+      const kept = await queue.jobs.getJob(shardId(job.settings, shard))
+      const { photographs } = await orRefused(() => parseShard(kept?.data))
+      all.push({ folder: join(parts, shardOutput(shard)), paths: photographs })
+    }
+    await joinParts(join(parts, '..'), all, settingsOf(this.#prepare))
+    await this.#finish(job, SET_OUTPUT, hand)
+    await rm(parts, { recursive: true, force: true })
+    await queue.jobs.clean(0, 0, 'completed')
+  }
+
+  /** Whether it was done before, with these settings. */
+  async #isDone({ to, settings }: ShardJob | SetJob, output: string): Promise<boolean> {
+    expectSettings({ settings }, this.options.settings)
+    const [entry] = await this.queue.ledger.entries([keyOf(to, output)])
+    return entry?.settings === settings
+  }
+
+  async #partsOf({ to }: ShardJob | SetJob): Promise<string> {
+    const { roots } = this.options
+    await orRefused(() => roots.open(to))
+    const folder = await orRefused(() => roots.folderOf(to))
+    if (folder === null) throw new RefusedJob('records are made in folders, not in buckets')
+    await expectFolder(join(folder, PARTS))
+    return join(folder, PARTS)
+  }
+
+  async #finish(job: ShardJob | SetJob, output: string, { lease }: InHand): Promise<void> {
+    const { to, settings } = job
+    const of = 'shard' in job ? shardId(settings, job.shard) : setId(settings)
+    const entry: Entry = { from: '.', input: output, to, output, of, settings, worker: this.options.worker }
+    if (!(await this.queue.ledger.finish(lease, keyOf(to, output), entry))) lost()
+  }
+}

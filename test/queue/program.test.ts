@@ -1,0 +1,71 @@
+/** The real program as a worker, in processes of its own. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Server } from '../../src/queue/connection.ts'
+import { PictureQueue } from '../../src/queue/queue.ts'
+import { run, start } from '../program.ts'
+import { reportWeights } from '../report-weights.ts'
+import { SERVER, TestServer } from './redis-server.ts'
+import { digestsIn, writeScans } from './stub.ts'
+
+describe.skipIf(!SERVER)('queue work', () => {
+  const root = mkdtempSync(join(tmpdir(), 'colorizer-program-'))
+  const [scans, out, weights] = [join(root, 'scans'), join(root, 'out'), join(root, 'weights.safetensors')]
+  let redis: TestServer
+  let server: Server
+  beforeAll(async () => {
+    redis = await TestServer.start()
+    server = await redis.connect()
+    writeFileSync(weights, await reportWeights())
+  })
+  afterAll(async () => {
+    server.close()
+    await redis.remove()
+    rmSync(root, { recursive: true, force: true })
+  })
+
+  const line = (action: string, name: string, ...words: string[]) => {
+    const options = ['--redis', redis.url, '--queue', name, '--root', root, '--weights', weights]
+    return ['queue', ...action.split(' '), ...options, ...words]
+  }
+  const add = (name: string) => run(line(`add ${scans}`, name, '--out', out, '--classifier', 'none'))
+
+  it('works on each GPU until all is done, and says which GPUs there are', async () => {
+    await writeScans(root, ['a.png', 'b.png'])
+    await add('gpus')
+    const missing = await start(line('work', 'gpus', '--gpus', '7')).ended
+    expect([missing.code, missing.stderr]).toEqual([
+      3,
+      expect.stringMatching(/--gpus 7: there is no such adapter; this machine has 0 /),
+    ])
+    const ended = await start(line('work', 'gpus', '--gpus', 'all', '--until-done', '--json')).ended
+    expect([ended.code, JSON.parse(ended.stdout.toString()).workers[0].code]).toEqual([0, 0])
+    expect(Object.keys(digestsIn(out))).toEqual(['a.png', 'b.png'])
+  })
+
+  it.each([
+    ['', []],
+    [' of a crew', ['--gpus', '0']],
+  ])('gives its chunk back at the second SIGTERM%s', async (_, words) => {
+    mkdirSync(scans, { recursive: true })
+    const name = `signals${words.length}`
+    const create = { width: 1500, height: 1500, channels: 3, background: '#808080' } as const
+    const large = await sharp({ create }).toColourspace('b-w').png().toBuffer()
+    for (let n = 0; n < 30; n++) writeFileSync(join(scans, `${name}-${n}.png`), large)
+    await add(name)
+    const queue = new PictureQueue(server, name)
+    const { child, ended } = start(line('work', name, ...words))
+    while ((await queue.jobs.getActiveCount()) === 0) await sleep(50)
+    child.kill('SIGTERM')
+    await sleep(1500)
+    expect(child.exitCode).toBeNull()
+    child.kill('SIGTERM')
+    expect((await ended).code).toBe(130)
+    expect(await queue.jobs.getJobCounts('active', 'waiting')).toEqual({ active: 0, waiting: 1 })
+    await queue.close()
+  })
+})

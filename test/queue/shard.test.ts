@@ -1,0 +1,116 @@
+/** Record sets that many workers prepare, against the one that a single `prepare` makes. */
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { writeImage } from '../../src/node/image.ts'
+import type { Server } from '../../src/queue/connection.ts'
+import { PictureQueue } from '../../src/queue/queue.ts'
+import { run, start } from '../program.ts'
+import { SERVER, TestServer } from './redis-server.ts'
+
+const WIDTH = 40
+
+describe.skipIf(!SERVER)('queue prepare', () => {
+  const root = mkdtempSync(join(tmpdir(), 'colorizer-shards-'))
+  const [photos, out] = [join(root, 'photos'), join(root, 'records')]
+  let redis: TestServer
+  let server: Server
+  let queue: PictureQueue
+  let count = 0
+
+  beforeAll(async () => {
+    redis = await TestServer.start()
+    mkdirSync(photos)
+    for (let n = 0; n < 5; n++) {
+      const rgb = new Uint8Array(3 * WIDTH * WIDTH).map((_, i) => (i % 3 === 0 ? 40 * n : i % 200))
+      await writeImage(join(photos, `${n}.png`), { width: WIDTH, height: WIDTH, rgb })
+    }
+    copyFileSync(join(photos, '0.png'), join(photos, 'twin.png'))
+    writeFileSync(join(photos, 'broken.jpg'), 'not a picture')
+  })
+  afterAll(async () => {
+    await redis.remove()
+    rmSync(root, { recursive: true, force: true })
+  })
+  beforeEach(async () => {
+    server = await redis.connect()
+    queue = new PictureQueue(server, `shards-${++count}`)
+  })
+  afterEach(async () => {
+    await queue.close()
+    server.close()
+    rmSync(out, { recursive: true, force: true })
+  })
+
+  const line = (action: string, ...words: string[]) => {
+    const options = ['--redis', redis.url, '--queue', queue.name, '--root', root, '--json']
+    return ['queue', ...action.split(' '), ...options, ...words]
+  }
+  async function command(action: string, ...words: string[]) {
+    const ended = await run(line(action, ...words))
+    const text = ended.stdout.toString()
+    return { ...ended, json: text === '' ? null : JSON.parse(text) }
+  }
+  const CHOICES = ['--shard-size', '2', '--classifier', 'none']
+  const added = (...words: string[]) => command(`prepare ${photos}`, '--out', out, ...CHOICES, ...words)
+  const worked = () => command('work', '--until-done', '--jobs', '1')
+  const contents = (folder: string) =>
+    Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'latin1')]))
+
+  it('makes the bytes of a single prepare with two workers, and nothing the second time', async () => {
+    expect((await added()).json).toEqual({ added: 7, known: 0, jobs: 5 })
+    expect((await command('status')).json).toMatchObject({ task: 'prepare', pictures: 5, waiting: 5 })
+    const beside = start(line('work', '--until-done', '--jobs', '1'))
+    expect((await worked()).json).toEqual({ failed: 0 })
+    expect((await beside.ended).code).toBe(0)
+    const single = join(root, 'single')
+    await start(['prepare', 'photos', '--out', single, ...CHOICES], { cwd: root }).ended
+    expect(contents(out)).toEqual(contents(single))
+    expect(contents(out)['skipped.txt']).toMatch(/photos\/twin\.png is the same file as photos\/0\.png/)
+    expect((await command('status')).json).toMatchObject({ completed: 5, waiting: 0 })
+    expect((await added()).json).toEqual({ added: 0, known: 7, jobs: 0 })
+    expect(await queue.jobs.getJobCounts('waiting', 'completed', 'failed')).toEqual({
+      ...{ waiting: 0, completed: 0, failed: 0 },
+    })
+    rmSync(out, { recursive: true })
+    expect((await added('--force')).json).toEqual({ added: 7, known: 0, jobs: 5 })
+    await worked()
+    expect(contents(out)).toEqual(contents(single))
+  })
+
+  it('waits for a folder that is not mounted, refuses photographs behind links, and other classifiers', async () => {
+    await added()
+    rmSync(join(out, 'parts'), { recursive: true })
+    const stop = setTimeout(() => mkdirSync(join(out, 'parts')), 3000)
+    const { code, stderr } = await worked()
+    clearTimeout(stop)
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/no folder .*parts on this machine: look whether it is mounted/),
+    ])
+    expect(existsSync(join(out, 'manifest.json'))).toBe(true)
+    symlinkSync('/etc/hostname', join(photos, 'link.png'))
+    await added('--force')
+    const refused = await worked()
+    rmSync(join(photos, 'link.png'))
+    expect(refused.json.failed).toBeGreaterThan(0)
+    const reasons = (await command('failed')).json.refused.map((job: { reason: string }) => job.reason)
+    expect(reasons.join()).toMatch(/a link on its way leads out of/)
+    await command('drain')
+    await queue.jobs.clean(0, 0, 'failed')
+    await command(`prepare ${photos}`, '--out', out, '--classifier', 'mobilenet-v1')
+    const other = await command('work', '--classifier', 'none')
+    expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/refused: .*\(classVectors\)/)])
+  })
+})
