@@ -4,7 +4,7 @@
  */
 import type { Rect, Size } from '../rect.ts'
 import { contentOf } from './border.ts'
-import { grayLevel, srgbToLab } from './lab.ts'
+import { grayLevel, lightness, srgbToLab } from './lab.ts'
 import type { Photo } from './photo.ts'
 import { type Raster, rasterOf, shown } from './raster.ts'
 
@@ -127,19 +127,24 @@ const MOST_POWER = 2
 /** What the network is shown of a picture: without a tone, and with the contrast that it has lost. */
 export function forNetwork(photo: Photo, { isToned, isInColour, faded }: Look): Photo {
   if (!faded && (!isToned || isInColour)) return photo
-  const { L } = srgbToLab(photo.rgb)
-  const seen = faded ? stretched(L, faded) : L
+  const L = lightness(photo.rgb)
+  if (faded) stretch(L, faded)
   const rgb = new Uint8Array(photo.rgb.length)
-  for (const [i, l] of seen.entries()) rgb.fill(grayLevel(l), 3 * i, 3 * i + 3)
+  for (const [i, l] of L.entries()) rgb.fill(grayLevel(l), 3 * i, 3 * i + 3)
   return { ...photo, rgb }
 }
 
-function stretched(L: Float32Array, [darkest, lightest]: NonNullable<Look['faded']>): Float32Array {
+/** In place, since the picture may be large. */
+function stretch(L: Float32Array, [darkest, lightest]: NonNullable<Look['faded']>): void {
   const middle = (darkest + lightest) / 2
   const width = Math.max(LEAST_RANGE, lightest - darkest)
-  const shares = L.map((l) => Math.min(1, Math.max(0, 0.5 + (l - middle) / width)))
-  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length
+  let sum = 0
+  for (let i = 0; i < L.length; i++) {
+    L[i] = Math.min(1, Math.max(0, 0.5 + (L[i]! - middle) / width))
+    sum += L[i]!
+  }
+  const mean = sum / L.length
   const wanted = Math.min(LIGHT_MEAN, Math.max(DARK_MEAN, mean))
   const power = Math.min(MOST_POWER, Math.max(1 / MOST_POWER, Math.log(wanted) / Math.log(mean)))
-  return shares.map((share) => TO_DARKEST + (TO_LIGHTEST - TO_DARKEST) * share ** power)
+  for (let i = 0; i < L.length; i++) L[i] = TO_DARKEST + (TO_LIGHTEST - TO_DARKEST) * L[i]! ** power
 }
