@@ -2,6 +2,7 @@
  * Mutated image files of every format: each is coloured, or refused with a sentence, within a time, and what is written can be
  * read. `npm run fuzz:photos -- 5000` takes that many; `npm test` a few.
  */
+import { readFileSync } from 'node:fs'
 import sharp from 'sharp'
 import { UserError } from '../src/errors.ts'
 import { concat } from '../src/io/image/bytes.ts'
@@ -28,6 +29,7 @@ const sources = async (): Promise<Uint8Array[]> => [
   grayTiff(levels(1) as Uint8Array, 8),
   await described(picture(3)).tiff({ compression: 'lzw' }).toBuffer(),
   await described(picture(3)).avif({ effort: 0 }).toBuffer(),
+  readFileSync(new URL('./heic/citrus.heic', import.meta.url)),
 ]
 
 /** Some bytes changed, most of them near the beginning, where the headers are; perhaps cut, or with a part repeated. */
@@ -58,7 +60,11 @@ export async function fuzzPhotos(first: number, count: number): Promise<Fuzzed> 
     const started = process.cpuUsage()
     try {
       const bytes = mutated(all[n % all.length]!, n)
-      const file = await colorizeFile(flatPainter(), bytes, 'photo', { making: null, lenient: n % 3 === 0 })
+      const file = await colorizeFile(flatPainter(), bytes, 'photo', {
+        making: null,
+        recolor: true,
+        lenient: n % 3 === 0,
+      })
       if ('parts' in file) await sharp(concat(file.parts), { failOn: 'warning' }).stats()
       result.coloured++
     } catch (error) {

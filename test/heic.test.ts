@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import exifr from 'exifr'
 import sharp, { type Sharp } from 'sharp'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { concat } from '../src/io/image/bytes.ts'
 import { colorizeFile } from '../src/node/formats/colorize.ts'
 import { decodeHeic } from '../src/node/formats/heic.ts'
@@ -61,6 +61,17 @@ it('is known by any of its brands', () => {
   expect(isHeic(brands('mif1', 'miafheic'))).toBe(true)
   expect(isHeic(brands('mif1', 'miafavif'))).toBe(false)
   expect(isHeic(brands('avif', 'mif1heic'))).toBe(false)
+})
+
+it('is refused with the reason where it is cut, of which nothing is said on stdout', async () => {
+  const log = vi.spyOn(console, 'log')
+  onTestFinished(() => log.mockRestore())
+  const both = [3000, 4000].map((bytes) => decodeHeic(FILE.subarray(0, bytes), 'photo'))
+  for (const { reason } of (await Promise.allSettled(both)) as PromiseRejectedResult[])
+    expect(reason.message).toMatch(/^photo cannot be decoded \(Invalid input: Unexpected end of file/)
+  expect(log).not.toHaveBeenCalled()
+  console.log('still here')
+  expect(log).toHaveBeenCalledWith('still here')
 })
 
 it('is refused with a sentence where there is no decoder', async () => {

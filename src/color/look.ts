@@ -4,7 +4,7 @@
  */
 import type { Rect, Size } from '../rect.ts'
 import { contentOf } from './border.ts'
-import { grayLevel, srgbToLab } from './lab.ts'
+import { grayLevel, lightness, srgbToLab } from './lab.ts'
 import type { Photo } from './photo.ts'
 import { type Raster, rasterOf, shown } from './raster.ts'
 
@@ -15,8 +15,8 @@ export interface Look {
   readonly tone: (L: number) => readonly [number, number]
   /** Whether the grey has a tone that the eye sees. */
   readonly isToned: boolean
-  /** The lightnesses between which nearly all pixels lie. */
-  readonly range: readonly [darkest: number, lightest: number]
+  /** The lightnesses that were black and white before it has faded; null where it has not. */
+  readonly faded: readonly [darkest: number, lightest: number] | null
   /** 0 for a surface without anything on it, of which nobody can tell the colour, to 1. */
   readonly structure: number
   /** Without borders. */
@@ -35,8 +35,14 @@ const [OWN_CHROMA, OWN_SHARE] = [15, 0.01]
 const SEEN_CHROMA = 2
 /** Near black and white colours of stored pixels say little. */
 const [DARK, LIGHT] = [8, 96]
-/** Of pixels, that may lie outside of the range at each end. */
-const OUTSIDE = 0.005
+/**
+ * A photograph has faded whose pixels have a narrower range of L*, but for a share at each end. Fog, sand and sky have as narrow ones
+ * without having faded, and mostly get better colours, too, with more contrast: 27 such photographs of BSDS500 and Kodak an ab error
+ * of 200 in place of 215.
+ */
+const [FADED, OUTSIDE] = [65, 0.01]
+/** The share at each end that becomes black or white: dust and scratches, too, have their own lightness. */
+const CLIPPED = 0.02
 /** Standard deviations of L* at which there is no structure, and all of it. */
 const [FLAT, STRUCTURED] = [0.5, 3]
 
@@ -64,7 +70,7 @@ export function lookAt(preview: Photo, full: Size): Look {
     isToned: Array.from({ length: STEPS }, (_, i) => tone((100 * (i + 0.5)) / STEPS)).some(
       ([a, b]) => Math.hypot(a, b) > SEEN_CHROMA,
     ),
-    range: [at(OUTSIDE), at(1 - OUTSIDE)],
+    faded: at(1 - OUTSIDE) - at(OUTSIDE) < FADED ? [at(CLIPPED), at(1 - CLIPPED)] : null,
     structure: Math.min(1, Math.max(0, (deviation(L) - FLAT) / (STRUCTURED - FLAT))),
     content: enlarged(inside, preview, full),
   }
@@ -109,25 +115,36 @@ function toneOf(L: Float32Array, ab: Float32Array): Look['tone'] {
 
 const median = (values: number[]) => values.sort((x, y) => x - y)[values.length >> 1]!
 
-/**
- * Ranges of L* that are narrower are stretched for the network, to this one, by a factor of at most MOST_STRETCH. Photographs of fog,
- * sand or sky have a range of 50 to 65 without having faded: stretched, most of them get worse colours.
- */
-const FADED = 45
+/** The range of L* that the network is shown a faded photograph with. */
 const [TO_DARKEST, TO_LIGHTEST] = [5, 95]
-const MOST_STRETCH = 3
+/** A range that is narrower than this is stretched as if it were this: what it has is not much more than the rounding of levels. */
+const LEAST_RANGE = 15
+/** Shares of the range between which its mean is brought by a power, since prints darken or lighten as they fade. */
+const [DARK_MEAN, LIGHT_MEAN] = [0.4, 0.6]
+/** The largest power, and its inverse the smallest. */
+const MOST_POWER = 2
 
 /** What the network is shown of a picture: without a tone, and with the contrast that it has lost. */
-export function forNetwork(photo: Photo, { isToned, isInColour, range: [darkest, lightest] }: Look): Photo {
-  const isFaded = lightest - darkest < FADED && lightest > darkest
-  if (!isFaded && (!isToned || isInColour)) return photo
-  const { L } = srgbToLab(photo.rgb)
-  const stretch = isFaded ? Math.min(MOST_STRETCH, (TO_LIGHTEST - TO_DARKEST) / (lightest - darkest)) : 1
-  const middle = (darkest + lightest) / 2
-  // as far towards the middle of the scale as the stretched range needs
-  const reach = (stretch * (lightest - darkest)) / 2
-  const to = isFaded ? Math.min(TO_LIGHTEST - reach, Math.max(TO_DARKEST + reach, middle)) : middle
+export function forNetwork(photo: Photo, { isToned, isInColour, faded }: Look): Photo {
+  if (!faded && (!isToned || isInColour)) return photo
+  const L = lightness(photo.rgb)
+  if (faded) stretch(L, faded)
   const rgb = new Uint8Array(photo.rgb.length)
-  for (const [i, l] of L.entries()) rgb.fill(grayLevel(to + stretch * (l - middle)), 3 * i, 3 * i + 3)
+  for (const [i, l] of L.entries()) rgb.fill(grayLevel(l), 3 * i, 3 * i + 3)
   return { ...photo, rgb }
+}
+
+/** In place, since the picture may be large. */
+function stretch(L: Float32Array, [darkest, lightest]: NonNullable<Look['faded']>): void {
+  const middle = (darkest + lightest) / 2
+  const width = Math.max(LEAST_RANGE, lightest - darkest)
+  let sum = 0
+  for (let i = 0; i < L.length; i++) {
+    L[i] = Math.min(1, Math.max(0, 0.5 + (L[i]! - middle) / width))
+    sum += L[i]!
+  }
+  const mean = sum / L.length
+  const wanted = Math.min(LIGHT_MEAN, Math.max(DARK_MEAN, mean))
+  const power = Math.min(MOST_POWER, Math.max(1 / MOST_POWER, Math.log(wanted) / Math.log(mean)))
+  for (let i = 0; i < L.length; i++) L[i] = TO_DARKEST + (TO_LIGHTEST - TO_DARKEST) * L[i]! ** power
 }

@@ -4,6 +4,7 @@ import type { Raster } from '../../color/raster.ts'
 import { UserError } from '../../errors.ts'
 import { concat } from '../../io/image/bytes.ts'
 import { profileChunk, withChunks } from '../../io/image/png.ts'
+import { Turns } from '../../turns.ts'
 import { imageOf } from './pixels.ts'
 
 const DECODER = 'heic-decode'
@@ -39,13 +40,32 @@ export async function decodeHeic(bytes: Uint8Array, name: string, decoder = heic
         `("npm install ${DECODER}"): install it, or convert the file to JPEG`,
     )
   }
-  const decoded = await decode({ buffer: bytes }).catch((cause: Error) => {
-    throw new UserError(`${name} cannot be decoded (${cause.message})`, 'input', { cause })
-  })
-  const { width, height, data } = decoded
+  const { width, height, data } = await turns.take(() => decodeQuietly(decode, bytes, name))
   const levels = new Uint8Array(3 * width * height)
   for (let i = 0; i < width * height; i++) levels.set(data.subarray(4 * i, 4 * i + 3), 3 * i)
   return { width, height, channels: 3, levels, alpha: null }
+}
+
+const turns = new Turns()
+/** How what the decoder says on the console begins. */
+const COMPLAINT = /^(Could not parse HEIF file|No images found)\s*/
+
+/** What the decoder would say on the console, where results may stand, becomes the reason of the error. */
+async function decodeQuietly(decode: HeicDecoder, bytes: Uint8Array, name: string): Promise<Decoded> {
+  const { log } = console
+  const said: string[] = []
+  console.log = (...words: unknown[]) => {
+    if (COMPLAINT.test(String(words[0]))) said.push(words.join(' ').replace(COMPLAINT, '').trim())
+    else log(...words)
+  }
+  try {
+    return await decode({ buffer: bytes })
+  } catch (cause) {
+    const why = said[0] || (cause instanceof Error ? cause.message : cause)
+    throw new UserError(`${name} cannot be decoded (${why})`, 'input', { cause })
+  } finally {
+    console.log = log
+  }
 }
 
 /** A PNG of the pixels, which are in that profile: libvips converts those of a file alone. */
