@@ -16,10 +16,10 @@ export const CORES_A_GPU = 16
 export const GPU_SECONDS = 0.02
 export const CHUNK = 32
 /**
- * Of a queue server, as `npm run bench:queue -- --jobs 31250 --each 32 --finish 300` measured it with redis-server 7.0.15: a job of
+ * Of a queue server, as `npm run bench:queue -- --jobs 31250 --each 32 --finish 2000` measured it with redis-server 7.0.15: a job of
  * `CHUNK` pictures from its adding to the entries of its pictures, and memory for a picture.
  */
-export const QUEUE = { jobSeconds: 0.0026, bytes: { waiting: 370, done: 740 } }
+export const QUEUE = { jobSeconds: 0.0019, bytes: { waiting: 370, done: 680 } }
 export const SPREAD = 0.3
 export const LEASE_SECONDS = 30
 /** A week between two crashes of a worker. */

@@ -108,8 +108,13 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     const reasons = (await command('failed')).json.refused.map((job: { reason: string }) => job.reason)
     expect(reasons.join()).toMatch(/a link on its way leads out of/)
     await command('drain')
-    await queue.jobs.clean(0, 0, 'failed')
     await command(`prepare ${photos}`, '--out', out, '--classifier', 'mobilenet-v1')
+    expect((await command('status')).json).toMatchObject({ pictures: 2, completed: 0, failed: 0, refused: 0 })
+    const colouring = await command(`add ${photos}`, '--out', out)
+    expect([colouring.code, colouring.stderr]).toEqual([
+      2,
+      expect.stringMatching(/is there to prepare: name another with --queue/),
+    ])
     const other = await command('work', '--classifier', 'none')
     expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/refused: .*\(classVectors\)/)])
   })
