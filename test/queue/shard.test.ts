@@ -16,7 +16,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { writeImage } from '../../src/node/image.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
-import { run, start } from '../program.ts'
+import { appears, run, start } from '../program.ts'
 import { SERVER, TestServer } from './redis-server.ts'
 
 const WIDTH = 40
@@ -86,6 +86,19 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     rmSync(out, { recursive: true })
     expect((await added('--force')).json).toEqual({ added: 7, known: 0, jobs: 5 })
     await worked()
+    expect(contents(out)).toEqual(contents(single))
+  })
+
+  it('goes on with the shard of a worker that was killed, to the same bytes', async () => {
+    const one = ['--shard-size', '7', '--classifier', 'none']
+    await command(`prepare ${photos}`, '--out', out, ...one)
+    const killed = start(line('work', '--jobs', '1', '--lease', '1'))
+    await appears(join(out, 'parts/shard-00000/unfinished/journal.jsonl'), killed)
+    killed.child.kill('SIGKILL')
+    expect((await killed.ended).code).toBe('SIGKILL')
+    expect((await command('work', '--until-done', '--lease', '1')).json).toEqual({ failed: 0 })
+    const single = join(root, 'single-shard')
+    await start(['prepare', 'photos', '--out', single, ...one], { cwd: root }).ended
     expect(contents(out)).toEqual(contents(single))
   })
 
