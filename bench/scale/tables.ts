@@ -13,7 +13,7 @@ const STEPS = 200
 type Row = readonly (string | number)[]
 
 /** All tables of docs/scale.md, as Markdown. The same on every machine. */
-export const tables = (): readonly string[] => [rates(), costs(), gradients(), speedUps()]
+export const tables = (): readonly string[] => [rates(), servers(), costs(), gradients(), speedUps()]
 
 function markdown(head: readonly string[], rows: readonly Row[]): string {
   const line = (cells: Row) => `| ${cells.join(' | ')} |`
@@ -29,7 +29,7 @@ const PICTURE_SECONDS = Math.max(assumed.GPU_SECONDS, assumed.CORE_SECONDS / ass
 
 const workOf = (gpus: number, storage: keyof typeof assumed.STORAGES, servers: number): Colouring => ({
   ...{ gpus, servers, bandwidth: assumed.STORAGES[storage], chunk: assumed.CHUNK, bytes: assumed.BYTES },
-  ...{ pictureSeconds: PICTURE_SECONDS, jobSeconds: assumed.JOB_SECONDS, spread: assumed.SPREAD },
+  ...{ pictureSeconds: PICTURE_SECONDS, jobSeconds: assumed.QUEUE.jobSeconds, spread: assumed.SPREAD },
   ...{ crashSeconds: assumed.CRASH_SECONDS, leaseSeconds: assumed.LEASE_SECONDS },
 })
 
@@ -58,6 +58,25 @@ function rates(): string {
     'servers busy',
   ]
   return markdown([...head, 'days for 10⁹'], rows)
+}
+
+function servers(): string {
+  const { jobSeconds, bytes } = assumed.QUEUE
+  const jobs = 1 / jobSeconds
+  const gpus = jobs * assumed.CHUNK * PICTURE_SECONDS
+  const memory = (each: number) => [`${each} bytes`, `10⁸ take ${digits((1e8 * each) / 1e9)} GB`]
+  return markdown(
+    ['of one queue server', 'measured', 'so'],
+    [
+      [
+        `a job of ${assumed.CHUNK} pictures`,
+        `${1000 * jobSeconds} ms`,
+        `${digits(jobs)} a second, ${digits(gpus)} GPUs`,
+      ],
+      ['a picture that waits', ...memory(bytes.waiting)],
+      ['a picture that is done', ...memory(bytes.done)],
+    ],
+  )
 }
 
 function costs(): string {

@@ -1,5 +1,6 @@
 /** Puts the shards of a record set into the queue, and behind them the job that puts the set together. */
-import { type Added, exclusively } from './add.ts'
+import type { Added } from './add.ts'
+import { exclusively } from './exclusive.ts'
 import { keyOf, type ShardJob, setId, shardId } from './jobs.ts'
 import type { Known } from './ledger.ts'
 import type { PictureQueue } from './queue.ts'

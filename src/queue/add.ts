@@ -1,11 +1,10 @@
 /** Puts the photographs of a folder into the queue: as a stream, so that ten millions need no more memory than a thousand. */
-import { randomUUID } from 'node:crypto'
 import { extname } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { UserError } from '../errors.ts'
+import type { UserError } from '../errors.ts'
 import { type OutputFormat, outputName, PICTURE_ENDINGS } from '../node/formats/kinds.ts'
 import type { Storage, StoredFile } from '../node/storage/storage.ts'
 import { sum } from '../numbers.ts'
+import { exclusively } from './exclusive.ts'
 import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
 import type { Known } from './ledger.ts'
 import { Packer } from './pack.ts'
@@ -204,29 +203,3 @@ class Adder {
     return [this.#placeOf(file), file.stamp, this.options.settings]
   }
 }
-
-/** While one adds, another one would give the same names. The lease ends by itself where its holder was killed. */
-const LEASE_MS = 30_000
-
-/** Throws a `UserError` while another one adds. Returns what ends it. */
-export async function exclusively({ ledger, server }: PictureQueue): Promise<() => Promise<void>> {
-  const [key, token] = [ledger.key('adding'), randomUUID()]
-  if ((await server.redis.set(key, token, 'PX', LEASE_MS, 'NX')) === null)
-    throw new UserError('somebody is adding to this queue: wait until that is done')
-  const stop = new AbortController()
-  const renewal = renew()
-  async function renew() {
-    while (!stop.signal.aborted) {
-      await sleep(LEASE_MS / 3, undefined, { signal: stop.signal }).catch(() => {})
-      if (!stop.signal.aborted) await server.redis.eval(RENEW, 1, key, token, LEASE_MS).catch(() => {})
-    }
-  }
-  return async () => {
-    stop.abort()
-    await renewal
-    await server.redis.eval(RELEASE, 1, key, token)
-  }
-}
-
-const RENEW = `return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('PEXPIRE', KEYS[1], ARGV[2])`
-const RELEASE = `return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1])`

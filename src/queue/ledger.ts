@@ -114,6 +114,12 @@ export class Ledger {
     if (keys.length) await this.redis.eval(FORGET, lists.length, ...lists, ...keys)
   }
 
+  /** Forgets all pictures. */
+  async clear(): Promise<void> {
+    const lists = ['known', 'entries', 'begun', 'attempts', 'failed']
+    await this.redis.del(...lists.map((name) => this.key(name)))
+  }
+
   /** For each key the picture that is there; null where none is. */
   entries(keys: readonly string[]): Promise<(Entry | null)[]> {
     return this.#all('entries', keys, entrySchema)

@@ -69,18 +69,30 @@ export class PictureQueue {
   }
 
   /**
-   * Makes `settings` those of the queue. Throws a `UserError` where it has others and work to do: a folder is made with one.
+   * Makes `settings` those of the queue. Throws a `UserError` where it has others and work to do, since a folder is made with one,
+   * and where it does something else.
    */
   async agreeOn(settings: QueueSettings): Promise<void> {
     const before = await this.ledger.settings()
     if (before?.digest === settings.digest && before.version === settings.version) return
+    if (before && before.task !== settings.task)
+      throw new UserError(
+        `the queue ${this.name} is there to ${before.task}: name another with --queue`,
+        'usage',
+      )
     if (before && !(await this.isIdle()))
       throw new UserError(
         `the queue ${this.name} is at work with other settings (${difference(before, settings)}): wait until it is done, or name another with --queue`,
         'usage',
       )
-    await this.jobs.clean(0, 0, 'completed') // shards of a set that nobody goes on with
+    if (settings.task === 'prepare') await this.#forgetSet()
     await this.ledger.setSettings(settings)
+  }
+
+  /** Such a queue knows one set at a time. */
+  async #forgetSet(): Promise<void> {
+    await this.ledger.clear()
+    for (const state of ['completed', 'failed'] as const) await this.jobs.clean(0, 0, state)
   }
 
   /** Whether the server keeps nothing over a restart; null where it does not say. */

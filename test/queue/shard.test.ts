@@ -16,7 +16,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { writeImage } from '../../src/node/image.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
-import { run, start } from '../program.ts'
+import { appears, run, start } from '../program.ts'
 import { SERVER, TestServer } from './redis-server.ts'
 
 const WIDTH = 40
@@ -89,6 +89,19 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     expect(contents(out)).toEqual(contents(single))
   })
 
+  it('goes on with the shard of a worker that was killed, to the same bytes', async () => {
+    const one = ['--shard-size', '7', '--classifier', 'none']
+    await command(`prepare ${photos}`, '--out', out, ...one)
+    const killed = start(line('work', '--jobs', '1', '--lease', '1'))
+    await appears(join(out, 'parts/shard-00000/unfinished/journal.jsonl'), killed)
+    killed.child.kill('SIGKILL')
+    expect((await killed.ended).code).toBe('SIGKILL')
+    expect((await command('work', '--until-done', '--lease', '1')).json).toEqual({ failed: 0 })
+    const single = join(root, 'single-shard')
+    await start(['prepare', 'photos', '--out', single, ...one], { cwd: root }).ended
+    expect(contents(out)).toEqual(contents(single))
+  })
+
   it('waits for a folder that is not mounted, refuses photographs behind links, and other classifiers', async () => {
     await added()
     rmSync(join(out, 'parts'), { recursive: true })
@@ -108,8 +121,13 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     const reasons = (await command('failed')).json.refused.map((job: { reason: string }) => job.reason)
     expect(reasons.join()).toMatch(/a link on its way leads out of/)
     await command('drain')
-    await queue.jobs.clean(0, 0, 'failed')
     await command(`prepare ${photos}`, '--out', out, '--classifier', 'mobilenet-v1')
+    expect((await command('status')).json).toMatchObject({ pictures: 2, completed: 0, failed: 0, refused: 0 })
+    const colouring = await command(`add ${photos}`, '--out', out)
+    expect([colouring.code, colouring.stderr]).toEqual([
+      2,
+      expect.stringMatching(/is there to prepare: name another with --queue/),
+    ])
     const other = await command('work', '--classifier', 'none')
     expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/refused: .*\(classVectors\)/)])
   })

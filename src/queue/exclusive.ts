@@ -1,0 +1,31 @@
+/** One adds to a queue at a time. */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { UserError } from '../errors.ts'
+import type { PictureQueue } from './queue.ts'
+
+/** While one adds, another one would give the same names. The lease ends by itself where its holder was killed. */
+const LEASE_MS = 30_000
+
+/** Throws a `UserError` while another one adds. Returns what ends it. */
+export async function exclusively({ ledger, server }: PictureQueue): Promise<() => Promise<void>> {
+  const [key, token] = [ledger.key('adding'), randomUUID()]
+  if ((await server.redis.set(key, token, 'PX', LEASE_MS, 'NX')) === null)
+    throw new UserError('somebody is adding to this queue: wait until that is done')
+  const stop = new AbortController()
+  const renewal = renew()
+  async function renew() {
+    while (!stop.signal.aborted) {
+      await sleep(LEASE_MS / 3, undefined, { signal: stop.signal }).catch(() => {})
+      if (!stop.signal.aborted) await server.redis.eval(RENEW, 1, key, token, LEASE_MS).catch(() => {})
+    }
+  }
+  return async () => {
+    stop.abort()
+    await renewal
+    await server.redis.eval(RELEASE, 1, key, token)
+  }
+}
+
+const RENEW = `return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('PEXPIRE', KEYS[1], ARGV[2])`
+const RELEASE = `return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1])`
