@@ -18,7 +18,7 @@ import { measurePage, type PageTimes } from './page.ts'
 import type { Timed } from './program.ts'
 
 const RUNS = 3
-/** At which the shipped network looks at photographs of 4 : 3. */
+/** At which the shipped network looks at photographs of 3 : 2. */
 const SIZE = { width: 192, height: 128 }
 const LARGE = { width: 4000, height: 3000 }
 const RECOMBINED_MEGAPIXELS = 4
