@@ -35,7 +35,7 @@ function deviation(values: Float32Array, width: number, left: number, top: numbe
 }
 
 it('grain of 5 L* does not become noise of colours', async () => {
-  const photo = await readPhoto('samples/photos/sky.jpg')
+  const photo = await readPhoto('samples/photos/rocket.jpg')
   const clean = lightness(photo.rgb)
   const grainy = clean.slice()
   const noise = Float32Array.from(clean, (_, i) => Math.sqrt(12) * (uniform4(1, STREAM.age, i)[0] - 0.5))
@@ -66,7 +66,7 @@ it('grain of 5 L* does not become noise of colours', async () => {
   const [before, after] = [await chromaNoise(clean), await chromaNoise(grainy)]
   painter.predictor.destroy()
   painter.enlarger.destroy()
-  // half of that is the rounding of levels; the eye sees differences from about 2 on
-  expect(before).toBeLessThan(0.7)
-  expect(after).toBeLessThan(1.1)
+  // half of it is the rounding of levels; the eye sees differences from about 2 on
+  expect(before).toBeLessThan(1)
+  expect(after).toBeLessThan(1)
 })
