@@ -1,4 +1,5 @@
 /** The real program as a worker, in processes of its own. */
+import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,8 +61,11 @@ describe.skipIf(!SERVER)('queue work', () => {
     const queue = new PictureQueue(server, name)
     const { child, ended } = start(line('work', name, ...words))
     while ((await queue.jobs.getActiveCount()) === 0) await sleep(50)
+    const processes = words.length ? 2 : 1
+    const heard = saidBy(child, processes)
     child.kill('SIGTERM')
-    await sleep(1500)
+    await heard
+    await sleep(1500) // two signals within a second are one that came twice
     expect(child.exitCode).toBeNull()
     child.kill('SIGTERM')
     expect((await ended).code).toBe(130)
@@ -69,3 +73,14 @@ describe.skipIf(!SERVER)('queue work', () => {
     await queue.close()
   })
 })
+
+/** Until so many processes have said that they stop. */
+function saidBy(child: ChildProcess, processes: number): Promise<void> {
+  let said = ''
+  return new Promise((resolve) => {
+    child.stderr!.on('data', (chunk) => {
+      said += chunk
+      if (said.split('stopping after the work in hand').length > processes) resolve()
+    })
+  })
+}
