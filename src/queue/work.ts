@@ -35,6 +35,9 @@ export function lost(): never {
 /** A job that is none, or names places where this worker may not go: nobody tries it again. */
 export class RefusedJob extends Error {}
 
+/** What is wrong with this machine, or passes, and says nothing of the job or a photograph: it is tried again. */
+export class MachineTrouble extends UserError {}
+
 /** What the job needs is not there yet. */
 export class NotYet extends Error {}
 

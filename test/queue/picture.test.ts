@@ -97,7 +97,10 @@ describe.skipIf(!SERVER)('a picture', () => {
   it('is tried again after trouble that passes, and set aside after other trouble', async () => {
     await expect(run(memory(() => failing('EIO')))).rejects.toThrow('EIO')
     expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 0 })
-    expect(await run(memory(() => failing('EACCES')))).toBe('failed')
+    for (const code of ['EROFS', 'EACCES', 'EPERM'])
+      await expect(run(memory(() => failing(code)))).rejects.toThrow(code)
+    expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 0 })
+    expect(await run(memory(() => failing('ENAMETOOLONG')))).toBe('failed')
     expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 1 })
   })
 
