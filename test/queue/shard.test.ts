@@ -12,10 +12,15 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { UserError } from '../../src/errors.ts'
 import { writeImage } from '../../src/node/image.ts'
+import { openStorage } from '../../src/node/storage/storage.ts'
+import { fileTrouble } from '../../src/node/trouble.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
+import { Roots } from '../../src/queue/roots.ts'
+import { ShardWork } from '../../src/queue/shard.ts'
 import { appears, run, start } from '../program.ts'
 import { SERVER, TestServer } from './redis-server.ts'
 
@@ -100,6 +105,22 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     const single = join(root, 'single-shard')
     await start(['prepare', 'photos', '--out', single, ...one], { cwd: root }).ended
     expect(contents(out)).toEqual(contents(single))
+  })
+
+  it('tries a shard again where a disk fails for a moment', async () => {
+    await added()
+    const [job] = await queue.jobs.getJobs('waiting', 0, 0, true)
+    const roots = new Roots([root])
+    vi.spyOn(roots, 'open').mockImplementation(async (place) => {
+      const stat = async () => {
+        throw fileTrouble('read', 'a.png', Object.assign(new Error(), { code: 'ESTALE' }))
+      }
+      return Object.assign(await openStorage(join(root, place)), { stat })
+    })
+    const settings = (await queue.ledger.settings())!
+    const work = new ShardWork(queue, { settings, roots, worker: 'w' })
+    const hand = { lease: { key: 'lock', token: '' }, signal: new AbortController().signal, count: () => {} }
+    await expect(work.run(job!, hand)).rejects.toThrow(UserError)
   })
 
   it('waits for a folder that is not mounted, refuses photographs behind links, and other classifiers', async () => {
