@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { joinParts, type Part } from '../node/data/parts.ts'
 import { type PrepareOptions, preparePart, settingsOf } from '../node/data/prepare.ts'
+import { ImpossibleSet } from '../node/data/record-set.ts'
 import { MANIFEST } from '../node/data/shards.ts'
 import { expectFolder } from './chunk.ts'
 import { KIND, keyOf, parseSet, parseShard, type SetJob, type ShardJob, setId, shardId } from './jobs.ts'
@@ -91,7 +92,9 @@ export class ShardWork implements Work {
       const { photographs } = await orRefused(() => parseShard(kept?.data))
       all.push({ folder: join(parts, shardOutput(shard)), paths: photographs })
     }
-    await joinParts(join(parts, '..'), all, settingsOf(this.#prepare))
+    await joinParts(join(parts, '..'), all, settingsOf(this.#prepare)).catch((error) => {
+      throw error instanceof ImpossibleSet ? new RefusedJob(error.message) : error
+    })
     await this.#finish(job, SET_OUTPUT, hand)
     await rm(parts, { recursive: true, force: true })
     await queue.jobs.clean(0, 0, 'completed')

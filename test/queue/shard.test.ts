@@ -123,6 +123,13 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     await expect(work.run(job!, hand)).rejects.toThrow(UserError)
   })
 
+  it('ends with a reason where no photograph can be used', async () => {
+    await command(`prepare ${join(photos, 'broken.jpg')}`, '--out', out, ...CHOICES)
+    expect((await worked()).json).toEqual({ failed: 1 })
+    const [{ reason }] = (await command('failed')).json.refused
+    expect(reason).toMatch(/none of the 1 photographs can be used/)
+  })
+
   it('waits for a folder that is not mounted, refuses photographs behind links, and other classifiers', async () => {
     await added()
     rmSync(join(out, 'parts'), { recursive: true })
