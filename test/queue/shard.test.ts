@@ -88,6 +88,11 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     expect(await queue.jobs.getJobCounts('waiting', 'completed', 'failed')).toEqual({
       ...{ waiting: 0, completed: 0, failed: 0 },
     })
+    const { digest: settings } = (await queue.ledger.settings())!
+    mkdirSync(join(out, 'parts/shard-00000'), { recursive: true }) // as of a worker that was killed while it removed them
+    await queue.addSet({ to: 'records', settings, shards: 4 })
+    await worked()
+    expect(contents(out)).toEqual(contents(single))
     rmSync(out, { recursive: true })
     expect((await added('--force')).json).toEqual({ added: 7, known: 0, jobs: 5 })
     await worked()
