@@ -51,7 +51,7 @@ export class CheckPicture {
   /** Red, green and blue of the coloured check picture. */
   async #levels(): Promise<Buffer> {
     const painted = await this.options.paint(await checkPhotograph(), 'the check picture', 'check.png')
-    if ('skipped' in painted) throw new UserError('the check picture was left out as one in colour')
+    if ('skipped' in painted) throw differing('it was left out as one in colour')
     return sharp(Buffer.concat(painted.parts)).removeAlpha().toColourspace('srgb').raw().toBuffer()
   }
 }

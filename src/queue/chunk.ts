@@ -9,7 +9,7 @@ import { keyOf, type Picture, parseChunk } from './jobs.ts'
 import { JournalTail } from './journal.ts'
 import type { QueueSettings } from './ledger.ts'
 import { expectMarked } from './output.ts'
-import { type PictureServices, PictureWork, type Places } from './picture.ts'
+import { type Paint, type PictureServices, PictureWork, type Places } from './picture.ts'
 import type { Roots } from './roots.ts'
 import { expectSettings, Halt, type InHand, lost, orRefused, type RawJob, type Work } from './work.ts'
 
@@ -36,8 +36,7 @@ export class ChunkWork implements Work {
 
   constructor(private readonly options: ChunkOptions) {
     const [painting, trials] = [new Room(options.pictures), new Room(1)]
-    const paint: PictureServices['paint'] = (...photograph) =>
-      painting.with(1, () => this.#checked(() => within(options.pictureMs, options.paint(...photograph))))
+    const paint: PictureServices['paint'] = (...photograph) => painting.with(1, () => this.#paint(photograph))
     const trial: PictureServices['trial'] = (...photograph) =>
       trials.with(1, () => options.trial(...photograph))
     this.#pictures = new PictureWork({ ...options, paint, trial })
@@ -83,11 +82,15 @@ export class ChunkWork implements Work {
     return { job, lease, from, to, journal: new JournalTail(folder, source), sweep }
   }
 
-  async #checked<T>(paint: () => Promise<T>): Promise<T> {
-    await this.options.check.next().catch((error) => {
-      throw new Halt(error)
-    })
-    return paint()
+  /** Paints, after the check picture when that is due. An adapter that is gone or wrong ends this worker. */
+  async #paint(photograph: Parameters<Paint>): ReturnType<Paint> {
+    const { check, paint, pictureMs } = this.options
+    try {
+      await within(pictureMs, check.next())
+      return await within(pictureMs, paint(...photograph))
+    } catch (error) {
+      throw error instanceof UserError && error.trouble === 'adapter' ? new Halt(error) : error
+    }
   }
 }
 
