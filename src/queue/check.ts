@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import sharp from 'sharp'
 import { UserError } from '../errors.ts'
+import { VERSION } from '../version.ts'
 import type { Ledger } from './ledger.ts'
 import type { Paint } from './picture.ts'
 
@@ -36,7 +37,7 @@ export class CheckPicture {
   async run(): Promise<void> {
     const { adapter, ledger, redis, settings } = this.options
     const levels = await this.#levels()
-    const list = ledger.key(`check-${settings}`)
+    const list = ledger.key(`check-${VERSION}-${settings}`)
     const digest = createHash('sha256').update(levels).digest('hex')
     await redis.hsetnx(list, `bits of ${adapter}`, digest)
     await redis.hsetnx(list, 'levels', levels.toString('base64'))

@@ -1,9 +1,10 @@
 /** A job of photographs in this process, on machines that fail on purpose. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { UserError } from '../../src/errors.ts'
+import { CheckPicture } from '../../src/queue/check.ts'
 import { ChunkWork } from '../../src/queue/chunk.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import type { Paint } from '../../src/queue/picture.ts'
@@ -66,5 +67,28 @@ describe.skipIf(!SERVER)('a job of photographs', () => {
     await server.redis.del(queue.ledger.key('attempts'))
     await expect(run({ paint: () => Promise.reject(none) })).rejects.toThrow(Halt)
     expect(await queue.ledger.counts()).toEqual({ pictures: 1, completed: 0, failed: 0 })
+  })
+
+  it('is checked against workers of the same version only', async () => {
+    const check = async (Check: typeof CheckPicture, photograph: Uint8Array) => {
+      const paint: Paint = async () => ({
+        parts: [photograph],
+        width: 8,
+        height: 6,
+        classes: [],
+        remarks: [],
+      })
+      const options = { ledger: queue.ledger, redis: server.redis, adapter: 'stub', every: 1 }
+      await new Check({ ...options, paint, settings: SETTINGS.digest }).run()
+    }
+    await writeScans(root, ['a.png', 'b.png'])
+    const [before, after] = ['a.png', 'b.png'].map((name) => readFileSync(join(root, 'scans', name)))
+    await check(CheckPicture, before!)
+    await expect(check(CheckPicture, after!)).rejects.toThrow(/its check picture differs/)
+    vi.doMock('../../src/version.ts', () => ({ VERSION: 'the next one' }))
+    vi.resetModules()
+    const next = await import('../../src/queue/check.ts')
+    vi.doUnmock('../../src/version.ts')
+    await check(next.CheckPicture, after!)
   })
 })

@@ -22,6 +22,7 @@ import { addPictures } from '../../src/queue/add.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import type { Entry, Failure } from '../../src/queue/ledger.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
+import { VERSION } from '../../src/version.ts'
 import { BucketServer, KEYS } from './bucket-server.ts'
 import { freePort, SERVER, TestServer } from './redis-server.ts'
 import {
@@ -215,7 +216,7 @@ describe.skipIf(!SERVER)('workers', () => {
     while (!(await queue.jobs.getActiveCount())) await sleep(20)
     await sleep(200)
     stopped.child.kill('SIGSTOP')
-    await server.redis.del(queue.ledger.key('check-0123456789abcdef')) // its levels differ on purpose
+    await server.redis.del(queue.ledger.key(`check-${VERSION}-${SETTINGS.digest}`)) // its levels differ on purpose
     await start({ lease: 1000 })
     await whenDone(queue)
     const first = digestOf(join(root, 'out/a.png'))
