@@ -179,6 +179,7 @@ export class PictureWork {
         if (error instanceof UserError && error.cause instanceof LostLease) throw error.cause
         if (!(error instanceof UserError) || !FULL.has(codeOf(error.cause) ?? '')) throw error
         if (!isFull) tell(`${error.message}: waiting for room`)
+        await expectLease() // a worker that is stopped gives it back
         await sleep(fullDiskMs)
       }
     }

@@ -94,6 +94,14 @@ describe.skipIf(!SERVER)('a picture', () => {
     expect([tries, told]).toEqual([4, ['cannot write a.png: ENOSPC: waiting for room']])
   })
 
+  it('is not waited for on a full disk once its job is given away', async () => {
+    const full = memory(async () => {
+      await server.redis.set('lock', 'of another')
+      failing('ENOSPC')
+    })
+    await expect(run(full)).rejects.toThrow(LostLease)
+  })
+
   it('is tried again after trouble that passes, and set aside after other trouble', async () => {
     await expect(run(memory(() => failing('EIO')))).rejects.toThrow('EIO')
     expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 0 })
