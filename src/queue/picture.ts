@@ -68,6 +68,8 @@ export interface Places {
   readonly from: Storage
   readonly to: Storage
   readonly journal: JournalTail
+  /** Each throws `MachineTrouble` where that folder is not mounted. */
+  readonly mounted: { photographs(): Promise<unknown>; pictures(): Promise<unknown> }
   /** Removes what a worker that was killed has left of a picture. */
   sweep(output: string): Promise<void>
 }
@@ -97,6 +99,7 @@ export class PictureWork {
       if (!(error instanceof UserError) && attempts < LAST_ATTEMPT) throw error
       if (error instanceof MachineTrouble) throw error
       if (error instanceof UserError && isOneOf(PASSING, error)) throw error
+      if (error instanceof UserError && codeOf(error.cause) === 'ENOENT') await at.mounted.photographs()
       await this.#setAside(picture, (error as Error).message, attempts, at)
       return 'failed'
     }
@@ -140,6 +143,7 @@ export class PictureWork {
     const sha256 = digestOf(painted.parts)
     await this.#expectOwn(picture, { of, sha256, entry }, at)
     if (!(await ledger.begin(at.lease, key, sha256))) lost()
+    await at.mounted.pictures()
     await writing(at.journal.begin(picture, { sha256, of, settings }))
     await writing(this.#write(picture.output, painted.parts, at))
     const { width, height, classes, remarks } = painted
@@ -166,14 +170,17 @@ export class PictureWork {
   }
 
   /** Waits while the disk is full. */
-  async #write(output: string, parts: readonly Uint8Array[], { to, lease }: Places): Promise<void> {
+  async #write(output: string, parts: readonly Uint8Array[], { to, lease, mounted }: Places): Promise<void> {
     const { ledger, tell, fullDiskMs } = this.services
     const expectLease = async () => {
       if (!(await ledger.isHeld(lease))) lost()
     }
     for (let isFull = false; ; isFull = true) {
       try {
-        await to.write(output, parts, expectLease)
+        await to.write(output, parts, async () => {
+          await mounted.pictures()
+          await expectLease()
+        })
         return
       } catch (error) {
         if (error instanceof UserError && error.cause instanceof LostLease) throw error.cause

@@ -1,5 +1,5 @@
 /** A job of photographs in this process, on machines that fail on purpose. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -67,6 +67,29 @@ describe.skipIf(!SERVER)('a job of photographs', () => {
     await server.redis.del(queue.ledger.key('attempts'))
     await expect(run({ paint: () => Promise.reject(none) })).rejects.toThrow(Halt)
     expect(await queue.ledger.counts()).toEqual({ pictures: 1, completed: 0, failed: 0 })
+  })
+
+  it('waits where the photographs are not mounted any more, and where there are none of them', async () => {
+    await writeScans(root, ['a.png', 'b.png'])
+    await addScans(queue, root)
+    const unmount = () => renameSync(join(root, 'scans'), join(root, 'elsewhere'))
+    unmount()
+    mkdirSync(join(root, 'scans'))
+    await expect(run({})).rejects.toThrow(/there is nothing in .*scans .* look whether it is mounted/)
+    rmSync(join(root, 'scans'), { recursive: true })
+    await expect(run({})).rejects.toThrow(/there is no folder .*scans .* look whether it is mounted/)
+    expect(await queue.ledger.counts()).toMatchObject({ completed: 0, failed: 0 })
+  })
+
+  it('writes nothing where the folder of results is not mounted any more', async () => {
+    const late: Paint = async (...photograph) => {
+      renameSync(join(root, 'out'), join(root, 'elsewhere'))
+      mkdirSync(join(root, 'out')) // where it was mounted
+      return paint(...photograph)
+    }
+    await expect(run({ paint: late })).rejects.toThrow(/out is not the folder .* look whether it is mounted/)
+    expect(readdirSync(join(root, 'out'))).toEqual([])
+    expect(await queue.ledger.counts()).toMatchObject({ completed: 0, failed: 0 })
   })
 
   it('is checked against workers of the same version only', async () => {
