@@ -153,12 +153,11 @@ export class RecordSet {
 
   /** Closes the files; what is written stays for a later run. */
   async close(): Promise<void> {
-    for (const file of [this.#shard?.file, this.#journal]) {
-      await file?.sync()
-      await file?.close()
-    }
+    const files = [this.#shard?.file, this.#journal].filter((file) => file != null)
     this.#shard = null
     this.#journal = null
+    const closed = await Promise.allSettled(files.map((file) => file.sync().finally(() => file.close())))
+    for (const one of closed) if (one.status === 'rejected') await this.#orTrouble(Promise.reject(one.reason))
   }
 
   /** Removes what was written. */
