@@ -151,12 +151,16 @@ export class RecordSet {
     return join(this.#folder, shardName(number, this.#shardCount))
   }
 
+  /** Returns once what is written would survive a power cut. */
+  async sync(): Promise<void> {
+    for (const file of [this.#shard?.file, this.#journal])
+      await this.#orTrouble(file?.sync() ?? Promise.resolve())
+  }
+
   /** Closes the files; what is written stays for a later run. */
   async close(): Promise<void> {
-    for (const file of [this.#shard?.file, this.#journal]) {
-      await file?.sync()
-      await file?.close()
-    }
+    await this.#shard?.file.close()
+    await this.#journal?.close()
     this.#shard = null
     this.#journal = null
   }
