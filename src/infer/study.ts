@@ -85,8 +85,8 @@ export class Study {
     const early = inferencePlan(gpu, parts.early, halved)
     const late = inferencePlan(gpu, parts.late, halved)
     const kept = new Variables(gpu)
+    const looking = look(studied, early, showing, kept)
     try {
-      const looking = look(studied, early, showing, kept)
       await Promise.all([looking, kernelsOf(gpu, late)])
       const named: NamedBuffers = {
         buffer: (name) => (early.outputs.has(name) ? kept : variables).buffer(name),
@@ -95,6 +95,7 @@ export class Study {
       const executor = await Executor.create(gpu, late, named)
       return new Study(studied, stage, await showing, executor, kept, named)
     } catch (error) {
+      await Promise.allSettled([looking]) // what it keeps is freed, too
       kept.destroy()
       throw error
     }

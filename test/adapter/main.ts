@@ -12,7 +12,8 @@ import { colours } from '../runner/colours.ts'
 import { Run } from '../runner/run.ts'
 import { trains } from '../runner/trains.ts'
 
-const [part = 1, parts = 1] = (process.argv[2] ?? '1/1').split('/').map(Number)
+const [part = 0, parts = 0] = (process.argv[2] ?? '1/1').split('/').map(Number)
+if (!(part >= 1 && part <= parts)) throw new Error(`${process.argv[2]}: give a part of all rows, such as 1/8`)
 const gpu = await openGpu({ subgroupMatrices: true })
 const run = new Run({
   '^kernels with subgroups of 8 lanes$': 'GPUs have larger ones',

@@ -1,5 +1,7 @@
 /** One call of `colorize` for files: what it plans, what it does, and what it says of that. */
+
 import { join } from 'node:path'
+import { UserError } from '../../errors.ts'
 import { formatOfName, OUTPUT_FORMATS, PICTURE_ENDINGS } from '../../node/formats/kinds.ts'
 import { JOURNAL, Journal } from '../../node/journal.ts'
 import { findEach, type PhotoPath } from '../../node/photos.ts'
@@ -47,8 +49,11 @@ export async function colorizeSession(
   const settings = flags.givenBut(['json', 'quiet'])
   const shown = { summary, settings, outcomes: ran.outcomes }
   const made = { journal: session.options.journal, variants: setup.variants?.count ?? 1 }
-  // on a full disk they would hardly find room, and the run that goes on there makes them
-  const written = ran.isDiskFull ? {} : await exhibits.finish(shown, made)
+  const written = await exhibits.finish(shown, made).catch((error) => {
+    if (!ran.isDiskFull || !(error instanceof UserError)) throw error
+    terminal.warn(error.message)
+    return {}
+  })
   const failed = ran.outcomes.filter((outcome) => 'error' in outcome).length
   return {
     json: { files: ran.outcomes, ...written },

@@ -44,10 +44,9 @@ export async function joinParts(
 async function append(set: RecordSet, { folder, paths }: Part, begin: number): Promise<void> {
   const part = await RecordSet.open(folder, paths, set.settings)
   try {
-    if (part.done < paths.length)
-      throw new ImpossibleSet(`${folder} is not whole: prepare it again`, 'weights')
+    if (part.done < paths.length) throw notWhole(folder)
     let index = begin
-    for await (const [entry, record] of contentOf(part))
+    for await (const [entry, record] of contentOf(part, folder))
       if (index++ === set.done) await copy(set, entry, record)
   } finally {
     await part.close()
@@ -59,13 +58,21 @@ async function copy(set: RecordSet, entry: Entry, record: Uint8Array | null): Pr
   else if (!(await set.skipTwin(entry.sha256))) await set.add(record!, entry.sha256)
 }
 
+const notWhole = (folder: string) => new ImpossibleSet(`${folder} is not whole: prepare it again`, 'weights')
+
 /** What became of each photograph of a part, with its record where it has one. */
-async function* contentOf(part: RecordSet): AsyncGenerator<[Entry, Uint8Array | null], void> {
+async function* contentOf(part: RecordSet, folder: string): AsyncGenerator<[Entry, Uint8Array | null], void> {
   const shard = part.counts.records > 0 ? await openFile(part.shardPath(0)) : null
   const records = shard && readRecords(shard)
   try {
-    for await (const entry of part.entries())
-      yield [entry, 'skip' in entry ? null : ((await records!.next()).value ?? null)]
+    for await (const entry of part.entries()) {
+      if ('skip' in entry) yield [entry, null]
+      else {
+        const next = await records?.next()
+        if (!next || next.done) throw notWhole(folder)
+        yield [entry, next.value]
+      }
+    }
   } finally {
     await shard?.close()
   }

@@ -240,8 +240,9 @@ async function store(
  */
 export async function preparePart(paths: readonly string[], options: PrepareOptions): Promise<void> {
   await withFolder(options, async (held) =>
-    withSet(paths, options, (set, pool) =>
-      fill(set, paths, { ...options, check: () => held.check(), keepsTwins: true }, pool),
-    ),
+    withSet(paths, options, async (set, pool) => {
+      await fill(set, paths, { ...options, check: () => held.check(), keepsTwins: true }, pool)
+      await set.sync()
+    }),
   )
 }

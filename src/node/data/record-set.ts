@@ -154,14 +154,19 @@ export class RecordSet {
     return join(this.#folder, shardName(number, this.#shardCount))
   }
 
+  /** Returns once what is written would survive a power cut. */
+  async sync(): Promise<void> {
+    for (const file of [this.#shard?.file, this.#journal])
+      await this.#orTrouble(file?.sync() ?? Promise.resolve())
+  }
+
   /** Closes the files; what is written stays for a later run. */
   async close(): Promise<void> {
-    for (const file of [this.#shard?.file, this.#journal]) {
-      await file?.sync()
-      await file?.close()
-    }
+    const files = [this.#shard?.file, this.#journal].filter((file) => file != null)
     this.#shard = null
     this.#journal = null
+    const closed = await Promise.allSettled(files.map((file) => file.close()))
+    for (const one of closed) if (one.status === 'rejected') await this.#orTrouble(Promise.reject(one.reason))
   }
 
   /** Removes what was written. */

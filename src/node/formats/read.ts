@@ -155,13 +155,20 @@ async function openHeic(bytes: Uint8Array, name: string): Promise<OpenPicture> {
   const header = await sharp(bytes)
     .metadata()
     .catch(() => null)
-  const { metadata } = header ? metadataOf(bytes, header) : readMetadata(bytes)
+  const { metadata, damaged } = header ? metadataOf(bytes, header) : readMetadata(bytes)
   const profile = header?.icc && isRgbProfile(header.icc) ? header.icc : null
+  const remarks = damaged.map((what) => `the ${what} of ${name} is damaged and is left out`)
+  if (header?.icc && !profile)
+    remarks.push(`the colour profile of ${name} cannot be used: its levels are taken for sRGB`)
   const upright = { page: 0, ignoreIcc: false, failOn: 'error' } as const
+  const converted = async (profile: Uint8Array) => {
+    const png = await pngIn(raster, profile)
+    return decodeOrExplain(png, name, () => decodePage(png, upright))
+  }
   return {
-    ...{ name, metadata, remarks: [], format: 'png', pages: 1, animation: null, bits: 8, profile },
+    ...{ name, metadata, remarks, format: 'png', pages: 1, animation: null, bits: 8, profile },
     ignoreIcc: false,
     compression: { quality: null, isProgressive: false, isLossless: false },
-    page: async () => (profile ? decodePage(await pngIn(raster, profile), upright) : raster),
+    page: async () => (profile ? converted(profile) : raster),
   }
 }

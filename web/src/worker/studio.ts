@@ -140,7 +140,8 @@ export class Studio {
     try {
       return await work(await this.#look(opening, studied))
     } catch (error) {
-      const colorizer = await opening
+      const colorizer = await opening.catch(() => null)
+      if (!colorizer) throw error
       await new Promise((resolve) => setTimeout(resolve, TOLD))
       if (!colorizer.isLost) throw error
       await this.#reopen(opening)
