@@ -54,7 +54,11 @@ export function priorTowards(palette: Float32Array, found: Float32Array): Float3
  * What a plan of `leaningGraph` adds to the logits of each place and of each colour, where there is no palette.
  * @param size of the places
  */
-export const leanInputs = (bins: Bins, size: Size, { variant }: Pick<Leaning, 'variant'>) => ({
+export const leanInputs = (
+  bins: Bins,
+  size: Size,
+  { variant }: Pick<Leaning, 'variant'>,
+): { lean: Float32Array; prior: Float32Array } => ({
   lean: variant
     ? drawnLean(size, variant.seed, variant.number)
     : new Float32Array(2 * size.width * size.height),
