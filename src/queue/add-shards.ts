@@ -1,6 +1,5 @@
 /** Puts the shards of a record set into the queue, and behind them the job that puts the set together. */
 import type { Added } from './add.ts'
-import { exclusively } from './exclusive.ts'
 import { keyOf, type ShardJob, setId, shardId } from './jobs.ts'
 import type { Known } from './ledger.ts'
 import type { PictureQueue } from './queue.ts'
@@ -20,20 +19,11 @@ export interface ShardsToAdd {
 
 const JOBS_AT_ONCE = 100
 
-/** Adds what is not queued or done; counts photographs. Throws a `UserError` while another one adds to the queue. */
-export async function addShards(queue: PictureQueue, set: ShardsToAdd): Promise<Added> {
-  const release = await exclusively(queue)
-  try {
-    return await add(queue, set)
-  } finally {
-    await release()
-  }
-}
-
-async function add(
+/** Adds what is not queued or done; counts photographs. Where others may add to the queue, it is called within `exclusively`. */
+export async function addShards(
   queue: PictureQueue,
   { to, settings, photographs, shardSize, force = false }: ShardsToAdd,
-) {
+): Promise<Added> {
   const { ledger } = queue
   const jobs: ShardJob[] = []
   for (let at = 0; at < photographs.length; at += shardSize) {

@@ -4,7 +4,6 @@ import type { UserError } from '../errors.ts'
 import { type OutputFormat, outputName, PICTURE_ENDINGS } from '../node/formats/kinds.ts'
 import type { Storage, StoredFile } from '../node/storage/storage.ts'
 import { sum } from '../numbers.ts'
-import { exclusively } from './exclusive.ts'
 import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
 import type { Known } from './ledger.ts'
 import { Packer } from './pack.ts'
@@ -49,24 +48,19 @@ const JOBS_AT_ONCE = 200
 /** Headers of photographs that are read at once. */
 const LOOKS_AT_ONCE = 32
 
-/** Adds what is new. Throws a `UserError` while another one adds to the queue. */
+/** Adds what is new. Where others may add to the queue, it is called within `exclusively`. */
 export async function addPictures(queue: PictureQueue, options: AddOptions): Promise<Added> {
-  const release = await exclusively(queue)
-  try {
-    const adder = new Adder(queue, options)
-    let files: StoredFile[] = []
-    for await (const file of photographs(options)) {
-      files.push(file)
-      if (files.length < FILES_AT_ONCE) continue
-      if (options.signal?.aborted) break
-      await adder.take(files)
-      files = []
-    }
+  const adder = new Adder(queue, options)
+  let files: StoredFile[] = []
+  for await (const file of photographs(options)) {
+    files.push(file)
+    if (files.length < FILES_AT_ONCE) continue
+    if (options.signal?.aborted) break
     await adder.take(files)
-    return await adder.finish()
-  } finally {
-    await release()
+    files = []
   }
+  await adder.take(files)
+  return await adder.finish()
 }
 
 /** Of the folder all that look like pictures, but not the results where these lie inside. */

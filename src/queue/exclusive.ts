@@ -7,8 +7,8 @@ import type { PictureQueue } from './queue.ts'
 /** While one adds, another one would give the same names. The lease ends by itself where its holder was killed. */
 const LEASE_MS = 30_000
 
-/** Throws a `UserError` while another one adds. Returns what ends it. */
-export async function exclusively({ ledger, server }: PictureQueue): Promise<() => Promise<void>> {
+/** The result of `work`, during which nobody else adds. Throws a `UserError` while another one does. */
+export async function exclusively<T>({ ledger, server }: PictureQueue, work: () => Promise<T>): Promise<T> {
   const [key, token] = [ledger.key('adding'), randomUUID()]
   if ((await server.redis.set(key, token, 'PX', LEASE_MS, 'NX')) === null)
     throw new UserError('somebody is adding to this queue: wait until that is done')
@@ -20,7 +20,9 @@ export async function exclusively({ ledger, server }: PictureQueue): Promise<() 
       if (!stop.signal.aborted) await server.redis.eval(RENEW, 1, key, token, LEASE_MS).catch(() => {})
     }
   }
-  return async () => {
+  try {
+    return await work()
+  } finally {
     stop.abort()
     await renewal
     await server.redis.eval(RELEASE, 1, key, token)

@@ -4,6 +4,7 @@ import type { StoredFile } from '../../src/node/storage/interface.ts'
 import { type AddOptions, addPictures } from '../../src/queue/add.ts'
 import { drain, retryFailed } from '../../src/queue/again.ts'
 import type { Server } from '../../src/queue/connection.ts'
+import { exclusively } from '../../src/queue/exclusive.ts'
 import { parseChunk } from '../../src/queue/jobs.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
 import { SERVER, TestServer } from './redis-server.ts'
@@ -102,17 +103,12 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await queue.ledger.counts()).toEqual({ pictures: 30_000, completed: 0, failed: 0 })
   })
 
-  it('adds one at a time', async () => {
-    let second: Promise<unknown> | undefined
-    const storage = {
-      async *list(): AsyncGenerator<StoredFile, void> {
-        second = add([]).catch((error) => error.message)
-        yield { path: 'a.jpg', size: 1, stamp: await second.then(String) }
-      },
-    }
-    await add([], { storage })
-    expect(await second).toMatch(/somebody is adding to this queue/)
-    expect(await add([])).toMatchObject({ added: 0 })
+  it('lets one add at a time', async () => {
+    await exclusively(queue, async () => {
+      const second = exclusively(queue, async () => 'added')
+      await expect(second).rejects.toThrow(/somebody is adding to this queue/)
+    })
+    expect(await exclusively(queue, async () => 'added')).toBe('added')
   })
 
   it('takes out what waits, so that it can be added anew', async () => {

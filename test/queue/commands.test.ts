@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { exclusively } from '../../src/queue/exclusive.ts'
 import { serveMetrics } from '../../src/queue/metrics.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
 import { statusOf } from '../../src/queue/status.ts'
@@ -51,6 +52,19 @@ describe.skipIf(!SERVER)('queue', () => {
     ])
     expect((await queue('drain', 'once')).json).toEqual({ pictures: 4 })
     expect((await added('once', '--saturation', '2')).json).toMatchObject({ added: 4, known: 0 })
+  })
+
+  it('leaves the settings of a queue to which somebody is adding', async () => {
+    const server = await redis.connect()
+    const alone = new PictureQueue(server, 'alone')
+    await added('alone')
+    await alone.jobs.drain()
+    const before = await alone.ledger.settings()
+    const second = await exclusively(alone, () => added('alone', '--saturation', '2'))
+    expect([second.code, second.stderr]).toEqual([1, expect.stringMatching(/somebody is adding/)])
+    expect(await alone.ledger.settings()).toEqual(before)
+    await alone.close()
+    server.close()
   })
 
   it('colours as colorize does, to the byte, sets aside what is no picture, and shows all of it', async () => {

@@ -1,6 +1,7 @@
 /** `queue add`: puts the photographs of folders into the queue. */
 import { OUTPUT_FORMATS } from '../../node/formats/kinds.ts'
 import { addPictures } from '../../queue/add.ts'
+import { exclusively } from '../../queue/exclusive.ts'
 import { markOutput } from '../../queue/output.ts'
 import { pixelsOf } from '../../queue/pack.ts'
 import type { PictureQueue } from '../../queue/queue.ts'
@@ -12,7 +13,7 @@ const CHUNK = 32
 
 export const chunkOf = ({ flags }: Call): number => flags.integer('chunk') ?? CHUNK
 
-/** Throws a `UserError` where a folder is outside of the root, and as `addPictures`. */
+/** Throws a `UserError` where a folder is outside of the root, and as `exclusively`. */
 export async function add(call: Call, folders: readonly string[]): Promise<Result> {
   const { flags } = call
   const out = flags.text('out')
@@ -24,18 +25,20 @@ export async function add(call: Call, folders: readonly string[]): Promise<Resul
   const painting = paintingFlags(call)
   const setup = await readSetup({ ...call, flags: painting })
   return withQueue(call, async (queue) => {
-    await queue.agreeOn(settingsOf(painting, setup))
-    if (await queue.forgets()) call.terminal.warn(FORGETS)
-    await markOutput(await roots.open(to))
     const failures: string[] = []
     const total = { added: 0, known: 0, jobs: 0 }
-    for (const from of places) {
-      if (call.interrupted.aborted) break
-      const done = await addFolder(call, queue, { from, to, settings: setup.settings, roots, failures })
-      total.added += done.added
-      total.known += done.known
-      total.jobs += done.jobs
-    }
+    await exclusively(queue, async () => {
+      await queue.agreeOn(settingsOf(painting, setup))
+      if (await queue.forgets()) call.terminal.warn(FORGETS)
+      await markOutput(await roots.open(to))
+      for (const from of places) {
+        if (call.interrupted.aborted) break
+        const done = await addFolder(call, queue, { from, to, settings: setup.settings, roots, failures })
+        total.added += done.added
+        total.known += done.known
+        total.jobs += done.jobs
+      }
+    })
     return {
       json: { ...total, failures },
       text: `queued ${total.added} pictures in ${total.jobs} jobs; ${total.known} were queued or done before`,

@@ -7,6 +7,7 @@ import { findPhotos } from '../../node/photos.ts'
 import { makeFolder } from '../../node/save.ts'
 import { type ChosenClassifier, loadClassifier } from '../../node/store/classifiers.ts'
 import { addShards } from '../../queue/add-shards.ts'
+import { exclusively } from '../../queue/exclusive.ts'
 import type { QueueSettings } from '../../queue/ledger.ts'
 import type { PictureQueue } from '../../queue/queue.ts'
 import { PARTS, ShardWork } from '../../queue/shard.ts'
@@ -22,7 +23,7 @@ import { expectSame, onlyFlags, rootsOf, toldFlags, withQueue, workerFlags } fro
 /** Without a limit, a photograph that crashes workers would crash one after the other. */
 const MOST_LOSSES = 5
 
-/** Throws a `UserError` where photographs or DIR are outside of the root, and as `addShards`. */
+/** Throws a `UserError` where photographs or DIR are outside of the root, and as `exclusively`. */
 export async function prepare(call: Call, inputs: readonly string[]): Promise<Result> {
   const { flags } = call
   const out = flags.text('out')
@@ -36,12 +37,14 @@ export async function prepare(call: Call, inputs: readonly string[]): Promise<Re
   const photographs = [...new Set(found.map(({ path }) => roots.placeOf(path)))]
   const settings = await setSettings(call, to, photographs)
   return withQueue(call, async (queue) => {
-    await queue.agreeOn(settings)
-    if (await queue.forgets()) call.terminal.warn(FORGETS)
-    await makeFolder(join(folder, PARTS))
     const { shardSize } = settings.values as { shardSize: number }
     const set = { to, settings: settings.digest, photographs, shardSize, force: flags.on('force') }
-    const { added, known, jobs } = await addShards(queue, set)
+    const { added, known, jobs } = await exclusively(queue, async () => {
+      await queue.agreeOn(settings)
+      if (await queue.forgets()) call.terminal.warn(FORGETS)
+      await makeFolder(join(folder, PARTS))
+      return addShards(queue, set)
+    })
     return {
       json: { added, known, jobs },
       text: `queued ${added} photographs in ${jobs} jobs; ${known} were queued or done before`,
