@@ -31,8 +31,10 @@ export async function addShards(
     jobs.push({ to, settings, shard: at / shardSize, photographs: some })
   }
   const keys = [...jobs.map(({ shard }) => shardOutput(shard)), SET_OUTPUT].map((output) => keyOf(to, output))
-  const known = await ledger.known(keys)
-  const isNew = (_: unknown, i: number) => force || known[i]?.[2] !== settings
+  const [known, done] = await Promise.all([ledger.known(keys), ledger.entries(keys)])
+  // one that was killed may have queued, and workers made, what it did not yet note as known
+  const isNew = (_: unknown, i: number) =>
+    force || (known[i]?.[2] !== settings && done[i]?.settings !== settings)
   const fresh = jobs.filter(isNew)
   const isSetNew = isNew(null, jobs.length)
   await ledger.forget(keys.filter(isNew))
@@ -40,7 +42,7 @@ export async function addShards(
   for (let i = 0; i < fresh.length; i += JOBS_AT_ONCE) await queue.addShards(fresh.slice(i, i + JOBS_AT_ONCE))
   if (isSetNew) await queue.addSet({ to, settings, shards: jobs.length })
   const each: Known = [to, settings, settings]
-  await ledger.remember(new Map(keys.filter(isNew).map((key) => [key, each])))
+  await ledger.remember(new Map(keys.map((key) => [key, each])))
   const added = fresh.reduce((count, job) => count + job.photographs.length, 0)
   return { added, known: photographs.length - added, jobs: fresh.length + Number(isSetNew) }
 }
