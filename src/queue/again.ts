@@ -1,6 +1,6 @@
 /** What a person does about pictures that have failed, or that are not wanted any more. */
 import { type ChunkJob, keyOf, type Picture, type SetJob, type ShardJob } from './jobs.ts'
-import type { Failure } from './ledger.ts'
+import type { Failure, Known } from './ledger.ts'
 import { Packer } from './pack.ts'
 import type { PictureQueue } from './queue.ts'
 import { SET_OUTPUT, shardOutput } from './shard.ts'
@@ -15,9 +15,12 @@ export async function retryFailed(queue: PictureQueue, chunk: number): Promise<n
   const groups = new Map<string, { readonly job: Omit<ChunkJob, 'pictures'>; readonly packer: Packer }>()
   const add = async (job: Omit<ChunkJob, 'pictures'>, pictures: readonly Picture[] | null) => {
     if (!pictures?.length) return
-    // forgotten first: a worker may be done with the job before this program goes on
-    await ledger.forget(pictures.map(({ output }) => keyOf(job.to, output)))
+    const known = new Map(pictures.map((picture) => [keyOf(job.to, picture.output), knownOf(job, picture)]))
+    // neither known nor failed until they are queued: where this program is killed in between, `queue add` finds them new
+    await ledger.unremember([...known.keys()])
+    await ledger.forget([...known.keys()])
     await queue.add([{ ...job, pictures: [...pictures] }])
+    await ledger.remember(known)
   }
   let count = 0
   const failures: Failure[] = []
@@ -33,6 +36,12 @@ export async function retryFailed(queue: PictureQueue, chunk: number): Promise<n
   for (const { job, packer } of groups.values()) await add(job, packer.finish())
   return count
 }
+
+const knownOf = ({ from, settings }: Omit<ChunkJob, 'pictures'>, { input, stamp }: Picture): Known => [
+  `${from}/${input}`,
+  stamp,
+  settings,
+]
 
 /** Queues shards at which workers have crashed anew, and what waits for them. Returns how many jobs that are. */
 export async function retryShards({ jobs }: PictureQueue): Promise<number> {

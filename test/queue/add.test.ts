@@ -1,5 +1,5 @@
 /** What `queue add` puts into the queue, without workers. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { StoredFile } from '../../src/node/storage/interface.ts'
 import { type AddOptions, addPictures } from '../../src/queue/add.ts'
 import { drain, retryFailed } from '../../src/queue/again.ts'
@@ -119,7 +119,8 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await add(stamped(['a.jpg', 'b.jpg']))).toMatchObject({ added: 2 })
   })
 
-  it('queues again what was set aside', async () => {
+  /** Adds two photographs, of which one is set aside then and the other one done. */
+  async function setAside() {
     await add(stamped(['a.jpg', 'b.jpg']))
     const [job] = await queue.jobs.getWaiting()
     await job!.remove()
@@ -136,8 +137,21 @@ describe.skipIf(!SERVER)('adding', () => {
     }
     expect(await queue.ledger.setAside({ key: 'lock', token: 'another' }, 'out/a.jpg', failure)).toBe(false)
     expect(await queue.ledger.setAside({ key: 'lock', token: 'mine' }, 'out/a.jpg', failure)).toBe(true)
+  }
+
+  it('queues again what was set aside', async () => {
+    await setAside()
     expect(await retryFailed(queue, 32)).toBe(1)
     expect(await waiting()).toEqual(['scans/a.jpg → a.jpg'])
-    expect(await queue.ledger.counts()).toMatchObject({ failed: 0 })
+    expect(await queue.ledger.counts()).toMatchObject({ pictures: 2, failed: 0 })
+    expect(await add(stamped(['a.jpg', 'b.jpg']))).toMatchObject({ added: 0, known: 2 })
+  })
+
+  it('has pictures added anew that a retry which was cut off did not queue', async () => {
+    await setAside()
+    vi.spyOn(queue.jobs, 'addBulk').mockRejectedValueOnce(new Error('out of memory'))
+    await expect(retryFailed(queue, 32)).rejects.toThrow('out of memory')
+    expect(await add(stamped(['a.jpg', 'b.jpg']))).toMatchObject({ added: 1, known: 1 })
+    expect(await waiting()).toEqual(['scans/a.jpg → a.jpg'])
   })
 })
