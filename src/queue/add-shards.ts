@@ -13,7 +13,7 @@ export interface ShardsToAdd {
   /** Below the root, in their order. */
   readonly photographs: readonly string[]
   readonly shardSize: number
-  /** Whether a set that is done or queued is made anew. */
+  /** Whether a set that is done is made anew; for a queue that is idle. */
   readonly force?: boolean
 }
 

@@ -25,7 +25,7 @@ export interface AddOptions {
   readonly format?: OutputFormat | undefined
   /** Pictures of each photograph, with numbers in their names; one without by default. */
   readonly variants?: number | undefined
-  /** Whether what is done or queued is done anew. */
+  /** Whether what is done is done anew; for a queue that is idle. */
   readonly force?: boolean
   /** Raised: add no more. */
   readonly signal?: AbortSignal

@@ -68,6 +68,15 @@ export class PictureQueue {
     return Object.values(counts).every((count) => count === 0)
   }
 
+  /** Throws a `UserError` while something waits or is in work: what is forgotten then would be neither done anew nor known. */
+  async expectIdle(): Promise<void> {
+    if (await this.isIdle()) return
+    throw new UserError(
+      `the queue ${this.name} is at work, and --force is for one that is done: wait for that, or take out what waits with queue drain`,
+      'usage',
+    )
+  }
+
   /**
    * Makes `settings` those of the queue. Throws a `UserError` where it has others and work to do, since a folder is made with one,
    * and where it does something else.

@@ -50,6 +50,11 @@ describe.skipIf(!SERVER)('queue', () => {
       2,
       expect.stringMatching(/is at work with other settings \(saturation\)/),
     ])
+    const forced = await added('once', '--force')
+    expect([forced.code, forced.stderr]).toEqual([
+      2,
+      expect.stringMatching(/--force is for one that is done/),
+    ])
     expect((await queue('drain', 'once')).json).toEqual({ pictures: 4 })
     expect((await added('once', '--saturation', '2')).json).toMatchObject({ added: 4, known: 0 })
   })

@@ -28,6 +28,7 @@ export async function add(call: Call, folders: readonly string[]): Promise<Resul
     const failures: string[] = []
     const total = { added: 0, known: 0, jobs: 0 }
     await exclusively(queue, async () => {
+      if (flags.on('force')) await queue.expectIdle()
       await queue.agreeOn(settingsOf(painting, setup))
       if (await queue.forgets()) call.terminal.warn(FORGETS)
       await markOutput(await roots.open(to))

@@ -40,6 +40,7 @@ export async function prepare(call: Call, inputs: readonly string[]): Promise<Re
     const { shardSize } = settings.values as { shardSize: number }
     const set = { to, settings: settings.digest, photographs, shardSize, force: flags.on('force') }
     const { added, known, jobs } = await exclusively(queue, async () => {
+      if (set.force) await queue.expectIdle()
       await queue.agreeOn(settings)
       if (await queue.forgets()) call.terminal.warn(FORGETS)
       await makeFolder(join(folder, PARTS))
