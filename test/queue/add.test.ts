@@ -103,6 +103,16 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await queue.ledger.counts()).toEqual({ pictures: 30_000, completed: 0, failed: 0 })
   })
 
+  it('takes more pictures at once than a call has room for', async () => {
+    const names = Array.from({ length: 150_000 }, (_, i) => `out/${i}.jpg`)
+    const known = ['scans/x.jpg', '1', SETTINGS.digest] as [string, string, string]
+    await queue.ledger.remember(new Map(names.map((name) => [name, known])))
+    await queue.ledger.forget(names)
+    expect((await queue.ledger.known(names)).filter((one) => one !== null)).toHaveLength(150_000)
+    await queue.ledger.unremember(names)
+    expect(await queue.ledger.counts()).toMatchObject({ pictures: 0 })
+  })
+
   it('lets one add at a time', async () => {
     await exclusively(queue, async () => {
       const second = exclusively(queue, async () => 'added')

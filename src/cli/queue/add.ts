@@ -10,8 +10,10 @@ import { type Call, exitCode, type Result, wrong } from '../commands/command.ts'
 import { paintingFlags, rootsOf, settingsOf, withQueue } from './options.ts'
 
 const CHUNK = 32
+/** A job of so many is some hours of work. */
+const MOST_CHUNK = 1000
 
-export const chunkOf = ({ flags }: Call): number => flags.integer('chunk') ?? CHUNK
+export const chunkOf = ({ flags }: Call): number => flags.integer('chunk', { max: MOST_CHUNK }) ?? CHUNK
 
 /** Throws a `UserError` where a folder is outside of the root, and as `exclusively`. */
 export async function add(call: Call, folders: readonly string[]): Promise<Result> {

@@ -8,6 +8,7 @@ import { makeFolder } from '../../node/save.ts'
 import { type ChosenClassifier, loadClassifier } from '../../node/store/classifiers.ts'
 import { addShards } from '../../queue/add-shards.ts'
 import { exclusively } from '../../queue/exclusive.ts'
+import { MOST_PICTURES } from '../../queue/jobs.ts'
 import type { QueueSettings } from '../../queue/ledger.ts'
 import type { PictureQueue } from '../../queue/queue.ts'
 import { PARTS, ShardWork } from '../../queue/shard.ts'
@@ -58,7 +59,7 @@ export async function prepare(call: Call, inputs: readonly string[]): Promise<Re
 async function setSettings(call: Call, to: string, photographs: readonly string[]): Promise<QueueSettings> {
   const { flags } = call
   const set = settingsOf({
-    shardSize: flags.integer('shard-size'),
+    shardSize: flags.integer('shard-size', { max: MOST_PICTURES }),
     ab: flags.choice('ab', ['int8', 'float32']),
     minSide: flags.integer('min-side'),
     classifiers: await chosenClassifiers(flags),
