@@ -8,8 +8,9 @@ import type { PictureQueue } from './queue.ts'
 const LEASE_MS = 30_000
 
 /** The result of `work`, during which nobody else adds. Throws a `UserError` while another one does. */
-export async function exclusively<T>({ ledger, server }: PictureQueue, work: () => Promise<T>): Promise<T> {
-  const [key, token] = [ledger.key('adding'), randomUUID()]
+export async function exclusively<T>(queue: PictureQueue, work: () => Promise<T>): Promise<T> {
+  const { server, addingKey: key } = queue
+  const token = randomUUID()
   if ((await server.redis.set(key, token, 'PX', LEASE_MS, 'NX')) === null)
     throw new UserError('somebody is adding to this queue: wait until that is done')
   const stop = new AbortController()

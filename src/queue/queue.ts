@@ -68,6 +68,17 @@ export class PictureQueue {
     return Object.values(counts).every((count) => count === 0)
   }
 
+  /** The server's key that is there while somebody adds. */
+  get addingKey(): string {
+    return this.ledger.key('adding')
+  }
+
+  /** Whether nothing is left to do, and nobody is about to add something. */
+  async isDone(): Promise<boolean> {
+    const isAdding = await this.server.redis.exists(this.addingKey) // first: what is added by then counts as waiting
+    return !isAdding && (await this.isIdle())
+  }
+
   /** Throws a `UserError` while something waits or is in work: what is forgotten then would be neither done anew nor known. */
   async expectIdle(): Promise<void> {
     if (await this.isIdle()) return

@@ -117,7 +117,9 @@ describe.skipIf(!SERVER)('adding', () => {
     await exclusively(queue, async () => {
       const second = exclusively(queue, async () => 'added')
       await expect(second).rejects.toThrow(/somebody is adding to this queue/)
+      expect([await queue.isIdle(), await queue.isDone()]).toEqual([true, false])
     })
+    expect(await queue.isDone()).toBe(true)
     expect(await exclusively(queue, async () => 'added')).toBe('added')
   })
 

@@ -63,11 +63,11 @@ async function run(call: Call, queue: PictureQueue, opened: Opened, worker: stri
   await engine.run(flags.on('until-done') ? untilDone(queue, interrupted) : interrupted)
 }
 
-/** Raised with `interrupted`, and when nothing waits and nothing is in work. */
+/** Raised with `interrupted`, and when nothing waits, nothing is in work, and nobody is adding. */
 function untilDone(queue: PictureQueue, interrupted: AbortSignal): AbortSignal {
   const done = new AbortController()
   const timer = setInterval(async () => {
-    if (await queue.isIdle().catch(() => false)) done.abort()
+    if (await queue.isDone().catch(() => false)) done.abort()
   }, LOOK_MS)
   const signal = AbortSignal.any([interrupted, done.signal])
   signal.addEventListener('abort', () => clearInterval(timer), { once: true })
