@@ -8,7 +8,10 @@ import { SET_OUTPUT, shardOutput } from './shard.ts'
 /** Jobs taken out at once. */
 const JOBS_AT_ONCE = 500
 
-/** Queues pictures that have failed anew, in jobs of `chunk` photographs. Returns how many. Throws nothing of its own. */
+/**
+ * Queues pictures that have failed anew, in jobs of `chunk` photographs, if they are for the queue's settings: others would stop its
+ * workers, and `add` finds them new. Returns how many.
+ */
 export async function retryFailed(queue: PictureQueue, chunk: number): Promise<number> {
   const { ledger, server } = queue
   const round = await server.redis.incr(ledger.key('round'))
@@ -24,7 +27,9 @@ export async function retryFailed(queue: PictureQueue, chunk: number): Promise<n
   }
   let count = 0
   const failures: Failure[] = []
-  for await (const failure of ledger.everyFailure()) failures.push(failure)
+  const own = await ledger.settings()
+  for await (const failure of ledger.everyFailure())
+    if (failure.settings === own?.digest) failures.push(failure)
   for (const { from, to, settings, input, output, size, stamp, variant } of failures) {
     const name = JSON.stringify([from, to, settings])
     const group = groups.get(name) ?? { job: { from, to, settings, round }, packer: new Packer(chunk) }
@@ -43,11 +48,15 @@ const knownOf = ({ from, settings }: Omit<ChunkJob, 'pictures'>, { input, stamp 
   settings,
 ]
 
-/** Queues shards at which workers have crashed anew, and what waits for them. Returns how many jobs that are. */
-export async function retryShards({ jobs }: PictureQueue): Promise<number> {
-  const count = await jobs.getFailedCount()
-  await jobs.retryJobs({ state: 'failed' })
-  return count
+/**
+ * Queues anew whole jobs that were refused, such as by a worker without the right --root, or that took too many workers with them,
+ * if they are for the queue's settings: others would stop its workers. Returns how many.
+ */
+export async function retryJobs({ jobs, ledger }: PictureQueue): Promise<number> {
+  const settings = await ledger.settings()
+  const failed = (await jobs.getFailed()).filter(({ data }) => data?.settings === settings?.digest)
+  for (const job of failed) await job.retry()
+  return failed.length
 }
 
 /** What the ledger has of a job: pictures, or a part of a record set. */

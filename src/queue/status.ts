@@ -16,7 +16,7 @@ export interface Status {
   readonly picturesPerSecond: number
   /** Until nothing waits; null while nothing moves. */
   readonly secondsLeft: number | null
-  /** Jobs that no worker takes, since they are no jobs of this program. */
+  /** Jobs that no worker takes until they are tried again: they are no jobs of this program, or name places that are not there. */
   readonly refused: number
   readonly workers: readonly Pick<WorkerState, 'name' | 'adapter' | 'picturesPerSecond'>[]
 }

@@ -159,6 +159,14 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await add(stamped(['a.jpg', 'b.jpg']))).toMatchObject({ added: 0, known: 2 })
   })
 
+  it('leaves what failed with other settings to those who add it again', async () => {
+    await setAside()
+    const digest = 'fedcba9876543210'
+    await queue.agreeOn({ ...SETTINGS, digest })
+    expect(await retryFailed(queue, 32)).toBe(0)
+    expect(await add(stamped(['a.jpg']), { settings: digest })).toMatchObject({ added: 1 })
+  })
+
   it('has pictures added anew that a retry which was cut off did not queue', async () => {
     await setAside()
     vi.spyOn(queue.jobs, 'addBulk').mockRejectedValueOnce(new Error('out of memory'))

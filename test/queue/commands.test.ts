@@ -1,5 +1,13 @@
 /** `colorizer queue` as people type it. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -30,7 +38,8 @@ describe.skipIf(!SERVER)('queue', () => {
   async function queue(action: string, name: string, ...words: string[]) {
     const file = join(root, 'address')
     writeFileSync(file, redis.url)
-    const options = ['--redis-file', file, '--queue', name, '--root', root, '--json']
+    const place = words.includes('--root') ? [] : ['--root', root]
+    const options = ['--redis-file', file, '--queue', name, ...place, '--json']
     const ended = await run(['queue', ...action.split(' '), ...options, ...words])
     const text = ended.stdout.toString()
     return { ...ended, json: text === '' ? null : JSON.parse(text) }
@@ -89,8 +98,19 @@ describe.skipIf(!SERVER)('queue', () => {
     const page = readFileSync(join(root, 'page/index.html'), 'utf8')
     expect(page).toContain('3 of 4 photographs done, 1 failed')
     expect(page.match(/<section>/g)).toHaveLength(3)
-    expect((await queue('retry', 'whole')).json).toEqual({ pictures: 1 })
+    expect((await queue('retry', 'whole')).json).toEqual({ pictures: 1, jobs: 0 })
     expect((await queue('status', 'whole')).json).toMatchObject({ failed: 0, waiting: 1 })
+  })
+
+  it('counts jobs that were refused as failed, and queues them again', async () => {
+    const empty = join(root, 'elsewhere')
+    mkdirSync(empty)
+    symlinkSync(tmpdir(), join(empty, 'scans'))
+    await added('refused')
+    const wrong = await queue('work', 'refused', '--weights', weights, '--until-done', '--root', empty)
+    expect([wrong.code, wrong.json]).toEqual([1, { failed: 1 }])
+    expect((await queue('retry', 'refused')).json).toEqual({ pictures: 0, jobs: 1 })
+    expect((await queue('status', 'refused')).json).toMatchObject({ waiting: 4, refused: 0 })
   })
 
   it('makes versions as colorize does, to the byte', async () => {

@@ -1,6 +1,6 @@
 /** `queue status`, `failed`, `retry` and `drain`: where the queue stands, and what is done about what has failed. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { drain, retryFailed, retryShards } from '../../queue/again.ts'
+import { drain, retryFailed, retryJobs } from '../../queue/again.ts'
 import { parseListen, serveMetrics } from '../../queue/metrics.ts'
 import { type Status, statusOf } from '../../queue/status.ts'
 import { formatRate } from '../colouring/pace.ts'
@@ -48,7 +48,9 @@ function statusText(found: Status): string {
     ({ name, adapter, picturesPerSecond }) => `${name}  ${adapter}  ${formatRate(picturesPerSecond)}`,
   )
   const refused = found.refused
-    ? [`${found.refused} jobs were refused: colorizer queue failed lists them`]
+    ? [
+        `${found.refused} jobs were refused: colorizer queue failed lists them, and colorizer queue retry queues them again`,
+      ]
     : []
   return printableLines([stateText(found), ...workers, ...refused])
 }
@@ -86,12 +88,10 @@ const timesText = (attempts: number) => (attempts === 1 ? 'tried once' : `tried 
 
 export async function retry(call: Call): Promise<Result> {
   return withQueue(call, async (queue) => {
-    if ((await queue.ledger.settings())?.task === 'prepare') {
-      const parts = await retryShards(queue)
-      return { json: { parts }, text: `queued ${parts} parts again`, code: EXIT.ok }
-    }
+    const jobs = await retryJobs(queue)
     const pictures = await retryFailed(queue, chunkOf(call))
-    return { json: { pictures }, text: `queued ${pictures} photographs again`, code: EXIT.ok }
+    const text = `queued ${pictures} photographs and ${jobs} whole jobs again`
+    return { json: { pictures, jobs }, text, code: EXIT.ok }
   })
 }
 

@@ -30,7 +30,7 @@ export async function work(call: Call): Promise<Result> {
     } finally {
       opened.close()
     }
-    const failed = await failedIn(queue, settings)
+    const failed = await failedIn(queue)
     return { json: { failed }, code: exitCode(call.interrupted.aborted, failed) }
   })
 }
@@ -74,6 +74,6 @@ function untilDone(queue: PictureQueue, interrupted: AbortSignal): AbortSignal {
   return signal
 }
 
-/** Photographs that were set aside, or jobs of a record set. */
-const failedIn = async ({ ledger, jobs }: PictureQueue, { task }: QueueSettings): Promise<number> =>
-  task === 'prepare' ? jobs.getFailedCount() : (await ledger.counts()).failed
+/** Photographs that were set aside, and whole jobs that were refused. */
+const failedIn = async ({ ledger, jobs }: PictureQueue): Promise<number> =>
+  (await ledger.counts()).failed + (await jobs.getFailedCount())
