@@ -1,5 +1,6 @@
 /** Puts the shards of a record set into the queue, and behind them the job that puts the set together. */
 import type { Added } from './add.ts'
+import type { ExpectAlone } from './exclusive.ts'
 import { keyOf, type ShardJob, setId, shardId } from './jobs.ts'
 import type { Known } from './ledger.ts'
 import type { PictureQueue } from './queue.ts'
@@ -15,14 +16,16 @@ export interface ShardsToAdd {
   readonly shardSize: number
   /** Whether a set that is done is made anew; for a queue that is idle. */
   readonly force?: boolean
+  /** Of `exclusively`, where others may add to the queue. */
+  readonly expectAlone?: ExpectAlone
 }
 
 const JOBS_AT_ONCE = 100
 
-/** Adds what is not queued or done; counts photographs. Where others may add to the queue, it is called within `exclusively`. */
+/** Adds what is not queued or done; counts photographs. */
 export async function addShards(
   queue: PictureQueue,
-  { to, settings, photographs, shardSize, force = false }: ShardsToAdd,
+  { to, settings, photographs, shardSize, force = false, expectAlone = async () => {} }: ShardsToAdd,
 ): Promise<Added> {
   const { ledger } = queue
   const jobs: ShardJob[] = []
@@ -37,9 +40,13 @@ export async function addShards(
     force || (known[i]?.[2] !== settings && done[i]?.settings !== settings)
   const fresh = jobs.filter(isNew)
   const isSetNew = isNew(null, jobs.length)
+  await expectAlone()
   await ledger.forget(keys.filter(isNew))
   if (force) await removeJobs(queue, settings, jobs.length)
-  for (let i = 0; i < fresh.length; i += JOBS_AT_ONCE) await queue.addShards(fresh.slice(i, i + JOBS_AT_ONCE))
+  for (let i = 0; i < fresh.length; i += JOBS_AT_ONCE) {
+    await expectAlone()
+    await queue.addShards(fresh.slice(i, i + JOBS_AT_ONCE))
+  }
   if (isSetNew) await queue.addSet({ to, settings, shards: jobs.length })
   const each: Known = [to, settings, settings]
   await ledger.remember(new Map(keys.map((key) => [key, each])))

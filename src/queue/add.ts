@@ -4,6 +4,7 @@ import type { UserError } from '../errors.ts'
 import { type OutputFormat, outputName, PICTURE_ENDINGS } from '../node/formats/kinds.ts'
 import type { Storage, StoredFile } from '../node/storage/storage.ts'
 import { sum } from '../numbers.ts'
+import type { ExpectAlone } from './exclusive.ts'
 import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
 import type { Known } from './ledger.ts'
 import { Packer } from './pack.ts'
@@ -29,6 +30,8 @@ export interface AddOptions {
   readonly force?: boolean
   /** Raised: add no more. */
   readonly signal?: AbortSignal
+  /** Of `exclusively`, where others may add to the queue. */
+  readonly expectAlone?: ExpectAlone
   readonly onProgress?: (added: Added) => void
   /** Is told of folders that cannot be read. */
   readonly onTrouble?: (error: UserError) => void
@@ -48,7 +51,7 @@ const JOBS_AT_ONCE = 200
 /** Headers of photographs that are read at once. */
 const LOOKS_AT_ONCE = 32
 
-/** Adds what is new. Where others may add to the queue, it is called within `exclusively`. */
+/** Adds what is new. */
 export async function addPictures(queue: PictureQueue, options: AddOptions): Promise<Added> {
   const adder = new Adder(queue, options)
   let files: StoredFile[] = []
@@ -118,6 +121,7 @@ class Adder {
         fresh.push(variant === undefined ? picture : { ...picture, variant })
       }
     }
+    await this.options.expectAlone?.()
     await ledger.forget(changed)
     await this.#packAll(fresh)
     this.#added.added += fresh.length
@@ -158,6 +162,7 @@ class Adder {
   /** Queued first, known then: what falls between is queued again under the same id, or finds its picture there. */
   async #flush(jobs: readonly ChunkJob[]): Promise<void> {
     const keys = this.#keys.splice(0, sum(jobs.map(({ pictures }) => pictures.length)))
+    await this.options.expectAlone?.()
     for (let i = 0; i < jobs.length; i += JOBS_AT_ONCE) await this.queue.add(jobs.slice(i, i + JOBS_AT_ONCE))
     await this.queue.ledger.remember(new Map(keys.map((key) => [key, this.#pending.get(key)!])))
     for (const key of keys) this.#pending.delete(key)

@@ -7,8 +7,17 @@ import type { PictureQueue } from './queue.ts'
 /** While one adds, another one would give the same names. The lease ends by itself where its holder was killed. */
 const LEASE_MS = 30_000
 
-/** The result of `work`, during which nobody else adds. Throws a `UserError` while another one does. */
-export async function exclusively<T>(queue: PictureQueue, work: () => Promise<T>): Promise<T> {
+/** Throws a `UserError` where another one may add by now, since this program was silent for longer than its lease. */
+export type ExpectAlone = () => Promise<void>
+
+/**
+ * The result of `work`, during which nobody else adds. Throws a `UserError` while another one does.
+ * @param work calls what it is given before it changes anything
+ */
+export async function exclusively<T>(
+  queue: PictureQueue,
+  work: (expectAlone: ExpectAlone) => Promise<T>,
+): Promise<T> {
   const { server, addingKey: key } = queue
   const token = randomUUID()
   if ((await server.redis.set(key, token, 'PX', LEASE_MS, 'NX')) === null)
@@ -21,8 +30,14 @@ export async function exclusively<T>(queue: PictureQueue, work: () => Promise<T>
       if (!stop.signal.aborted) await server.redis.eval(RENEW, 1, key, token, LEASE_MS).catch(() => {})
     }
   }
+  const expectAlone = async () => {
+    if ((await server.redis.get(key)) === token) return
+    throw new UserError(
+      'this program was silent too long, so that others may add to the queue: start it again',
+    )
+  }
   try {
-    return await work()
+    return await work(expectAlone)
   } finally {
     stop.abort()
     await renewal

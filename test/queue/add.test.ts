@@ -120,6 +120,17 @@ describe.skipIf(!SERVER)('adding', () => {
       expect([await queue.isIdle(), await queue.isDone()]).toEqual([true, false])
     })
     expect(await queue.isDone()).toBe(true)
+  })
+
+  it('adds no more when its lease has gone to another one', async () => {
+    const late = exclusively(queue, async (expectAlone) => {
+      await add(stamped(['a.jpg']), { expectAlone })
+      await server.redis.set(queue.addingKey, 'another')
+      return add(stamped(['b.jpg']), { expectAlone })
+    })
+    await expect(late).rejects.toThrow(/silent too long/)
+    expect(await waiting()).toEqual(['scans/a.jpg → a.jpg'])
+    await server.redis.del(queue.addingKey)
     expect(await exclusively(queue, async () => 'added')).toBe('added')
   })
 

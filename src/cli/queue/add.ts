@@ -1,7 +1,7 @@
 /** `queue add`: puts the photographs of folders into the queue. */
 import { OUTPUT_FORMATS } from '../../node/formats/kinds.ts'
 import { addPictures } from '../../queue/add.ts'
-import { exclusively } from '../../queue/exclusive.ts'
+import { type ExpectAlone, exclusively } from '../../queue/exclusive.ts'
 import { markOutput } from '../../queue/output.ts'
 import { pixelsOf } from '../../queue/pack.ts'
 import type { PictureQueue } from '../../queue/queue.ts'
@@ -29,14 +29,15 @@ export async function add(call: Call, folders: readonly string[]): Promise<Resul
   return withQueue(call, async (queue) => {
     const failures: string[] = []
     const total = { added: 0, known: 0, jobs: 0 }
-    await exclusively(queue, async () => {
+    await exclusively(queue, async (expectAlone) => {
       if (flags.on('force')) await queue.expectIdle()
       await queue.agreeOn(settingsOf(painting, setup))
       if (await queue.forgets()) call.terminal.warn(FORGETS)
       await markOutput(await roots.open(to))
       for (const from of places) {
         if (call.interrupted.aborted) break
-        const done = await addFolder(call, queue, { from, to, settings: setup.settings, roots, failures })
+        const { settings } = setup
+        const done = await addFolder(call, queue, { from, to, settings, roots, failures, expectAlone })
         total.added += done.added
         total.known += done.known
         total.jobs += done.jobs
@@ -59,6 +60,7 @@ interface Folder {
   readonly roots: ReturnType<typeof rootsOf>
   /** What could not be read is told and added here. */
   readonly failures: string[]
+  readonly expectAlone: ExpectAlone
 }
 
 async function addFolder(call: Call, queue: PictureQueue, { roots, failures, ...folder }: Folder) {

@@ -40,12 +40,12 @@ export async function prepare(call: Call, inputs: readonly string[]): Promise<Re
   return withQueue(call, async (queue) => {
     const { shardSize } = settings.values as { shardSize: number }
     const set = { to, settings: settings.digest, photographs, shardSize, force: flags.on('force') }
-    const { added, known, jobs } = await exclusively(queue, async () => {
+    const { added, known, jobs } = await exclusively(queue, async (expectAlone) => {
       if (set.force) await queue.expectIdle()
       await queue.agreeOn(settings)
       if (await queue.forgets()) call.terminal.warn(FORGETS)
       await makeFolder(join(folder, PARTS))
-      return addShards(queue, set)
+      return addShards(queue, { ...set, expectAlone })
     })
     return {
       json: { added, known, jobs },
