@@ -1,4 +1,4 @@
-/** One adds to a queue at a time. */
+/** One adds to a queue, or takes out of it, at a time. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../errors.ts'
@@ -21,7 +21,7 @@ export async function exclusively<T>(
   const { server, addingKey: key } = queue
   const token = randomUUID()
   if ((await server.redis.set(key, token, 'PX', LEASE_MS, 'NX')) === null)
-    throw new UserError('somebody is adding to this queue: wait until that is done')
+    throw new UserError('somebody is adding to this queue, or takes something out: wait until that is done')
   const stop = new AbortController()
   const renewal = renew()
   async function renew() {
@@ -37,6 +37,7 @@ export async function exclusively<T>(
     )
   }
   try {
+    await queue.jobs.resume() // a drain that was killed has left it paused
     return await work(expectAlone)
   } finally {
     stop.abort()

@@ -7,6 +7,7 @@ import type { Server } from '../../src/queue/connection.ts'
 import { exclusively } from '../../src/queue/exclusive.ts'
 import { parseChunk } from '../../src/queue/jobs.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
+import { statusOf } from '../../src/queue/status.ts'
 import { SERVER, TestServer } from './redis-server.ts'
 import { SETTINGS } from './stub.ts'
 
@@ -161,6 +162,13 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await queue.ledger.setAside({ key: 'lock', token: 'another' }, 'out/a.jpg', failure)).toBe(false)
     expect(await queue.ledger.setAside({ key: 'lock', token: 'mine' }, 'out/a.jpg', failure)).toBe(true)
   }
+
+  it('ends the pause that a killed drain has left', async () => {
+    await queue.jobs.pause()
+    expect(await statusOf(queue)).toMatchObject({ paused: true })
+    await exclusively(queue, () => add(stamped(['a.jpg'])))
+    expect(await statusOf(queue)).toMatchObject({ paused: false, waiting: 1 })
+  })
 
   it('queues again what was set aside', async () => {
     await setAside()

@@ -52,7 +52,7 @@ describe.skipIf(!SERVER)('queue', () => {
     expect((await added('once')).json).toMatchObject({ added: 0, known: 4 })
     expect((await queue('status', 'once')).json).toEqual({
       ...{ task: 'colorize', waiting: 4, active: 0, completed: 0, failed: 0, pictures: 4, refused: 0 },
-      ...{ picturesPerSecond: 0, secondsLeft: null, workers: [] },
+      ...{ picturesPerSecond: 0, secondsLeft: null, paused: false, workers: [] },
     })
     const other = await added('once', '--saturation', '2')
     expect([other.code, other.stderr]).toEqual([

@@ -129,6 +129,7 @@ it('gives figures as Prometheus reads them, on this machine unless told otherwis
     failed: 4,
     pictures: 10,
     refused: 0,
+    paused: false,
   }
   const text = metricsText({ ...counts, picturesPerSecond: 1.5, secondsLeft: 2, workers: [worker] })
   expect(text).toContain('# TYPE colorizer_queue_waiting gauge\ncolorizer_queue_waiting 1\n')

@@ -1,6 +1,7 @@
 /** `queue status`, `failed`, `retry` and `drain`: where the queue stands, and what is done about what has failed. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { drain, retryFailed, retryJobs } from '../../queue/again.ts'
+import { exclusively } from '../../queue/exclusive.ts'
 import { parseListen, serveMetrics } from '../../queue/metrics.ts'
 import { type Status, statusOf } from '../../queue/status.ts'
 import { formatRate } from '../colouring/pace.ts'
@@ -52,7 +53,12 @@ function statusText(found: Status): string {
         `${found.refused} jobs were refused: colorizer queue failed lists them, and colorizer queue retry queues them again`,
       ]
     : []
-  return printableLines([stateText(found), ...workers, ...refused])
+  const paused = found.paused
+    ? [
+        'the queue is paused: a drain is at work, or was killed; colorizer queue retry lets workers go on then',
+      ]
+    : []
+  return printableLines([stateText(found), ...workers, ...refused, ...paused])
 }
 
 const printableLines = (lines: readonly string[]) => lines.map(printable).join('\n')
@@ -88,16 +94,18 @@ const timesText = (attempts: number) => (attempts === 1 ? 'tried once' : `tried 
 
 export async function retry(call: Call): Promise<Result> {
   return withQueue(call, async (queue) => {
-    const jobs = await retryJobs(queue)
-    const pictures = await retryFailed(queue, chunkOf(call))
-    const text = `queued ${pictures} photographs and ${jobs} whole jobs again`
-    return { json: { pictures, jobs }, text, code: EXIT.ok }
+    const again = await exclusively(queue, async () => ({
+      jobs: await retryJobs(queue),
+      pictures: await retryFailed(queue, chunkOf(call)),
+    }))
+    const text = `queued ${again.pictures} photographs and ${again.jobs} whole jobs again`
+    return { json: again, text, code: EXIT.ok }
   })
 }
 
 export async function takeOut(call: Call): Promise<Result> {
   return withQueue(call, async (queue) => {
-    const pictures = await drain(queue)
+    const pictures = await exclusively(queue, () => drain(queue))
     const text = `took ${pictures} photographs or parts out of the queue; what is in work is finished`
     return { json: { pictures }, text, code: EXIT.ok }
   })
