@@ -105,6 +105,14 @@ it('takes the address of the server from options, a file or the environment, but
     /all users of this machine/,
   )
   await expect(serverAddress({ url: 'redis://:secret@here' }, {})).rejects.not.toThrow(/secret/)
+  const queries = ['password=secret', 'family=6'].map((query) => `redis://here?${query}`)
+  for (const url of queries) {
+    await expect(serverAddress({ url }, {})).rejects.toThrow(/--redis has options behind a "\?"/)
+    await expect(serverAddress({ url }, {})).rejects.not.toThrow(/secret/)
+  }
+  await expect(serverAddress({}, { REDIS_URL: 'redis://:se%cret@here' })).rejects.toThrow(
+    /^the user or password in REDIS_URL has a % of its own: write it as %25$/,
+  )
   await expect(serverAddress({ url: 'http://here' }, {})).rejects.toThrow(/--redis is no address/)
   await expect(serverAddress({ url: 'redis://here', file }, {})).rejects.toThrow(/one too many/)
   await expect(serverAddress({ file: join(root, 'none') }, {})).rejects.toThrow(/cannot read/)
