@@ -19,7 +19,13 @@ export async function workOnGpus(call: Call): Promise<Result> {
   const { names, equal } = chosenGpus(flags.text('gpus')!, await everyAdapter())
   for (const name of equal) terminal.warn(EQUAL(name))
   const base = flags.text('name') ?? hostname()
-  const crew = names.map((adapter, i) => startWorker(flags, { adapter, name: `${base}-${i}` }))
+  const crew = names.map((adapter, i) => {
+    const worker = startWorker(flags, { adapter, name: `${base}-${i}` })
+    void worker.code.then((code) => {
+      if (!WELL.includes(code)) terminal.warn(`the worker on ${adapter} ended ${howText(code)}`)
+    })
+    return worker
+  })
   const signal = () => {
     for (const { child } of crew) child.kill('SIGTERM')
   }
@@ -30,12 +36,15 @@ export async function workOnGpus(call: Call): Promise<Result> {
     return ended
   })
   const codes = await ended
-  for (const [i, code] of codes.entries())
-    if (!WELL.includes(code)) terminal.warn(`the worker on ${names[i]} ended with exit code ${code}`)
   return { json: { workers: names.map((adapter, i) => ({ adapter, code: codes[i] })) }, code: worst(codes) }
 }
 
-const WELL: readonly ExitCode[] = [EXIT.ok, EXIT.someInputFailed, EXIT.interrupted]
+/** How a worker has ended: with an exit code, or killed by a signal. */
+type Ending = ExitCode | NodeJS.Signals
+
+const howText = (ending: Ending) => (typeof ending === 'string' ? `by ${ending}` : `with exit code ${ending}`)
+
+const WELL: readonly Ending[] = [EXIT.ok, EXIT.someInputFailed, EXIT.interrupted]
 
 const EQUAL = (name: string) =>
   `several GPUs are called ${name}, and WebGPU opens the first of a name: one worker is started for them; docs/queue.md says how the others get theirs`
@@ -67,20 +76,22 @@ function numbered(choice: string, all: readonly string[]): string[] {
 
 interface Worker {
   readonly child: ChildProcess
-  readonly code: Promise<ExitCode>
+  readonly code: Promise<Ending>
 }
 
 function startWorker(flags: Flags, own: { readonly adapter: string; readonly name: string }): Worker {
   const words = wordsOf(new Flags({ ...flags.givenBut(['gpus', 'name', 'json']), ...own }))
   const program = [...process.execArgv, process.argv[1]!, 'queue', 'work', ...words]
   const child = spawn(process.execPath, program, { stdio: ['ignore', 'ignore', 'inherit'] })
-  const code = new Promise<ExitCode>((resolve) => {
+  const code = new Promise<Ending>((resolve) => {
     child.on('error', () => resolve(EXIT.someInputFailed))
-    child.on('close', (code) => resolve((code ?? EXIT.someInputFailed) as ExitCode))
+    child.on('close', (code, signal) => resolve(signal ?? (code as ExitCode)))
   })
   return { child, code }
 }
 
 /** Of a crew: that of a worker that could not work, else that photographs have failed, else that all is well. */
-const worst = (codes: readonly ExitCode[]): ExitCode =>
-  codes.find((code) => !WELL.includes(code)) ?? [...codes].sort((a, b) => b - a)[0] ?? EXIT.ok
+function worst(endings: readonly Ending[]): ExitCode {
+  const codes = endings.map((ending) => (typeof ending === 'string' ? EXIT.someInputFailed : ending))
+  return codes.find((code) => !WELL.includes(code)) ?? (Math.max(...codes) as ExitCode)
+}
