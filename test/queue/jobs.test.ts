@@ -168,9 +168,13 @@ it('says why a picture that was tried alone came to nothing', async () => {
 
 it('takes the GPUs that --gpus means, each name once, and software only where there is nothing else', () => {
   const all = ['llvmpipe (LLVM 15)', 'Radeon', 'Tesla', 'Tesla']
-  expect(chosenGpus('all', all)).toEqual({ names: ['Radeon', 'Tesla'], equal: ['Tesla'] })
-  expect(chosenGpus('all', ['llvmpipe (LLVM 15)'])).toEqual({ names: ['llvmpipe (LLVM 15)'], equal: [] })
-  expect(chosenGpus('1,0,1', all)).toEqual({ names: ['Radeon', 'llvmpipe (LLVM 15)'], equal: [] })
+  const [software, radeon, tesla] = ['llvmpipe (LLVM 15)', 'Radeon', 'Tesla'].map((name, number) => ({
+    ...{ number, name },
+  }))
+  expect(chosenGpus('all', all)).toEqual({ gpus: [radeon, tesla], shared: ['Tesla'] })
+  expect(chosenGpus('all', ['llvmpipe (LLVM 15)'])).toEqual({ gpus: [software], shared: [] })
+  expect(chosenGpus('1,0,1', all)).toEqual({ gpus: [radeon, software], shared: [] })
+  expect(chosenGpus('all', ['Tesla T4G', 'Tesla T4']).shared).toEqual(['Tesla T4'])
   expect(() => chosenGpus('0,3', all)).toThrow(
     /--gpus 3: there is no such adapter; this machine has 0 llvmpipe \(LLVM 15\), 1 Radeon, 2 Tesla/,
   )

@@ -16,11 +16,11 @@ import { wordsOf } from './options.ts'
 export async function workOnGpus(call: Call): Promise<Result> {
   const { flags, terminal, interrupted } = call
   if (flags.given('adapter')) throw wrong('--gpus and --adapter both choose GPUs: give one of them')
-  const { names, equal } = chosenGpus(flags.text('gpus')!, await everyAdapter())
-  for (const name of equal) terminal.warn(EQUAL(name))
+  const { gpus, shared } = chosenGpus(flags.text('gpus')!, await everyAdapter())
+  for (const name of shared) terminal.warn(SHARED(name))
   const base = flags.text('name') ?? hostname()
-  const crew = names.map((adapter, i) => {
-    const worker = startWorker(flags, { adapter, name: `${base}-${i}` })
+  const crew = gpus.map(({ number, name: adapter }) => {
+    const worker = startWorker(flags, { adapter, name: `${base}-${number}` })
     void worker.code.then((code) => {
       if (!WELL.includes(code)) terminal.warn(`the worker on ${adapter} ended ${howText(code)}`)
     })
@@ -36,7 +36,10 @@ export async function workOnGpus(call: Call): Promise<Result> {
     return ended
   })
   const codes = await ended
-  return { json: { workers: names.map((adapter, i) => ({ adapter, code: codes[i] })) }, code: worst(codes) }
+  return {
+    json: { workers: gpus.map(({ name }, i) => ({ adapter: name, code: codes[i] })) },
+    code: worst(codes),
+  }
 }
 
 /** How a worker has ended: with an exit code, or killed by a signal. */
@@ -46,12 +49,12 @@ const howText = (ending: Ending) => (typeof ending === 'string' ? `by ${ending}`
 
 const WELL: readonly Ending[] = [EXIT.ok, EXIT.someInputFailed, EXIT.interrupted]
 
-const EQUAL = (name: string) =>
-  `several GPUs are called ${name}, and WebGPU opens the first of a name: one worker is started for them; docs/queue.md says how the others get theirs`
+const SHARED = (name: string) =>
+  `several GPUs have ${name} in their names, and WebGPU opens the first of them: docs/queue.md says how the others get theirs`
 
 /**
  * Adapters by `all`, which leaves out those that compute on the CPU where there are others, or by numbers in the order of
- * `doctor`; and the names that stand for several adapters.
+ * `doctor`; and the names that stand for several adapters, since each is opened by what may be a part of another's name.
  * @param everyName of each adapter
  * @throws UserError for a number that is none, or of no adapter
  */
@@ -61,8 +64,9 @@ export function chosenGpus(choice: string, everyName: readonly string[]) {
     throw new UserError('no WebGPU adapter on this machine: run colorizer doctor', 'adapter')
   const hardware = all.filter((name) => !isSoftwareName(name))
   const names = choice === 'all' ? (hardware.length ? hardware : all) : numbered(choice, all)
-  const equal = names.filter((name) => everyName.filter((other) => other === name).length > 1)
-  return { names, equal }
+  const gpus = names.map((name) => ({ number: all.indexOf(name), name }))
+  const shared = names.filter((name) => everyName.filter((other) => other.includes(name)).length > 1)
+  return { gpus, shared }
 }
 
 function numbered(choice: string, all: readonly string[]): string[] {
