@@ -6,13 +6,13 @@ import type { Ledger } from './ledger.ts'
 const BEAT_MS = 5000
 /** A worker that was silent for so many seconds is not counted. */
 const SILENT_S = 20
-/** Beats over which its speed is measured: the last minute. */
-const BEATS = 12
+/** Beats over which its speed is measured: the last ten minutes, since a shard of records may take one or more. */
+const BEATS = 120
 
 const workerSchema = v.object({
   name: v.string(),
   adapter: v.string(),
-  /** Pictures that it has made. */
+  /** Pictures or shards that it has made. */
   made: v.number(),
   picturesPerSecond: v.number(),
   /** Of its last word, in seconds of the server's clock. */

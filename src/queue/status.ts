@@ -13,6 +13,7 @@ export interface Status {
   readonly failed: number
   /** All of them. */
   readonly pictures: number
+  /** In the last ten minutes; of a record set, parts. */
   readonly picturesPerSecond: number
   /** Until nothing waits; null while nothing moves. */
   readonly secondsLeft: number | null

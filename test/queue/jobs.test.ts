@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, expect, it } from 'vitest'
 import { chosenGpus } from '../../src/cli/queue/crew.ts'
+import { statusText } from '../../src/cli/queue/status.ts'
 import { connect, nameOf, redacted, serverAddress } from '../../src/queue/connection.ts'
 import { type ChunkJob, chunkId, keyOf, parseChunk } from '../../src/queue/jobs.ts'
 import { metricsText, parseListen } from '../../src/queue/metrics.ts'
@@ -139,7 +140,10 @@ it('gives figures as Prometheus reads them, on this machine unless told otherwis
     refused: 0,
     paused: false,
   }
-  const text = metricsText({ ...counts, picturesPerSecond: 1.5, secondsLeft: 2, workers: [worker] })
+  const status = { ...counts, picturesPerSecond: 1.5, secondsLeft: 2, workers: [worker] }
+  expect(statusText(status)).toContain('1.5 pictures/s')
+  expect(statusText({ ...status, task: 'prepare' }).match(/90 parts\/min/g)).toHaveLength(2)
+  const text = metricsText(status)
   expect(text).toContain('# TYPE colorizer_queue_waiting gauge\ncolorizer_queue_waiting 1\n')
   expect(text).toContain('colorizer_queue_pictures_per_second{worker="a\\"b",adapter="GPU"} 1.5\n')
   expect(parseListen('9464')).toEqual({ host: '127.0.0.1', port: 9464 })

@@ -39,14 +39,19 @@ function stateText(status: Status): string {
   ]
   if (failed) parts.push(`${failed} failed`)
   if (active) parts.push(`${active} in work`)
-  if (picturesPerSecond && task !== 'prepare') parts.push(formatRate(picturesPerSecond))
+  if (picturesPerSecond) parts.push(rateText(status, picturesPerSecond))
   if (picturesPerSecond && secondsLeft) parts.push(`${duration(secondsLeft)} left`)
   return parts.join(' · ')
 }
 
-function statusText(found: Status): string {
+/** "1.2 pictures/s", "0.8 parts/min" */
+const rateText = ({ task }: Status, perSecond: number) =>
+  task === 'prepare' ? `${Number((60 * perSecond).toPrecision(2))} parts/min` : formatRate(perSecond)
+
+/** All that `queue status` prints. */
+export function statusText(found: Status): string {
   const workers = found.workers.map(
-    ({ name, adapter, picturesPerSecond }) => `${name}  ${adapter}  ${formatRate(picturesPerSecond)}`,
+    ({ name, adapter, picturesPerSecond }) => `${name}  ${adapter}  ${rateText(found, picturesPerSecond)}`,
   )
   const refused = found.refused
     ? [
