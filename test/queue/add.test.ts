@@ -1,4 +1,4 @@
-/** What `queue add` puts into the queue, without workers. */
+/** What `queue add` puts into the queue and what else the server keeps, without workers at work. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { StoredFile } from '../../src/node/storage/interface.ts'
 import { type AddOptions, addPictures } from '../../src/queue/add.ts'
@@ -7,6 +7,7 @@ import type { Server } from '../../src/queue/connection.ts'
 import { exclusively } from '../../src/queue/exclusive.ts'
 import { parseChunk } from '../../src/queue/jobs.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
+import { Roll } from '../../src/queue/roll.ts'
 import { statusOf } from '../../src/queue/status.ts'
 import { SERVER, TestServer } from './redis-server.ts'
 import { SETTINGS } from './stub.ts'
@@ -162,6 +163,17 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await queue.ledger.setAside({ key: 'lock', token: 'another' }, 'out/a.jpg', failure)).toBe(false)
     expect(await queue.ledger.setAside({ key: 'lock', token: 'mine' }, 'out/a.jpg', failure)).toBe(true)
   }
+
+  it('keeps no workers on its list that were killed, once another one begins', async () => {
+    const key = queue.ledger.key('workers')
+    const killed = { name: 'killed', adapter: 'GPU', made: 1, picturesPerSecond: 1, at: 1 }
+    await server.redis.hset(key, 'killed', JSON.stringify(killed))
+    const roll = new Roll(queue.ledger, server.redis, { worker: 'new', adapter: 'GPU' })
+    await roll.begin()
+    expect(await server.redis.hkeys(key)).toEqual(['new'])
+    await roll.end()
+    expect(await server.redis.hkeys(key)).toEqual([])
+  })
 
   it('ends the pause that a killed drain has left', async () => {
     await queue.jobs.pause()
