@@ -8,10 +8,10 @@ import { makeFolder } from '../../node/save.ts'
 import { type ChosenClassifier, loadClassifier } from '../../node/store/classifiers.ts'
 import { addShards } from '../../queue/add-shards.ts'
 import { exclusively } from '../../queue/exclusive.ts'
-import { MOST_PICTURES } from '../../queue/jobs.ts'
+import { keyOf, MOST_PICTURES } from '../../queue/jobs.ts'
 import type { QueueSettings } from '../../queue/ledger.ts'
 import type { PictureQueue } from '../../queue/queue.ts'
-import { PARTS, ShardWork } from '../../queue/shard.ts'
+import { PARTS, SET_OUTPUT, ShardWork } from '../../queue/shard.ts'
 import { VERSION } from '../../version.ts'
 import { openAdapter } from '../commands/adapter.ts'
 import { chosenClassifiers } from '../commands/classifier.ts'
@@ -44,7 +44,9 @@ export async function prepare(call: Call, inputs: readonly string[]): Promise<Re
       if (set.force) await queue.expectIdle()
       await queue.agreeOn(settings)
       if (await queue.forgets()) call.terminal.warn(FORGETS)
-      await makeFolder(join(folder, PARTS))
+      const [done] = await queue.ledger.entries([keyOf(to, SET_OUTPUT)])
+      // a set that is there needs none, and no worker would remove it
+      if (set.force || done?.settings !== settings.digest) await makeFolder(join(folder, PARTS))
       return addShards(queue, { ...set, expectAlone })
     })
     return {
