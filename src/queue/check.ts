@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import sharp from 'sharp'
 import { UserError } from '../errors.ts'
+import { VERSION } from '../version.ts'
 import type { Ledger } from './ledger.ts'
 import type { Paint } from './picture.ts'
 
@@ -36,7 +37,7 @@ export class CheckPicture {
   async run(): Promise<void> {
     const { adapter, ledger, redis, settings } = this.options
     const levels = await this.#levels()
-    const list = ledger.key(`check-${settings}`)
+    const list = ledger.key(`check-${VERSION}-${settings}`)
     const digest = createHash('sha256').update(levels).digest('hex')
     await redis.hsetnx(list, `bits of ${adapter}`, digest)
     await redis.hsetnx(list, 'levels', levels.toString('base64'))
@@ -51,7 +52,7 @@ export class CheckPicture {
   /** Red, green and blue of the coloured check picture. */
   async #levels(): Promise<Buffer> {
     const painted = await this.options.paint(await checkPhotograph(), 'the check picture', 'check.png')
-    if ('skipped' in painted) throw new UserError('the check picture was left out as one in colour')
+    if ('skipped' in painted) throw differing('it was left out as one in colour')
     return sharp(Buffer.concat(painted.parts)).removeAlpha().toColourspace('srgb').raw().toBuffer()
   }
 }

@@ -1,5 +1,5 @@
 /** Colours the photographs of a job: some are read ahead while others are in work. */
-import { stat } from 'node:fs/promises'
+import { opendir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../errors.ts'
 import { removeParts } from '../node/files.ts'
@@ -9,9 +9,18 @@ import { keyOf, type Picture, parseChunk } from './jobs.ts'
 import { JournalTail } from './journal.ts'
 import type { QueueSettings } from './ledger.ts'
 import { expectMarked } from './output.ts'
-import { type PictureServices, PictureWork, type Places } from './picture.ts'
+import { type Paint, type PictureServices, PictureWork, type Places } from './picture.ts'
 import type { Roots } from './roots.ts'
-import { expectSettings, Halt, type InHand, lost, orRefused, type RawJob, type Work } from './work.ts'
+import {
+  expectSettings,
+  Halt,
+  type InHand,
+  lost,
+  MachineTrouble,
+  orRefused,
+  type RawJob,
+  type Work,
+} from './work.ts'
 
 /** Bytes of photographs that are held at once. */
 const BYTES_AT_ONCE = 256 * 2 ** 20
@@ -36,8 +45,7 @@ export class ChunkWork implements Work {
 
   constructor(private readonly options: ChunkOptions) {
     const [painting, trials] = [new Room(options.pictures), new Room(1)]
-    const paint: PictureServices['paint'] = (...photograph) =>
-      painting.with(1, () => this.#checked(() => within(options.pictureMs, options.paint(...photograph))))
+    const paint: PictureServices['paint'] = (...photograph) => painting.with(1, () => this.#paint(photograph))
     const trial: PictureServices['trial'] = (...photograph) =>
       trials.with(1, () => options.trial(...photograph))
     this.#pictures = new PictureWork({ ...options, paint, trial })
@@ -75,26 +83,42 @@ export class ChunkWork implements Work {
     expectSettings(job, settings)
     const [from, to] = await orRefused(() => Promise.all([roots.open(job.from), roots.open(job.to)]))
     const [source, folder] = [roots.folderOf(job.from), roots.folderOf(job.to)]
-    await expectFolder(source)
-    if (folder !== null) await expectMarked(to)
+    const mounted = {
+      photographs: () => expectPhotographs(source),
+      pictures: async () => folder !== null && expectMarked(to),
+    }
+    await mounted.photographs()
+    await mounted.pictures()
     const sweep = async (output: string) => {
       if (folder !== null) await removeParts([join(folder, output)], { areAlone: true })
     }
-    return { job, lease, from, to, journal: new JournalTail(folder, source), sweep }
+    return { job, lease, from, to, journal: new JournalTail(folder, source), mounted, sweep }
   }
 
-  async #checked<T>(paint: () => Promise<T>): Promise<T> {
-    await this.options.check.next().catch((error) => {
-      throw new Halt(error)
-    })
-    return paint()
+  /** Paints, after the check picture when that is due. An adapter that is gone or wrong ends this worker. */
+  async #paint(photograph: Parameters<Paint>): ReturnType<Paint> {
+    const { check, paint, pictureMs } = this.options
+    try {
+      await within(pictureMs, check.next())
+      return await within(pictureMs, paint(...photograph))
+    } catch (error) {
+      throw error instanceof UserError && error.trouble === 'adapter' ? new Halt(error) : error
+    }
   }
 }
 
-/** Throws where a folder is not there: on this machine, it may not be mounted. */
-export async function expectFolder(path: string | null): Promise<void> {
-  const found = path === null || (await stat(path).catch(() => null))
-  if (!found) throw new UserError(`there is no folder ${path} on this machine: look whether it is mounted`)
+/** Throws `MachineTrouble` where a folder is not there: on this machine, it may not be mounted. */
+export async function expectFolder(path: string): Promise<void> {
+  if (await stat(path).catch(() => null)) return
+  throw new MachineTrouble(`there is no folder ${path} on this machine: look whether it is mounted`)
+}
+
+/** The same for one with nothing in it, as a place to mount it at. */
+async function expectPhotographs(path: string | null): Promise<void> {
+  if (path === null) return
+  await expectFolder(path)
+  for await (const _ of await opendir(path)) return
+  throw new MachineTrouble(`there is nothing in ${path} on this machine: look whether it is mounted`)
 }
 
 /** The result of `work`. Throws when that takes longer. */

@@ -1,6 +1,6 @@
 /** A file in the folder of the results, by which workers know that it is there and not an empty place to mount it at. */
-import { UserError } from '../errors.ts'
 import type { Storage } from '../node/storage/storage.ts'
+import { MachineTrouble } from './work.ts'
 
 const MARK = '.colorizer-queue'
 const SENTENCE = 'Workers of colorizer queue look for this file, to know that this folder is mounted.\n'
@@ -10,10 +10,10 @@ export async function markOutput(storage: Storage): Promise<void> {
   if ((await storage.stat(MARK)) === null) await storage.write(MARK, [Buffer.from(SENTENCE)])
 }
 
-/** Throws a `UserError` where the file is missing. */
+/** Throws `MachineTrouble` where the file is missing. */
 export async function expectMarked(storage: Storage): Promise<void> {
   if ((await storage.stat(MARK)) !== null) return
-  throw new UserError(
+  throw new MachineTrouble(
     `${storage.address} is not the folder that queue add has prepared for results (it has no ${MARK}): look whether it is mounted on this machine`,
   )
 }

@@ -8,7 +8,7 @@ import { codeOf } from '../node/trouble.ts'
 import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
 import type { JournalTail } from './journal.ts'
 import type { Entry, Failure, Lease, Ledger } from './ledger.ts'
-import { LostLease, lost } from './work.ts'
+import { LostLease, lost, MachineTrouble } from './work.ts'
 
 /** A coloured picture. */
 export interface Painted {
@@ -30,16 +30,21 @@ export type Paint = (
   variant?: number,
 ) => Promise<Painted | { readonly skipped: 'in colour' }>
 
-/** Trouble of the storage that goes away or is this machine's, and says nothing of the photograph: codes of Node, names of S3. */
+/** Failed reads that are this machine's or pass, and say nothing of the photograph: codes of Node, names of S3. */
 const PASSING = new Set([
-  ...['EIO', 'ESTALE', 'EMFILE', 'ETIMEDOUT', 'ENOTCONN'],
-  ...['ECONNRESET', 'ECONNREFUSED', 'EAI_AGAIN', 'ENOTFOUND'],
+  ...['EIO', 'ESTALE', 'EMFILE', 'ETIMEDOUT', 'ENOTCONN', 'EPIPE'],
+  ...['ECONNRESET', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', 'ENOTFOUND'],
   ...['SlowDown', 'TimeoutError', 'InternalError', 'ServiceUnavailable'],
   ...['RequestTimeTooSkewed', 'ExpiredToken', 'NoSuchBucket'],
   ...['AccessDenied', 'Forbidden', 'InvalidAccessKeyId', 'CredentialsProviderError'],
 ])
-const isPassing = ({ cause }: UserError) =>
-  PASSING.has(codeOf(cause) ?? '') || (cause instanceof Error && PASSING.has(cause.name))
+/** Failed writes that are for the picture's name or size; any other, as on a disk that is read-only, is the machine's. */
+const ITS_OWN = new Set([
+  ...['ENAMETOOLONG', 'EILSEQ', 'EINVAL', 'EISDIR', 'ENOTDIR', 'EEXIST', 'ELOOP', 'EFBIG'],
+  ...['KeyTooLongError', 'EntityTooLarge'],
+])
+const isOneOf = (kinds: ReadonlySet<string>, { cause }: UserError) =>
+  kinds.has(codeOf(cause) ?? '') || (cause instanceof Error && kinds.has(cause.name))
 const FULL = new Set(['ENOSPC', 'EDQUOT'])
 /** From this try on a picture is alone in a process of its own, and it is the last one. */
 const LAST_ATTEMPT = 3
@@ -63,6 +68,8 @@ export interface Places {
   readonly from: Storage
   readonly to: Storage
   readonly journal: JournalTail
+  /** Each throws `MachineTrouble` where that folder is not mounted. */
+  readonly mounted: { photographs(): Promise<unknown>; pictures(): Promise<unknown> }
   /** Removes what a worker that was killed has left of a picture. */
   sweep(output: string): Promise<void>
 }
@@ -90,7 +97,9 @@ export class PictureWork {
     } catch (error) {
       if (error instanceof LostLease) throw error
       if (!(error instanceof UserError) && attempts < LAST_ATTEMPT) throw error
-      if (error instanceof UserError && isPassing(error)) throw error
+      if (error instanceof MachineTrouble) throw error
+      if (error instanceof UserError && isOneOf(PASSING, error)) throw error
+      if (error instanceof UserError && codeOf(error.cause) === 'ENOENT') await at.mounted.photographs()
       await this.#setAside(picture, (error as Error).message, attempts, at)
       return 'failed'
     }
@@ -134,14 +143,15 @@ export class PictureWork {
     const sha256 = digestOf(painted.parts)
     await this.#expectOwn(picture, { of, sha256, entry }, at)
     if (!(await ledger.begin(at.lease, key, sha256))) lost()
-    await at.journal.begin(picture, { sha256, of, settings })
-    await this.#write(picture.output, painted.parts, at)
+    await at.mounted.pictures()
+    await writing(at.journal.begin(picture, { sha256, of, settings }))
+    await writing(this.#write(picture.output, painted.parts, at))
     const { width, height, classes, remarks } = painted
     const milliseconds = Math.round(performance.now() - started)
     const seen = { ...(classes.length ? { classes: [...classes] } : {}) }
     const said = { ...(remarks.length ? { remarks: [...remarks] } : {}) }
     await finish({ sha256, width, height, milliseconds, ...seen, ...said })
-    await at.journal.end(picture)
+    await writing(at.journal.end(picture))
     return 'made'
   }
 
@@ -160,19 +170,23 @@ export class PictureWork {
   }
 
   /** Waits while the disk is full. */
-  async #write(output: string, parts: readonly Uint8Array[], { to, lease }: Places): Promise<void> {
+  async #write(output: string, parts: readonly Uint8Array[], { to, lease, mounted }: Places): Promise<void> {
     const { ledger, tell, fullDiskMs } = this.services
     const expectLease = async () => {
       if (!(await ledger.isHeld(lease))) lost()
     }
     for (let isFull = false; ; isFull = true) {
       try {
-        await to.write(output, parts, expectLease)
+        await to.write(output, parts, async () => {
+          await mounted.pictures()
+          await expectLease()
+        })
         return
       } catch (error) {
         if (error instanceof UserError && error.cause instanceof LostLease) throw error.cause
         if (!(error instanceof UserError) || !FULL.has(codeOf(error.cause) ?? '')) throw error
         if (!isFull) tell(`${error.message}: waiting for room`)
+        await expectLease() // a worker that is stopped gives it back
         await sleep(fullDiskMs)
       }
     }
@@ -193,6 +207,14 @@ export class PictureWork {
     if (!(await ledger.setAside(at.lease, keyOf(to, picture.output), failure))) lost()
     tell(reason)
   }
+}
+
+/** Waits for something to be written. Throws `MachineTrouble` where that fails for no fault of the picture. */
+async function writing(written: Promise<void>): Promise<void> {
+  return written.catch((error) => {
+    if (!(error instanceof UserError) || error.cause === undefined || isOneOf(ITS_OWN, error)) throw error
+    throw new MachineTrouble(error.message, error.trouble, { cause: error.cause })
+  })
 }
 
 /** What a picture in its place may be made of. */

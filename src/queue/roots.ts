@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises'
 import { dirname, relative, resolve, sep } from 'node:path'
 import { UserError } from '../errors.ts'
 import { openStorage, type Storage } from '../node/storage/storage.ts'
+import { fileTrouble } from '../node/trouble.ts'
 
 const isBucket = (address: string) => address.startsWith('s3://')
 const trimmed = (address: string) => address.replace(/\/+$/, '')
@@ -47,11 +48,14 @@ export class Roots {
     return folder
   }
 
-  /** The storage at a place that a job names. Throws a `UserError` where that is not below a root, be it by a link. */
+  /** The storage at a place that a job names. Throws a `UserError` where that is not below a root, be it by a link, or cannot be used. */
   async open(place: string): Promise<Storage> {
     const folder = this.folderOf(place)
     if (folder === null) return openStorage(place)
-    const [root, real] = [await realpath(this.#folder), await realOf(folder)]
+    const root = await realpath(this.#folder).catch((error) => {
+      throw fileTrouble('open', this.#folder, error)
+    })
+    const real = await realOf(folder)
     if (real !== root && !real.startsWith(root.endsWith(sep) ? root : root + sep))
       throw new UserError(`${folder} is refused: a link leads out of ${this.#folder}`)
     return openStorage(folder)

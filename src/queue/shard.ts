@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { joinParts, type Part } from '../node/data/parts.ts'
 import { type PrepareOptions, preparePart, settingsOf } from '../node/data/prepare.ts'
+import { ImpossibleSet } from '../node/data/record-set.ts'
 import { MANIFEST } from '../node/data/shards.ts'
 import { expectFolder } from './chunk.ts'
 import { KIND, keyOf, parseSet, parseShard, type SetJob, type ShardJob, setId, shardId } from './jobs.ts'
@@ -76,7 +77,7 @@ export class ShardWork implements Work {
 
   async #set(job: SetJob, hand: InHand): Promise<void> {
     const { queue } = this
-    if (await this.#isDone(job, SET_OUTPUT)) return
+    if (await this.#isDone(job, SET_OUTPUT)) return this.#tidy(job)
     const numbers = Array.from({ length: job.shards }, (_, shard) => shard)
     const entries = await queue.ledger.entries(numbers.map((shard) => keyOf(job.to, shardOutput(shard))))
     if (entries.some((entry) => entry?.settings !== job.settings)) {
@@ -91,10 +92,17 @@ export class ShardWork implements Work {
       const { photographs } = await orRefused(() => parseShard(kept?.data))
       all.push({ folder: join(parts, shardOutput(shard)), paths: photographs })
     }
-    await joinParts(join(parts, '..'), all, settingsOf(this.#prepare))
+    await joinParts(join(parts, '..'), all, settingsOf(this.#prepare)).catch((error) => {
+      throw error instanceof ImpossibleSet ? new RefusedJob(error.message) : error
+    })
     await this.#finish(job, SET_OUTPUT, hand)
-    await rm(parts, { recursive: true, force: true })
-    await queue.jobs.clean(0, 0, 'completed')
+    await this.#tidy(job)
+  }
+
+  /** Removes what was there only to make the set. */
+  async #tidy(job: SetJob): Promise<void> {
+    await rm(join(await this.#folderOf(job), PARTS), { recursive: true, force: true })
+    await this.queue.jobs.clean(0, 0, 'completed')
   }
 
   /** Whether it was done before, with these settings. */
@@ -104,13 +112,18 @@ export class ShardWork implements Work {
     return entry?.settings === settings
   }
 
-  async #partsOf({ to }: ShardJob | SetJob): Promise<string> {
+  async #partsOf(job: ShardJob | SetJob): Promise<string> {
+    const parts = join(await this.#folderOf(job), PARTS)
+    await expectFolder(parts)
+    return parts
+  }
+
+  async #folderOf({ to }: ShardJob | SetJob): Promise<string> {
     const { roots } = this.options
     await orRefused(() => roots.open(to))
     const folder = await orRefused(() => roots.folderOf(to))
     if (folder === null) throw new RefusedJob('records are made in folders, not in buckets')
-    await expectFolder(join(folder, PARTS))
-    return join(folder, PARTS)
+    return folder
   }
 
   async #finish(job: ShardJob | SetJob, output: string, { lease }: InHand): Promise<void> {

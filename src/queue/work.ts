@@ -35,6 +35,9 @@ export function lost(): never {
 /** A job that is none, or names places where this worker may not go: nobody tries it again. */
 export class RefusedJob extends Error {}
 
+/** What is wrong with this machine, or passes, and says nothing of the job or a photograph: it is tried again. */
+export class MachineTrouble extends UserError {}
+
 /** What the job needs is not there yet. */
 export class NotYet extends Error {}
 
@@ -45,12 +48,17 @@ export class Halt extends Error {
   }
 }
 
-/** The result of `look`, whose `UserError` means that the job is refused. */
+/**
+ * The result of `look`, whose `UserError` means that the job is refused. One about how this worker was started, such as without a
+ * `--root`, ends it; one with a cause, such as a bucket that does not answer, is trouble of the machine.
+ */
 export async function orRefused<T>(look: () => T | Promise<T>): Promise<T> {
   try {
     return await look()
   } catch (error) {
-    throw error instanceof UserError ? new RefusedJob(error.message) : error
+    if (!(error instanceof UserError)) throw error
+    if (error.trouble === 'usage') throw new Halt(error)
+    throw error.cause === undefined ? new RefusedJob(error.message) : error
   }
 }
 

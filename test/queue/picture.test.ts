@@ -6,7 +6,7 @@ import type { Server } from '../../src/queue/connection.ts'
 import { JournalTail } from '../../src/queue/journal.ts'
 import { Ledger } from '../../src/queue/ledger.ts'
 import { type Paint, PictureWork, type Places } from '../../src/queue/picture.ts'
-import { LostLease } from '../../src/queue/work.ts'
+import { LostLease, MachineTrouble } from '../../src/queue/work.ts'
 import { SERVER, TestServer } from './redis-server.ts'
 import { SETTINGS } from './stub.ts'
 
@@ -57,11 +57,25 @@ describe.skipIf(!SERVER)('a picture', () => {
     }
   }
 
-  function run(to: Storage, services: { paint?: Paint; trial?: Paint } = {}) {
+  interface Machine {
+    readonly paint?: Paint
+    readonly trial?: Paint
+    /** Reads the photograph. */
+    readonly read?: () => Promise<Uint8Array>
+    /** Throws where the photographs' folder is not mounted. */
+    readonly photographs?: () => Promise<void>
+  }
+
+  function run(to: Storage, machine: Machine = {}) {
+    const { read = async () => Buffer.from('grey'), photographs = async () => {}, ...services } = machine
     const job = { from: 'scans', to: 'out', settings: SETTINGS.digest, pictures: [picture] }
     const at: Places = {
       ...{ job, to, from: memory(), lease: { key: 'lock', token: 'mine' } },
-      ...{ journal: new JournalTail(null, null), sweep: async () => {} },
+      ...{
+        journal: new JournalTail(null, null),
+        mounted: { photographs, pictures: async () => {} },
+        sweep: async () => {},
+      },
     }
     const tell = (sentence: string) => told.push(sentence)
     const work = new PictureWork({
@@ -73,9 +87,7 @@ describe.skipIf(!SERVER)('a picture', () => {
       tell,
       ...services,
     })
-    return ledger
-      .entries(['out/a.png'])
-      .then(([entry]) => work.run(picture, Promise.resolve(Buffer.from('grey')), entry!, at))
+    return ledger.entries(['out/a.png']).then(([entry]) => work.run(picture, read(), entry!, at))
   }
 
   const failing = (code: string) => {
@@ -94,11 +106,31 @@ describe.skipIf(!SERVER)('a picture', () => {
     expect([tries, told]).toEqual([4, ['cannot write a.png: ENOSPC: waiting for room']])
   })
 
+  it('is not waited for on a full disk once its job is given away', async () => {
+    const full = memory(async () => {
+      await server.redis.set('lock', 'of another')
+      failing('ENOSPC')
+    })
+    await expect(run(full)).rejects.toThrow(LostLease)
+  })
+
   it('is tried again after trouble that passes, and set aside after other trouble', async () => {
     await expect(run(memory(() => failing('EIO')))).rejects.toThrow('EIO')
     expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 0 })
-    expect(await run(memory(() => failing('EACCES')))).toBe('failed')
+    for (const code of ['EROFS', 'EACCES', 'EPERM'])
+      await expect(run(memory(() => failing(code)))).rejects.toThrow(code)
+    expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 0 })
+    expect(await run(memory(() => failing('ENAMETOOLONG')))).toBe('failed')
     expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 1 })
+  })
+
+  it('is tried again where its photograph is not there since the folder is not mounted, else set aside', async () => {
+    const read = async () => failing('ENOENT')
+    const photographs = async () => {
+      throw new MachineTrouble('not mounted')
+    }
+    await expect(run(memory(), { read, photographs })).rejects.toThrow('not mounted')
+    expect(await run(memory(), { read })).toBe('failed')
   })
 
   it('is left alone when its job is given away while it is painted, and right before it takes its place', async () => {

@@ -12,10 +12,15 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { UserError } from '../../src/errors.ts'
 import { writeImage } from '../../src/node/image.ts'
+import { openStorage } from '../../src/node/storage/storage.ts'
+import { fileTrouble } from '../../src/node/trouble.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
+import { Roots } from '../../src/queue/roots.ts'
+import { ShardWork } from '../../src/queue/shard.ts'
 import { appears, run, start } from '../program.ts'
 import { SERVER, TestServer } from './redis-server.ts'
 
@@ -84,6 +89,11 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     expect(await queue.jobs.getJobCounts('waiting', 'completed', 'failed')).toEqual({
       ...{ waiting: 0, completed: 0, failed: 0 },
     })
+    const { digest: settings } = (await queue.ledger.settings())!
+    mkdirSync(join(out, 'parts/shard-00000'), { recursive: true }) // as of a worker that was killed while it removed them
+    await queue.addSet({ to: 'records', settings, shards: 4 })
+    await worked()
+    expect(contents(out)).toEqual(contents(single))
     rmSync(out, { recursive: true })
     expect((await added('--force')).json).toEqual({ added: 7, known: 0, jobs: 5 })
     await worked()
@@ -101,6 +111,29 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     const single = join(root, 'single-shard')
     await start(['prepare', 'photos', '--out', single, ...one], { cwd: root }).ended
     expect(contents(out)).toEqual(contents(single))
+  })
+
+  it('tries a shard again where a disk fails for a moment', async () => {
+    await added()
+    const [job] = await queue.jobs.getJobs('waiting', 0, 0, true)
+    const roots = new Roots([root])
+    vi.spyOn(roots, 'open').mockImplementation(async (place) => {
+      const stat = async () => {
+        throw fileTrouble('read', 'a.png', Object.assign(new Error(), { code: 'ESTALE' }))
+      }
+      return Object.assign(await openStorage(join(root, place)), { stat })
+    })
+    const settings = (await queue.ledger.settings())!
+    const work = new ShardWork(queue, { settings, roots, worker: 'w' })
+    const hand = { lease: { key: 'lock', token: '' }, signal: new AbortController().signal, count: () => {} }
+    await expect(work.run(job!, hand)).rejects.toThrow(UserError)
+  })
+
+  it('ends with a reason where no photograph can be used', async () => {
+    await command(`prepare ${join(photos, 'broken.jpg')}`, '--out', out, ...CHOICES)
+    expect((await worked()).json).toEqual({ failed: 1 })
+    const [{ reason }] = (await command('failed')).json.refused
+    expect(reason).toMatch(/none of the 1 photographs can be used/)
   })
 
   it('waits for a folder that is not mounted, refuses photographs behind links, and other classifiers', async () => {

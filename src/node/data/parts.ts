@@ -1,9 +1,8 @@
 /** A record set put together from parts that many processes have prepared: the same bytes as if one had prepared all of it. */
-import { UserError } from '../../errors.ts'
 import { readRecords } from '../../io/tfrecord.ts'
 import { openFile } from '../read-at.ts'
 import { published, withFolder } from './prepare.ts'
-import { type Entry, type Manifest, RecordSet, type SetSettings } from './record-set.ts'
+import { type Entry, ImpossibleSet, type Manifest, RecordSet, type SetSettings } from './record-set.ts'
 
 export interface Part {
   /** Where `preparePart` has left it. */
@@ -15,7 +14,8 @@ export interface Part {
 /**
  * Copies the records of all parts into one set in `out`, and publishes it. Photographs whose file is in an earlier part as well
  * are left out. A run that was killed is continued by the next one.
- * @throws UserError: a part is not whole, no photograph is left, the file system refuses, another process is at work on the folder
+ * @throws ImpossibleSet: a part is not whole, no photograph is left
+ * @throws UserError: the file system refuses, another process is at work on the folder
  */
 export async function joinParts(
   out: string,
@@ -44,7 +44,8 @@ export async function joinParts(
 async function append(set: RecordSet, { folder, paths }: Part, begin: number): Promise<void> {
   const part = await RecordSet.open(folder, paths, set.settings)
   try {
-    if (part.done < paths.length) throw new UserError(`${folder} is not whole: prepare it again`, 'weights')
+    if (part.done < paths.length)
+      throw new ImpossibleSet(`${folder} is not whole: prepare it again`, 'weights')
     let index = begin
     for await (const [entry, record] of contentOf(part))
       if (index++ === set.done) await copy(set, entry, record)

@@ -7,7 +7,7 @@ import { type AbEncoding, type ClassVector, encodeRecord, type PhotoRecord } fro
 import { type Lock, lock } from '../lock.ts'
 import { makeFolder } from '../save.ts'
 import { openWorkerPool, usualWorkers, type WorkerPool, workerUrl } from '../worker-pool.ts'
-import { type Manifest, RecordSet, type SetSettings, type TapSettings } from './record-set.ts'
+import { ImpossibleSet, type Manifest, RecordSet, type SetSettings, type TapSettings } from './record-set.ts'
 import type { Outcome, PrepareTask } from './sample.ts'
 import { expectRoom, recordBytes, type TapOptions, tapSettings, tapsOf, viewsOf } from './taps.ts'
 
@@ -103,11 +103,13 @@ async function withSet<T>(
   }
 }
 
-/** Publishes a set of `total` photographs. Throws a `UserError` where none of them can be used. */
+/** Publishes a set of `total` photographs. Throws an `ImpossibleSet` where none of them can be used. */
 export async function published(set: RecordSet, total: number): Promise<Manifest> {
   if (set.counts.records > 0) return await set.publish()
   await set.discard()
-  throw new UserError(`none of the ${total} photographs can be used: ${describeSkipped(set.counts.skipped)}`)
+  throw new ImpossibleSet(
+    `none of the ${total} photographs can be used: ${describeSkipped(set.counts.skipped)}`,
+  )
 }
 
 /** Tells how much is still to be written, and throws a `UserError` when it is more than the disk has. */

@@ -74,6 +74,9 @@ function entryIn(line: string): Entry | null {
   }
 }
 
+/** A set that the photographs, or the files that are there, do not allow: to try again ends the same. */
+export class ImpossibleSet extends UserError {}
+
 /** Writes the records of `paths` in their order. Throws a `UserError` when the file system refuses; what is written stays. */
 export class RecordSet {
   readonly #folder: string
@@ -288,7 +291,7 @@ export class RecordSet {
       const { size } = await stat(path)
       const end = this.#bytes[n]!
       if (size !== end)
-        throw new UserError(
+        throw new ImpossibleSet(
           `${path} has ${size} bytes instead of ${end}; remove ${this.#folder} and prepare again`,
         )
       shards.push({ file, records: this.#records[n]!, bytes: size, sha256: await sha256File(path) })
