@@ -1,5 +1,5 @@
 /** What a person does about pictures that have failed, or that are not wanted any more. */
-import { type ChunkJob, keyOf, type Picture, type SetJob, type ShardJob } from './jobs.ts'
+import { type ChunkJob, KIND, keyOf, type Picture, type SetJob, type ShardJob } from './jobs.ts'
 import type { Failure, Known } from './ledger.ts'
 import { Packer } from './pack.ts'
 import type { PictureQueue } from './queue.ts'
@@ -55,7 +55,9 @@ const knownOf = ({ from, settings }: Omit<ChunkJob, 'pictures'>, { input, stamp 
 export async function retryJobs({ jobs, ledger }: PictureQueue): Promise<number> {
   const settings = await ledger.settings()
   const failed = (await jobs.getFailed()).filter(({ data }) => data?.settings === settings?.digest)
-  for (const job of failed) await job.retry()
+  const isSet = ({ name }: { readonly name: string }) => name === KIND.set
+  // the set behind its shards: a worker refuses it while one of them is still among the failed
+  for (const job of [...failed.filter((job) => !isSet(job)), ...failed.filter(isSet)]) await job.retry()
   return failed.length
 }
 

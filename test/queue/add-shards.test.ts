@@ -1,8 +1,9 @@
 /** What `queue prepare` puts into the queue, without workers. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { addShards } from '../../src/queue/add-shards.ts'
+import { retryJobs } from '../../src/queue/again.ts'
 import type { Server } from '../../src/queue/connection.ts'
-import { keyOf } from '../../src/queue/jobs.ts'
+import { KIND, keyOf, PREFIX } from '../../src/queue/jobs.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
 import { shardOutput } from '../../src/queue/shard.ts'
 import { SERVER, TestServer } from './redis-server.ts'
@@ -12,13 +13,14 @@ describe.skipIf(!SERVER)('adding shards', () => {
   let redis: TestServer
   let server: Server
   let queue: PictureQueue
+  let count = 0
   beforeAll(async () => {
     redis = await TestServer.start()
   })
   afterAll(() => redis.remove())
   beforeEach(async () => {
     server = await redis.connect()
-    queue = new PictureQueue(server, 'shards')
+    queue = new PictureQueue(server, `shards-${++count}`)
   })
   afterEach(async () => {
     await queue.close()
@@ -26,6 +28,23 @@ describe.skipIf(!SERVER)('adding shards', () => {
   })
 
   const set = { to: 'out', settings: SETTINGS.digest, photographs: ['a.jpg', 'b.jpg', 'c.jpg'], shardSize: 1 }
+
+  it('queues failed shards again before their set, which waits for them', async () => {
+    await queue.agreeOn({ ...SETTINGS, task: 'prepare' })
+    await addShards(queue, set)
+    const engine = new server.engine.bullmq.Worker(
+      queue.name,
+      async () => {
+        throw new server.engine.bullmq.UnrecoverableError('not today')
+      },
+      { connection: server.another(), prefix: PREFIX },
+    )
+    await vi.waitFor(async () => expect(await queue.jobs.getFailedCount()).toBe(4), 10_000)
+    await engine.close()
+    expect(await retryJobs(queue)).toBe(4)
+    const waiting = await queue.jobs.getJobs(['waiting'], 0, -1, true)
+    expect([waiting.length, waiting.at(-1)!.name]).toEqual([4, KIND.set])
+  })
 
   it('leaves shards that are done though the program that added them was killed', async () => {
     await addShards(queue, set)
