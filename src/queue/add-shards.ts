@@ -1,6 +1,6 @@
 /** Puts the shards of a record set into the queue, and behind them the job that puts the set together. */
 import type { Added } from './add.ts'
-import { exclusively } from './exclusive.ts'
+import type { ExpectAlone } from './exclusive.ts'
 import { keyOf, type ShardJob, setId, shardId } from './jobs.ts'
 import type { Known } from './ledger.ts'
 import type { PictureQueue } from './queue.ts'
@@ -14,26 +14,19 @@ export interface ShardsToAdd {
   /** Below the root, in their order. */
   readonly photographs: readonly string[]
   readonly shardSize: number
-  /** Whether a set that is done or queued is made anew. */
+  /** Whether a set that is done is made anew; for a queue that is idle. */
   readonly force?: boolean
+  /** Of `exclusively`, where others may add to the queue. */
+  readonly expectAlone?: ExpectAlone
 }
 
 const JOBS_AT_ONCE = 100
 
-/** Adds what is not queued or done; counts photographs. Throws a `UserError` while another one adds to the queue. */
-export async function addShards(queue: PictureQueue, set: ShardsToAdd): Promise<Added> {
-  const release = await exclusively(queue)
-  try {
-    return await add(queue, set)
-  } finally {
-    await release()
-  }
-}
-
-async function add(
+/** Adds what is not queued or done; counts photographs. */
+export async function addShards(
   queue: PictureQueue,
-  { to, settings, photographs, shardSize, force = false }: ShardsToAdd,
-) {
+  { to, settings, photographs, shardSize, force = false, expectAlone = async () => {} }: ShardsToAdd,
+): Promise<Added> {
   const { ledger } = queue
   const jobs: ShardJob[] = []
   for (let at = 0; at < photographs.length; at += shardSize) {
@@ -41,16 +34,22 @@ async function add(
     jobs.push({ to, settings, shard: at / shardSize, photographs: some })
   }
   const keys = [...jobs.map(({ shard }) => shardOutput(shard)), SET_OUTPUT].map((output) => keyOf(to, output))
-  const known = await ledger.known(keys)
-  const isNew = (_: unknown, i: number) => force || known[i]?.[2] !== settings
+  const [known, done] = await Promise.all([ledger.known(keys), ledger.entries(keys)])
+  // one that was killed may have queued, and workers made, what it did not yet note as known
+  const isNew = (_: unknown, i: number) =>
+    force || (known[i]?.[2] !== settings && done[i]?.settings !== settings)
   const fresh = jobs.filter(isNew)
   const isSetNew = isNew(null, jobs.length)
+  await expectAlone()
   await ledger.forget(keys.filter(isNew))
   if (force) await removeJobs(queue, settings, jobs.length)
-  for (let i = 0; i < fresh.length; i += JOBS_AT_ONCE) await queue.addShards(fresh.slice(i, i + JOBS_AT_ONCE))
+  for (let i = 0; i < fresh.length; i += JOBS_AT_ONCE) {
+    await expectAlone()
+    await queue.addShards(fresh.slice(i, i + JOBS_AT_ONCE))
+  }
   if (isSetNew) await queue.addSet({ to, settings, shards: jobs.length })
   const each: Known = [to, settings, settings]
-  await ledger.remember(new Map(keys.filter(isNew).map((key) => [key, each])))
+  await ledger.remember(new Map(keys.map((key) => [key, each])))
   const added = fresh.reduce((count, job) => count + job.photographs.length, 0)
   return { added, known: photographs.length - added, jobs: fresh.length + Number(isSetNew) }
 }

@@ -4,7 +4,7 @@ import type { UserError } from '../errors.ts'
 import { type OutputFormat, outputName, PICTURE_ENDINGS } from '../node/formats/kinds.ts'
 import type { Storage, StoredFile } from '../node/storage/storage.ts'
 import { sum } from '../numbers.ts'
-import { exclusively } from './exclusive.ts'
+import type { ExpectAlone } from './exclusive.ts'
 import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
 import type { Known } from './ledger.ts'
 import { Packer } from './pack.ts'
@@ -26,10 +26,12 @@ export interface AddOptions {
   readonly format?: OutputFormat | undefined
   /** Pictures of each photograph, with numbers in their names; one without by default. */
   readonly variants?: number | undefined
-  /** Whether what is done or queued is done anew. */
+  /** Whether what is done is done anew; for a queue that is idle. */
   readonly force?: boolean
   /** Raised: add no more. */
   readonly signal?: AbortSignal
+  /** Of `exclusively`, where others may add to the queue. */
+  readonly expectAlone?: ExpectAlone
   readonly onProgress?: (added: Added) => void
   /** Is told of folders that cannot be read. */
   readonly onTrouble?: (error: UserError) => void
@@ -49,24 +51,19 @@ const JOBS_AT_ONCE = 200
 /** Headers of photographs that are read at once. */
 const LOOKS_AT_ONCE = 32
 
-/** Adds what is new. Throws a `UserError` while another one adds to the queue. */
+/** Adds what is new. */
 export async function addPictures(queue: PictureQueue, options: AddOptions): Promise<Added> {
-  const release = await exclusively(queue)
-  try {
-    const adder = new Adder(queue, options)
-    let files: StoredFile[] = []
-    for await (const file of photographs(options)) {
-      files.push(file)
-      if (files.length < FILES_AT_ONCE) continue
-      if (options.signal?.aborted) break
-      await adder.take(files)
-      files = []
-    }
+  const adder = new Adder(queue, options)
+  let files: StoredFile[] = []
+  for await (const file of photographs(options)) {
+    files.push(file)
+    if (files.length < FILES_AT_ONCE) continue
+    if (options.signal?.aborted) break
     await adder.take(files)
-    return await adder.finish()
-  } finally {
-    await release()
+    files = []
   }
+  await adder.take(files)
+  return await adder.finish()
 }
 
 /** Of the folder all that look like pictures, but not the results where these lie inside. */
@@ -124,6 +121,7 @@ class Adder {
         fresh.push(variant === undefined ? picture : { ...picture, variant })
       }
     }
+    await this.options.expectAlone?.()
     await ledger.forget(changed)
     await this.#packAll(fresh)
     this.#added.added += fresh.length
@@ -164,6 +162,7 @@ class Adder {
   /** Queued first, known then: what falls between is queued again under the same id, or finds its picture there. */
   async #flush(jobs: readonly ChunkJob[]): Promise<void> {
     const keys = this.#keys.splice(0, sum(jobs.map(({ pictures }) => pictures.length)))
+    await this.options.expectAlone?.()
     for (let i = 0; i < jobs.length; i += JOBS_AT_ONCE) await this.queue.add(jobs.slice(i, i + JOBS_AT_ONCE))
     await this.queue.ledger.remember(new Map(keys.map((key) => [key, this.#pending.get(key)!])))
     for (const key of keys) this.#pending.delete(key)

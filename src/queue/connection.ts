@@ -30,6 +30,11 @@ export async function serverAddress(
   const address = URL.canParse(text) ? new URL(text) : null
   if (!address || !/^rediss?:$/.test(address.protocol) || !address.hostname)
     throw usage(`${source} is no address such as redis://host:6379 or rediss://host:6379/0`)
+  if (address.search)
+    throw usage(
+      `${source} has options behind a "?", which are not taken: host, port, database, user and password`,
+    )
+  expectDecodable(address, source)
   if (url !== undefined && address.password)
     throw usage(
       '--redis with a password would show it to all users of this machine: set REDIS_URL or REDIS_PASSWORD, or use --redis-file',
@@ -37,6 +42,14 @@ export async function serverAddress(
   if (!address.username && env.REDIS_USERNAME) address.username = encodeURIComponent(env.REDIS_USERNAME)
   if (!address.password && env.REDIS_PASSWORD) address.password = encodeURIComponent(env.REDIS_PASSWORD)
   return address
+}
+
+function expectDecodable({ username, password }: URL, source: string): void {
+  try {
+    for (const part of [username, password]) decodeURIComponent(part)
+  } catch {
+    throw usage(`the user or password in ${source} has a % of its own: write it as %25`)
+  }
 }
 
 const usage = (sentence: string) => new UserError(sentence, 'usage')

@@ -7,7 +7,8 @@ import { UserError } from '../errors.ts'
 export const PREFIX = 'colorizer'
 
 const MOST_PATH = 4096
-const MOST_PICTURES = 100_000
+/** Of a job. */
+export const MOST_PICTURES = 100_000
 
 /** With `/`, below a folder. */
 const path = v.pipe(

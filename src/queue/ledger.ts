@@ -69,6 +69,8 @@ export interface Lease {
   readonly token: string
 }
 
+/** Pictures that one command names. */
+const KEYS_AT_ONCE = 5000
 /** Entries that are read at once when all are. */
 const SCAN_COUNT = 500
 
@@ -99,19 +101,21 @@ export class Ledger {
 
   /** Notes what is queued, once it is. */
   async remember(pictures: ReadonlyMap<string, Known>): Promise<void> {
-    const fields = [...pictures].flatMap(([key, known]) => [key, JSON.stringify(known)])
-    if (fields.length) await this.redis.hset(this.key('known'), ...fields)
+    for (const some of slices([...pictures])) {
+      const fields = some.flatMap(([key, known]) => [key, JSON.stringify(known)])
+      await this.redis.hset(this.key('known'), ...fields)
+    }
   }
 
   /** Takes back that these are queued. */
   async unremember(keys: readonly string[]): Promise<void> {
-    if (keys.length) await this.redis.hdel(this.key('known'), ...keys)
+    for (const some of slices(keys)) await this.redis.hdel(this.key('known'), ...some)
   }
 
   /** Makes pictures undone, whose photographs or settings have changed. Their files stay known as this program's. */
   async forget(keys: readonly string[]): Promise<void> {
     const lists = ['entries', 'begun', 'attempts', 'failed'].map((name) => this.key(name))
-    if (keys.length) await this.redis.eval(FORGET, lists.length, ...lists, ...keys)
+    for (const some of slices(keys)) await this.redis.eval(FORGET, lists.length, ...lists, ...some)
   }
 
   /** Forgets all pictures. */
@@ -186,12 +190,18 @@ export class Ledger {
   }
 
   async #all<S extends v.GenericSchema>(name: string, keys: readonly string[], schema: S) {
-    if (keys.length === 0) return []
-    const texts = await this.redis.hmget(this.key(name), ...keys)
-    return texts.map((text): v.InferOutput<S> | null =>
-      text === null ? null : v.parse(schema, JSON.parse(text)),
-    )
+    const found: (v.InferOutput<S> | null)[] = []
+    for (const some of slices(keys)) {
+      const texts = await this.redis.hmget(this.key(name), ...some)
+      for (const text of texts) found.push(text === null ? null : v.parse(schema, JSON.parse(text)))
+    }
+    return found
   }
+}
+
+/** Parts of a list of at most `KEYS_AT_ONCE`: as arguments of one call, a long list would not fit on the stack. */
+function* slices<T>(all: readonly T[]): Generator<readonly T[], void> {
+  for (let at = 0; at < all.length; at += KEYS_AT_ONCE) yield all.slice(at, at + KEYS_AT_ONCE)
 }
 
 /** Of Lua: ends the script with 0 when the lease, KEYS[1], is no longer that of ARGV[1]. */

@@ -8,7 +8,11 @@ import type { Status } from './status.ts'
 const TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 const METRICS: readonly { name: string; help: string; of: (status: Status) => number }[] = [
-  { name: 'waiting', help: 'Pictures that wait.', of: ({ waiting }) => waiting },
+  {
+    name: 'waiting',
+    help: 'Pictures that wait; of a record set, parts, here as below.',
+    of: ({ waiting }) => waiting,
+  },
   { name: 'active', help: 'Pictures in work.', of: ({ active }) => active },
   { name: 'completed', help: 'Pictures that are there or left out.', of: ({ completed }) => completed },
   { name: 'failed', help: 'Pictures that were set aside.', of: ({ failed }) => failed },

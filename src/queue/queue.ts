@@ -68,6 +68,26 @@ export class PictureQueue {
     return Object.values(counts).every((count) => count === 0)
   }
 
+  /** The server's key that is there while somebody adds. */
+  get addingKey(): string {
+    return this.ledger.key('adding')
+  }
+
+  /** Whether nothing is left to do, and nobody is about to add something. */
+  async isDone(): Promise<boolean> {
+    const isAdding = await this.server.redis.exists(this.addingKey) // first: what is added by then counts as waiting
+    return !isAdding && (await this.isIdle())
+  }
+
+  /** Throws a `UserError` while something waits or is in work: what is forgotten then would be neither done anew nor known. */
+  async expectIdle(): Promise<void> {
+    if (await this.isIdle()) return
+    throw new UserError(
+      `the queue ${this.name} is at work, and --force is for one that is done: wait for that, or take out what waits with queue drain`,
+      'usage',
+    )
+  }
+
   /**
    * Makes `settings` those of the queue. Throws a `UserError` where it has others and work to do, since a folder is made with one,
    * and where it does something else.

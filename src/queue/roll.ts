@@ -6,13 +6,13 @@ import type { Ledger } from './ledger.ts'
 const BEAT_MS = 5000
 /** A worker that was silent for so many seconds is not counted. */
 const SILENT_S = 20
-/** Beats over which its speed is measured: the last minute. */
-const BEATS = 12
+/** Beats over which its speed is measured: the last ten minutes, since a shard of records may take one or more. */
+const BEATS = 120
 
 const workerSchema = v.object({
   name: v.string(),
   adapter: v.string(),
-  /** Pictures that it has made. */
+  /** Pictures or shards that it has made. */
   made: v.number(),
   picturesPerSecond: v.number(),
   /** Of its last word, in seconds of the server's clock. */
@@ -34,6 +34,7 @@ export class Roll {
   ) {}
 
   async begin(): Promise<void> {
+    await this.#sweep()
     await this.#beat()
     this.#timer = setInterval(() => this.#beat().catch(() => {}), BEAT_MS)
   }
@@ -45,6 +46,14 @@ export class Roll {
   async end(): Promise<void> {
     clearInterval(this.#timer)
     await this.redis.hdel(this.ledger.key('workers'), this.who.worker)
+  }
+
+  /** Takes those off the list that were killed; one that was only silent is back with its next beat. */
+  async #sweep(): Promise<void> {
+    const now = await secondsOf(this.redis)
+    const silent = (await everyWorker(this.ledger, this.redis)).filter(({ at }) => now - at >= SILENT_S)
+    const names = silent.map(({ name }) => name)
+    if (names.length) await this.redis.hdel(this.ledger.key('workers'), ...names)
   }
 
   async #beat(): Promise<void> {
@@ -64,9 +73,13 @@ export class Roll {
 /** Those at work, by their names. */
 export async function workersOf(ledger: Ledger, redis: Redis): Promise<WorkerState[]> {
   const now = await secondsOf(redis)
-  const texts = await redis.hvals(ledger.key('workers'))
-  const all = texts.map((text) => v.parse(workerSchema, JSON.parse(text)))
+  const all = await everyWorker(ledger, redis)
   return all.filter(({ at }) => now - at < SILENT_S).sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+async function everyWorker(ledger: Ledger, redis: Redis): Promise<WorkerState[]> {
+  const texts = await redis.hvals(ledger.key('workers'))
+  return texts.map((text) => v.parse(workerSchema, JSON.parse(text)))
 }
 
 /** The server's clock. */

@@ -11,6 +11,8 @@ const trimmed = (address: string) => address.replace(/\/+$/, '')
 export class Roots {
   readonly #folder: string
   readonly #buckets: readonly string[]
+  /** Places in buckets that are open: each has connections of its own, which all jobs share. */
+  readonly #open = new Map<string, Promise<Storage>>()
 
   /**
    * @param addresses at most one folder, and any number of s3://BUCKET/PREFIX; the current folder by default
@@ -51,7 +53,7 @@ export class Roots {
   /** The storage at a place that a job names. Throws a `UserError` where that is not below a root, be it by a link, or cannot be used. */
   async open(place: string): Promise<Storage> {
     const folder = this.folderOf(place)
-    if (folder === null) return openStorage(place)
+    if (folder === null) return this.#openBucket(place)
     const root = await realpath(this.#folder).catch((error) => {
       throw fileTrouble('open', this.#folder, error)
     })
@@ -59,6 +61,15 @@ export class Roots {
     if (real !== root && !real.startsWith(root.endsWith(sep) ? root : root + sep))
       throw new UserError(`${folder} is refused: a link leads out of ${this.#folder}`)
     return openStorage(folder)
+  }
+
+  #openBucket(place: string): Promise<Storage> {
+    const before = this.#open.get(place)
+    if (before) return before
+    const opened = openStorage(place)
+    this.#open.set(place, opened)
+    opened.catch(() => this.#open.delete(place)) // the next one tries again
+    return opened
   }
 
   #inBucket(address: string): string {

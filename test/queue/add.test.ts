@@ -1,11 +1,14 @@
-/** What `queue add` puts into the queue, without workers. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+/** What `queue add` puts into the queue and what else the server keeps, without workers at work. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { StoredFile } from '../../src/node/storage/interface.ts'
 import { type AddOptions, addPictures } from '../../src/queue/add.ts'
 import { drain, retryFailed } from '../../src/queue/again.ts'
 import type { Server } from '../../src/queue/connection.ts'
+import { exclusively } from '../../src/queue/exclusive.ts'
 import { parseChunk } from '../../src/queue/jobs.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
+import { Roll } from '../../src/queue/roll.ts'
+import { statusOf } from '../../src/queue/status.ts'
 import { SERVER, TestServer } from './redis-server.ts'
 import { SETTINGS } from './stub.ts'
 
@@ -102,17 +105,35 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await queue.ledger.counts()).toEqual({ pictures: 30_000, completed: 0, failed: 0 })
   })
 
-  it('adds one at a time', async () => {
-    let second: Promise<unknown> | undefined
-    const storage = {
-      async *list(): AsyncGenerator<StoredFile, void> {
-        second = add([]).catch((error) => error.message)
-        yield { path: 'a.jpg', size: 1, stamp: await second.then(String) }
-      },
-    }
-    await add([], { storage })
-    expect(await second).toMatch(/somebody is adding to this queue/)
-    expect(await add([])).toMatchObject({ added: 0 })
+  it('takes more pictures at once than a call has room for', async () => {
+    const names = Array.from({ length: 150_000 }, (_, i) => `out/${i}.jpg`)
+    const known = ['scans/x.jpg', '1', SETTINGS.digest] as [string, string, string]
+    await queue.ledger.remember(new Map(names.map((name) => [name, known])))
+    await queue.ledger.forget(names)
+    expect((await queue.ledger.known(names)).filter((one) => one !== null)).toHaveLength(150_000)
+    await queue.ledger.unremember(names)
+    expect(await queue.ledger.counts()).toMatchObject({ pictures: 0 })
+  })
+
+  it('lets one add at a time', async () => {
+    await exclusively(queue, async () => {
+      const second = exclusively(queue, async () => 'added')
+      await expect(second).rejects.toThrow(/somebody is adding to this queue/)
+      expect([await queue.isIdle(), await queue.isDone()]).toEqual([true, false])
+    })
+    expect(await queue.isDone()).toBe(true)
+  })
+
+  it('adds no more when its lease has gone to another one', async () => {
+    const late = exclusively(queue, async (expectAlone) => {
+      await add(stamped(['a.jpg']), { expectAlone })
+      await server.redis.set(queue.addingKey, 'another')
+      return add(stamped(['b.jpg']), { expectAlone })
+    })
+    await expect(late).rejects.toThrow(/silent too long/)
+    expect(await waiting()).toEqual(['scans/a.jpg → a.jpg'])
+    await server.redis.del(queue.addingKey)
+    expect(await exclusively(queue, async () => 'added')).toBe('added')
   })
 
   it('takes out what waits, so that it can be added anew', async () => {
@@ -123,7 +144,8 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await add(stamped(['a.jpg', 'b.jpg']))).toMatchObject({ added: 2 })
   })
 
-  it('queues again what was set aside', async () => {
+  /** Adds two photographs, of which one is set aside then and the other one done. */
+  async function setAside() {
     await add(stamped(['a.jpg', 'b.jpg']))
     const [job] = await queue.jobs.getWaiting()
     await job!.remove()
@@ -140,8 +162,47 @@ describe.skipIf(!SERVER)('adding', () => {
     }
     expect(await queue.ledger.setAside({ key: 'lock', token: 'another' }, 'out/a.jpg', failure)).toBe(false)
     expect(await queue.ledger.setAside({ key: 'lock', token: 'mine' }, 'out/a.jpg', failure)).toBe(true)
+  }
+
+  it('keeps no workers on its list that were killed, once another one begins', async () => {
+    const key = queue.ledger.key('workers')
+    const killed = { name: 'killed', adapter: 'GPU', made: 1, picturesPerSecond: 1, at: 1 }
+    await server.redis.hset(key, 'killed', JSON.stringify(killed))
+    const roll = new Roll(queue.ledger, server.redis, { worker: 'new', adapter: 'GPU' })
+    await roll.begin()
+    expect(await server.redis.hkeys(key)).toEqual(['new'])
+    await roll.end()
+    expect(await server.redis.hkeys(key)).toEqual([])
+  })
+
+  it('ends the pause that a killed drain has left', async () => {
+    await queue.jobs.pause()
+    expect(await statusOf(queue)).toMatchObject({ paused: true })
+    await exclusively(queue, () => add(stamped(['a.jpg'])))
+    expect(await statusOf(queue)).toMatchObject({ paused: false, waiting: 1 })
+  })
+
+  it('queues again what was set aside', async () => {
+    await setAside()
     expect(await retryFailed(queue, 32)).toBe(1)
     expect(await waiting()).toEqual(['scans/a.jpg → a.jpg'])
-    expect(await queue.ledger.counts()).toMatchObject({ failed: 0 })
+    expect(await queue.ledger.counts()).toMatchObject({ pictures: 2, failed: 0 })
+    expect(await add(stamped(['a.jpg', 'b.jpg']))).toMatchObject({ added: 0, known: 2 })
+  })
+
+  it('leaves what failed with other settings to those who add it again', async () => {
+    await setAside()
+    const digest = 'fedcba9876543210'
+    await queue.agreeOn({ ...SETTINGS, digest })
+    expect(await retryFailed(queue, 32)).toBe(0)
+    expect(await add(stamped(['a.jpg']), { settings: digest })).toMatchObject({ added: 1 })
+  })
+
+  it('has pictures added anew that a retry which was cut off did not queue', async () => {
+    await setAside()
+    vi.spyOn(queue.jobs, 'addBulk').mockRejectedValueOnce(new Error('out of memory'))
+    await expect(retryFailed(queue, 32)).rejects.toThrow('out of memory')
+    expect(await add(stamped(['a.jpg', 'b.jpg']))).toMatchObject({ added: 1, known: 1 })
+    expect(await waiting()).toEqual(['scans/a.jpg → a.jpg'])
   })
 })

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { loadAws } from '../../src/node/storage/aws.ts'
 import { openStorage } from '../../src/node/storage/storage.ts'
+import { Roots } from '../../src/queue/roots.ts'
 import { BucketServer, KEYS } from './bucket-server.ts'
 import { bytes, itStores, listed, pathsIn, text } from './storage.ts'
 
@@ -36,6 +37,15 @@ const fresh = () => openStorage(`s3://photos/test-${prefixes++}`)
 
 describe('storage in a bucket', () => {
   itStores(fresh)
+
+  it('is opened once for all jobs of a worker, and tried again where it did not open', async () => {
+    const roots = new Roots(['s3://photos', 's3://none'])
+    expect(await roots.open('s3://photos/scans')).toBe(await roots.open('s3://photos/scans'))
+    await expect(roots.open('s3://none/scans')).rejects.toThrow()
+    server.requests.length = 0
+    await expect(roots.open('s3://none/scans')).rejects.toThrow()
+    expect(server.requests).not.toEqual([])
+  })
 
   it('keeps to its prefix, which may be none', async () => {
     const [one, other] = [await openStorage('s3://photos/of/1'), await openStorage('s3://photos/of/11/')]

@@ -1,8 +1,17 @@
 /** `colorizer queue` as people type it. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { exclusively } from '../../src/queue/exclusive.ts'
 import { serveMetrics } from '../../src/queue/metrics.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
 import { statusOf } from '../../src/queue/status.ts'
@@ -29,7 +38,8 @@ describe.skipIf(!SERVER)('queue', () => {
   async function queue(action: string, name: string, ...words: string[]) {
     const file = join(root, 'address')
     writeFileSync(file, redis.url)
-    const options = ['--redis-file', file, '--queue', name, '--root', root, '--json']
+    const place = words.includes('--root') ? [] : ['--root', root]
+    const options = ['--redis-file', file, '--queue', name, ...place, '--json']
     const ended = await run(['queue', ...action.split(' '), ...options, ...words])
     const text = ended.stdout.toString()
     return { ...ended, json: text === '' ? null : JSON.parse(text) }
@@ -42,15 +52,33 @@ describe.skipIf(!SERVER)('queue', () => {
     expect((await added('once')).json).toMatchObject({ added: 0, known: 4 })
     expect((await queue('status', 'once')).json).toEqual({
       ...{ task: 'colorize', waiting: 4, active: 0, completed: 0, failed: 0, pictures: 4, refused: 0 },
-      ...{ picturesPerSecond: 0, secondsLeft: null, workers: [] },
+      ...{ picturesPerSecond: 0, secondsLeft: null, paused: false, workers: [] },
     })
     const other = await added('once', '--saturation', '2')
     expect([other.code, other.stderr]).toEqual([
       2,
       expect.stringMatching(/is at work with other settings \(saturation\)/),
     ])
+    const forced = await added('once', '--force')
+    expect([forced.code, forced.stderr]).toEqual([
+      2,
+      expect.stringMatching(/--force is for one that is done/),
+    ])
     expect((await queue('drain', 'once')).json).toEqual({ pictures: 4 })
     expect((await added('once', '--saturation', '2')).json).toMatchObject({ added: 4, known: 0 })
+  })
+
+  it('leaves the settings of a queue to which somebody is adding', async () => {
+    const server = await redis.connect()
+    const alone = new PictureQueue(server, 'alone')
+    await added('alone')
+    await alone.jobs.drain()
+    const before = await alone.ledger.settings()
+    const second = await exclusively(alone, () => added('alone', '--saturation', '2'))
+    expect([second.code, second.stderr]).toEqual([1, expect.stringMatching(/somebody is adding/)])
+    expect(await alone.ledger.settings()).toEqual(before)
+    await alone.close()
+    server.close()
   })
 
   it('colours as colorize does, to the byte, sets aside what is no picture, and shows all of it', async () => {
@@ -70,8 +98,19 @@ describe.skipIf(!SERVER)('queue', () => {
     const page = readFileSync(join(root, 'page/index.html'), 'utf8')
     expect(page).toContain('3 of 4 photographs done, 1 failed')
     expect(page.match(/<section>/g)).toHaveLength(3)
-    expect((await queue('retry', 'whole')).json).toEqual({ pictures: 1 })
+    expect((await queue('retry', 'whole')).json).toEqual({ pictures: 1, jobs: 0 })
     expect((await queue('status', 'whole')).json).toMatchObject({ failed: 0, waiting: 1 })
+  })
+
+  it('counts jobs that were refused as failed, and queues them again', async () => {
+    const empty = join(root, 'elsewhere')
+    mkdirSync(empty)
+    symlinkSync(tmpdir(), join(empty, 'scans'))
+    await added('refused')
+    const wrong = await queue('work', 'refused', '--weights', weights, '--until-done', '--root', empty)
+    expect([wrong.code, wrong.json]).toEqual([1, { failed: 1 }])
+    expect((await queue('retry', 'refused')).json).toEqual({ pictures: 0, jobs: 1 })
+    expect((await queue('status', 'refused')).json).toMatchObject({ waiting: 4, refused: 0 })
   })
 
   it('makes versions as colorize does, to the byte', async () => {

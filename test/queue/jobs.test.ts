@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, expect, it } from 'vitest'
 import { chosenGpus } from '../../src/cli/queue/crew.ts'
+import { statusText } from '../../src/cli/queue/status.ts'
 import { connect, nameOf, redacted, serverAddress } from '../../src/queue/connection.ts'
 import { type ChunkJob, chunkId, keyOf, parseChunk } from '../../src/queue/jobs.ts'
 import { metricsText, parseListen } from '../../src/queue/metrics.ts'
@@ -105,6 +106,14 @@ it('takes the address of the server from options, a file or the environment, but
     /all users of this machine/,
   )
   await expect(serverAddress({ url: 'redis://:secret@here' }, {})).rejects.not.toThrow(/secret/)
+  const queries = ['password=secret', 'family=6'].map((query) => `redis://here?${query}`)
+  for (const url of queries) {
+    await expect(serverAddress({ url }, {})).rejects.toThrow(/--redis has options behind a "\?"/)
+    await expect(serverAddress({ url }, {})).rejects.not.toThrow(/secret/)
+  }
+  await expect(serverAddress({}, { REDIS_URL: 'redis://:se%cret@here' })).rejects.toThrow(
+    /^the user or password in REDIS_URL has a % of its own: write it as %25$/,
+  )
   await expect(serverAddress({ url: 'http://here' }, {})).rejects.toThrow(/--redis is no address/)
   await expect(serverAddress({ url: 'redis://here', file }, {})).rejects.toThrow(/one too many/)
   await expect(serverAddress({ file: join(root, 'none') }, {})).rejects.toThrow(/cannot read/)
@@ -129,8 +138,12 @@ it('gives figures as Prometheus reads them, on this machine unless told otherwis
     failed: 4,
     pictures: 10,
     refused: 0,
+    paused: false,
   }
-  const text = metricsText({ ...counts, picturesPerSecond: 1.5, secondsLeft: 2, workers: [worker] })
+  const status = { ...counts, picturesPerSecond: 1.5, secondsLeft: 2, workers: [worker] }
+  expect(statusText(status)).toContain('1.5 pictures/s')
+  expect(statusText({ ...status, task: 'prepare' }).match(/90 parts\/min/g)).toHaveLength(2)
+  const text = metricsText(status)
   expect(text).toContain('# TYPE colorizer_queue_waiting gauge\ncolorizer_queue_waiting 1\n')
   expect(text).toContain('colorizer_queue_pictures_per_second{worker="a\\"b",adapter="GPU"} 1.5\n')
   expect(parseListen('9464')).toEqual({ host: '127.0.0.1', port: 9464 })
@@ -159,9 +172,13 @@ it('says why a picture that was tried alone came to nothing', async () => {
 
 it('takes the GPUs that --gpus means, each name once, and software only where there is nothing else', () => {
   const all = ['llvmpipe (LLVM 15)', 'Radeon', 'Tesla', 'Tesla']
-  expect(chosenGpus('all', all)).toEqual({ names: ['Radeon', 'Tesla'], equal: ['Tesla'] })
-  expect(chosenGpus('all', ['llvmpipe (LLVM 15)'])).toEqual({ names: ['llvmpipe (LLVM 15)'], equal: [] })
-  expect(chosenGpus('1,0,1', all)).toEqual({ names: ['Radeon', 'llvmpipe (LLVM 15)'], equal: [] })
+  const [software, radeon, tesla] = ['llvmpipe (LLVM 15)', 'Radeon', 'Tesla'].map((name, number) => ({
+    ...{ number, name },
+  }))
+  expect(chosenGpus('all', all)).toEqual({ gpus: [radeon, tesla], shared: ['Tesla'] })
+  expect(chosenGpus('all', ['llvmpipe (LLVM 15)'])).toEqual({ gpus: [software], shared: [] })
+  expect(chosenGpus('1,0,1', all)).toEqual({ gpus: [radeon, software], shared: [] })
+  expect(chosenGpus('all', ['Tesla T4G', 'Tesla T4']).shared).toEqual(['Tesla T4'])
   expect(() => chosenGpus('0,3', all)).toThrow(
     /--gpus 3: there is no such adapter; this machine has 0 llvmpipe \(LLVM 15\), 1 Radeon, 2 Tesla/,
   )

@@ -1,5 +1,5 @@
 /** The real program as a worker, in processes of its own. */
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,6 +48,14 @@ describe.skipIf(!SERVER)('queue work', () => {
     expect(Object.keys(digestsIn(out))).toEqual(['a.png', 'b.png'])
   })
 
+  it('tells at once of a worker of a crew that was killed', async () => {
+    const { child, ended } = start(line('work', 'killed', '--gpus', '0'))
+    await new Promise((resolve) => child.stderr!.on('data', (text) => /is empty/.test(text) && resolve(text)))
+    process.kill(childOf(child.pid!), 'SIGKILL')
+    const { code, stderr } = await ended
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/the worker on .+ ended by SIGKILL/)])
+  })
+
   it.each([
     ['', []],
     [' of a crew', ['--gpus', '0']],
@@ -73,6 +81,12 @@ describe.skipIf(!SERVER)('queue work', () => {
     await queue.close()
   })
 })
+
+/** The process that another one has started. */
+function childOf(parent: number): number {
+  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=']).toString().trim().split('\n')
+  return lines.map((line) => line.trim().split(/\s+/).map(Number)).find(([, of]) => of === parent)![0]!
+}
 
 /** Until so many processes have said that they stop. */
 function saidBy(child: ChildProcess, processes: number): Promise<void> {

@@ -85,6 +85,7 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     expect(contents(out)['skipped.txt']).toMatch(/photos\/twin\.png is the same file as photos\/0\.png/)
     expect((await command('status')).json).toMatchObject({ completed: 5, waiting: 0 })
     expect((await added()).json).toEqual({ added: 0, known: 7, jobs: 0 })
+    expect(existsSync(join(out, 'parts'))).toBe(false)
     expect(await queue.jobs.getJobCounts('waiting', 'completed', 'failed')).toEqual({
       ...{ waiting: 0, completed: 0, failed: 0 },
     })

@@ -45,9 +45,9 @@ export const queueCommand: Command = {
       },
       chunk: {
         value: 'N',
-        help: 'photographs of a job, if they are of usual size, 12 megapixels (default 32); retry, too',
+        help: 'photographs of a job, if they are of usual size, 12 megapixels (default 32, at most 1000); retry, too',
       },
-      force: { help: 'queues anew what is queued or done already' },
+      force: { help: 'queues anew what is done already; for a queue that has nothing left to do' },
     }),
     ...inGroup('queue prepare', SET_OPTIONS),
     ...inGroup('queue work', {

@@ -1,6 +1,7 @@
 /** `queue add`: puts the photographs of folders into the queue. */
 import { OUTPUT_FORMATS } from '../../node/formats/kinds.ts'
 import { addPictures } from '../../queue/add.ts'
+import { type ExpectAlone, exclusively } from '../../queue/exclusive.ts'
 import { markOutput } from '../../queue/output.ts'
 import { pixelsOf } from '../../queue/pack.ts'
 import type { PictureQueue } from '../../queue/queue.ts'
@@ -9,10 +10,12 @@ import { type Call, exitCode, type Result, wrong } from '../commands/command.ts'
 import { paintingFlags, rootsOf, settingsOf, withQueue } from './options.ts'
 
 const CHUNK = 32
+/** A job of so many is some hours of work. */
+const MOST_CHUNK = 1000
 
-export const chunkOf = ({ flags }: Call): number => flags.integer('chunk') ?? CHUNK
+export const chunkOf = ({ flags }: Call): number => flags.integer('chunk', { max: MOST_CHUNK }) ?? CHUNK
 
-/** Throws a `UserError` where a folder is outside of the root, and as `addPictures`. */
+/** Throws a `UserError` where a folder is outside of the root, and as `exclusively`. */
 export async function add(call: Call, folders: readonly string[]): Promise<Result> {
   const { flags } = call
   const out = flags.text('out')
@@ -24,18 +27,22 @@ export async function add(call: Call, folders: readonly string[]): Promise<Resul
   const painting = paintingFlags(call)
   const setup = await readSetup({ ...call, flags: painting })
   return withQueue(call, async (queue) => {
-    await queue.agreeOn(settingsOf(painting, setup))
-    if (await queue.forgets()) call.terminal.warn(FORGETS)
-    await markOutput(await roots.open(to))
     const failures: string[] = []
     const total = { added: 0, known: 0, jobs: 0 }
-    for (const from of places) {
-      if (call.interrupted.aborted) break
-      const done = await addFolder(call, queue, { from, to, settings: setup.settings, roots, failures })
-      total.added += done.added
-      total.known += done.known
-      total.jobs += done.jobs
-    }
+    await exclusively(queue, async (expectAlone) => {
+      if (flags.on('force')) await queue.expectIdle()
+      await queue.agreeOn(settingsOf(painting, setup))
+      if (await queue.forgets()) call.terminal.warn(FORGETS)
+      await markOutput(await roots.open(to))
+      for (const from of places) {
+        if (call.interrupted.aborted) break
+        const { settings } = setup
+        const done = await addFolder(call, queue, { from, to, settings, roots, failures, expectAlone })
+        total.added += done.added
+        total.known += done.known
+        total.jobs += done.jobs
+      }
+    })
     return {
       json: { ...total, failures },
       text: `queued ${total.added} pictures in ${total.jobs} jobs; ${total.known} were queued or done before`,
@@ -53,6 +60,7 @@ interface Folder {
   readonly roots: ReturnType<typeof rootsOf>
   /** What could not be read is told and added here. */
   readonly failures: string[]
+  readonly expectAlone: ExpectAlone
 }
 
 async function addFolder(call: Call, queue: PictureQueue, { roots, failures, ...folder }: Folder) {

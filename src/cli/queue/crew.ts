@@ -16,10 +16,16 @@ import { wordsOf } from './options.ts'
 export async function workOnGpus(call: Call): Promise<Result> {
   const { flags, terminal, interrupted } = call
   if (flags.given('adapter')) throw wrong('--gpus and --adapter both choose GPUs: give one of them')
-  const { names, equal } = chosenGpus(flags.text('gpus')!, await everyAdapter())
-  for (const name of equal) terminal.warn(EQUAL(name))
+  const { gpus, shared } = chosenGpus(flags.text('gpus')!, await everyAdapter())
+  for (const name of shared) terminal.warn(SHARED(name))
   const base = flags.text('name') ?? hostname()
-  const crew = names.map((adapter, i) => startWorker(flags, { adapter, name: `${base}-${i}` }))
+  const crew = gpus.map(({ number, name: adapter }) => {
+    const worker = startWorker(flags, { adapter, name: `${base}-${number}` })
+    void worker.code.then((code) => {
+      if (!WELL.includes(code)) terminal.warn(`the worker on ${adapter} ended ${howText(code)}`)
+    })
+    return worker
+  })
   const signal = () => {
     for (const { child } of crew) child.kill('SIGTERM')
   }
@@ -30,19 +36,25 @@ export async function workOnGpus(call: Call): Promise<Result> {
     return ended
   })
   const codes = await ended
-  for (const [i, code] of codes.entries())
-    if (!WELL.includes(code)) terminal.warn(`the worker on ${names[i]} ended with exit code ${code}`)
-  return { json: { workers: names.map((adapter, i) => ({ adapter, code: codes[i] })) }, code: worst(codes) }
+  return {
+    json: { workers: gpus.map(({ name }, i) => ({ adapter: name, code: codes[i] })) },
+    code: worst(codes),
+  }
 }
 
-const WELL: readonly ExitCode[] = [EXIT.ok, EXIT.someInputFailed, EXIT.interrupted]
+/** How a worker has ended: with an exit code, or killed by a signal. */
+type Ending = ExitCode | NodeJS.Signals
 
-const EQUAL = (name: string) =>
-  `several GPUs are called ${name}, and WebGPU opens the first of a name: one worker is started for them; docs/queue.md says how the others get theirs`
+const howText = (ending: Ending) => (typeof ending === 'string' ? `by ${ending}` : `with exit code ${ending}`)
+
+const WELL: readonly Ending[] = [EXIT.ok, EXIT.someInputFailed, EXIT.interrupted]
+
+const SHARED = (name: string) =>
+  `several GPUs have ${name} in their names, and WebGPU opens the first of them: docs/queue.md says how the others get theirs`
 
 /**
  * Adapters by `all`, which leaves out those that compute on the CPU where there are others, or by numbers in the order of
- * `doctor`; and the names that stand for several adapters.
+ * `doctor`; and the names that stand for several adapters, since each is opened by what may be a part of another's name.
  * @param everyName of each adapter
  * @throws UserError for a number that is none, or of no adapter
  */
@@ -52,8 +64,9 @@ export function chosenGpus(choice: string, everyName: readonly string[]) {
     throw new UserError('no WebGPU adapter on this machine: run colorizer doctor', 'adapter')
   const hardware = all.filter((name) => !isSoftwareName(name))
   const names = choice === 'all' ? (hardware.length ? hardware : all) : numbered(choice, all)
-  const equal = names.filter((name) => everyName.filter((other) => other === name).length > 1)
-  return { names, equal }
+  const gpus = names.map((name) => ({ number: all.indexOf(name), name }))
+  const shared = names.filter((name) => everyName.filter((other) => other.includes(name)).length > 1)
+  return { gpus, shared }
 }
 
 function numbered(choice: string, all: readonly string[]): string[] {
@@ -67,20 +80,22 @@ function numbered(choice: string, all: readonly string[]): string[] {
 
 interface Worker {
   readonly child: ChildProcess
-  readonly code: Promise<ExitCode>
+  readonly code: Promise<Ending>
 }
 
 function startWorker(flags: Flags, own: { readonly adapter: string; readonly name: string }): Worker {
   const words = wordsOf(new Flags({ ...flags.givenBut(['gpus', 'name', 'json']), ...own }))
   const program = [...process.execArgv, process.argv[1]!, 'queue', 'work', ...words]
   const child = spawn(process.execPath, program, { stdio: ['ignore', 'ignore', 'inherit'] })
-  const code = new Promise<ExitCode>((resolve) => {
+  const code = new Promise<Ending>((resolve) => {
     child.on('error', () => resolve(EXIT.someInputFailed))
-    child.on('close', (code) => resolve((code ?? EXIT.someInputFailed) as ExitCode))
+    child.on('close', (code, signal) => resolve(signal ?? (code as ExitCode)))
   })
   return { child, code }
 }
 
 /** Of a crew: that of a worker that could not work, else that photographs have failed, else that all is well. */
-const worst = (codes: readonly ExitCode[]): ExitCode =>
-  codes.find((code) => !WELL.includes(code)) ?? [...codes].sort((a, b) => b - a)[0] ?? EXIT.ok
+function worst(endings: readonly Ending[]): ExitCode {
+  const codes = endings.map((ending) => (typeof ending === 'string' ? EXIT.someInputFailed : ending))
+  return codes.find((code) => !WELL.includes(code)) ?? (Math.max(...codes) as ExitCode)
+}

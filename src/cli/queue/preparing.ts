@@ -7,9 +7,11 @@ import { findPhotos } from '../../node/photos.ts'
 import { makeFolder } from '../../node/save.ts'
 import { type ChosenClassifier, loadClassifier } from '../../node/store/classifiers.ts'
 import { addShards } from '../../queue/add-shards.ts'
+import { exclusively } from '../../queue/exclusive.ts'
+import { keyOf, MOST_PICTURES } from '../../queue/jobs.ts'
 import type { QueueSettings } from '../../queue/ledger.ts'
 import type { PictureQueue } from '../../queue/queue.ts'
-import { PARTS, ShardWork } from '../../queue/shard.ts'
+import { PARTS, SET_OUTPUT, ShardWork } from '../../queue/shard.ts'
 import { VERSION } from '../../version.ts'
 import { openAdapter } from '../commands/adapter.ts'
 import { chosenClassifiers } from '../commands/classifier.ts'
@@ -22,7 +24,7 @@ import { expectSame, onlyFlags, rootsOf, toldFlags, withQueue, workerFlags } fro
 /** Without a limit, a photograph that crashes workers would crash one after the other. */
 const MOST_LOSSES = 5
 
-/** Throws a `UserError` where photographs or DIR are outside of the root, and as `addShards`. */
+/** Throws a `UserError` where photographs or DIR are outside of the root, and as `exclusively`. */
 export async function prepare(call: Call, inputs: readonly string[]): Promise<Result> {
   const { flags } = call
   const out = flags.text('out')
@@ -36,12 +38,17 @@ export async function prepare(call: Call, inputs: readonly string[]): Promise<Re
   const photographs = [...new Set(found.map(({ path }) => roots.placeOf(path)))]
   const settings = await setSettings(call, to, photographs)
   return withQueue(call, async (queue) => {
-    await queue.agreeOn(settings)
-    if (await queue.forgets()) call.terminal.warn(FORGETS)
-    await makeFolder(join(folder, PARTS))
     const { shardSize } = settings.values as { shardSize: number }
     const set = { to, settings: settings.digest, photographs, shardSize, force: flags.on('force') }
-    const { added, known, jobs } = await addShards(queue, set)
+    const { added, known, jobs } = await exclusively(queue, async (expectAlone) => {
+      if (set.force) await queue.expectIdle()
+      await queue.agreeOn(settings)
+      if (await queue.forgets()) call.terminal.warn(FORGETS)
+      const [done] = await queue.ledger.entries([keyOf(to, SET_OUTPUT)])
+      // a set that is there needs none, and no worker would remove it
+      if (set.force || done?.settings !== settings.digest) await makeFolder(join(folder, PARTS))
+      return addShards(queue, { ...set, expectAlone })
+    })
     return {
       json: { added, known, jobs },
       text: `queued ${added} photographs in ${jobs} jobs; ${known} were queued or done before`,
@@ -54,7 +61,7 @@ export async function prepare(call: Call, inputs: readonly string[]): Promise<Re
 async function setSettings(call: Call, to: string, photographs: readonly string[]): Promise<QueueSettings> {
   const { flags } = call
   const set = settingsOf({
-    shardSize: flags.integer('shard-size'),
+    shardSize: flags.integer('shard-size', { max: MOST_PICTURES }),
     ab: flags.choice('ab', ['int8', 'float32']),
     minSide: flags.integer('min-side'),
     classifiers: await chosenClassifiers(flags),

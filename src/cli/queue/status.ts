@@ -1,6 +1,7 @@
 /** `queue status`, `failed`, `retry` and `drain`: where the queue stands, and what is done about what has failed. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { drain, retryFailed, retryShards } from '../../queue/again.ts'
+import { drain, retryFailed, retryJobs } from '../../queue/again.ts'
+import { exclusively } from '../../queue/exclusive.ts'
 import { parseListen, serveMetrics } from '../../queue/metrics.ts'
 import { type Status, statusOf } from '../../queue/status.ts'
 import { formatRate } from '../colouring/pace.ts'
@@ -38,19 +39,31 @@ function stateText(status: Status): string {
   ]
   if (failed) parts.push(`${failed} failed`)
   if (active) parts.push(`${active} in work`)
-  if (picturesPerSecond && task !== 'prepare') parts.push(formatRate(picturesPerSecond))
+  if (picturesPerSecond) parts.push(rateText(status, picturesPerSecond))
   if (picturesPerSecond && secondsLeft) parts.push(`${duration(secondsLeft)} left`)
   return parts.join(' · ')
 }
 
-function statusText(found: Status): string {
+/** "1.2 pictures/s", "0.8 parts/min" */
+const rateText = ({ task }: Status, perSecond: number) =>
+  task === 'prepare' ? `${Number((60 * perSecond).toPrecision(2))} parts/min` : formatRate(perSecond)
+
+/** All that `queue status` prints. */
+export function statusText(found: Status): string {
   const workers = found.workers.map(
-    ({ name, adapter, picturesPerSecond }) => `${name}  ${adapter}  ${formatRate(picturesPerSecond)}`,
+    ({ name, adapter, picturesPerSecond }) => `${name}  ${adapter}  ${rateText(found, picturesPerSecond)}`,
   )
   const refused = found.refused
-    ? [`${found.refused} jobs were refused: colorizer queue failed lists them`]
+    ? [
+        `${found.refused} jobs were refused: colorizer queue failed lists them, and colorizer queue retry queues them again`,
+      ]
     : []
-  return printableLines([stateText(found), ...workers, ...refused])
+  const paused = found.paused
+    ? [
+        'the queue is paused: a drain is at work, or was killed; colorizer queue retry lets workers go on then',
+      ]
+    : []
+  return printableLines([stateText(found), ...workers, ...refused, ...paused])
 }
 
 const printableLines = (lines: readonly string[]) => lines.map(printable).join('\n')
@@ -86,18 +99,18 @@ const timesText = (attempts: number) => (attempts === 1 ? 'tried once' : `tried 
 
 export async function retry(call: Call): Promise<Result> {
   return withQueue(call, async (queue) => {
-    if ((await queue.ledger.settings())?.task === 'prepare') {
-      const parts = await retryShards(queue)
-      return { json: { parts }, text: `queued ${parts} parts again`, code: EXIT.ok }
-    }
-    const pictures = await retryFailed(queue, chunkOf(call))
-    return { json: { pictures }, text: `queued ${pictures} photographs again`, code: EXIT.ok }
+    const again = await exclusively(queue, async () => ({
+      jobs: await retryJobs(queue),
+      pictures: await retryFailed(queue, chunkOf(call)),
+    }))
+    const text = `queued ${again.pictures} photographs and ${again.jobs} whole jobs again`
+    return { json: again, text, code: EXIT.ok }
   })
 }
 
 export async function takeOut(call: Call): Promise<Result> {
   return withQueue(call, async (queue) => {
-    const pictures = await drain(queue)
+    const pictures = await exclusively(queue, () => drain(queue))
     const text = `took ${pictures} photographs or parts out of the queue; what is in work is finished`
     return { json: { pictures }, text, code: EXIT.ok }
   })

@@ -30,7 +30,7 @@ export async function work(call: Call): Promise<Result> {
     } finally {
       opened.close()
     }
-    const failed = await failedIn(queue, settings)
+    const failed = await failedIn(queue)
     return { json: { failed }, code: exitCode(call.interrupted.aborted, failed) }
   })
 }
@@ -63,17 +63,17 @@ async function run(call: Call, queue: PictureQueue, opened: Opened, worker: stri
   await engine.run(flags.on('until-done') ? untilDone(queue, interrupted) : interrupted)
 }
 
-/** Raised with `interrupted`, and when nothing waits and nothing is in work. */
+/** Raised with `interrupted`, and when nothing waits, nothing is in work, and nobody is adding. */
 function untilDone(queue: PictureQueue, interrupted: AbortSignal): AbortSignal {
   const done = new AbortController()
   const timer = setInterval(async () => {
-    if (await queue.isIdle().catch(() => false)) done.abort()
+    if (await queue.isDone().catch(() => false)) done.abort()
   }, LOOK_MS)
   const signal = AbortSignal.any([interrupted, done.signal])
   signal.addEventListener('abort', () => clearInterval(timer), { once: true })
   return signal
 }
 
-/** Photographs that were set aside, or jobs of a record set. */
-const failedIn = async ({ ledger, jobs }: PictureQueue, { task }: QueueSettings): Promise<number> =>
-  task === 'prepare' ? jobs.getFailedCount() : (await ledger.counts()).failed
+/** Photographs that were set aside, and whole jobs that were refused. */
+const failedIn = async ({ ledger, jobs }: PictureQueue): Promise<number> =>
+  (await ledger.counts()).failed + (await jobs.getFailedCount())
