@@ -1,23 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { entryInHalf, partOf } from './covering.ts'
 import { useGpu } from './device.ts'
-import { inHalf, named, opNames, rowsOf, runsOn, variantsOf } from './harness.ts'
+import { HALF_STORAGE, inHalf, named, opNames, rowsOf, runsOn, variantsOf } from './harness.ts'
 import { verify } from './launch.ts'
 
 const gpu = useGpu()
-
-/** Everything in float16; what is written alone; what is read alone. */
-const STORAGE = [
-  { inputs: true, output: true },
-  { inputs: false, output: true },
-  { inputs: true, output: false },
-]
 
 const variants = opNames
   .flatMap(rowsOf)
   .filter(({ op }) => op.half)
   .flatMap(variantsOf)
-const rows = STORAGE.flatMap((half) => variants.map((row) => inHalf(row, half)))
+const rows = HALF_STORAGE.flatMap((half) => variants.map((row) => inHalf(row, half)))
 
 describe('with float16 in memory', () => {
   it.for(partOf(rows, entryInHalf).map(named))('%s equals its reference', async ([, row], { skip }) => {

@@ -145,6 +145,13 @@ export function inHalf(row: Row, half: { inputs: boolean; output: boolean }): Ro
   }
 }
 
+/** Everything in float16; what is written alone; what is read alone. */
+export const HALF_STORAGE = [
+  { inputs: true, output: true },
+  { inputs: false, output: true },
+  { inputs: true, output: false },
+]
+
 export const isHalfInput = ({ op, half }: Row, i: number) =>
   half?.inputs === true && (op.half === 'all' || (op.half?.includes(i) ?? false))
 

@@ -26,6 +26,7 @@ export async function retryFailed(queue: PictureQueue, chunk: number): Promise<n
     await ledger.remember(known)
   }
   let count = 0
+  // all before the first is queued: one that fails again meanwhile would be found once more
   const failures: Failure[] = []
   const own = await ledger.settings()
   for await (const failure of ledger.everyFailure())

@@ -6,7 +6,16 @@
 
 import { matricesOf } from '../../src/kernels/matrix/gemm.ts'
 import { openGpu } from '../../src/node/dawn.ts'
-import { byMatrices, inHalf, opNames, type Row, rowsOf, runsOn, variantsOf } from '../harness.ts'
+import {
+  byMatrices,
+  HALF_STORAGE,
+  inHalf,
+  opNames,
+  type Row,
+  rowsOf,
+  runsOn,
+  variantsOf,
+} from '../harness.ts'
 import { verify } from '../launch.ts'
 import { colours } from '../runner/colours.ts'
 import { Run } from '../runner/run.ts'
@@ -22,14 +31,11 @@ const run = new Run({
 })
 console.log(`${gpu.adapterName}, part ${part} of ${parts}`)
 
-const STORAGE = [
-  { inputs: true, output: true },
-  { inputs: false, output: true },
-  { inputs: true, output: false },
-]
 const plain = opNames.flatMap(rowsOf).filter(({ op }) => op.alias === undefined)
 const variants = plain.flatMap(variantsOf)
-const halves = STORAGE.flatMap((half) => variants.filter(({ op }) => op.half).map((row) => inHalf(row, half)))
+const halves = HALF_STORAGE.flatMap((half) =>
+  variants.filter(({ op }) => op.half).map((row) => inHalf(row, half)),
+)
 const matrices = matricesOf(gpu.traits)
 const multiplied = matrices
   ? plain
