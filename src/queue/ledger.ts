@@ -135,6 +135,11 @@ export class Ledger {
     return (count as number) || null
   }
 
+  /** Takes a counted try back that has told nothing of the picture. Does nothing when the lease is lost. */
+  async uncount(lease: Lease, key: string): Promise<void> {
+    await this.redis.eval(UNCOUNT, 2, lease.key, this.key('attempts'), lease.token, key)
+  }
+
   /** Notes the digest of a picture that is about to be put in its place. False when the lease is lost. */
   async begin(lease: Lease, key: string, sha256: string): Promise<boolean> {
     return (await this.redis.eval(BEGIN, 2, lease.key, this.key('begun'), lease.token, key, sha256)) === 1
@@ -208,6 +213,10 @@ function* slices<T>(all: readonly T[]): Generator<readonly T[], void> {
 const FENCE = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n`
 
 const ATTEMPT = `${FENCE}return redis.call('HINCRBY', KEYS[2], ARGV[2], 1)`
+
+const UNCOUNT = `${FENCE}local left = redis.call('HINCRBY', KEYS[2], ARGV[2], -1)
+if left < 1 then redis.call('HDEL', KEYS[2], ARGV[2]) end
+return 1`
 
 const BEGIN = `${FENCE}local before = redis.call('HGET', KEYS[2], ARGV[2])
 if not before then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])

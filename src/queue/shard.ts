@@ -55,6 +55,8 @@ export class ShardWork implements Work {
 
   async begin(): Promise<void> {}
 
+  async release(): Promise<void> {}
+
   reset(): void {}
 
   async run({ name, data }: RawJob, hand: InHand): Promise<void> {

@@ -245,6 +245,7 @@ describe.skipIf(!SERVER)('workers', () => {
     second.child.kill('SIGTERM')
     expect((await second.ended).code).toBe(130)
     expect(await queue.jobs.getJobCounts('active', 'waiting')).toEqual({ active: 0, waiting: 1 })
+    expect(await server.redis.hlen(queue.ledger.key('attempts'))).toBe(0)
   })
 
   it('stop a machine whose results differ', async () => {
