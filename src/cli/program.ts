@@ -58,8 +58,8 @@ async function commandOf(args: readonly string[]): Promise<ExitCode> {
     terminal.clear()
     interruption.stop()
   })
-  if (flags.on('json')) print(JSON.stringify(result.json, null, 2))
-  else if (result.text) print(result.text)
+  const text = flags.on('json') ? JSON.stringify(result.json, null, 2) : result.text
+  if (text) print(text)
   return result.code
 }
 

@@ -43,6 +43,8 @@ const failureSchema = v.object({
   size: v.number(),
   stamp: v.string(),
   variant: v.optional(v.number()),
+  /** Of the job, where it was queued again. */
+  round: v.optional(v.number()),
   reason: v.string(),
   attempts: v.number(),
 })
@@ -127,6 +129,11 @@ export class Ledger {
   /** For each key the picture that is there; null where none is. */
   entries(keys: readonly string[]): Promise<(Entry | null)[]> {
     return this.#all('entries', keys, entrySchema)
+  }
+
+  /** For each key why there is no picture; null where it has not failed. */
+  failures(keys: readonly string[]): Promise<(Failure | null)[]> {
+    return this.#all('failed', keys, failureSchema)
   }
 
   /** Counts a try of the picture. Returns how many there were with this one; null when the lease is lost. */

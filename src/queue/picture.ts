@@ -217,17 +217,9 @@ export class PictureWork {
 
   async #setAside(picture: Picture, reason: string, attempts: number, at: Places): Promise<void> {
     const { ledger, worker, tell } = this.services
-    const { from, to, settings } = at.job
-    const failure: Failure = {
-      ...picture,
-      from,
-      to,
-      settings,
-      worker,
-      reason,
-      attempts: Math.max(1, attempts),
-    }
-    if (!(await ledger.setAside(at.lease, keyOf(to, picture.output), failure))) lost()
+    const { pictures: _, ...job } = at.job
+    const failure: Failure = { ...picture, ...job, worker, reason, attempts: Math.max(1, attempts) }
+    if (!(await ledger.setAside(at.lease, keyOf(job.to, picture.output), failure))) lost()
     tell(reason)
   }
 }

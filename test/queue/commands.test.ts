@@ -94,6 +94,15 @@ describe.skipIf(!SERVER)('queue', () => {
     expect(json.failed).toEqual([
       { input: 'scans/d.bmp', attempts: 1, reason: expect.stringMatching(/d\.bmp/) },
     ])
+    const { stdout } = await run([
+      'queue',
+      'failed',
+      '--redis-file',
+      join(root, 'address'),
+      '--queue',
+      'whole',
+    ])
+    expect(stdout.toString()).toMatch(/^scans\/d\.bmp: .*d\.bmp.* \(tried once\)\n$/)
     await queue(`report ${join(root, 'page')}`, 'whole')
     const page = readFileSync(join(root, 'page/index.html'), 'utf8')
     expect(page).toContain('3 of 4 photographs done, 1 failed')
@@ -109,7 +118,14 @@ describe.skipIf(!SERVER)('queue', () => {
     await added('refused')
     const wrong = await queue('work', 'refused', '--weights', weights, '--until-done', '--root', empty)
     expect([wrong.code, wrong.json]).toEqual([1, { failed: 1 }])
+    expect((await queue('failed', 'refused')).json).toEqual({
+      ...{
+        failed: [],
+        refused: [{ job: expect.any(String), reason: expect.stringMatching(/leads out of/) }],
+      },
+    })
     expect((await queue('retry', 'refused')).json).toEqual({ pictures: 0, jobs: 1 })
+    expect((await queue('failed', 'refused')).json).toEqual({ failed: [], refused: [] })
     expect((await queue('status', 'refused')).json).toMatchObject({ waiting: 4, refused: 0 })
   })
 

@@ -39,7 +39,8 @@ export interface Call {
 }
 
 export interface Result {
-  readonly json: unknown
+  /** None where the command has written its result itself. */
+  readonly json?: unknown
   readonly text?: string
   readonly code: ExitCode
 }
