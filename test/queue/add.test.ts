@@ -88,6 +88,16 @@ describe.skipIf(!SERVER)('adding', () => {
     expect((await waiting()).filter((line) => line === 'more/b.jpg → b-2.jpg')).toHaveLength(2)
   })
 
+  it('cuts names that a file system would refuse, and keeps them apart', async () => {
+    const long = ['b', 'c'].map((end) => `deep/${'ä'.repeat(125)}${end}.jpg`)
+    expect(await add(stamped(long), { variants: 2, format: 'avif' })).toMatchObject({ added: 4 })
+    const outputs = (await waiting()).map((line) => line.split(' → ')[1]!)
+    const stems = [`deep/${'ä'.repeat(124)}`, `deep/${'ä'.repeat(123)}-2`]
+    expect(outputs).toEqual(stems.flatMap((stem) => [`${stem}.1.avif`, `${stem}.2.avif`]))
+    expect(outputs.map((name) => Buffer.byteLength(name) - 'deep/'.length)).toEqual([255, 255, 255, 255])
+    expect(await add(stamped(long), { variants: 2, format: 'avif' })).toMatchObject({ known: 4 })
+  })
+
   it('loses nothing and queues nothing twice when it is cut off and starts anew', async () => {
     const names = Array.from({ length: 30_000 }, (_, i) => `${Math.floor(i / 500)}/${i}.jpg`)
     function* cut() {
