@@ -31,6 +31,8 @@ function alone(name: string, action: (call: Call) => Promise<Result>): Action {
   }
 }
 
+const LOOK = 'colorizer queue report DIR shows grey beside coloured, of what all workers have made'
+
 export const queueCommand: Command = {
   summary: 'the same work over many machines, through a queue on a Redis or Valkey server',
   positionals:
@@ -89,8 +91,14 @@ export const queueCommand: Command = {
     ...PAINTING_OPTIONS,
   },
   notes: `Needs the packages bullmq and ioredis, and a server with --appendonly yes. All machines see the photographs and the
-results below --root. Options about colours and files belong to add: workers take them from the queue (docs/queue.md). --hints is for one
-photograph, and --compare for looking at some: queue report shows grey beside coloured.`,
+results below --root. Options about colours and files belong to add: workers take them from the queue (docs/queue.md).`,
+  elsewhere: {
+    hints:
+      'hints are for one photograph; once the queue is done, colorizer colorize PHOTO -o PICTURE --hints FILE.json --force makes its picture anew',
+    compare: LOOK,
+    sheet: LOOK,
+    report: LOOK,
+  },
   examples: [
     'redis-server --appendonly yes',
     'colorizer queue work',
