@@ -1,7 +1,10 @@
 /** What needs no server: jobs, their packing, places below the roots, addresses and figures. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import sharp from 'sharp'
 import { afterAll, expect, it } from 'vitest'
 import { chosenGpus } from '../../src/cli/queue/crew.ts'
@@ -168,6 +171,20 @@ it('says why a picture that was tried alone came to nothing', async () => {
     `process.stdout.write(JSON.stringify({ width: 1, height: 1, classes: [], remarks: [process.env.REDIS_URL ?? 'none'] }) + '\\nbytes')`,
   ).finally(() => delete process.env.REDIS_URL)
   expect(seen).toMatchObject({ remarks: ['none'], parts: [Buffer.from('bytes')] })
+})
+
+it('leaves no process behind where the worker is gone before a picture is tried', async () => {
+  const trial = new URL('../../dist/queue/trial.js', import.meta.url)
+  const code = `const { answerTrial } = await import(${JSON.stringify(trial)})
+process.once('disconnect', () => answerTrial(() => new Promise(() => setInterval(() => {}, 1000)), process.stdin))
+process.send('ready')`
+  const words = ['--input-type=module', '-e', code]
+  const child = spawn(process.execPath, words, { stdio: ['pipe', 'inherit', 'inherit', 'ipc'] })
+  child.stdin!.end('{ "name": "x.png", "output": "x.png" }\nbytes')
+  await once(child, 'message')
+  child.disconnect()
+  const late = sleep(20_000, ['is left']).finally(() => child.kill('SIGKILL'))
+  expect(await Promise.race([once(child, 'exit'), late])).toEqual([0, null])
 })
 
 it('takes the GPUs that --gpus means, each name once, and software only where there is nothing else', () => {
