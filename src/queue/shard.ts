@@ -33,16 +33,24 @@ const optionsSchema = v.object({
   shardSize: v.number(),
   ab: v.picklist(['int8', 'float32']),
   minSide: v.number(),
+  taps: v.optional(
+    v.object({
+      trunk: v.object({ name: v.string(), sha256: v.string() }),
+      size: v.number(),
+      ranges: v.array(v.object({ low: v.number(), high: v.number() })),
+      views: v.number(),
+    }),
+  ),
 })
 
-export interface ShardOptions extends Pick<PrepareOptions, 'classifiers' | 'workers'> {
+export interface ShardOptions extends Pick<PrepareOptions, 'classifiers' | 'taps' | 'workers'> {
   readonly settings: QueueSettings
   readonly roots: Roots
   readonly worker: string
 }
 
 export class ShardWork implements Work {
-  readonly #prepare: Omit<PrepareOptions, 'out'>
+  readonly #prepare: Omit<PrepareOptions, 'out' | 'shardSize'> & { readonly shardSize: number }
 
   constructor(
     private readonly queue: PictureQueue,
@@ -50,7 +58,9 @@ export class ShardWork implements Work {
   ) {
     const { classifiers = [], workers, settings, roots } = options
     const base = roots.folderOf('.')!
-    this.#prepare = { ...v.parse(optionsSchema, settings.values), classifiers, workers, base }
+    const { taps: tapSettings, ...set } = v.parse(optionsSchema, settings.values)
+    const taps = options.taps && { ...options.taps, settings: tapSettings }
+    this.#prepare = { ...set, taps, classifiers, workers, base }
   }
 
   async begin(): Promise<void> {}
@@ -72,7 +82,9 @@ export class ShardWork implements Work {
     const storage = await orRefused(() => this.options.roots.open('.'))
     // a photograph that a link leads to from outside of the root is refused
     await orRefused(() => Promise.all(job.photographs.map((path) => storage.stat(path))))
-    await preparePart(job.photographs, { ...this.#prepare, out: join(parts, output), signal: hand.signal })
+    const first = job.shard * this.#prepare.shardSize
+    const part = { out: join(parts, output), first, signal: hand.signal }
+    await preparePart(job.photographs, { ...this.#prepare, ...part })
     hand.count()
     await this.#finish(job, output, hand)
   }

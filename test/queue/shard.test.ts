@@ -21,7 +21,9 @@ import type { Server } from '../../src/queue/connection.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
 import { Roots } from '../../src/queue/roots.ts'
 import { ShardWork } from '../../src/queue/shard.ts'
+import { modelBytes } from '../onnx-models.ts'
 import { appears, run, start } from '../program.ts'
+import { chain } from '../trunk-models.ts'
 import { SERVER, TestServer } from './redis-server.ts'
 
 const WIDTH = 40
@@ -98,6 +100,26 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     expect((await added('--force')).json).toEqual({ added: 7, known: 0, jobs: 5 })
     await worked()
     expect(contents(out)).toEqual(contents(single))
+  })
+
+  it('makes the bytes of a single prepare with taps, and refuses workers that have another trunk', async () => {
+    const parts = chain()
+    const [model, other] = [join(root, 'small.onnx'), join(root, 'other.onnx')]
+    writeFileSync(model, modelBytes(parts))
+    parts.initializers![0]!.floatData![0]! += 1
+    writeFileSync(other, modelBytes(parts))
+    const taps = ['--taps', '--taps-size', '32', '--taps-views', '2']
+    const queued = await added(...taps, '--trunk', model)
+    expect(queued.stderr).toMatch(/take up to 0\.00\d+ GB, and twice that until the set is put together/)
+    const refused = await command('work', '--trunk', other)
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/refused: .*\(taps\)/)])
+    const worked = await command('work', '--until-done', '--jobs', '1', '--trunk', model)
+    expect(worked.json).toEqual({ failed: 0 })
+    const single = join(root, 'single-taps')
+    await start(['prepare', 'photos', '--out', single, ...CHOICES, ...taps, '--trunk', model], { cwd: root })
+      .ended
+    expect(contents(out)).toEqual(contents(single))
+    expect(JSON.parse(contents(out)['manifest.json']!).taps).toMatchObject({ size: 32, views: 2 })
   })
 
   it('goes on with the shard of a worker that was killed, to the same bytes', async () => {

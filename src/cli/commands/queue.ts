@@ -8,6 +8,7 @@ import { failed, retry, status, takeOut } from '../queue/status.ts'
 import * as worker from '../queue/work.ts'
 import { type Call, type Command, inGroup, type Result, wrong } from './command.ts'
 import { SET_OPTIONS } from './prepare.ts'
+import { TAPS_OPTIONS } from './taps.ts'
 
 type Action = (call: Call, operands: readonly string[]) => Promise<Result>
 
@@ -51,7 +52,7 @@ export const queueCommand: Command = {
       },
       force: { help: 'queues anew what is done already; for a queue that has nothing left to do' },
     }),
-    ...inGroup('queue prepare', SET_OPTIONS),
+    ...inGroup('queue prepare', { ...SET_OPTIONS, ...TAPS_OPTIONS }),
     ...inGroup('queue work', {
       'until-done': { help: 'ends when nothing is left to do, instead of waiting for more' },
       gpus: {

@@ -33,6 +33,8 @@ export interface PrepareOptions {
   readonly signal?: AbortSignal
   /** Folder to which the photographs' paths are relative; the current one by default. What is written names them without it. */
   readonly base?: string | undefined
+  /** Place of the first photograph in the whole set, of which this is a part; 0 by default. */
+  readonly first?: number | undefined
 }
 
 type Pool = WorkerPool<PrepareTask, Outcome>
@@ -59,18 +61,49 @@ export async function prepareRecords(paths: readonly string[], options: PrepareO
   )
 }
 
-/** The settings of a set by options, without taps. */
+/** The settings of a set by options; of taps those that are not to be measured. */
 export const settingsOf = ({
   shardSize = DEFAULTS.shardSize,
   ab = DEFAULTS.ab,
   minSide = DEFAULTS.minSide,
   classifiers = [],
+  taps: { settings: taps } = {},
 }: Pick<PrepareOptions, 'shardSize' | 'ab' | 'minSide'> & {
   readonly classifiers?: readonly Pick<VectorMaker, 'origin'>[] | undefined
+  readonly taps?: Pick<TapOptions, 'settings'> | undefined
 }): SetSettings => ({
   ...{ shardSize, ab, minSide },
   classVectors: classifiers.map(({ origin }) => origin),
+  ...(taps ? { taps } : {}),
 })
+
+/** The settings of a set's taps, for those who prepare its parts. */
+export const measuredTaps = (
+  paths: readonly string[],
+  options: Pick<PrepareOptions, 'workers' | 'base'> & { readonly taps: TapOptions },
+): Promise<TapSettings> => withPool(options, (pool) => measured(paths, options, pool))
+
+const measured = (
+  paths: readonly string[],
+  { taps, base }: Pick<PrepareOptions, 'base'> & { readonly taps: TapOptions },
+  pool: Pool,
+): Promise<TapSettings> =>
+  tapSettings(taps, paths, (task) => pool.run({ ...task, path: pathOf(task.name, base) }))
+
+const pathOf = (name: string, base: string | undefined) => (base === undefined ? name : join(base, name))
+
+/** Runs `work` with threads that decode. */
+async function withPool<T>(
+  { workers = usualWorkers() }: Pick<PrepareOptions, 'workers'>,
+  work: (pool: Pool) => Promise<T>,
+): Promise<T> {
+  const pool = openWorkerPool<PrepareTask, Outcome>(workerUrl('prepare-worker', import.meta.url), workers)
+  try {
+    return await work(pool)
+  } finally {
+    await pool.close()
+  }
+}
 
 /** Runs `work` while no other process works on the folder, which is made if need be. */
 export async function withFolder<T>(
@@ -92,15 +125,12 @@ async function withSet<T>(
   options: PrepareOptions,
   work: (set: RecordSet, pool: Pool) => Promise<T>,
 ): Promise<T> {
-  const { out, taps, workers = usualWorkers() } = options
-  const pool = openWorkerPool<PrepareTask, Outcome>(workerUrl('prepare-worker', import.meta.url), workers)
-  try {
-    const tapped = taps ? { taps: await tapSettings(taps, paths, pool.run) } : {}
-    const set = await RecordSet.open(out, paths, { ...settingsOf(options), ...tapped })
+  return withPool(options, async (pool) => {
+    const { out, taps } = options
+    const settings = taps?.settings ?? (taps && (await measured(paths, { ...options, taps }, pool)))
+    const set = await RecordSet.open(out, paths, settingsOf({ ...options, taps: { settings } }))
     return await work(set, pool).finally(() => set.close())
-  } finally {
-    await pool.close()
-  }
+  })
 }
 
 /** Publishes a set of `total` photographs. Throws an `ImpossibleSet` where none of them can be used. */
@@ -162,13 +192,13 @@ async function fill(set: RecordSet, paths: readonly string[], options: Filling, 
 function* tasksFrom(
   { done, settings: { minSide, taps } }: RecordSet,
   paths: readonly string[],
-  { classifiers = [], base }: Pick<PrepareOptions, 'classifiers' | 'base'>,
+  { classifiers = [], base, first = 0 }: Pick<PrepareOptions, 'classifiers' | 'base' | 'first'>,
 ): Generator<PrepareTask, void> {
   const squares = classifiers.map(({ size, origin }) => ({ size, fit: origin.fit }))
   for (let index = done; index < paths.length; index++) {
-    const views = taps ? viewsOf(index, taps.size, taps.views) : []
+    const views = taps ? viewsOf(first + index, taps.size, taps.views) : []
     const name = paths[index]!
-    yield { path: base === undefined ? name : join(base, name), name, minSide, classifiers: squares, views }
+    yield { path: pathOf(name, base), name, minSide, classifiers: squares, views }
   }
 }
 
