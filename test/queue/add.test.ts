@@ -1,5 +1,5 @@
 /** What `queue add` puts into the queue and what else the server keeps, without workers at work. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { StoredFile } from '../../src/node/storage/interface.ts'
 import { type AddOptions, addPictures } from '../../src/queue/add.ts'
 import { drain, retryFailed, retryJobs } from '../../src/queue/again.ts'
@@ -7,30 +7,21 @@ import type { Server } from '../../src/queue/connection.ts'
 import { exclusively } from '../../src/queue/exclusive.ts'
 import { PREFIX, parseChunk } from '../../src/queue/jobs.ts'
 import type { Failure } from '../../src/queue/ledger.ts'
-import { PictureQueue } from '../../src/queue/queue.ts'
+import type { PictureQueue } from '../../src/queue/queue.ts'
 import { Roll } from '../../src/queue/roll.ts'
 import { statusOf } from '../../src/queue/status.ts'
-import { SERVER, TestServer } from './redis-server.ts'
+import { SERVER } from './redis-server.ts'
 import { SETTINGS } from './stub.ts'
+import { useQueue } from './use-queue.ts'
 
 describe.skipIf(!SERVER)('adding', () => {
-  let redis: TestServer
   let server: Server
   let queue: PictureQueue
-  let count = 0
-  beforeAll(async () => {
-    redis = await TestServer.start()
+  useQueue((given) => {
+    server = given.server
+    queue = given.queue
   })
-  afterAll(() => redis.remove())
-  beforeEach(async () => {
-    server = await redis.connect()
-    queue = new PictureQueue(server, `add-${++count}`)
-    await queue.agreeOn(SETTINGS)
-  })
-  afterEach(async () => {
-    await queue.close()
-    server.close()
-  })
+  beforeEach(() => queue.agreeOn(SETTINGS))
 
   /** A folder of files of these names, with stamps. */
   const storageOf = (files: Iterable<readonly [string, string]>) => ({

@@ -1,12 +1,11 @@
 /** What needs no server: jobs, their packing, places below the roots, addresses and figures. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import sharp from 'sharp'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { chosenGpus } from '../../src/cli/queue/crew.ts'
 import { statusText } from '../../src/cli/queue/status.ts'
 import { connect, nameOf, redacted, serverAddress } from '../../src/queue/connection.ts'
@@ -15,9 +14,9 @@ import { metricsText, parseListen } from '../../src/queue/metrics.ts'
 import { Packer, pixelsOf, workOf } from '../../src/queue/pack.ts'
 import { Roots } from '../../src/queue/roots.ts'
 import { trialBy } from '../../src/queue/trial.ts'
+import { useFolder } from './use-queue.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'colorizer-jobs-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = useFolder()
 
 const picture = { input: 'a/b.jpg', output: 'a/b.jpg', size: 10, stamp: '10-1' }
 const job: ChunkJob = { from: 'scans', to: 'out', settings: '0123456789abcdef', pictures: [picture] }

@@ -1,34 +1,26 @@
 /** One picture's way through a worker, with storage that fails on purpose. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { UserError } from '../../src/errors.ts'
 import type { Storage } from '../../src/node/storage/interface.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import { JournalTail } from '../../src/queue/journal.ts'
-import { Ledger } from '../../src/queue/ledger.ts'
+import type { Ledger } from '../../src/queue/ledger.ts'
 import { type Paint, PictureWork, type Places } from '../../src/queue/picture.ts'
 import { Halt, LostLease, MachineTrouble } from '../../src/queue/work.ts'
-import { SERVER, TestServer } from './redis-server.ts'
+import { SERVER } from './redis-server.ts'
 import { SETTINGS } from './stub.ts'
+import { useQueue } from './use-queue.ts'
 
 describe.skipIf(!SERVER)('a picture', () => {
-  let redis: TestServer
   let server: Server
   let ledger: Ledger
   let told: string[] = []
-  beforeAll(async () => {
-    redis = await TestServer.start()
-    server = await redis.connect()
-  })
-  afterAll(async () => {
-    server.close()
-    await redis.remove()
-  })
-  beforeEach(async () => {
-    await server.redis.flushall()
-    await server.redis.set('lock', 'mine')
-    ledger = new Ledger(server.redis, 'one')
+  useQueue((given) => {
+    server = given.server
+    ledger = given.queue.ledger
     told = []
   })
+  beforeEach(() => server.redis.set('lock', 'mine'))
 
   const picture = { input: 'a.png', output: 'a.png', size: 1, stamp: '1' }
   const paint: Paint = async (bytes) => ({

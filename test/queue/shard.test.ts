@@ -3,41 +3,39 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { UserError } from '../../src/errors.ts'
 import { writeImage } from '../../src/node/image.ts'
 import { openStorage } from '../../src/node/storage/storage.ts'
 import { fileTrouble } from '../../src/node/trouble.ts'
-import type { Server } from '../../src/queue/connection.ts'
-import { PictureQueue } from '../../src/queue/queue.ts'
+import type { PictureQueue } from '../../src/queue/queue.ts'
 import { Roots } from '../../src/queue/roots.ts'
 import { ShardWork } from '../../src/queue/shard.ts'
 import { modelBytes } from '../onnx-models.ts'
 import { appears, run, start } from '../program.ts'
 import { chain } from '../trunk-models.ts'
-import { SERVER, TestServer } from './redis-server.ts'
+import { SERVER, type TestServer } from './redis-server.ts'
+import { useFolder, useQueue } from './use-queue.ts'
 
 const WIDTH = 40
 
 describe.skipIf(!SERVER)('queue prepare', () => {
-  const root = mkdtempSync(join(tmpdir(), 'colorizer-shards-'))
+  const root = useFolder()
   const [photos, out] = [join(root, 'photos'), join(root, 'records')]
   let redis: TestServer
-  let server: Server
   let queue: PictureQueue
-  let count = 0
-
+  useQueue((given) => {
+    redis = given.redis
+    queue = given.queue
+  })
   beforeAll(async () => {
-    redis = await TestServer.start()
     mkdirSync(photos)
     for (let n = 0; n < 5; n++) {
       const rgb = new Uint8Array(3 * WIDTH * WIDTH).map((_, i) => (i % 3 === 0 ? 40 * n : i % 200))
@@ -46,19 +44,7 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     copyFileSync(join(photos, '0.png'), join(photos, 'twin.png'))
     writeFileSync(join(photos, 'broken.jpg'), 'not a picture')
   })
-  afterAll(async () => {
-    await redis.remove()
-    rmSync(root, { recursive: true, force: true })
-  })
-  beforeEach(async () => {
-    server = await redis.connect()
-    queue = new PictureQueue(server, `shards-${++count}`)
-  })
-  afterEach(async () => {
-    await queue.close()
-    server.close()
-    rmSync(out, { recursive: true, force: true })
-  })
+  afterEach(() => rmSync(out, { recursive: true, force: true }))
 
   const line = (action: string, ...words: string[]) => {
     const options = ['--redis', redis.url, '--queue', queue.name, '--root', root, '--json']
