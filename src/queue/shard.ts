@@ -43,6 +43,23 @@ const optionsSchema = v.object({
   ),
 })
 
+/**
+ * How photographs at a place are read, as options of `preparePart`.
+ * @throws UserError where the place is not below a root, or a link leads to a photograph from outside of it
+ */
+export async function sourceAt(
+  roots: Pick<Roots, 'open' | 'folderOf'>,
+  from: string,
+  photographs: readonly string[],
+): Promise<Pick<PrepareOptions, 'base' | 'read'>> {
+  const storage = await roots.open(from)
+  const base = roots.folderOf(from)
+  if (base === null)
+    return { read: async (path) => ((await storage.stat(path)) === null ? null : storage.read(path)) }
+  await Promise.all(photographs.map((path) => storage.stat(path)))
+  return { base }
+}
+
 export interface ShardOptions extends Pick<PrepareOptions, 'classifiers' | 'taps' | 'workers'> {
   readonly settings: QueueSettings
   readonly roots: Roots
@@ -56,11 +73,10 @@ export class ShardWork implements Work {
     private readonly queue: PictureQueue,
     private readonly options: ShardOptions,
   ) {
-    const { classifiers = [], workers, settings, roots } = options
-    const base = roots.folderOf('.')!
+    const { classifiers = [], workers, settings } = options
     const { taps: tapSettings, ...set } = v.parse(optionsSchema, settings.values)
     const taps = options.taps && { ...options.taps, settings: tapSettings }
-    this.#prepare = { ...set, taps, classifiers, workers, base }
+    this.#prepare = { ...set, taps, classifiers, workers }
   }
 
   async begin(): Promise<void> {}
@@ -79,11 +95,9 @@ export class ShardWork implements Work {
     const output = shardOutput(job.shard)
     if (await this.#isDone(job, output)) return
     const parts = await this.#partsOf(job)
-    const storage = await orRefused(() => this.options.roots.open('.'))
-    // a photograph that a link leads to from outside of the root is refused
-    await orRefused(() => Promise.all(job.photographs.map((path) => storage.stat(path))))
+    const source = await orRefused(() => sourceAt(this.options.roots, job.from, job.photographs))
     const first = job.shard * this.#prepare.shardSize
-    const part = { out: join(parts, output), first, signal: hand.signal }
+    const part = { ...source, out: join(parts, output), first, signal: hand.signal }
     await preparePart(job.photographs, { ...this.#prepare, ...part })
     hand.count()
     await this.#finish(job, output, hand)

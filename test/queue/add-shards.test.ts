@@ -18,7 +18,13 @@ describe.skipIf(!SERVER)('adding shards', () => {
     queue = given.queue
   })
 
-  const set = { to: 'out', settings: SETTINGS.digest, photographs: ['a.jpg', 'b.jpg', 'c.jpg'], shardSize: 1 }
+  const set = {
+    from: '.',
+    to: 'out',
+    settings: SETTINGS.digest,
+    photographs: ['a.jpg', 'b.jpg', 'c.jpg'],
+    shardSize: 1,
+  }
 
   it('queues failed shards again before their set, which waits for them', async () => {
     await queue.agreeOn({ ...SETTINGS, task: 'prepare' })

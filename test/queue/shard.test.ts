@@ -21,6 +21,7 @@ import { ShardWork } from '../../src/queue/shard.ts'
 import { modelBytes } from '../onnx-models.ts'
 import { appears, run, start } from '../program.ts'
 import { chain } from '../trunk-models.ts'
+import { BucketServer, KEYS } from './bucket-server.ts'
 import { SERVER, type TestServer } from './redis-server.ts'
 import { useFolder, useQueue } from './use-queue.ts'
 
@@ -106,6 +107,35 @@ describe.skipIf(!SERVER)('queue prepare', () => {
       .ended
     expect(contents(out)).toEqual(contents(single))
     expect(JSON.parse(contents(out)['manifest.json']!).taps).toMatchObject({ size: 32, views: 2 })
+  })
+
+  it('makes the bytes of a single prepare from a bucket, and leaves out what is not there any more', async () => {
+    const bucket = await BucketServer.start('photos')
+    const environment = { AWS_ENDPOINT_URL: bucket.endpoint, AWS_REGION: 'eu-central-1', ...KEYS }
+    for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
+    const streets = await openStorage('s3://photos/streets')
+    const names = readdirSync(photos)
+    for (const name of names) await streets.write(name, [readFileSync(join(photos, name))])
+    await streets.write('notes.txt', [Buffer.from('no photograph')])
+    const place = ['--root', 's3://photos']
+    const added = (...words: string[]) =>
+      command('prepare s3://photos/streets', '--out', out, ...CHOICES, ...place, ...words)
+    expect((await added()).json).toEqual({ added: 7, known: 0, jobs: 5 })
+    expect((await command('work', '--until-done', ...place)).json).toEqual({ failed: 0 })
+    const single = join(root, 'single-bucket')
+    await start(['prepare', ...names, '--out', single, ...CHOICES], { cwd: photos }).ended
+    expect(contents(out)).toEqual(contents(single))
+    await added('--force')
+    await streets.remove('3.png')
+    expect((await command('work', '--until-done', ...place)).json).toEqual({ failed: 0 })
+    expect(contents(out)['skipped.txt']).toContain('cannot read 3.png: no such file')
+    const other = await command(`prepare s3://photos/streets ${photos}`, '--out', out, ...place)
+    expect([other.code, other.stderr]).toEqual([
+      2,
+      expect.stringMatching(/one s3:\/\/BUCKET\/PREFIX, or files/),
+    ])
+    vi.unstubAllEnvs()
+    await bucket.close()
   })
 
   it('goes on with the shard of a worker that was killed, to the same bytes', async () => {

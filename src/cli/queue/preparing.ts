@@ -1,10 +1,12 @@
 /** `queue prepare`, and what `queue work` does for its queue: record sets by many workers. */
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
+import { UserError } from '../../errors.ts'
 import { type TrunkName, tapShapes } from '../../model/trunk.ts'
 import { measuredTaps, settingsOf } from '../../node/data/prepare.ts'
 import type { SetSettings, TapSettings } from '../../node/data/record-set.ts'
 import { gigabytes, knownTapSettings, recordBytes } from '../../node/data/taps.ts'
+import { WRITTEN_ENDINGS } from '../../node/formats/kinds.ts'
 import { findPhotos } from '../../node/photos.ts'
 import { makeFolder } from '../../node/save.ts'
 import { addShards } from '../../queue/add-shards.ts'
@@ -12,8 +14,8 @@ import { exclusively } from '../../queue/exclusive.ts'
 import { keyOf, MOST_PICTURES } from '../../queue/jobs.ts'
 import type { QueueSettings } from '../../queue/ledger.ts'
 import type { PictureQueue } from '../../queue/queue.ts'
-import type { Roots } from '../../queue/roots.ts'
-import { PARTS, SET_OUTPUT, ShardWork } from '../../queue/shard.ts'
+import { isBucket, type Roots } from '../../queue/roots.ts'
+import { PARTS, SET_OUTPUT, ShardWork, sourceAt } from '../../queue/shard.ts'
 import { VERSION } from '../../version.ts'
 import { chosenClassifiers } from '../commands/classifier.ts'
 import { type Call, type Result, wrong } from '../commands/command.ts'
@@ -37,12 +39,11 @@ export async function prepare(call: Call, inputs: readonly string[]): Promise<Re
   const to = roots.placeOf(out)
   const folder = roots.folderOf(to)
   if (folder === null) throw wrong('queue prepare makes records in a folder, not in a bucket')
-  const found = await findPhotos(inputs)
-  const photographs = [...new Set(found.map(({ path }) => roots.placeOf(path)))]
-  const settings = await setSettings(call, { to, photographs, roots })
+  const photographs = await photographsIn(call, inputs, roots)
+  const settings = await setSettings(call, { to, ...photographs, roots })
   return withQueue(call, async (queue) => {
     const { shardSize } = settings.values as { shardSize: number }
-    const set = { to, settings: settings.digest, photographs, shardSize, force: flags.on('force') }
+    const set = { to, ...photographs, settings: settings.digest, shardSize, force: flags.on('force') }
     const { added, known, jobs } = await exclusively(queue, async (expectAlone) => {
       if (set.force) await queue.expectIdle()
       await queue.agreeOn(settings)
@@ -60,22 +61,53 @@ export async function prepare(call: Call, inputs: readonly string[]): Promise<Re
   })
 }
 
+/** Photographs below a place, as jobs name them. */
+interface Photographs {
+  readonly from: string
+  readonly photographs: readonly string[]
+}
+
+/** Throws a `UserError` where there are none, and for a bucket beside others. */
+async function photographsIn(
+  { terminal }: Call,
+  inputs: readonly string[],
+  roots: Roots,
+): Promise<Photographs> {
+  const bucket = inputs.find(isBucket)
+  if (bucket === undefined) {
+    const found = await findPhotos(inputs)
+    return { from: '.', photographs: [...new Set(found.map(({ path }) => roots.placeOf(path)))] }
+  }
+  if (inputs.length > 1) throw wrong('queue prepare takes one s3://BUCKET/PREFIX, or files and folders')
+  const from = roots.placeOf(bucket)
+  const storage = await roots.open(from)
+  const photographs: string[] = []
+  for await (const { path } of storage.list(({ message }) => terminal.warn(message)))
+    if (WRITTEN_ENDINGS.includes(extname(path).toLowerCase())) photographs.push(path)
+  if (photographs.length === 0) throw new UserError(`there are no photographs in ${storage.address}`)
+  return { from, photographs }
+}
+
+interface SetParts extends Photographs {
+  readonly to: string
+  readonly roots: Roots
+}
+
 /** All that decides about the bytes of a set; says how much room one with taps takes. */
-async function setSettings(
-  call: Call,
-  { to, photographs, roots }: { to: string; photographs: readonly string[]; roots: Roots },
-): Promise<QueueSettings> {
+async function setSettings(call: Call, parts: SetParts): Promise<QueueSettings> {
   const { flags, terminal } = call
+  const { to, from, photographs } = parts
   const wanted = await wantedTaps(flags)
   const set = settingsOf({
     shardSize: flags.integer('shard-size', { max: MOST_PICTURES }),
     ab: flags.choice('ab', ['int8', 'float32']),
     minSide: flags.integer('min-side'),
     classifiers: await chosenClassifiers(flags),
-    ...(wanted ? { taps: { settings: await tapSettingsOf(call, wanted, photographs, roots) } } : {}),
+    ...(wanted ? { taps: { settings: await tapSettingsOf(call, wanted, parts) } } : {}),
   })
   if (wanted) terminal.say(roomText(wanted, set, photographs.length))
-  const values = { to, photographs: digestOf(photographs), ...set }
+  const names = from === '.' ? photographs : [from, ...photographs]
+  const values = { to, photographs: digestOf(names), ...set }
   return {
     ...{ task: 'prepare', version: VERSION, digest: digestOf(values).slice(0, 16), values },
     flags: toldFlags(onlyFlags(call, ['classifier', 'classifier-fit', ...Object.keys(TAPS_OPTIONS)])),
@@ -86,14 +118,14 @@ async function setSettings(
 async function tapSettingsOf(
   call: Call,
   wanted: WantedTaps,
-  photographs: readonly string[],
-  roots: Roots,
+  { from, photographs, roots }: SetParts,
 ): Promise<TapSettings> {
   const { trunk, size, views } = wanted
   const known = knownTapSettings({ trunk: nameOf(trunk), size, ranges: trunk.ranges }, views)
   if (known) return known
   const { models, close } = await openModels(call, [], wanted)
-  return measuredTaps(photographs, { taps: models.taps!, base: roots.folderOf('.')! }).finally(close)
+  const source = await sourceAt(roots, from, [])
+  return measuredTaps(photographs, { taps: models.taps!, ...source }).finally(close)
 }
 
 const nameOf = ({ name, sha256 }: TrunkName): TrunkName => ({ name, sha256 })

@@ -33,11 +33,16 @@ export interface PrepareOptions {
   readonly signal?: AbortSignal
   /** Folder to which the photographs' paths are relative; the current one by default. What is written names them without it. */
   readonly base?: string | undefined
+  /** Reads a photograph where these lie in no folder; null where it is not there. */
+  readonly read?: ((name: string) => Promise<Uint8Array | null>) | undefined
   /** Place of the first photograph in the whole set, of which this is a part; 0 by default. */
   readonly first?: number | undefined
 }
 
 type Pool = WorkerPool<PrepareTask, Outcome>
+type Source = Pick<PrepareOptions, 'base' | 'read'>
+/** What is to be done with a photograph that is named. */
+type Named = Omit<PrepareTask, 'file'>
 type VectorMaker = Pick<Classifier, 'size' | 'origin' | 'probabilities'>
 
 const DEFAULTS = { shardSize: 256, ab: 'int8', minSide: 32 } as const
@@ -80,17 +85,22 @@ export const settingsOf = ({
 /** The settings of a set's taps, for those who prepare its parts. */
 export const measuredTaps = (
   paths: readonly string[],
-  options: Pick<PrepareOptions, 'workers' | 'base'> & { readonly taps: TapOptions },
+  options: Source & Pick<PrepareOptions, 'workers'> & { readonly taps: TapOptions },
 ): Promise<TapSettings> => withPool(options, (pool) => measured(paths, options, pool))
 
 const measured = (
   paths: readonly string[],
-  { taps, base }: Pick<PrepareOptions, 'base'> & { readonly taps: TapOptions },
+  { taps, ...source }: Source & { readonly taps: TapOptions },
   pool: Pool,
-): Promise<TapSettings> =>
-  tapSettings(taps, paths, (task) => pool.run({ ...task, path: pathOf(task.name, base) }))
+): Promise<TapSettings> => tapSettings(taps, paths, (task) => outcomeOf(task, source, pool))
 
-const pathOf = (name: string, base: string | undefined) => (base === undefined ? name : join(base, name))
+async function outcomeOf(task: Named, { base, read }: Source, pool: Pool): Promise<Outcome> {
+  const { name } = task
+  if (!read) return pool.run({ ...task, file: base === undefined ? name : join(base, name) })
+  const file = await read(name)
+  if (file === null) return { skip: 'undecodable', reason: `cannot read ${name}: no such file` }
+  return pool.run({ ...task, file })
+}
 
 /** Runs `work` with threads that decode. */
 async function withPool<T>(
@@ -170,7 +180,8 @@ interface Filling extends PrepareOptions {
 /** Decoding runs ahead; classifying and writing keep the photographs' order. */
 async function fill(set: RecordSet, paths: readonly string[], options: Filling, pool: Pool): Promise<void> {
   const { classifiers = [], signal, onProgress, workers = usualWorkers() } = options
-  const decoded = decodeAhead(pool, tasksFrom(set, paths, options), 2 * workers + CLASSIFIER_BATCH)
+  const decode = (task: Named) => outcomeOf(task, options, pool)
+  const decoded = decodeAhead(tasksFrom(set, paths, options), decode, 2 * workers + CLASSIFIER_BATCH)
   while (set.done < paths.length) {
     if (signal?.aborted) throw interrupted(set.done, paths.length)
     const batch: Outcome[] = []
@@ -192,13 +203,12 @@ async function fill(set: RecordSet, paths: readonly string[], options: Filling, 
 function* tasksFrom(
   { done, settings: { minSide, taps } }: RecordSet,
   paths: readonly string[],
-  { classifiers = [], base, first = 0 }: Pick<PrepareOptions, 'classifiers' | 'base' | 'first'>,
-): Generator<PrepareTask, void> {
+  { classifiers = [], first = 0 }: Pick<PrepareOptions, 'classifiers' | 'first'>,
+): Generator<Named, void> {
   const squares = classifiers.map(({ size, origin }) => ({ size, fit: origin.fit }))
   for (let index = done; index < paths.length; index++) {
     const views = taps ? viewsOf(first + index, taps.size, taps.views) : []
-    const name = paths[index]!
-    yield { path: pathOf(name, base), name, minSide, classifiers: squares, views }
+    yield { name: paths[index]!, minSide, classifiers: squares, views }
   }
 }
 
@@ -206,13 +216,13 @@ const interrupted = (done: number, total: number) =>
   new UserError(`interrupted after ${done} of ${total}; the same command goes on from there`, 'interrupted')
 
 function* decodeAhead(
-  pool: Pool,
-  tasks: Iterable<PrepareTask>,
+  tasks: Iterable<Named>,
+  decode: (task: Named) => Promise<Outcome>,
   ahead: number,
 ): Generator<Promise<Outcome>, void> {
   const begun: Promise<Outcome>[] = []
   for (const task of tasks) {
-    const outcome = pool.run(task)
+    const outcome = decode(task)
     outcome.catch(() => {}) // thrown where it is awaited
     begun.push(outcome)
     if (begun.length >= ahead) yield begun.shift()!

@@ -51,7 +51,7 @@ export function knownTapSettings(
 export async function tapSettings(
   { maker, views = 1 }: TapOptions,
   paths: readonly string[],
-  decode: (task: Pick<PrepareTask, 'name' | 'minSide' | 'classifiers' | 'views'>) => Promise<Outcome>,
+  decode: (task: Omit<PrepareTask, 'file'>) => Promise<Outcome>,
 ): Promise<TapSettings> {
   const known = knownTapSettings(maker, views)
   if (known) return known
