@@ -12,6 +12,7 @@ export async function pyramidWeights({
 }: {
   readonly hints: boolean
   readonly fineTune?: number
+  readonly head?: 'ab' | 'bins'
   readonly seed?: string
 }): Promise<Buffer> {
   const trunk = TRUNKS.mobilenetV1
