@@ -77,6 +77,8 @@ describe('the command line', () => {
 
   it.each<[string, RegExp]>([
     ['paint', /no command "paint": choose one of .*colorize/],
+    ['queue add scans --out out --hints hints.json', /--hints is not there: .* colorizer colorize PHOTO /],
+    ['queue add scans --out out --sheet=sheet.png', /--sheet is not there: colorizer queue report DIR/],
     ['train --colour', /Unknown option '--colour'; --help lists the options/],
     ['train --lr NaN', /--lr NaN: expected a number above 0/],
     ['train --size 20', /--size 20: expected a multiple of 8/],

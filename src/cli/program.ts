@@ -47,7 +47,7 @@ async function commandOf(args: readonly string[]): Promise<ExitCode> {
     const known = Object.keys(COMMANDS).join(', ')
     throw new UserError(`there is no command "${name}": choose one of ${known}`, 'usage')
   }
-  const { flags, positionals } = parse(rest, { ...command.options, ...COMMON_OPTIONS })
+  const { flags, positionals } = parse(rest, { ...command.options, ...COMMON_OPTIONS }, command.elsewhere)
   if (flags.on('help')) return print(helpOf(name, command))
   if (flags.on('version')) return print(VERSION)
   const terminal = openTerminal(flags.on('quiet'))
@@ -58,8 +58,8 @@ async function commandOf(args: readonly string[]): Promise<ExitCode> {
     terminal.clear()
     interruption.stop()
   })
-  if (flags.on('json')) print(JSON.stringify(result.json, null, 2))
-  else if (result.text) print(result.text)
+  const text = flags.on('json') ? JSON.stringify(result.json, null, 2) : result.text
+  if (text) print(text)
   return result.code
 }
 

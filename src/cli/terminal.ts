@@ -29,6 +29,13 @@ function openStderr(terminal: number): WriteStream {
   return stream
 }
 
+/** Writes a piece of a result that is too large to be held whole, and waits until it is taken. */
+export function writeOut(text: string): Promise<void> {
+  return new Promise((resolve, reject) =>
+    process.stdout.write(text, (error) => (error ? reject(error) : resolve())),
+  )
+}
+
 export function openTerminal(quiet: boolean, stream: WriteStream = stderr): Screen {
   let drawn = 0
   let lastPlain = Number.NEGATIVE_INFINITY

@@ -43,7 +43,7 @@ export async function writeFileAtomic(
 }
 
 /** The longest name that every usual file system takes, in bytes. */
-export const MAX_NAME_BYTES = 255
+const MAX_NAME_BYTES = 255
 /** Names of parts are not longer than this or than that of the file, whatever is longer: some file systems take less. */
 const SHORT_NAME_BYTES = 64
 const DIGEST_CHARACTERS = 8
@@ -74,7 +74,7 @@ function digestOf(text: string): string {
 export const isPartName = (name: string): boolean => PART_NAME.test(name)
 
 /** As many of the text's first characters as have at most `bytes` bytes. */
-export function shortened(text: string, bytes: number): string {
+function shortened(text: string, bytes: number): string {
   let length = 0
   let short = ''
   for (const character of text) {
@@ -84,6 +84,10 @@ export function shortened(text: string, bytes: number): string {
   }
   return short
 }
+
+/** The name of these two parts, the first of which is cut where file systems would refuse the whole. */
+export const fittingName = (stem: string, tail: string): string =>
+  `${shortened(stem, MAX_NAME_BYTES - Buffer.byteLength(tail))}${tail}`
 
 /** Paths that only differ by capitals, or by how accents are written, become the same: not all file systems tell them. */
 export const folded = (path: string) => path.normalize('NFC').toLowerCase()

@@ -7,11 +7,13 @@ import type { PictureQueue } from './queue.ts'
 import { SET_OUTPUT, shardOutput } from './shard.ts'
 
 export interface ShardsToAdd {
+  /** Place of the photographs. */
+  readonly from: string
   /** Place of the set. */
   readonly to: string
   /** Digest of what it is made of, photographs and all. */
   readonly settings: string
-  /** Below the root, in their order. */
+  /** Below `from`, in their order. */
   readonly photographs: readonly string[]
   readonly shardSize: number
   /** Whether a set that is done is made anew; for a queue that is idle. */
@@ -25,13 +27,13 @@ const JOBS_AT_ONCE = 100
 /** Adds what is not queued or done; counts photographs. */
 export async function addShards(
   queue: PictureQueue,
-  { to, settings, photographs, shardSize, force = false, expectAlone = async () => {} }: ShardsToAdd,
+  { from, to, settings, photographs, shardSize, force = false, expectAlone = async () => {} }: ShardsToAdd,
 ): Promise<Added> {
   const { ledger } = queue
   const jobs: ShardJob[] = []
   for (let at = 0; at < photographs.length; at += shardSize) {
     const some = photographs.slice(at, at + shardSize)
-    jobs.push({ to, settings, shard: at / shardSize, photographs: some })
+    jobs.push({ from, to, settings, shard: at / shardSize, photographs: some })
   }
   const keys = [...jobs.map(({ shard }) => shardOutput(shard)), SET_OUTPUT].map((output) => keyOf(to, output))
   const [known, done] = await Promise.all([ledger.known(keys), ledger.entries(keys)])

@@ -1,6 +1,7 @@
 /** Puts the photographs of a folder into the queue: as a stream, so that ten millions need no more memory than a thousand. */
-import { extname } from 'node:path'
+import { extname, posix } from 'node:path'
 import type { UserError } from '../errors.ts'
+import { fittingName } from '../node/files.ts'
 import { type OutputFormat, outputName, PICTURE_ENDINGS } from '../node/formats/kinds.ts'
 import type { Storage, StoredFile } from '../node/storage/storage.ts'
 import { sum } from '../numbers.ts'
@@ -184,10 +185,9 @@ class Adder {
 
   /** b.jpg, or b.2.jpg of the second version, both with a mark before the last parts. */
   #nameOf({ file, variant }: Wanted, mark = ''): string {
-    const name = outputName(file.path, this.options.format)
-    const ending = extname(name)
-    const tail = variant === undefined ? ending : `.${variant}${ending}`
-    return `${name.slice(0, name.length - ending.length)}${mark}${tail}`
+    const { dir, name, ext } = posix.parse(outputName(file.path, this.options.format))
+    const tail = variant === undefined ? ext : `.${variant}${ext}`
+    return posix.join(dir, fittingName(name, mark + tail))
   }
 
   #isSame([, stamp, settings]: Known, file: StoredFile): boolean {

@@ -7,7 +7,7 @@ import { inParallel, Room } from '../node/parallel.ts'
 import type { CheckPicture } from './check.ts'
 import { keyOf, type Picture, parseChunk } from './jobs.ts'
 import { JournalTail } from './journal.ts'
-import type { QueueSettings } from './ledger.ts'
+import type { Lease, QueueSettings } from './ledger.ts'
 import { expectMarked } from './output.ts'
 import { type Paint, type PictureServices, PictureWork, type Places } from './picture.ts'
 import type { Roots } from './roots.ts'
@@ -71,6 +71,10 @@ export class ChunkWork implements Work {
       }),
     )
     if (hand.signal.aborted) lost()
+  }
+
+  release(lease: Lease): Promise<void> {
+    return this.#pictures.release(lease)
   }
 
   reset(): void {

@@ -57,10 +57,11 @@ const chunkSchema = v.strictObject({
 export type ChunkJob = Readonly<v.InferOutput<typeof chunkSchema>>
 
 const shardSchema = v.strictObject({
+  from: v.optional(place, '.'),
   to: place,
   settings: digest,
   shard: v.pipe(v.number(), v.integer(), v.minValue(0)),
-  /** Below the root. */
+  /** Below `from`. */
   photographs: v.pipe(v.array(path), v.minLength(1), v.maxLength(MOST_PICTURES)),
 })
 /** Photographs to make records of: one shard of a set. */

@@ -43,6 +43,8 @@ const failureSchema = v.object({
   size: v.number(),
   stamp: v.string(),
   variant: v.optional(v.number()),
+  /** Of the job, where it was queued again. */
+  round: v.optional(v.number()),
   reason: v.string(),
   attempts: v.number(),
 })
@@ -129,10 +131,20 @@ export class Ledger {
     return this.#all('entries', keys, entrySchema)
   }
 
+  /** For each key why there is no picture; null where it has not failed. */
+  failures(keys: readonly string[]): Promise<(Failure | null)[]> {
+    return this.#all('failed', keys, failureSchema)
+  }
+
   /** Counts a try of the picture. Returns how many there were with this one; null when the lease is lost. */
   async attempt(lease: Lease, key: string): Promise<number | null> {
     const count = await this.redis.eval(ATTEMPT, 2, lease.key, this.key('attempts'), lease.token, key)
     return (count as number) || null
+  }
+
+  /** Takes a counted try back that has told nothing of the picture. Does nothing when the lease is lost. */
+  async uncount(lease: Lease, key: string): Promise<void> {
+    await this.redis.eval(UNCOUNT, 2, lease.key, this.key('attempts'), lease.token, key)
   }
 
   /** Notes the digest of a picture that is about to be put in its place. False when the lease is lost. */
@@ -208,6 +220,10 @@ function* slices<T>(all: readonly T[]): Generator<readonly T[], void> {
 const FENCE = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n`
 
 const ATTEMPT = `${FENCE}return redis.call('HINCRBY', KEYS[2], ARGV[2], 1)`
+
+const UNCOUNT = `${FENCE}local left = redis.call('HINCRBY', KEYS[2], ARGV[2], -1)
+if left < 1 then redis.call('HDEL', KEYS[2], ARGV[2]) end
+return 1`
 
 const BEGIN = `${FENCE}local before = redis.call('HGET', KEYS[2], ARGV[2])
 if not before then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])

@@ -8,7 +8,7 @@ import { codeOf } from '../node/trouble.ts'
 import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
 import type { JournalTail } from './journal.ts'
 import type { Entry, Failure, Lease, Ledger } from './ledger.ts'
-import { LostLease, lost, MachineTrouble } from './work.ts'
+import { Halt, LostLease, lost, MachineTrouble } from './work.ts'
 
 /** A coloured picture. */
 export interface Painted {
@@ -45,6 +45,11 @@ const ITS_OWN = new Set([
 ])
 const isOneOf = (kinds: ReadonlySet<string>, { cause }: UserError) =>
   kinds.has(codeOf(cause) ?? '') || (cause instanceof Error && kinds.has(cause.name))
+/** Whether an error is known to be no fault of the picture. */
+const isNotItsOwn = (error: unknown) =>
+  error instanceof Halt ||
+  error instanceof MachineTrouble ||
+  (error instanceof UserError && isOneOf(PASSING, error))
 const FULL = new Set(['ENOSPC', 'EDQUOT'])
 /** From this try on a picture is alone in a process of its own, and it is the last one. */
 const LAST_ATTEMPT = 3
@@ -77,6 +82,9 @@ export interface Places {
 export type Ended = 'made' | 'found' | 'left out' | 'failed'
 
 export class PictureWork {
+  /** Tries that were counted and have not ended. */
+  readonly #tries = new Set<Try>()
+
   constructor(private readonly services: PictureServices) {}
 
   /**
@@ -85,24 +93,39 @@ export class PictureWork {
    * @throws LostLease, and what is wrong with the machine or may pass
    */
   async run(picture: Picture, bytes: Promise<Uint8Array>, entry: Entry | null, at: Places): Promise<Ended> {
+    const key = keyOf(at.job.to, picture.output)
+    const counted: Try = { lease: at.lease, key }
     let attempts = 0
     try {
-      const photograph = await bytes
+      const photograph = await photographOf(bytes, at)
       const of = digestOf([photograph])
       if (await this.#isThere(picture, of, entry, at)) return 'found'
-      const key = keyOf(at.job.to, picture.output)
       attempts = (await this.services.ledger.attempt(at.lease, key)) ?? lost()
+      this.#tries.add(counted)
       if (attempts > 1) await at.sweep(picture.output)
       return await this.#make(picture, { photograph, of, attempts, entry }, at)
     } catch (error) {
       if (error instanceof LostLease) throw error
+      if (isNotItsOwn(error)) {
+        await this.#uncount(counted)
+        throw error
+      }
       if (!(error instanceof UserError) && attempts < LAST_ATTEMPT) throw error
-      if (error instanceof MachineTrouble) throw error
-      if (error instanceof UserError && isOneOf(PASSING, error)) throw error
-      if (error instanceof UserError && codeOf(error.cause) === 'ENOENT') await at.mounted.photographs()
       await this.#setAside(picture, (error as Error).message, attempts, at)
       return 'failed'
+    } finally {
+      this.#tries.delete(counted)
     }
+  }
+
+  /** To be called before a job in hand is given to others: its pictures have not failed. */
+  async release(lease: Lease): Promise<void> {
+    const own = [...this.#tries].filter((counted) => counted.lease === lease)
+    await Promise.all(own.map((counted) => this.#uncount(counted)))
+  }
+
+  async #uncount(counted: Try): Promise<void> {
+    if (this.#tries.delete(counted)) await this.services.ledger.uncount(counted.lease, counted.key)
   }
 
   /** Whether the picture was made before, of this very photograph. */
@@ -194,19 +217,19 @@ export class PictureWork {
 
   async #setAside(picture: Picture, reason: string, attempts: number, at: Places): Promise<void> {
     const { ledger, worker, tell } = this.services
-    const { from, to, settings } = at.job
-    const failure: Failure = {
-      ...picture,
-      from,
-      to,
-      settings,
-      worker,
-      reason,
-      attempts: Math.max(1, attempts),
-    }
-    if (!(await ledger.setAside(at.lease, keyOf(to, picture.output), failure))) lost()
+    const { pictures: _, ...job } = at.job
+    const failure: Failure = { ...picture, ...job, worker, reason, attempts: Math.max(1, attempts) }
+    if (!(await ledger.setAside(at.lease, keyOf(job.to, picture.output), failure))) lost()
     tell(reason)
   }
+}
+
+/** The photograph, once it is read. Throws `MachineTrouble` where it is missing since its folder is not mounted. */
+async function photographOf(bytes: Promise<Uint8Array>, { mounted }: Places): Promise<Uint8Array> {
+  return bytes.catch(async (error) => {
+    if (error instanceof UserError && codeOf(error.cause) === 'ENOENT') await mounted.photographs()
+    throw error
+  })
 }
 
 /** Waits for something to be written. Throws `MachineTrouble` where that fails for no fault of the picture. */
@@ -215,6 +238,12 @@ async function writing(written: Promise<void>): Promise<void> {
     if (!(error instanceof UserError) || error.cause === undefined || isOneOf(ITS_OWN, error)) throw error
     throw new MachineTrouble(error.message, error.trouble, { cause: error.cause })
   })
+}
+
+/** A counted one, of a picture under a job's lease. */
+interface Try {
+  readonly lease: Lease
+  readonly key: string
 }
 
 /** What a picture in its place may be made of. */

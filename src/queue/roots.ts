@@ -5,7 +5,7 @@ import { UserError } from '../errors.ts'
 import { openStorage, type Storage } from '../node/storage/storage.ts'
 import { fileTrouble } from '../node/trouble.ts'
 
-const isBucket = (address: string) => address.startsWith('s3://')
+export const isBucket = (address: string) => address.startsWith('s3://')
 const trimmed = (address: string) => address.replace(/\/+$/, '')
 
 export class Roots {

@@ -33,27 +33,55 @@ const optionsSchema = v.object({
   shardSize: v.number(),
   ab: v.picklist(['int8', 'float32']),
   minSide: v.number(),
+  taps: v.optional(
+    v.object({
+      trunk: v.object({ name: v.string(), sha256: v.string() }),
+      size: v.number(),
+      ranges: v.array(v.object({ low: v.number(), high: v.number() })),
+      views: v.number(),
+    }),
+  ),
 })
 
-export interface ShardOptions extends Pick<PrepareOptions, 'classifiers' | 'workers'> {
+/**
+ * How photographs at a place are read, as options of `preparePart`.
+ * @throws UserError where the place is not below a root, or a link leads to a photograph from outside of it
+ */
+export async function sourceAt(
+  roots: Pick<Roots, 'open' | 'folderOf'>,
+  from: string,
+  photographs: readonly string[],
+): Promise<Pick<PrepareOptions, 'base' | 'read'>> {
+  const storage = await roots.open(from)
+  const base = roots.folderOf(from)
+  if (base === null)
+    return { read: async (path) => ((await storage.stat(path)) === null ? null : storage.read(path)) }
+  await Promise.all(photographs.map((path) => storage.stat(path)))
+  return { base }
+}
+
+export interface ShardOptions extends Pick<PrepareOptions, 'classifiers' | 'taps' | 'workers'> {
   readonly settings: QueueSettings
   readonly roots: Roots
   readonly worker: string
 }
 
 export class ShardWork implements Work {
-  readonly #prepare: Omit<PrepareOptions, 'out'>
+  readonly #prepare: Omit<PrepareOptions, 'out' | 'shardSize'> & { readonly shardSize: number }
 
   constructor(
     private readonly queue: PictureQueue,
     private readonly options: ShardOptions,
   ) {
-    const { classifiers = [], workers, settings, roots } = options
-    const base = roots.folderOf('.')!
-    this.#prepare = { ...v.parse(optionsSchema, settings.values), classifiers, workers, base }
+    const { classifiers = [], workers, settings } = options
+    const { taps: tapSettings, ...set } = v.parse(optionsSchema, settings.values)
+    const taps = options.taps && { ...options.taps, settings: tapSettings }
+    this.#prepare = { ...set, taps, classifiers, workers }
   }
 
   async begin(): Promise<void> {}
+
+  async release(): Promise<void> {}
 
   reset(): void {}
 
@@ -67,10 +95,10 @@ export class ShardWork implements Work {
     const output = shardOutput(job.shard)
     if (await this.#isDone(job, output)) return
     const parts = await this.#partsOf(job)
-    const storage = await orRefused(() => this.options.roots.open('.'))
-    // a photograph that a link leads to from outside of the root is refused
-    await orRefused(() => Promise.all(job.photographs.map((path) => storage.stat(path))))
-    await preparePart(job.photographs, { ...this.#prepare, out: join(parts, output), signal: hand.signal })
+    const source = await orRefused(() => sourceAt(this.options.roots, job.from, job.photographs))
+    const first = job.shard * this.#prepare.shardSize
+    const part = { ...source, out: join(parts, output), first, signal: hand.signal }
+    await preparePart(job.photographs, { ...this.#prepare, ...part })
     hand.count()
     await this.#finish(job, output, hand)
   }

@@ -96,6 +96,7 @@ export async function answerTrial(
   write: (bytes: Uint8Array) => void,
 ): Promise<void> {
   process.once('disconnect', () => process.exit()) // the worker is gone, and its limits with it
+  if (process.connected === false) process.exit() // it was before this process had begun
   process.channel?.unref()
   const { header, body } = unframed(await buffer(input))
   const { name, output, variant } = v.parse(askedSchema, header)

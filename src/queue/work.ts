@@ -21,6 +21,8 @@ export interface Work {
   begin(): Promise<void>
   /** Does a job. What it throws beside the errors below is trouble of the machine: the job is tried again after a while. */
   run(job: RawJob, hand: InHand): Promise<void>
+  /** Called before this worker gives a job that is in hand to others. */
+  release(lease: Lease): Promise<void>
   /** Called after trouble, which may have broken what works. */
   reset(): void
 }

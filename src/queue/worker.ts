@@ -65,7 +65,11 @@ export class QueueWorker {
   async giveBack(): Promise<void> {
     const active = [...this.#active]
     this.#givingUp.abort()
-    await Promise.allSettled(active.map(([job, { token }]) => job.moveToWait(token)))
+    const give = async ([job, lease]: [Job, Lease]) => {
+      await this.work.release(lease)
+      await job.moveToWait(lease.token)
+    }
+    await Promise.allSettled(active.map(give))
   }
 
   #engine(): Worker {

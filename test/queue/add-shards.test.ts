@@ -1,33 +1,30 @@
 /** What `queue prepare` puts into the queue, without workers. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { addShards } from '../../src/queue/add-shards.ts'
 import { retryJobs } from '../../src/queue/again.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import { KIND, keyOf, PREFIX } from '../../src/queue/jobs.ts'
-import { PictureQueue } from '../../src/queue/queue.ts'
+import type { PictureQueue } from '../../src/queue/queue.ts'
 import { shardOutput } from '../../src/queue/shard.ts'
-import { SERVER, TestServer } from './redis-server.ts'
+import { SERVER } from './redis-server.ts'
 import { SETTINGS } from './stub.ts'
+import { useQueue } from './use-queue.ts'
 
 describe.skipIf(!SERVER)('adding shards', () => {
-  let redis: TestServer
   let server: Server
   let queue: PictureQueue
-  let count = 0
-  beforeAll(async () => {
-    redis = await TestServer.start()
-  })
-  afterAll(() => redis.remove())
-  beforeEach(async () => {
-    server = await redis.connect()
-    queue = new PictureQueue(server, `shards-${++count}`)
-  })
-  afterEach(async () => {
-    await queue.close()
-    server.close()
+  useQueue((given) => {
+    server = given.server
+    queue = given.queue
   })
 
-  const set = { to: 'out', settings: SETTINGS.digest, photographs: ['a.jpg', 'b.jpg', 'c.jpg'], shardSize: 1 }
+  const set = {
+    from: '.',
+    to: 'out',
+    settings: SETTINGS.digest,
+    photographs: ['a.jpg', 'b.jpg', 'c.jpg'],
+    shardSize: 1,
+  }
 
   it('queues failed shards again before their set, which waits for them', async () => {
     await queue.agreeOn({ ...SETTINGS, task: 'prepare' })

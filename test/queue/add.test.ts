@@ -1,35 +1,27 @@
 /** What `queue add` puts into the queue and what else the server keeps, without workers at work. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { StoredFile } from '../../src/node/storage/interface.ts'
 import { type AddOptions, addPictures } from '../../src/queue/add.ts'
-import { drain, retryFailed } from '../../src/queue/again.ts'
+import { drain, retryFailed, retryJobs } from '../../src/queue/again.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import { exclusively } from '../../src/queue/exclusive.ts'
-import { parseChunk } from '../../src/queue/jobs.ts'
-import { PictureQueue } from '../../src/queue/queue.ts'
+import { PREFIX, parseChunk } from '../../src/queue/jobs.ts'
+import type { Failure } from '../../src/queue/ledger.ts'
+import type { PictureQueue } from '../../src/queue/queue.ts'
 import { Roll } from '../../src/queue/roll.ts'
 import { statusOf } from '../../src/queue/status.ts'
-import { SERVER, TestServer } from './redis-server.ts'
+import { SERVER } from './redis-server.ts'
 import { SETTINGS } from './stub.ts'
+import { useQueue } from './use-queue.ts'
 
 describe.skipIf(!SERVER)('adding', () => {
-  let redis: TestServer
   let server: Server
   let queue: PictureQueue
-  let count = 0
-  beforeAll(async () => {
-    redis = await TestServer.start()
+  useQueue((given) => {
+    server = given.server
+    queue = given.queue
   })
-  afterAll(() => redis.remove())
-  beforeEach(async () => {
-    server = await redis.connect()
-    queue = new PictureQueue(server, `add-${++count}`)
-    await queue.agreeOn(SETTINGS)
-  })
-  afterEach(async () => {
-    await queue.close()
-    server.close()
-  })
+  beforeEach(() => queue.agreeOn(SETTINGS))
 
   /** A folder of files of these names, with stamps. */
   const storageOf = (files: Iterable<readonly [string, string]>) => ({
@@ -85,6 +77,16 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await add(stamped(names))).toEqual({ added: 0, known: 4, jobs: 0 })
     expect(await add(stamped(['b.jpg'], '2'), { from: 'more' })).toMatchObject({ added: 1, known: 0 })
     expect((await waiting()).filter((line) => line === 'more/b.jpg → b-2.jpg')).toHaveLength(2)
+  })
+
+  it('cuts names that a file system would refuse, and keeps them apart', async () => {
+    const long = ['b', 'c'].map((end) => `deep/${'ä'.repeat(125)}${end}.jpg`)
+    expect(await add(stamped(long), { variants: 2, format: 'avif' })).toMatchObject({ added: 4 })
+    const outputs = (await waiting()).map((line) => line.split(' → ')[1]!)
+    const stems = [`deep/${'ä'.repeat(124)}`, `deep/${'ä'.repeat(123)}-2`]
+    expect(outputs).toEqual(stems.flatMap((stem) => [`${stem}.1.avif`, `${stem}.2.avif`]))
+    expect(outputs.map((name) => Buffer.byteLength(name) - 'deep/'.length)).toEqual([255, 255, 255, 255])
+    expect(await add(stamped(long), { variants: 2, format: 'avif' })).toMatchObject({ known: 4 })
   })
 
   it('loses nothing and queues nothing twice when it is cut off and starts anew', async () => {
@@ -144,24 +146,21 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await add(stamped(['a.jpg', 'b.jpg']))).toMatchObject({ added: 2 })
   })
 
+  const failureOf = (name: string): Failure => ({
+    ...{ from: 'scans', input: name, to: 'out', output: name, size: 1, stamp: '1' },
+    ...{ settings: SETTINGS.digest, worker: 'w', reason: 'bad', attempts: 1 },
+  })
+  const LEASE = { key: 'lock', token: 'mine' }
+
   /** Adds two photographs, of which one is set aside then and the other one done. */
   async function setAside() {
     await add(stamped(['a.jpg', 'b.jpg']))
     const [job] = await queue.jobs.getWaiting()
     await job!.remove()
-    await server.redis.set('lock', 'mine')
-    const picture = { input: 'a.jpg', output: 'a.jpg', size: 1, stamp: '1' }
-    const failure = {
-      ...picture,
-      from: 'scans',
-      to: 'out',
-      settings: SETTINGS.digest,
-      worker: 'w',
-      reason: 'bad',
-      attempts: 1,
-    }
-    expect(await queue.ledger.setAside({ key: 'lock', token: 'another' }, 'out/a.jpg', failure)).toBe(false)
-    expect(await queue.ledger.setAside({ key: 'lock', token: 'mine' }, 'out/a.jpg', failure)).toBe(true)
+    await server.redis.set(LEASE.key, LEASE.token)
+    const [key, failure] = ['out/a.jpg', failureOf('a.jpg')]
+    expect(await queue.ledger.setAside({ ...LEASE, token: 'another' }, key, failure)).toBe(false)
+    expect(await queue.ledger.setAside(LEASE, key, failure)).toBe(true)
   }
 
   it('keeps no workers on its list that were killed, once another one begins', async () => {
@@ -188,6 +187,36 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await waiting()).toEqual(['scans/a.jpg → a.jpg'])
     expect(await queue.ledger.counts()).toMatchObject({ pictures: 2, failed: 0 })
     expect(await add(stamped(['a.jpg', 'b.jpg']))).toMatchObject({ added: 0, known: 2 })
+  })
+
+  it('queues thousands again, each once, and not those that have failed anew meanwhile', async () => {
+    await server.redis.set(LEASE.key, LEASE.token)
+    const names = Array.from({ length: 2500 }, (_, i) => `${i}.jpg`)
+    const fail = (name: string, more: Partial<Failure> = {}) =>
+      queue.ledger.setAside(LEASE, `out/${name}`, { ...failureOf(name), ...more })
+    await Promise.all(names.map((name) => fail(name)))
+    for (let i = 0; i < 100; i++) await fail(`again-${i}.jpg`, { round: 1 }) // the first one's
+    expect(await retryFailed(queue, 32)).toBe(2500)
+    const all = await waiting()
+    expect([all.length, new Set(all).size]).toEqual([2500, 2500])
+    expect(await queue.ledger.counts()).toMatchObject({ failed: 100 })
+    expect(await retryFailed(queue, 32)).toBe(100)
+  })
+
+  it('queues thousands of refused jobs again, and leaves those for other settings', async () => {
+    await add(stamped(Array.from({ length: 1200 }, (_, i) => `${i}.jpg`)), { chunk: 0.25 })
+    await add(stamped(['other.jpg']), { settings: 'fedcba9876543210' })
+    const engine = new server.engine.bullmq.Worker(
+      queue.name,
+      async () => {
+        throw new server.engine.bullmq.UnrecoverableError('not here')
+      },
+      { connection: server.another(), prefix: PREFIX, concurrency: 50 },
+    )
+    await vi.waitFor(async () => expect(await queue.jobs.getFailedCount()).toBe(1201), 60_000)
+    await engine.close()
+    expect(await retryJobs(queue)).toBe(1200)
+    expect(await queue.jobs.getJobCounts('waiting', 'failed')).toEqual({ waiting: 1200, failed: 1 })
   })
 
   it('leaves what failed with other settings to those who add it again', async () => {

@@ -1,45 +1,34 @@
 /** A job of photographs in this process, on machines that fail on purpose. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { UserError } from '../../src/errors.ts'
 import { CheckPicture } from '../../src/queue/check.ts'
 import { ChunkWork } from '../../src/queue/chunk.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import type { Paint } from '../../src/queue/picture.ts'
-import { PictureQueue } from '../../src/queue/queue.ts'
+import type { PictureQueue } from '../../src/queue/queue.ts'
 import { Roots } from '../../src/queue/roots.ts'
 import { Halt } from '../../src/queue/work.ts'
-import { SERVER, TestServer } from './redis-server.ts'
+import { SERVER } from './redis-server.ts'
 import { addScans, SETTINGS, writeScans } from './stub.ts'
+import { useQueue } from './use-queue.ts'
 
 const [LEASE, PICTURE_MS] = [{ key: 'lock', token: 'mine' }, 200]
 
 describe.skipIf(!SERVER)('a job of photographs', () => {
-  let redis: TestServer
   let server: Server
   let queue: PictureQueue
   let root: string
-  beforeAll(async () => {
-    redis = await TestServer.start()
-    server = await redis.connect()
-  })
-  afterAll(async () => {
-    server.close()
-    await redis.remove()
+  useQueue((given) => {
+    server = given.server
+    queue = given.queue
+    root = given.root
   })
   beforeEach(async () => {
-    await server.redis.flushall()
     await server.redis.set(LEASE.key, LEASE.token)
-    queue = new PictureQueue(server, 'one')
-    root = mkdtempSync(join(tmpdir(), 'colorizer-chunk-'))
     await writeScans(root, ['a.png'])
     await addScans(queue, root)
-    return async () => {
-      await queue.close()
-      rmSync(root, { recursive: true, force: true })
-    }
   })
 
   const paint: Paint = async (bytes) => ({ parts: [bytes], width: 8, height: 6, classes: [], remarks: [] })

@@ -1,38 +1,33 @@
 /** `colorizer queue` as people type it. */
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { Server } from '../../src/queue/connection.ts'
 import { exclusively } from '../../src/queue/exclusive.ts'
 import { serveMetrics } from '../../src/queue/metrics.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
 import { statusOf } from '../../src/queue/status.ts'
 import { run } from '../program.ts'
 import { reportWeights } from '../report-weights.ts'
-import { SERVER, TestServer } from './redis-server.ts'
+import { SERVER, type TestServer } from './redis-server.ts'
 import { digestsIn, writeScans } from './stub.ts'
+import { type QueueOfTest, useFolder, useQueue } from './use-queue.ts'
 
 describe.skipIf(!SERVER)('queue', () => {
-  const root = mkdtempSync(join(tmpdir(), 'colorizer-commands-'))
+  const root = useFolder()
   const [scans, out, weights] = [join(root, 'scans'), join(root, 'out'), join(root, 'weights.safetensors')]
   let redis: TestServer
+  let server: Server
+  const take = (given: QueueOfTest) => {
+    redis = given.redis
+    server = given.server
+  }
+  useQueue(take, ['--requirepass', 'geheim'])
   beforeAll(async () => {
-    redis = await TestServer.start(['--requirepass', 'geheim'])
     writeFileSync(weights, await reportWeights())
     await writeScans(root, ['a.png', 'deep/b.png', 'c.png'])
     writeFileSync(join(scans, 'd.bmp'), 'BM and nothing else')
-  })
-  afterAll(async () => {
-    await redis.remove()
-    rmSync(root, { recursive: true, force: true })
   })
 
   async function queue(action: string, name: string, ...words: string[]) {
@@ -69,7 +64,6 @@ describe.skipIf(!SERVER)('queue', () => {
   })
 
   it('leaves the settings of a queue to which somebody is adding', async () => {
-    const server = await redis.connect()
     const alone = new PictureQueue(server, 'alone')
     await added('alone')
     await alone.jobs.drain()
@@ -78,7 +72,6 @@ describe.skipIf(!SERVER)('queue', () => {
     expect([second.code, second.stderr]).toEqual([1, expect.stringMatching(/somebody is adding/)])
     expect(await alone.ledger.settings()).toEqual(before)
     await alone.close()
-    server.close()
   })
 
   it('colours as colorize does, to the byte, sets aside what is no picture, and shows all of it', async () => {
@@ -94,6 +87,15 @@ describe.skipIf(!SERVER)('queue', () => {
     expect(json.failed).toEqual([
       { input: 'scans/d.bmp', attempts: 1, reason: expect.stringMatching(/d\.bmp/) },
     ])
+    const { stdout } = await run([
+      'queue',
+      'failed',
+      '--redis-file',
+      join(root, 'address'),
+      '--queue',
+      'whole',
+    ])
+    expect(stdout.toString()).toMatch(/^scans\/d\.bmp: .*d\.bmp.* \(tried once\)\n$/)
     await queue(`report ${join(root, 'page')}`, 'whole')
     const page = readFileSync(join(root, 'page/index.html'), 'utf8')
     expect(page).toContain('3 of 4 photographs done, 1 failed')
@@ -109,7 +111,14 @@ describe.skipIf(!SERVER)('queue', () => {
     await added('refused')
     const wrong = await queue('work', 'refused', '--weights', weights, '--until-done', '--root', empty)
     expect([wrong.code, wrong.json]).toEqual([1, { failed: 1 }])
+    expect((await queue('failed', 'refused')).json).toEqual({
+      ...{
+        failed: [],
+        refused: [{ job: expect.any(String), reason: expect.stringMatching(/leads out of/) }],
+      },
+    })
     expect((await queue('retry', 'refused')).json).toEqual({ pictures: 0, jobs: 1 })
+    expect((await queue('failed', 'refused')).json).toEqual({ failed: [], refused: [] })
     expect((await queue('status', 'refused')).json).toMatchObject({ waiting: 4, refused: 0 })
   })
 
@@ -165,14 +174,12 @@ describe.skipIf(!SERVER)('queue', () => {
   })
 
   it('serves its state for Prometheus on this machine', async () => {
-    const server = await redis.connect()
     const whole = new PictureQueue(server, 'whole')
     const { server: http, url } = await serveMetrics({ host: '127.0.0.1', port: 0 }, () => statusOf(whole))
     expect(await (await fetch(url)).text()).toContain('\ncolorizer_queue_completed 3\n')
     expect((await fetch(new URL('/', url))).status).toBe(404)
     http.close()
     await whole.close()
-    server.close()
   })
 
   it('tells no password, neither of a server that refuses it nor of one that is gone', async () => {

@@ -1,9 +1,11 @@
 /** What needs no server: jobs, their packing, places below the roots, addresses and figures. */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import sharp from 'sharp'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { chosenGpus } from '../../src/cli/queue/crew.ts'
 import { statusText } from '../../src/cli/queue/status.ts'
 import { connect, nameOf, redacted, serverAddress } from '../../src/queue/connection.ts'
@@ -12,9 +14,9 @@ import { metricsText, parseListen } from '../../src/queue/metrics.ts'
 import { Packer, pixelsOf, workOf } from '../../src/queue/pack.ts'
 import { Roots } from '../../src/queue/roots.ts'
 import { trialBy } from '../../src/queue/trial.ts'
+import { useFolder } from './use-queue.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'colorizer-jobs-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = useFolder()
 
 const picture = { input: 'a/b.jpg', output: 'a/b.jpg', size: 10, stamp: '10-1' }
 const job: ChunkJob = { from: 'scans', to: 'out', settings: '0123456789abcdef', pictures: [picture] }
@@ -168,6 +170,20 @@ it('says why a picture that was tried alone came to nothing', async () => {
     `process.stdout.write(JSON.stringify({ width: 1, height: 1, classes: [], remarks: [process.env.REDIS_URL ?? 'none'] }) + '\\nbytes')`,
   ).finally(() => delete process.env.REDIS_URL)
   expect(seen).toMatchObject({ remarks: ['none'], parts: [Buffer.from('bytes')] })
+})
+
+it('leaves no process behind where the worker is gone before a picture is tried', async () => {
+  const trial = new URL('../../dist/queue/trial.js', import.meta.url)
+  const code = `const { answerTrial } = await import(${JSON.stringify(trial)})
+process.once('disconnect', () => answerTrial(() => new Promise(() => setInterval(() => {}, 1000)), process.stdin))
+process.send('ready')`
+  const words = ['--input-type=module', '-e', code]
+  const child = spawn(process.execPath, words, { stdio: ['pipe', 'inherit', 'inherit', 'ipc'] })
+  child.stdin!.end('{ "name": "x.png", "output": "x.png" }\nbytes')
+  await once(child, 'message')
+  child.disconnect()
+  const late = sleep(20_000, ['is left']).finally(() => child.kill('SIGKILL'))
+  expect(await Promise.race([once(child, 'exit'), late])).toEqual([0, null])
 })
 
 it('takes the GPUs that --gpus means, each name once, and software only where there is nothing else', () => {

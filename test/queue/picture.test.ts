@@ -1,34 +1,26 @@
 /** One picture's way through a worker, with storage that fails on purpose. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { UserError } from '../../src/errors.ts'
 import type { Storage } from '../../src/node/storage/interface.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import { JournalTail } from '../../src/queue/journal.ts'
-import { Ledger } from '../../src/queue/ledger.ts'
+import type { Ledger } from '../../src/queue/ledger.ts'
 import { type Paint, PictureWork, type Places } from '../../src/queue/picture.ts'
-import { LostLease, MachineTrouble } from '../../src/queue/work.ts'
-import { SERVER, TestServer } from './redis-server.ts'
+import { Halt, LostLease, MachineTrouble } from '../../src/queue/work.ts'
+import { SERVER } from './redis-server.ts'
 import { SETTINGS } from './stub.ts'
+import { useQueue } from './use-queue.ts'
 
 describe.skipIf(!SERVER)('a picture', () => {
-  let redis: TestServer
   let server: Server
   let ledger: Ledger
   let told: string[] = []
-  beforeAll(async () => {
-    redis = await TestServer.start()
-    server = await redis.connect()
-  })
-  afterAll(async () => {
-    server.close()
-    await redis.remove()
-  })
-  beforeEach(async () => {
-    await server.redis.flushall()
-    await server.redis.set('lock', 'mine')
-    ledger = new Ledger(server.redis, 'one')
+  useQueue((given) => {
+    server = given.server
+    ledger = given.queue.ledger
     told = []
   })
+  beforeEach(() => server.redis.set('lock', 'mine'))
 
   const picture = { input: 'a.png', output: 'a.png', size: 1, stamp: '1' }
   const paint: Paint = async (bytes) => ({
@@ -122,6 +114,19 @@ describe.skipIf(!SERVER)('a picture', () => {
     expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 0 })
     expect(await run(memory(() => failing('ENAMETOOLONG')))).toBe('failed')
     expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 1 })
+  })
+
+  it('is not tried alone for trouble of the machine, however often, and only what it did itself is counted', async () => {
+    const broken = memory(() => failing('EIO'))
+    for (const _ of [1, 2, 3]) await expect(run(broken)).rejects.toThrow('EIO')
+    const busy = async () => failing('SlowDown')
+    for (const _ of [1, 2, 3]) await expect(run(memory(), { paint: busy })).rejects.toThrow('SlowDown')
+    const gone: Paint = () => Promise.reject(new Halt(new Error('no adapter')))
+    for (const _ of [1, 2, 3]) await expect(run(memory(), { paint: gone })).rejects.toThrow(Halt)
+    const crash: Paint = () => Promise.reject(new Error('the GPU is lost'))
+    await expect(run(memory(), { paint: crash })).rejects.toThrow('the GPU is lost')
+    await expect(run(broken)).rejects.toThrow('EIO')
+    expect(await ledger.attempt({ key: 'lock', token: 'mine' }, 'out/a.png')).toBe(2)
   })
 
   it('is tried again where its photograph is not there since the folder is not mounted, else set aside', async () => {

@@ -1,33 +1,28 @@
 /** The real program as a worker, in processes of its own. */
 import { type ChildProcess, execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import sharp from 'sharp'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import type { Server } from '../../src/queue/connection.ts'
 import { PictureQueue } from '../../src/queue/queue.ts'
 import { run, start } from '../program.ts'
 import { reportWeights } from '../report-weights.ts'
-import { SERVER, TestServer } from './redis-server.ts'
+import { SERVER, type TestServer } from './redis-server.ts'
 import { digestsIn, writeScans } from './stub.ts'
+import { useFolder, useQueue } from './use-queue.ts'
 
 describe.skipIf(!SERVER)('queue work', () => {
-  const root = mkdtempSync(join(tmpdir(), 'colorizer-program-'))
+  const root = useFolder()
   const [scans, out, weights] = [join(root, 'scans'), join(root, 'out'), join(root, 'weights.safetensors')]
   let redis: TestServer
   let server: Server
-  beforeAll(async () => {
-    redis = await TestServer.start()
-    server = await redis.connect()
-    writeFileSync(weights, await reportWeights())
+  useQueue((given) => {
+    redis = given.redis
+    server = given.server
   })
-  afterAll(async () => {
-    server.close()
-    await redis.remove()
-    rmSync(root, { recursive: true, force: true })
-  })
+  beforeAll(async () => writeFileSync(weights, await reportWeights()))
 
   const line = (action: string, name: string, ...words: string[]) => {
     const options = ['--redis', redis.url, '--queue', name, '--root', root, '--weights', weights]

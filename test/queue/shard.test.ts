@@ -3,39 +3,40 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { UserError } from '../../src/errors.ts'
 import { writeImage } from '../../src/node/image.ts'
 import { openStorage } from '../../src/node/storage/storage.ts'
 import { fileTrouble } from '../../src/node/trouble.ts'
-import type { Server } from '../../src/queue/connection.ts'
-import { PictureQueue } from '../../src/queue/queue.ts'
+import type { PictureQueue } from '../../src/queue/queue.ts'
 import { Roots } from '../../src/queue/roots.ts'
 import { ShardWork } from '../../src/queue/shard.ts'
+import { modelBytes } from '../onnx-models.ts'
 import { appears, run, start } from '../program.ts'
-import { SERVER, TestServer } from './redis-server.ts'
+import { chain } from '../trunk-models.ts'
+import { BucketServer, KEYS } from './bucket-server.ts'
+import { SERVER, type TestServer } from './redis-server.ts'
+import { useFolder, useQueue } from './use-queue.ts'
 
 const WIDTH = 40
 
 describe.skipIf(!SERVER)('queue prepare', () => {
-  const root = mkdtempSync(join(tmpdir(), 'colorizer-shards-'))
+  const root = useFolder()
   const [photos, out] = [join(root, 'photos'), join(root, 'records')]
   let redis: TestServer
-  let server: Server
   let queue: PictureQueue
-  let count = 0
-
+  useQueue((given) => {
+    redis = given.redis
+    queue = given.queue
+  })
   beforeAll(async () => {
-    redis = await TestServer.start()
     mkdirSync(photos)
     for (let n = 0; n < 5; n++) {
       const rgb = new Uint8Array(3 * WIDTH * WIDTH).map((_, i) => (i % 3 === 0 ? 40 * n : i % 200))
@@ -44,19 +45,7 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     copyFileSync(join(photos, '0.png'), join(photos, 'twin.png'))
     writeFileSync(join(photos, 'broken.jpg'), 'not a picture')
   })
-  afterAll(async () => {
-    await redis.remove()
-    rmSync(root, { recursive: true, force: true })
-  })
-  beforeEach(async () => {
-    server = await redis.connect()
-    queue = new PictureQueue(server, `shards-${++count}`)
-  })
-  afterEach(async () => {
-    await queue.close()
-    server.close()
-    rmSync(out, { recursive: true, force: true })
-  })
+  afterEach(() => rmSync(out, { recursive: true, force: true }))
 
   const line = (action: string, ...words: string[]) => {
     const options = ['--redis', redis.url, '--queue', queue.name, '--root', root, '--json']
@@ -98,6 +87,55 @@ describe.skipIf(!SERVER)('queue prepare', () => {
     expect((await added('--force')).json).toEqual({ added: 7, known: 0, jobs: 5 })
     await worked()
     expect(contents(out)).toEqual(contents(single))
+  })
+
+  it('makes the bytes of a single prepare with taps, and refuses workers that have another trunk', async () => {
+    const parts = chain()
+    const [model, other] = [join(root, 'small.onnx'), join(root, 'other.onnx')]
+    writeFileSync(model, modelBytes(parts))
+    parts.initializers![0]!.floatData![0]! += 1
+    writeFileSync(other, modelBytes(parts))
+    const taps = ['--taps', '--taps-size', '32', '--taps-views', '2']
+    const queued = await added(...taps, '--trunk', model)
+    expect(queued.stderr).toMatch(/take up to 0\.00\d+ GB, and twice that until the set is put together/)
+    const refused = await command('work', '--trunk', other)
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/refused: .*\(taps\)/)])
+    const worked = await command('work', '--until-done', '--jobs', '1', '--trunk', model)
+    expect(worked.json).toEqual({ failed: 0 })
+    const single = join(root, 'single-taps')
+    await start(['prepare', 'photos', '--out', single, ...CHOICES, ...taps, '--trunk', model], { cwd: root })
+      .ended
+    expect(contents(out)).toEqual(contents(single))
+    expect(JSON.parse(contents(out)['manifest.json']!).taps).toMatchObject({ size: 32, views: 2 })
+  })
+
+  it('makes the bytes of a single prepare from a bucket, and leaves out what is not there any more', async () => {
+    const bucket = await BucketServer.start('photos')
+    const environment = { AWS_ENDPOINT_URL: bucket.endpoint, AWS_REGION: 'eu-central-1', ...KEYS }
+    for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
+    const streets = await openStorage('s3://photos/streets')
+    const names = readdirSync(photos)
+    for (const name of names) await streets.write(name, [readFileSync(join(photos, name))])
+    await streets.write('notes.txt', [Buffer.from('no photograph')])
+    const place = ['--root', 's3://photos']
+    const added = (...words: string[]) =>
+      command('prepare s3://photos/streets', '--out', out, ...CHOICES, ...place, ...words)
+    expect((await added()).json).toEqual({ added: 7, known: 0, jobs: 5 })
+    expect((await command('work', '--until-done', ...place)).json).toEqual({ failed: 0 })
+    const single = join(root, 'single-bucket')
+    await start(['prepare', ...names, '--out', single, ...CHOICES], { cwd: photos }).ended
+    expect(contents(out)).toEqual(contents(single))
+    await added('--force')
+    await streets.remove('3.png')
+    expect((await command('work', '--until-done', ...place)).json).toEqual({ failed: 0 })
+    expect(contents(out)['skipped.txt']).toContain('cannot read 3.png: no such file')
+    const other = await command(`prepare s3://photos/streets ${photos}`, '--out', out, ...place)
+    expect([other.code, other.stderr]).toEqual([
+      2,
+      expect.stringMatching(/one s3:\/\/BUCKET\/PREFIX, or files/),
+    ])
+    vi.unstubAllEnvs()
+    await bucket.close()
   })
 
   it('goes on with the shard of a worker that was killed, to the same bytes', async () => {

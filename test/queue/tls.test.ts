@@ -1,11 +1,10 @@
 /** A server behind TLS, whose certificate is signed by an authority of one's own. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { start } from '../program.ts'
 import { freePort, SERVER, TestServer } from './redis-server.ts'
+import { useFolder } from './use-queue.ts'
 
 /** Debian's redis-server is built with TLS, others may not be; openssl makes the certificates. */
 const HAS_TLS =
@@ -14,7 +13,7 @@ const HAS_TLS =
   spawnSync('ldd', [spawnSync('which', [SERVER]).stdout.toString().trim()]).stdout?.includes('libssl')
 
 describe.skipIf(!HAS_TLS)('a server behind TLS', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'colorizer-tls-'))
+  const folder = useFolder()
   const [ca, cert, key] = ['ca', 'server', 'server-key'].map((name) => join(folder, `${name}.pem`))
   let redis: TestServer
   let port: number
@@ -32,10 +31,7 @@ describe.skipIf(!HAS_TLS)('a server behind TLS', () => {
     const files = ['--tls-cert-file', cert!, '--tls-key-file', key!, '--tls-ca-cert-file', ca!]
     redis = await TestServer.start(['--tls-port', String(port), '--tls-auth-clients', 'no', ...files])
   })
-  afterAll(async () => {
-    await redis?.remove()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  afterAll(() => redis?.remove())
 
   const status = (env: object) =>
     start(['queue', 'status', '--json', '--redis', `rediss://127.0.0.1:${port}`], {

@@ -5,7 +5,6 @@ import { once } from 'node:events'
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,18 +12,17 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { openStorage } from '../../src/node/storage/storage.ts'
 import { addPictures } from '../../src/queue/add.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import type { Entry, Failure } from '../../src/queue/ledger.ts'
-import { PictureQueue } from '../../src/queue/queue.ts'
+import type { PictureQueue } from '../../src/queue/queue.ts'
 import { VERSION } from '../../src/version.ts'
 import { BucketServer, KEYS } from './bucket-server.ts'
-import { freePort, SERVER, TestServer } from './redis-server.ts'
+import { freePort, SERVER, type TestServer } from './redis-server.ts'
 import {
   addScans,
   digestOf,
@@ -36,6 +34,7 @@ import {
   whenDone,
   writeScans,
 } from './stub.ts'
+import { useQueue } from './use-queue.ts'
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
@@ -45,16 +44,11 @@ describe.skipIf(!SERVER)('workers', () => {
   let queue: PictureQueue
   let root: string
   let stubs: Stub[] = []
-  let count = 0
-
-  beforeAll(async () => {
-    redis = await TestServer.start()
-  })
-  afterAll(() => redis.remove())
-  beforeEach(async () => {
-    server = await redis.connect()
-    queue = new PictureQueue(server, `test-${++count}`)
-    root = mkdtempSync(join(tmpdir(), 'colorizer-queue-'))
+  useQueue((given) => {
+    redis = given.redis
+    server = given.server
+    queue = given.queue
+    root = given.root
   })
   afterEach(async () => {
     for (const { child, ended } of stubs) {
@@ -62,9 +56,6 @@ describe.skipIf(!SERVER)('workers', () => {
       await ended
     }
     stubs = []
-    await queue.close()
-    server.close()
-    rmSync(root, { recursive: true, force: true })
   })
 
   async function start(options: Partial<StubOptions> = {}): Promise<Stub> {
@@ -245,6 +236,7 @@ describe.skipIf(!SERVER)('workers', () => {
     second.child.kill('SIGTERM')
     expect((await second.ended).code).toBe(130)
     expect(await queue.jobs.getJobCounts('active', 'waiting')).toEqual({ active: 0, waiting: 1 })
+    expect(await server.redis.hlen(queue.ledger.key('attempts'))).toBe(0)
   })
 
   it('stop a machine whose results differ', async () => {

@@ -1,6 +1,6 @@
 /** What coloured pictures are called, and how those of equal names are told apart. */
 import { basename, dirname, extname, join } from 'node:path'
-import { MAX_NAME_BYTES, shortened } from '../../node/files.ts'
+import { fittingName } from '../../node/files.ts'
 import { type OutputFormat, outputName } from '../../node/formats/kinds.ts'
 import type { PhotoPath } from '../../node/photos.ts'
 
@@ -34,10 +34,7 @@ export function* namesFor({ relative }: PhotoPath, naming: Naming): Generator<Fi
 function filesOf(path: string, mark: string, { variants, compare }: Naming): Files {
   const ending = extname(path)
   const stem = basename(path, ending)
-  const named = (tail: string) => {
-    const room = MAX_NAME_BYTES - Buffer.byteLength(mark + tail)
-    return join(dirname(path), `${shortened(stem, room)}${mark}${tail}`)
-  }
+  const named = (tail: string) => join(dirname(path), fittingName(stem, mark + tail))
   const outputs =
     variants === null
       ? [named(ending)]

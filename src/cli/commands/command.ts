@@ -21,6 +21,8 @@ export interface Command {
   /** Positional arguments as the help shows them. */
   readonly positionals: string
   readonly options: Readonly<Record<string, Option>>
+  /** Options of other commands that people look for in this one, and what to do instead. */
+  readonly elsewhere?: Readonly<Record<string, string>>
   readonly examples: readonly string[]
   /** What the help says behind the options. */
   readonly notes?: string
@@ -39,7 +41,8 @@ export interface Call {
 }
 
 export interface Result {
-  readonly json: unknown
+  /** None where the command has written its result itself. */
+  readonly json?: unknown
   readonly text?: string
   readonly code: ExitCode
 }
@@ -128,8 +131,17 @@ export class Flags {
 
 export const wrong = (sentence: string) => new UserError(sentence, 'usage')
 
-/** Splits a command line into options and positionals. Throws a `UserError` (exit code 2) on an unknown option. */
-export function parse(args: readonly string[], options: Readonly<Record<string, Option>>) {
+const UNKNOWN_OPTION = /^Unknown option '--([\w-]+)/
+
+/**
+ * Splits a command line into options and positionals. Throws a `UserError` (exit code 2) on an unknown option.
+ * @param elsewhere as of a `Command`
+ */
+export function parse(
+  args: readonly string[],
+  options: Readonly<Record<string, Option>>,
+  elsewhere: Readonly<Record<string, string>> = {},
+) {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -147,7 +159,10 @@ export function parse(args: readonly string[], options: Readonly<Record<string, 
     })
     return { flags: new Flags(values as Record<string, FlagValue>), positionals }
   } catch (cause) {
-    const [what] = (cause as Error).message.split(/\.\s/)
+    const { message } = cause as Error
+    const [, unknown = ''] = UNKNOWN_OPTION.exec(message) ?? []
+    if (Object.hasOwn(elsewhere, unknown)) throw wrong(`--${unknown} is not there: ${elsewhere[unknown]}`)
+    const [what] = message.split(/\.\s/)
     const hint = /ambiguous/.test(what!)
       ? 'a value that begins with - is written --name=-1'
       : '--help lists the options'

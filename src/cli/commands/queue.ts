@@ -8,6 +8,7 @@ import { failed, retry, status, takeOut } from '../queue/status.ts'
 import * as worker from '../queue/work.ts'
 import { type Call, type Command, inGroup, type Result, wrong } from './command.ts'
 import { SET_OPTIONS } from './prepare.ts'
+import { TAPS_OPTIONS } from './taps.ts'
 
 type Action = (call: Call, operands: readonly string[]) => Promise<Result>
 
@@ -31,6 +32,8 @@ function alone(name: string, action: (call: Call) => Promise<Result>): Action {
   }
 }
 
+const LOOK = 'colorizer queue report DIR shows grey beside coloured, of what all workers have made'
+
 export const queueCommand: Command = {
   summary: 'the same work over many machines, through a queue on a Redis or Valkey server',
   positionals:
@@ -49,7 +52,7 @@ export const queueCommand: Command = {
       },
       force: { help: 'queues anew what is done already; for a queue that has nothing left to do' },
     }),
-    ...inGroup('queue prepare', SET_OPTIONS),
+    ...inGroup('queue prepare', { ...SET_OPTIONS, ...TAPS_OPTIONS }),
     ...inGroup('queue work', {
       'until-done': { help: 'ends when nothing is left to do, instead of waiting for more' },
       gpus: {
@@ -89,8 +92,14 @@ export const queueCommand: Command = {
     ...PAINTING_OPTIONS,
   },
   notes: `Needs the packages bullmq and ioredis, and a server with --appendonly yes. All machines see the photographs and the
-results below --root. Options about colours and files belong to add: workers take them from the queue (docs/queue.md). --hints is for one
-photograph, and --compare for looking at some: queue report shows grey beside coloured.`,
+results below --root. Options about colours and files belong to add: workers take them from the queue (docs/queue.md).`,
+  elsewhere: {
+    hints:
+      'hints are for one photograph; once the queue is done, colorizer colorize PHOTO -o PICTURE --hints FILE.json --force makes its picture anew',
+    compare: LOOK,
+    sheet: LOOK,
+    report: LOOK,
+  },
   examples: [
     'redis-server --appendonly yes',
     'colorizer queue work',

@@ -49,7 +49,7 @@ export const PAINTING_OPTIONS: Readonly<Record<string, Option>> = {
 }
 
 /** Files, which have other places on other machines: each worker names its own, and must have the same ones. */
-const FILES = ['weights', 'like', 'classifier']
+const FILES = ['weights', 'like', 'classifier', 'trunk']
 
 /** Of a call the options of these names. */
 export function onlyFlags({ flags }: Call, names: readonly string[]): Flags {
@@ -91,7 +91,7 @@ export function expectSame(queue: QueueSettings, own: QueueSettings): void {
   const what = difference(queue, own)
   if (what === '') return
   throw new UserError(
-    `this worker is refused: the queue is for other settings than it has (${what}): use the same version, and name the same files with --weights, --classifier and --like`,
+    `this worker is refused: the queue is for other settings than it has (${what}): use the same version, and name the same files with --weights, --classifier, --trunk and --like`,
     'usage',
   )
 }

@@ -7,7 +7,7 @@ import { type Status, statusOf } from '../../queue/status.ts'
 import { formatRate } from '../colouring/pace.ts'
 import type { Call, Result } from '../commands/command.ts'
 import { EXIT } from '../exit.ts'
-import { bar, duration, printable } from '../terminal.ts'
+import { bar, duration, printable, writeOut } from '../terminal.ts'
 import { chunkOf } from './add.ts'
 import { withQueue } from './options.ts'
 
@@ -68,40 +68,76 @@ export function statusText(found: Status): string {
 
 const printableLines = (lines: readonly string[]) => lines.map(printable).join('\n')
 
-/** Every picture that was set aside, and every job that was refused. */
+/**
+ * Every picture that was set aside, and every job that was refused, in no order: there may be millions, so each is written as it
+ * is found.
+ */
 export async function failed(call: Call): Promise<Result> {
   return withQueue(call, async ({ ledger, jobs }) => {
-    const failures: { input: string; reason: string; attempts: number }[] = []
-    for await (const { from, input, reason, attempts } of ledger.everyFailure())
-      failures.push({ input: from === '.' ? input : `${from}/${input}`, reason, attempts })
-    failures.sort((a, b) => (a.input < b.input ? -1 : 1))
-    const refused = (await jobs.getFailed()).map(({ id, failedReason }) => ({
-      job: id!,
-      reason: failedReason,
-    }))
-    const lines = failures.map(
-      ({ input, reason, attempts }) => `${input}: ${reason} (${timesText(attempts)})`,
-    )
-    const jobLines = refused.map(({ job, reason }) => `job ${job}: ${reason}`)
-    return {
-      json: { failed: failures, refused },
-      text: printableLines([
-        ...lines,
-        ...jobLines,
-        ...(lines.length + jobLines.length ? [] : ['nothing has failed']),
-      ]),
-      code: EXIT.ok,
+    const list = call.flags.on('json') ? AS_JSON : AS_TEXT
+    let count = 0
+    await writeOut(list.begin)
+    for await (const { from, input, reason, attempts } of ledger.everyFailure()) {
+      const name = from === '.' ? input : `${from}/${input}`
+      await writeOut(list.failure({ input: name, reason, attempts }, count++))
     }
+    await writeOut(list.between)
+    for (let n = 0; ; n++) {
+      const [job] = await jobs.getJobs(['failed'], n, n, true)
+      if (!job) break
+      await writeOut(list.refusal({ job: job.id!, reason: job.failedReason }, n))
+      count++
+    }
+    await writeOut(list.end(count))
+    return { code: EXIT.ok }
   })
+}
+
+interface Failed {
+  readonly input: string
+  readonly reason: string
+  readonly attempts: number
+}
+
+interface Refused {
+  readonly job: string
+  readonly reason: string
+}
+
+/** What `queue failed` prints, in pieces; `n` counts each list from 0. */
+interface FailedList {
+  readonly begin: string
+  failure(failure: Failed, n: number): string
+  readonly between: string
+  refusal(refusal: Refused, n: number): string
+  end(count: number): string
+}
+
+const item = (value: object, n: number) => `${n ? ',' : ''}\n    ${JSON.stringify(value)}`
+
+const AS_JSON: FailedList = {
+  begin: '{\n  "failed": [',
+  failure: item,
+  between: '\n  ],\n  "refused": [',
+  refusal: item,
+  end: () => '\n  ]\n}\n',
+}
+
+const AS_TEXT: FailedList = {
+  begin: '',
+  failure: ({ input, reason, attempts }) => `${printable(`${input}: ${reason} (${timesText(attempts)})`)}\n`,
+  between: '',
+  refusal: ({ job, reason }) => `${printable(`job ${job}: ${reason}`)}\n`,
+  end: (count) => (count ? '' : 'nothing has failed\n'),
 }
 
 const timesText = (attempts: number) => (attempts === 1 ? 'tried once' : `tried ${attempts} times`)
 
 export async function retry(call: Call): Promise<Result> {
   return withQueue(call, async (queue) => {
-    const again = await exclusively(queue, async () => ({
-      jobs: await retryJobs(queue),
-      pictures: await retryFailed(queue, chunkOf(call)),
+    const again = await exclusively(queue, async (expectAlone) => ({
+      jobs: await retryJobs(queue, expectAlone),
+      pictures: await retryFailed(queue, chunkOf(call), expectAlone),
     }))
     const text = `queued ${again.pictures} photographs and ${again.jobs} whole jobs again`
     return { json: again, text, code: EXIT.ok }

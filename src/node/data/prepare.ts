@@ -33,9 +33,16 @@ export interface PrepareOptions {
   readonly signal?: AbortSignal
   /** Folder to which the photographs' paths are relative; the current one by default. What is written names them without it. */
   readonly base?: string | undefined
+  /** Reads a photograph where these lie in no folder; null where it is not there. */
+  readonly read?: ((name: string) => Promise<Uint8Array | null>) | undefined
+  /** Place of the first photograph in the whole set, of which this is a part; 0 by default. */
+  readonly first?: number | undefined
 }
 
 type Pool = WorkerPool<PrepareTask, Outcome>
+type Source = Pick<PrepareOptions, 'base' | 'read'>
+/** What is to be done with a photograph that is named. */
+type Named = Omit<PrepareTask, 'file'>
 type VectorMaker = Pick<Classifier, 'size' | 'origin' | 'probabilities'>
 
 const DEFAULTS = { shardSize: 256, ab: 'int8', minSide: 32 } as const
@@ -59,18 +66,54 @@ export async function prepareRecords(paths: readonly string[], options: PrepareO
   )
 }
 
-/** The settings of a set by options, without taps. */
+/** The settings of a set by options; of taps those that are not to be measured. */
 export const settingsOf = ({
   shardSize = DEFAULTS.shardSize,
   ab = DEFAULTS.ab,
   minSide = DEFAULTS.minSide,
   classifiers = [],
+  taps: { settings: taps } = {},
 }: Pick<PrepareOptions, 'shardSize' | 'ab' | 'minSide'> & {
   readonly classifiers?: readonly Pick<VectorMaker, 'origin'>[] | undefined
+  readonly taps?: Pick<TapOptions, 'settings'> | undefined
 }): SetSettings => ({
   ...{ shardSize, ab, minSide },
   classVectors: classifiers.map(({ origin }) => origin),
+  ...(taps ? { taps } : {}),
 })
+
+/** The settings of a set's taps, for those who prepare its parts. */
+export const measuredTaps = (
+  paths: readonly string[],
+  options: Source & Pick<PrepareOptions, 'workers'> & { readonly taps: TapOptions },
+): Promise<TapSettings> => withPool(options, (pool) => measured(paths, options, pool))
+
+const measured = (
+  paths: readonly string[],
+  { taps, ...source }: Source & { readonly taps: TapOptions },
+  pool: Pool,
+): Promise<TapSettings> => tapSettings(taps, paths, (task) => outcomeOf(task, source, pool))
+
+async function outcomeOf(task: Named, { base, read }: Source, pool: Pool): Promise<Outcome> {
+  const { name } = task
+  if (!read) return pool.run({ ...task, file: base === undefined ? name : join(base, name) })
+  const file = await read(name)
+  if (file === null) return { skip: 'undecodable', reason: `cannot read ${name}: no such file` }
+  return pool.run({ ...task, file })
+}
+
+/** Runs `work` with threads that decode. */
+async function withPool<T>(
+  { workers = usualWorkers() }: Pick<PrepareOptions, 'workers'>,
+  work: (pool: Pool) => Promise<T>,
+): Promise<T> {
+  const pool = openWorkerPool<PrepareTask, Outcome>(workerUrl('prepare-worker', import.meta.url), workers)
+  try {
+    return await work(pool)
+  } finally {
+    await pool.close()
+  }
+}
 
 /** Runs `work` while no other process works on the folder, which is made if need be. */
 export async function withFolder<T>(
@@ -92,15 +135,12 @@ async function withSet<T>(
   options: PrepareOptions,
   work: (set: RecordSet, pool: Pool) => Promise<T>,
 ): Promise<T> {
-  const { out, taps, workers = usualWorkers() } = options
-  const pool = openWorkerPool<PrepareTask, Outcome>(workerUrl('prepare-worker', import.meta.url), workers)
-  try {
-    const tapped = taps ? { taps: await tapSettings(taps, paths, pool.run) } : {}
-    const set = await RecordSet.open(out, paths, { ...settingsOf(options), ...tapped })
+  return withPool(options, async (pool) => {
+    const { out, taps } = options
+    const settings = taps?.settings ?? (taps && (await measured(paths, { ...options, taps }, pool)))
+    const set = await RecordSet.open(out, paths, settingsOf({ ...options, taps: { settings } }))
     return await work(set, pool).finally(() => set.close())
-  } finally {
-    await pool.close()
-  }
+  })
 }
 
 /** Publishes a set of `total` photographs. Throws an `ImpossibleSet` where none of them can be used. */
@@ -140,7 +180,8 @@ interface Filling extends PrepareOptions {
 /** Decoding runs ahead; classifying and writing keep the photographs' order. */
 async function fill(set: RecordSet, paths: readonly string[], options: Filling, pool: Pool): Promise<void> {
   const { classifiers = [], signal, onProgress, workers = usualWorkers() } = options
-  const decoded = decodeAhead(pool, tasksFrom(set, paths, options), 2 * workers + CLASSIFIER_BATCH)
+  const decode = (task: Named) => outcomeOf(task, options, pool)
+  const decoded = decodeAhead(tasksFrom(set, paths, options), decode, 2 * workers + CLASSIFIER_BATCH)
   while (set.done < paths.length) {
     if (signal?.aborted) throw interrupted(set.done, paths.length)
     const batch: Outcome[] = []
@@ -162,13 +203,12 @@ async function fill(set: RecordSet, paths: readonly string[], options: Filling, 
 function* tasksFrom(
   { done, settings: { minSide, taps } }: RecordSet,
   paths: readonly string[],
-  { classifiers = [], base }: Pick<PrepareOptions, 'classifiers' | 'base'>,
-): Generator<PrepareTask, void> {
+  { classifiers = [], first = 0 }: Pick<PrepareOptions, 'classifiers' | 'first'>,
+): Generator<Named, void> {
   const squares = classifiers.map(({ size, origin }) => ({ size, fit: origin.fit }))
   for (let index = done; index < paths.length; index++) {
-    const views = taps ? viewsOf(index, taps.size, taps.views) : []
-    const name = paths[index]!
-    yield { path: base === undefined ? name : join(base, name), name, minSide, classifiers: squares, views }
+    const views = taps ? viewsOf(first + index, taps.size, taps.views) : []
+    yield { name: paths[index]!, minSide, classifiers: squares, views }
   }
 }
 
@@ -176,13 +216,13 @@ const interrupted = (done: number, total: number) =>
   new UserError(`interrupted after ${done} of ${total}; the same command goes on from there`, 'interrupted')
 
 function* decodeAhead(
-  pool: Pool,
-  tasks: Iterable<PrepareTask>,
+  tasks: Iterable<Named>,
+  decode: (task: Named) => Promise<Outcome>,
   ahead: number,
 ): Generator<Promise<Outcome>, void> {
   const begun: Promise<Outcome>[] = []
   for (const task of tasks) {
-    const outcome = pool.run(task)
+    const outcome = decode(task)
     outcome.catch(() => {}) // thrown where it is awaited
     begun.push(outcome)
     if (begun.length >= ahead) yield begun.shift()!

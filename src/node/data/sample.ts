@@ -14,7 +14,8 @@ import { decodePhoto, editPhoto } from '../pixels.ts'
 import { framed } from './decode.ts'
 
 export interface PrepareTask {
-  readonly path: string
+  /** The photograph's file: its path, or its bytes. */
+  readonly file: string | Uint8Array
   /** What it is called where it is left out. */
   readonly name: string
   /** Pictures whose shorter side has fewer pixels are left out. */
@@ -44,9 +45,9 @@ export type Outcome =
 const MIN_CHROMA = 2
 
 export async function prepareSample(task: PrepareTask): Promise<Outcome> {
-  const { path, name, minSide, classifiers } = task
+  const { file, name, minSide, classifiers } = task
   try {
-    const bytes = await readPhotoFile(path, name)
+    const bytes = typeof file === 'string' ? await readPhotoFile(file, name) : file
     const photo = await decodePhoto(bytes, name)
     const { width, height } = photo
     if (Math.min(width, height) < minSide) {

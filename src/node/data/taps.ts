@@ -16,6 +16,8 @@ export interface TapOptions {
   readonly maker: Omit<TapMaker, 'destroy'>
   /** Of each photograph; 1 by default. */
   readonly views?: number | undefined
+  /** Those of the whole set, for a part of it; by default they are measured on the photographs. */
+  readonly settings?: TapSettings | undefined
 }
 
 /** Photographs by which the ranges of taps are measured that have no bounds of their own. */
@@ -33,6 +35,15 @@ export const viewsOf = (index: number, size: number, count: number): PrepareTask
     draws: view === 0 ? null : uniform4(0, STREAM.views, index, view),
   }))
 
+/** The settings of a set with taps, as far as they are known without photographs: null where a range is open. */
+export function knownTapSettings(
+  { trunk, size, ranges }: Pick<TapMaker, 'trunk' | 'size' | 'ranges'>,
+  views = 1,
+): TapSettings | null {
+  const known = ranges.flatMap((range) => range ?? [])
+  return known.length === ranges.length ? { trunk, size, ranges: known, views } : null
+}
+
 /**
  * The settings of a set with taps. Ranges that are open are measured on some of the photographs, evenly spread: the same
  * ones give the same ranges.
@@ -40,15 +51,15 @@ export const viewsOf = (index: number, size: number, count: number): PrepareTask
 export async function tapSettings(
   { maker, views = 1 }: TapOptions,
   paths: readonly string[],
-  decode: (task: PrepareTask) => Promise<Outcome>,
+  decode: (task: Omit<PrepareTask, 'file'>) => Promise<Outcome>,
 ): Promise<TapSettings> {
+  const known = knownTapSettings(maker, views)
+  if (known) return known
   const { trunk, size } = maker
-  const known = maker.ranges.flatMap((range) => range ?? [])
-  if (known.length === maker.ranges.length) return { trunk, size, ranges: known, views }
   const count = Math.min(MEASURED, paths.length)
   const some = Array.from({ length: count }, (_, i) => paths[Math.floor((i * paths.length) / count)]!)
   const outcomes = await Promise.all(
-    some.map((path) => decode({ path, name: path, minSide: 1, classifiers: [], views: viewsOf(0, size, 1) })),
+    some.map((name) => decode({ name, minSide: 1, classifiers: [], views: viewsOf(0, size, 1) })),
   )
   const pictures = outcomes.flatMap((outcome) => ('views' in outcome ? outcome.views : []))
   const looked = await maker.look(pictures.map(({ gray }) => gray))
@@ -75,7 +86,10 @@ export async function tapsOf(
 
 /** The bytes of a record with taps, at most. */
 export function recordBytes(
-  { maker, views = 1 }: TapOptions,
+  {
+    maker,
+    views = 1,
+  }: { readonly maker: Pick<TapMaker, 'size' | 'shapes'>; readonly views?: number | undefined },
   { ab, classifiers }: { readonly ab: AbEncoding; readonly classifiers: number },
 ): number {
   const pixel = ab === 'int8' ? 3 : 9
