@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toHalf } from '../src/device/float16.ts'
 import type { Dtype, Tensor } from '../src/io/safetensors.ts'
-import { saturationOf, weightTensors } from '../src/io/weights.ts'
+import { pretrained, saturationOf, weightTensors } from '../src/io/weights.ts'
 import { initialStatistics } from '../src/model/arena.ts'
 import { COARSE_BINS } from '../src/model/bins.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
@@ -193,6 +193,48 @@ describe('weights export', () => {
     expect(error.message).toContain(to)
   })
 
+  it('averages trainings, those that left the trunk as it is included', async () => {
+    const [flat, deep, other, to] = ['flat', 'deep', 'other', 'mean'].map((name) =>
+      inFolder(`${name}.safetensors`),
+    ) as [string, string, string, string]
+    writeFileSync(flat, await pyramidWeights({ hints: true }))
+    writeFileSync(deep, await pyramidWeights({ hints: true, fineTune: 1, seed: 'deep' }))
+    writeFileSync(other, await pyramidWeights({ hints: true, seed: 'other' }))
+    const args = [flat, to, '--average', deep, '--average', other, '--bits', '32']
+    expect(await run(['weights', 'export', ...args])).toMatchObject({ code: 0 })
+    const mean = await readWeights(to)
+    expect(mean.metadata.averaged).toBe('3')
+    expect(mean.network.architecture).toMatchObject({ fineTune: 1 })
+    const tuned = await readWeights(deep)
+    const trunk = pretrained(tuned.network)
+    const [a, b, c] = [await readWeights(flat), tuned, await readWeights(other)].map(weightTensors)
+    for (const [name, { data }] of weightTensors(mean)) {
+      const [one, two] = [a!.get(name) ?? trunk.get(name)!, c!.get(name) ?? trunk.get(name)!]
+      const wanted = (i: number) => (one.data[i]! + b!.get(name)!.data[i]! + two.data[i]!) / 3
+      const furthest = data.reduce((most, value, i) => Math.max(most, Math.abs(value - wanted(i))), 0)
+      expect(furthest).toBeLessThan(1e-6)
+    }
+    expect([trunk.size > 0, [...trunk.keys()].some((name) => a!.has(name))]).toEqual([true, false])
+  })
+
+  it('averages nothing that is of different networks', async () => {
+    const [hinted, plain, to] = ['hinted', 'plain', 'never'].map((name) => inFolder(`${name}.safetensors`))
+    writeFileSync(hinted!, await pyramidWeights({ hints: true }))
+    writeFileSync(plain!, await pyramidWeights({ hints: false }))
+    const refused = async (first: string, second: string, sentence: RegExp) => {
+      const ended = await run(['weights', 'export', first, to!, '--average', second])
+      expect(ended.stderr).toMatch(sentence)
+      expect(ended.code).toBe(4)
+    }
+    await refused(
+      hinted!,
+      plain!,
+      /the mean of .* would mean nothing: in the second, the tensor .* is missing/,
+    )
+    await refused(hinted!, from, /would mean nothing: in the second, the network is report, not pyramid/)
+    expect(() => readFileSync(to!)).toThrow(/ENOENT/)
+  })
+
   it('refuses, and leaves everything as it was', async () => {
     const bytes = readFileSync(from)
     const refused = async (code: number, sentence: RegExp, ...args: string[]) => {
@@ -201,6 +243,7 @@ describe('weights export', () => {
       expect(ended.code).toBe(code)
     }
     await refused(2, /would overwrite what it reads/, from, from)
+    await refused(2, /would overwrite what it reads/, inFolder('none.safetensors'), from, '--average', from)
     await refused(2, /must end in \.safetensors/, from, inFolder('out.bin'))
     await refused(2, /takes two arguments, not 1/, from)
     await refused(2, /no probabilities of colours/, from, inFolder('out.safetensors'), '--temperature', '2')

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import exifr from 'exifr'
 import sharp from 'sharp'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { rasterLightness, wholeOf } from '../src/color/raster.ts'
 import { concat } from '../src/io/image/bytes.ts'
 import { SOFTWARE } from '../src/io/image/history.ts'
@@ -19,6 +19,7 @@ import { described, grayTiff, HEIGHT, IPTC, levels, picture, SCAN, WIDTH, withIp
 
 const folder = mkdtempSync(join(tmpdir(), 'photo-files-'))
 afterAll(() => rmSync(folder, { recursive: true }))
+afterEach(() => vi.unstubAllEnvs())
 
 const MAKING = { weights: 'lite sha256:0123', settings: { saturation: 1.2, classifier: 'none' } }
 const colorize = (bytes: Uint8Array, options: Partial<FileOptions> = {}) =>
@@ -163,6 +164,19 @@ describe('profiles', () => {
       expect(kept.remarks).toContain(`photo: a colour profile has no place in a ${format.toUpperCase()}`)
     },
   )
+
+  it('need a temporary file, and where none can be written a sentence says so', async () => {
+    const png = await sharp(await picture(3).png().toBuffer())
+      .withIccProfile('p3')
+      .png()
+      .toBuffer()
+    vi.stubEnv('TMPDIR', join(folder, 'nowhere'))
+    const failed = coloured(png, { keepProfile: true })
+    await expect(failed).rejects.toMatchObject({
+      name: 'UserError',
+      message: `cannot write ${join(folder, 'nowhere')}: no such file or folder`,
+    })
+  })
 
   it('of 16 bits are, too', async () => {
     const eight = await sharp(await inColour().png().toBuffer())

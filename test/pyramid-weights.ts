@@ -6,9 +6,18 @@ import { NODE_NETWORKS } from '../src/node/store/networks.ts'
 import { seeded } from './harness.ts'
 
 /** The bytes of a weight file, of a training with pictures of 64 pixels and no class vectors. */
-export async function pyramidWeights({ hints }: { readonly hints: boolean }): Promise<Buffer> {
-  const network = await NODE_NETWORKS.get('pyramid')!.create({ trunk: TRUNKS.mobilenetV1, width: 0.1, hints })
-  const random = seeded('pyramid weights')
+export async function pyramidWeights({
+  seed = 'pyramid weights',
+  ...architecture
+}: {
+  readonly hints: boolean
+  readonly fineTune?: number
+  readonly head?: 'ab' | 'bins'
+  readonly seed?: string
+}): Promise<Buffer> {
+  const trunk = TRUNKS.mobilenetV1
+  const network = await NODE_NETWORKS.get('pyramid')!.create({ trunk, width: 0.1, ...architecture })
+  const random = seeded(seed)
   const { parameters, statistics } = network.initial(random)
   const weights = { network, statistics, parameters: parameters.map((value) => value || random() - 0.5) }
   const settings = JSON.stringify({ size: 64, classVectors: [] })

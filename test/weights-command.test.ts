@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { advised } from '../src/cli/advice.ts'
 import { COMMON_OPTIONS, parse, type Result } from '../src/cli/commands/command.ts'
@@ -20,6 +20,7 @@ import { weightsCommandOf } from '../src/cli/commands/weights.ts'
 import { EXIT, type ExitCode, exitCodeOf } from '../src/cli/exit.ts'
 import { UserError } from '../src/errors.ts'
 import type { KnownFile } from '../src/io/manifest.ts'
+import { partPath } from '../src/node/files.ts'
 import { claimPart, knownFiles, locate, pathOf, readManifest } from '../src/node/store/cache.ts'
 import { type FileServer, serve } from './file-server.ts'
 import { onFullDisk } from './full-disk.ts'
@@ -115,7 +116,7 @@ describe('weights fetch', () => {
       ['/no-ranges-cut'],
     )
     const [part] = readdirSync(inCache())
-    expect(part).toBe(`thing_a.onnx.${process.pid}.part`)
+    expect(part).toBe(basename(partPath('thing_a.onnx')))
     const kept = statSync(inCache(part!)).size
     server.requests.length = 0
     await weights('fetch thing')
@@ -154,27 +155,30 @@ describe('weights fetch', () => {
 
 describe('part files', () => {
   const GONE = 2 ** 22 // above every process id that Linux gives
+  const partOf = (file: string, pid: number) => partPath(inCache(file), pid)
+  beforeEach(() => mkdirSync(inCache(), { recursive: true }))
+
   it('of a process that has ended are taken over; of one that runs, not', async () => {
-    mkdirSync(inCache(), { recursive: true })
-    writeFileSync(inCache(`thing_a.onnx.${GONE}.part`), content.subarray(0, 1000))
-    writeFileSync(inCache(`thing_a.onnx.${process.ppid}.part`), content.subarray(0, 2000))
-    writeFileSync(inCache(`other.onnx.${GONE}.part`), content.subarray(0, 3000))
+    writeFileSync(partOf('thing_a.onnx', GONE), content.subarray(0, 1000))
+    writeFileSync(partOf('thing_a.onnx', process.ppid), content.subarray(0, 2000))
+    writeFileSync(partOf('other.onnx', GONE), content.subarray(0, 3000))
     expect(statSync(await claimPart('thing_a.onnx')).size).toBe(1000)
     await weights('fetch thing')
     expect(server.requests).toEqual(['GET /file 1000-'])
-    expect(readdirSync(inCache()).sort()).toEqual(
-      [`other.onnx.${GONE}.part`, 'thing_a.onnx', `thing_a.onnx.${process.ppid}.part`].sort(),
-    )
+    const kept = [partOf('other.onnx', GONE), inCache('thing_a.onnx'), partOf('thing_a.onnx', process.ppid)]
+    expect(readdirSync(inCache()).sort()).toEqual(kept.map((path) => basename(path)).sort())
   })
 
-  it('that nobody writes to any more are taken over', async () => {
-    mkdirSync(inCache(), { recursive: true })
-    const path = inCache(`thing_a.onnx.${process.ppid}.part`)
-    writeFileSync(path, content.subarray(0, 2000))
+  it('of another machine are taken over when they have not grown for long', async () => {
+    const [old, fresh] = [0x12345678, 0x87654321].map((place) =>
+      inCache(`thing_a.onnx.${place.toString(16)}-1.part`),
+    )
+    writeFileSync(old!, content.subarray(0, 2000))
+    writeFileSync(fresh!, content.subarray(0, 3000))
     const past = Date.now() / 1000 - 600
-    utimesSync(path, past, past)
+    utimesSync(old!, past, past)
     expect(statSync(await claimPart('thing_a.onnx')).size).toBe(2000)
-    expect(existsSync(path)).toBe(false)
+    expect([old, fresh].map((path) => existsSync(path!))).toEqual([false, true])
   })
 })
 
@@ -349,7 +353,9 @@ describe('the program', () => {
     await huge.close()
     expect(code).toBe(EXIT.interrupted)
     expect(stderr).toMatch(/colorizer: inception-resnet-v2: interrupted; run it again to continue\n$/)
-    expect(readdirSync(inCache())).toEqual([`inception_resnet_v2_Opset16.onnx.${fetching.child.pid}.part`])
+    expect(readdirSync(inCache())).toEqual([
+      basename(partPath('inception_resnet_v2_Opset16.onnx', fetching.child.pid)),
+    ])
   })
 
   it('says that the disk is full and leaves nothing on it', async () => {
@@ -362,7 +368,7 @@ describe('the program', () => {
     const { code, stderr } = await launch(line, { command, env })
     await huge.close()
     expect(stderr).toMatch(
-      /^colorizer: cannot write .*inception_resnet_v2_Opset16\.onnx\.\d+\.part: the disk is full\n$/,
+      /^colorizer: cannot write .*inception_resnet_v2_Opset16\.onnx\.[0-9a-f]+-\d+\.part: the disk is full\n$/,
     )
     expect(code).toBe(EXIT.someInputFailed)
     expect(readdirSync(join(after, 'weights'))).toEqual([])

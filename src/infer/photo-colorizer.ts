@@ -28,6 +28,11 @@ export class PhotoColorizer {
     private readonly painter: NetworkPainter,
   ) {}
 
+  /** Whether the network tells how likely each colour is: what temperature, variant and `likely` need. */
+  get givesProbabilities(): boolean {
+    return this.painter.weights.network.bins !== null
+  }
+
   /**
    * Work with the painter, in its turn.
    * @throws UserError after `dispose`

@@ -103,25 +103,35 @@ export async function identity(path: string): Promise<string | null> {
  * @param areAlone whether a lock keeps all others away, so that all parts are such
  */
 export async function removeParts(paths: readonly string[], { areAlone = false } = {}): Promise<void> {
+  for (const part of await leftParts(paths, { areAlone })) await rm(part, { force: true })
+}
+
+/** Parts of `paths` that nobody writes any more. */
+export async function leftParts(
+  paths: readonly string[],
+  { areAlone = false, abandonedMs = ABANDONED_MS } = {},
+): Promise<string[]> {
   const stems = new Map<string, Set<string>>()
   for (const path of paths) {
     const inFolder = stems.get(dirname(path)) ?? new Set()
     stems.set(dirname(path), inFolder.add(partStem(basename(path))))
   }
+  const left: string[] = []
   for (const [folder, ofFiles] of stems) {
     for (const name of existsSync(folder) ? await readdir(folder) : []) {
       const [, stem, place, pid] = PART_NAME.exec(name) ?? []
       if (!ofFiles.has(stem ?? '')) continue
       const part = join(folder, name)
-      if (areAlone || (place === PLACE ? !isRunning(Number(pid)) : await isAbandoned(part)))
-        await rm(part, { force: true })
+      const isLeft = place === PLACE ? !isRunning(Number(pid)) : await isAbandoned(part, abandonedMs)
+      if (areAlone || isLeft) left.push(part)
     }
   }
+  return left
 }
 
-async function isAbandoned(part: string): Promise<boolean> {
+async function isAbandoned(part: string, ms: number): Promise<boolean> {
   const found = await stat(part).catch(() => null)
-  return found !== null && Date.now() - found.mtimeMs > ABANDONED_MS
+  return found !== null && Date.now() - found.mtimeMs > ms
 }
 
 async function writeFully(file: Awaited<ReturnType<typeof open>>, chunk: Uint8Array): Promise<void> {

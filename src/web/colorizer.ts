@@ -121,6 +121,11 @@ export class Colorizer {
     return this.gpu.adapterName
   }
 
+  /** Whether its weights tell how likely each colour is: what `temperature`, `variant`, `like` and a study's `likely` need. */
+  get givesProbabilities(): boolean {
+    return this.colorizer.givesProbabilities
+  }
+
   /** Whether the adapter went away, as after a crash of its driver: every call fails then, and another Colorizer may do. */
   get isLost(): boolean {
     return this.#isLost

@@ -3,6 +3,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
+import { pyramidWeights } from '../pyramid-weights.ts'
 
 const SAMPLE = 'samples/gray/march-pastoral.jpg'
 
@@ -80,6 +81,11 @@ export class Files {
     const length = Buffer.alloc(8)
     length.writeBigUInt64LE(BigInt(said.length))
     return this.write(name, Buffer.concat([length, said, bytes.subarray(end)]))
+  }
+
+  /** Weights that give each place its colour and nothing of how likely it is. */
+  async plainWeights(name: string): Promise<string> {
+    return this.write(name, await pyramidWeights({ hints: true, head: 'ab' }))
   }
 
   /** A JPEG that says in its EXIF data what is in it. */

@@ -71,7 +71,8 @@ export class Page {
         say('starting', TEXTS.loading(Math.floor((100 * loaded) / total)))
     })
     starting.then(
-      ({ adapter }) => {
+      ({ adapter, hasVersions }) => {
+        this.#versions.offer(hasVersions)
         byId('adapter').textContent = TEXTS.adapter(adapter)
         if (!this.#shown) say('ready', TEXTS.ready)
       },

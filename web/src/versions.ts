@@ -26,6 +26,11 @@ export class Versions {
     this.show(USUAL_VERSION)
   }
 
+  /** Only some networks have versions. */
+  offer(hasVersions: boolean): void {
+    byId('versions').hidden = !hasVersions
+  }
+
   show({ boldness, variant }: Version): void {
     this.#boldness.valueAsNumber = boldness
     this.#boldness.setAttribute('aria-valuetext', TEXTS.signed(boldness))

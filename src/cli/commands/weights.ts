@@ -35,6 +35,7 @@ const OWNERS = {
   url: 'fetch',
   name: 'import',
   photos: 'verify',
+  average: 'export',
   bits: 'export',
   'class-strength': 'export',
   saturation: 'export',
@@ -47,6 +48,11 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   url: { value: 'URL', help: 'fetch: from there instead of the public locations' },
   photos: { help: 'verify: also shows ten sample photographs to every classifier: is it a trained one?' },
   name: { value: 'NAME', help: "import: the name for a file of one's own, that --classifier then takes" },
+  average: {
+    value: 'FILE',
+    many: true,
+    help: 'export: writes the mean with these weights, of trainings that began with the same ones (`train --init`); may be given more than once',
+  },
   bits: {
     value: EXPORT_BITS.join('|'),
     help: 'export: bits of a value; 8 halves the file once more and changes colours by next to nothing (default 16)',
@@ -87,6 +93,7 @@ export function weightsCommandOf(manifest: () => readonly KnownFile[]): Command 
       'colorizer weights import inception_resnet_v2_Opset16.onnx',
       'colorizer weights import mine.onnx --name mine',
       'colorizer weights export runs/mine/best.safetensors mine.safetensors --bits 8',
+      'colorizer weights export runs/a/best.safetensors mean.safetensors --average runs/b/best.safetensors',
     ],
     async run(call) {
       const [name, ...rest] = call.positionals
@@ -100,8 +107,7 @@ export function weightsCommandOf(manifest: () => readonly KnownFile[]): Command 
         )
       }
       for (const [flag, owner] of Object.entries(OWNERS)) {
-        const isGiven = call.flags.on(flag) || call.flags.text(flag) !== undefined
-        if (isGiven && name !== owner) throw wrong(`--${flag} is for weights ${owner}`)
+        if (call.flags.given(flag) && name !== owner) throw wrong(`--${flag} is for weights ${owner}`)
       }
       return action.run({ ...call, positionals: rest }, manifest())
     },
@@ -201,10 +207,13 @@ async function importOne({ positionals, flags }: Call, manifest: readonly KnownF
 async function exportOne({ positionals, flags }: Call): Promise<Result> {
   const [from, to] = positionals as [string, string]
   if (extname(to) !== '.safetensors') throw wrong(`weights export ${to}: its name must end in .safetensors`)
-  const own = await identity(from)
-  if (own !== null && own === (await identity(to)))
-    throw wrong(`weights export ${to} would overwrite what it reads`)
+  const average = flags.texts('average')
+  const there = await identity(to)
+  for (const file of [from, ...average])
+    if (there !== null && there === (await identity(file)))
+      throw wrong(`weights export ${to} would overwrite what it reads`)
   const values = await exportWeights(from, to, {
+    average,
     bits: flags.choice('bits', EXPORT_BITS),
     classStrength: flags.number('class-strength'),
     classSmoothing: flags.number('class-smoothing', { max: 100 }),
@@ -215,7 +224,7 @@ async function exportOne({ positionals, flags }: Call): Promise<Result> {
   const [{ size }, sha256] = [await stat(to), await sha256File(to)]
   return {
     json: { file: to, values, bytes: size, sha256 },
-    text: `${from} → ${to}: ${values} values, ${formatBytes(size)}`,
+    text: `${[from, ...average].join(' + ')} → ${to}: ${values} values, ${formatBytes(size)}`,
     code: EXIT.ok,
   }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { changePrimaries, isDeep, type Raster } from '../../color/raster.ts'
+import { fileTrouble } from '../trouble.ts'
 import { imageOf, rasterOfRaw } from './pixels.ts'
 
 let srgb: Promise<Uint8Array> | null = null
@@ -18,12 +19,12 @@ export function srgbProfile(): Promise<Uint8Array> {
   return srgb
 }
 
-/** A picture in colour whose levels are of another RGB profile. */
+/** A picture in colour whose levels are of another RGB profile. Throws a `UserError` when no temporary file can be written. */
 export async function inProfile(raster: Raster, profile: Uint8Array): Promise<Raster> {
-  const folder = await mkdtemp(join(tmpdir(), 'profile-'))
+  const folder = await writing(tmpdir(), () => mkdtemp(join(tmpdir(), 'profile-')))
   try {
     const file = join(folder, 'profile.icc') // sharp takes profiles from files alone
-    await writeFile(file, profile)
+    await writing(file, () => writeFile(file, profile))
     const own = { ...raster, levels: raster.levels.slice() }
     if (own.levels instanceof Uint16Array) changePrimaries(own.levels, 'p3') // what sharp takes 16-bit levels for
     const isDeepOne = isDeep(own)
@@ -36,3 +37,8 @@ export async function inProfile(raster: Raster, profile: Uint8Array): Promise<Ra
     await rm(folder, { recursive: true, force: true })
   }
 }
+
+const writing = <T>(path: string, write: () => Promise<T>): Promise<T> =>
+  write().catch((error) => {
+    throw fileTrouble('write', path, error)
+  })

@@ -1,11 +1,12 @@
 /** Weights that this program knows: shipped with the package, or kept in the user's cache folder. */
 import { readFileSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import * as v from 'valibot'
 import { UserError } from '../../errors.ts'
 import { type KnownFile, listedFile, parseManifest } from '../../io/manifest.ts'
+import { leftParts, partPath } from '../files.ts'
 import { mendOf, packagePath } from '../package.ts'
 import { saveFile } from '../save.ts'
 import { codeOf, fileTrouble, reason } from '../trouble.ts'
@@ -24,7 +25,7 @@ export interface Inspection {
 
 const SHIPPED = packagePath('weights/')
 const IMPORTED = 'imported.json'
-/** A part file that nobody has written to for so long belongs to no download that still runs. */
+/** Of another machine's part file that has not grown for so long no download still runs. */
 const ABANDONED_MS = 60_000
 
 /** The user's cache folder; scripts/lib/memory.mjs keeps other things in the same one. */
@@ -134,30 +135,15 @@ export async function inspect(known: KnownFile): Promise<Inspection> {
  */
 export async function claimPart(file: string): Promise<string> {
   const folder = weightsFolder()
-  const own = join(folder, `${file}.${process.pid}.part`)
+  const path = join(folder, file)
+  const own = partPath(path)
   try {
     await mkdir(folder, { recursive: true })
-    for (const name of await readdir(folder)) {
-      const pid = name.startsWith(`${file}.`) ? /\.(\d+)\.part$/.exec(name)?.[1] : undefined
-      if (pid === undefined || Number(pid) === process.pid) continue
-      const isFree = await isAbandoned(join(folder, name), Number(pid))
-      if (isFree) await rename(join(folder, name), own).catch(() => {}) // another process was faster
-    }
+    const left = await leftParts([path], { abandonedMs: ABANDONED_MS })
+    for (const part of left) await rename(part, own).catch(() => {}) // another process was faster
     return own
   } catch (error) {
     throw fileTrouble('write', folder, error)
-  }
-}
-
-async function isAbandoned(path: string, pid: number): Promise<boolean> {
-  const info = await stat(path).catch(() => null)
-  if (!info) return false
-  if (Date.now() - info.mtimeMs > ABANDONED_MS) return true
-  try {
-    process.kill(pid, 0)
-    return false
-  } catch (error) {
-    return codeOf(error) === 'ESRCH'
   }
 }
 

@@ -1,6 +1,14 @@
 import { UserError } from '../../errors.ts'
+import { meanWeights } from '../../io/mean-weights.ts'
 import { quantized, type WrittenTensor } from '../../io/quantized.ts'
-import { expectTrained, networkMetadata, pretrained, settingsIn, weightTensors } from '../../io/weights.ts'
+import {
+  expectTrained,
+  networkMetadata,
+  pretrained,
+  settingsIn,
+  type WeightFile,
+  weightTensors,
+} from '../../io/weights.ts'
 import type { Networks } from '../../model/registry.ts'
 import { writeSafetensors } from '../safetensors.ts'
 import { readWeights } from '../weights.ts'
@@ -12,6 +20,8 @@ const KEPT = ['step', 'abMse', 'settings']
 export const EXPORT_BITS = ['8', '16', '32'] as const
 
 export interface ExportOptions {
+  /** Files of other trainings that began with the same weights: the mean of all is written, see `meanWeights`. */
+  readonly average?: readonly string[] | undefined
   /** Bits of a value, 16 by default. 8 are for the weights of convolutions alone; all others then have 16. */
   readonly bits?: (typeof EXPORT_BITS)[number] | undefined
   /** What the weights for the class vector are multiplied by; 1 by default. */
@@ -32,11 +42,12 @@ export interface ExportOptions {
  * Writes the weights of a training without what it needs to go on: in float16 a twelfth of its checkpoint. Running
  * statistics stay float32, whose range they may need.
  * @returns the number of values
- * @throws UserError when `from` holds no trained weights of a colouriser, the network has no class vector to weaken or no
+ * @throws UserError when `from` or one of `average` holds no trained weights of a colouriser, they are of different networks, the network has no class vector to weaken or no
  *   bins to soften, or `to` cannot be written
  */
 export async function exportWeights(from: string, to: string, options: ExportOptions = {}): Promise<number> {
   const {
+    average = [],
     bits = '16',
     size,
     classStrength: strength = 1,
@@ -45,9 +56,8 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
     temperature = 1,
     networks,
   } = options
-  const weights = await readWeights(from, networks)
+  const { metadata: own, ...weights } = await readMean(from, average, networks)
   const { network } = weights
-  expectTrained(from, weights)
   const tensors = weightTensors(weights)
   if (network.adjustClasses) network.adjustClasses(tensors, { strength, smoothing })
   else if (strength !== 1 || smoothing !== 0)
@@ -55,14 +65,15 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
   if (network.soften) network.soften(tensors, temperature)
   else if (temperature !== 1)
     throw new UserError(`${from} holds a network that gives no probabilities of colours`, 'usage')
-  const kept = KEPT.flatMap((key) => (weights.metadata[key] ? [[key, weights.metadata[key]]] : []))
+  const kept = KEPT.flatMap((key) => (own[key] ? [[key, own[key]]] : []))
   const metadata: Record<string, string> = {
     ...{ format: 'webgpu-colorizer weights', ...networkMetadata(network), ...Object.fromEntries(kept) },
+    ...(average.length ? { averaged: String(average.length + 1) } : {}),
     ...(strength === 1 ? {} : { classStrength: String(strength) }),
     ...(smoothing === 0 ? {} : { classSmoothing: String(smoothing) }),
     ...(temperature === 1 ? {} : { temperature: String(temperature) }),
     ...(saturation === undefined ? {} : { saturation: String(saturation) }),
-    ...(size ? { settings: JSON.stringify({ ...settingsIn(weights.metadata), size }) } : {}),
+    ...(size ? { settings: JSON.stringify({ ...settingsIn(own), size }) } : {}),
   }
   const statistics = new Set(network.layout.statistics.tensors.map(({ name }) => name))
   const written: ReadonlyMap<string, WrittenTensor> =
@@ -72,4 +83,23 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
     dtypeOf: (name) => written.get(name)!.dtype ?? (bits === '32' || statistics.has(name) ? 'F32' : 'F16'),
   })
   return [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0)
+}
+
+/** The weights of a file, or their mean with those of others; their training is said to be that of the first. */
+async function readMean(
+  path: string,
+  others: readonly string[],
+  networks: Networks | undefined,
+): Promise<WeightFile> {
+  const weights = await readTrained(path, networks)
+  if (others.length === 0) return weights
+  const all = [{ path, weights }]
+  for (const other of others) all.push({ path: other, weights: await readTrained(other, networks) })
+  return { ...meanWeights(all), metadata: weights.metadata }
+}
+
+async function readTrained(path: string, networks: Networks | undefined): Promise<WeightFile> {
+  const weights = await readWeights(path, networks)
+  expectTrained(path, weights)
+  return weights
 }

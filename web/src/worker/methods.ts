@@ -22,6 +22,8 @@ export interface Wanted {
 export interface Started {
   /** What a person would call the adapter. */
   readonly adapter: string
+  /** Whether the network has versions to choose from: it tells how likely each colour is. */
+  readonly hasVersions: boolean
 }
 
 /** What was seen in a picture. */
@@ -100,14 +102,14 @@ export interface PageMethods {
   /** Names of the colourisers that come with the page. */
   networks: { input: null; value: readonly string[] }
   open: { input: { readonly file: Blob }; value: Opened }
-  /** Asks the network. */
+  /** Asks the network; for a version only where it has any. */
   colour: {
     input: Of & { readonly hints: readonly Hint[]; readonly version: Version }
     value: Seen
   }
   original: { input: Of & { readonly view: View }; value: ViewPixels }
   coloured: { input: Of & { readonly view: View; readonly look: Look }; value: ViewPixels }
-  /** Some colours that differ, the likeliest first. */
+  /** Some colours that differ, the likeliest first; none where the network does not tell. */
   likely: {
     input: Of & { readonly x: number; readonly y: number; readonly hints: readonly Hint[] }
     value: readonly PossibleColour[]

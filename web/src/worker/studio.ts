@@ -10,7 +10,7 @@ import {
   type PhotoStudy,
   type StudyOptions,
 } from '../../../src/web/index.ts'
-import type { Seen, Wanted } from './methods.ts'
+import type { Seen, Started, Wanted } from './methods.ts'
 import { Picture } from './picture.ts'
 import type { Colouring } from './recombine.ts'
 
@@ -23,6 +23,8 @@ const CACHE = 'weights'
 
 /** What a network has seen of a picture. */
 interface SeenPicture {
+  /** Whether the network tells how likely each colour is. */
+  readonly hasVersions: boolean
   readonly study: PhotoStudy<unknown>
   /** What people should know of the picture. */
   readonly notes: readonly string[]
@@ -48,14 +50,14 @@ export class Studio {
   #wanted: Wanted = { weights: 'lite' }
 
   /** @throws UserError as `Colorizer.create` */
-  async start(wanted: Wanted, onProgress: OnBytes): Promise<string> {
+  async start(wanted: Wanted, onProgress: OnBytes): Promise<Started> {
     this.#wanted = wanted
     const before = this.#colorizer
     this.#colorizer = this.#open(onProgress)
     await (await before?.catch(() => null))?.dispose()
     const colorizer = await this.#colorizer
     void compileKernels(colorizer, this.#chosen.signal).catch(() => {}) // the first picture will tell what is wrong
-    return colorizer.adapterName
+    return { adapter: colorizer.adapterName, hasVersions: colorizer.givesProbabilities }
   }
 
   /** Names of the colourisers that come with the page. */
@@ -89,21 +91,23 @@ export class Studio {
   async colour(
     id: number,
     hints: readonly Hint[],
-    options: Pick<StudyOptions, 'temperature' | 'variant' | 'signal'>,
+    { signal, ...version }: Pick<StudyOptions, 'temperature' | 'variant' | 'signal'>,
   ): Promise<Seen> {
     const studied = this.#of(id)
-    return this.#withStudy(studied, async ({ study, notes, isToned }) => {
+    return this.#withStudy(studied, async ({ study, hasVersions, notes, isToned }) => {
       const { picture } = studied
-      const colours = await study.colours({ hints: insideOf(picture, hints), ...options })
+      const asked = { hints: insideOf(picture, hints), ...(hasVersions ? version : {}), signal }
+      const colours = await study.colours(asked)
       studied.colouring = picture.colouringOf(colours, study.saturation)
       return { classes: study.classes, notes, isToned }
     })
   }
 
-  /** Throws as `PhotoStudy.likely`. */
+  /** None where the network does not tell. Throws as `PhotoStudy.likely`. */
   likely(id: number, { x, y }: Pick<Hint, 'x' | 'y'>, hints: readonly Hint[]) {
     const studied = this.#of(id)
-    return this.#withStudy(studied, ({ study }) => {
+    return this.#withStudy(studied, async ({ study, hasVersions }) => {
+      if (!hasVersions) return []
       const [place] = insideOf(studied.picture, [{ x, y, color: '#000000' }])
       return study.likely({ x: place!.x, y: place!.y }, { hints: insideOf(studied.picture, hints) })
     })
@@ -175,7 +179,8 @@ async function look(
 ): Promise<SeenPicture> {
   const { seen, ...known } = await picture.prepare()
   const colorizer = await opening
-  return { study: await colorizer.study(imageDataOf(seen), { signal }), ...known }
+  const study = await colorizer.study(imageDataOf(seen), { signal })
+  return { study, hasVersions: colorizer.givesProbabilities, ...known }
 }
 
 /** Hints for the part of a picture that the network sees. */

@@ -20,9 +20,7 @@ function training(): Promise<Training> {
 }
 
 answerCalls<PageMethods>(self as never, {
-  start: async (wanted, { tell }) => ({
-    adapter: await studio.start(wanted, (loaded, total) => tell({ loaded, total })),
-  }),
+  start: (wanted, { tell }) => studio.start(wanted, (loaded, total) => tell({ loaded, total })),
   networks: () => studio.networks(),
   open: async ({ file }) => {
     const { id, picture } = await studio.add(file)
