@@ -121,7 +121,7 @@ export class Colorizer {
     return this.gpu.adapterName
   }
 
-  /** Whether its weights tell how likely each colour is: what `temperature`, `variant`, `like` and a study's `likely` need. */
+  /** Whether its weights tell how likely each colour is, which `temperature`, `variant`, `like` and a study's `likely` need. */
   get givesProbabilities(): boolean {
     return this.colorizer.givesProbabilities
   }

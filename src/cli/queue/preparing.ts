@@ -123,8 +123,8 @@ async function tapSettingsOf(
   const { trunk, size, views } = wanted
   const known = knownTapSettings({ trunk: nameOf(trunk), size, ranges: trunk.ranges }, views)
   if (known) return known
-  const { models, close } = await openModels(call, [], wanted)
   const source = await sourceAt(roots, from, [])
+  const { models, close } = await openModels(call, [], wanted)
   return measuredTaps(photographs, { taps: models.taps!, ...source }).finally(close)
 }
 

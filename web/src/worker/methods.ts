@@ -109,7 +109,7 @@ export interface PageMethods {
   }
   original: { input: Of & { readonly view: View }; value: ViewPixels }
   coloured: { input: Of & { readonly view: View; readonly look: Look }; value: ViewPixels }
-  /** Some colours that differ, the likeliest first; none where the network does not tell. */
+  /** Some colours that differ, the likeliest first. */
   likely: {
     input: Of & { readonly x: number; readonly y: number; readonly hints: readonly Hint[] }
     value: readonly PossibleColour[]

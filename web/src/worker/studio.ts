@@ -103,11 +103,10 @@ export class Studio {
     })
   }
 
-  /** None where the network does not tell. Throws as `PhotoStudy.likely`. */
+  /** Throws as `PhotoStudy.likely`. */
   likely(id: number, { x, y }: Pick<Hint, 'x' | 'y'>, hints: readonly Hint[]) {
     const studied = this.#of(id)
-    return this.#withStudy(studied, async ({ study, hasVersions }) => {
-      if (!hasVersions) return []
+    return this.#withStudy(studied, ({ study }) => {
       const [place] = insideOf(studied.picture, [{ x, y, color: '#000000' }])
       return study.likely({ x: place!.x, y: place!.y }, { hints: insideOf(studied.picture, hints) })
     })
