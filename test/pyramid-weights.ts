@@ -1,7 +1,7 @@
 /** Weights of a small network `pyramid` on the carried classifier: untrained but for random numbers, so that it paints something. */
 import { encodeSafetensors } from '../src/io/safetensors.ts'
 import { networkMetadata, weightTensors } from '../src/io/weights.ts'
-import { TRUNKS } from '../src/model/pyramid/index.ts'
+import { USUAL_TRUNK } from '../src/model/pyramid/index.ts'
 import { NODE_NETWORKS } from '../src/node/store/networks.ts'
 import { seeded } from './harness.ts'
 
@@ -15,7 +15,7 @@ export async function pyramidWeights({
   readonly head?: 'ab' | 'bins'
   readonly seed?: string
 }): Promise<Buffer> {
-  const trunk = TRUNKS.mobilenetV1
+  const trunk = USUAL_TRUNK
   const network = await NODE_NETWORKS.get('pyramid')!.create({ trunk, width: 0.1, ...architecture })
   const random = seeded(seed)
   const { parameters, statistics } = network.initial(random)

@@ -1,17 +1,20 @@
 #!/usr/bin/env node
 // Builds the page and serves it to this computer alone.
 //
-//   npm run web [-- --port N] [--open] [--built]
-//
-//   --port N   8080 unless given; where that is taken, the next one that is free
-//   --open     opens it in the browser
-//   --built    serves what is in dist-web/ as it is
+//   npm run web [-- OPTIONS]
 //
 // Exit codes: 0 ended by Ctrl-C, 1 the page could not be built or served, 2 unknown option.
 
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build, preview } from 'vite'
+
+const HELP = `Builds the page and serves it to this computer alone, until Ctrl-C.
+
+      --port N   8080 unless given; where that is taken, the next one that is free
+      --open     opens it in the browser
+      --built    serves what is in dist-web/ as it is
+  -h, --help     this help`
 
 const CONFIG = fileURLToPath(new URL('vite.config.ts', import.meta.url))
 
@@ -22,6 +25,7 @@ function options() {
       port: { type: 'string', default: '8080' },
       open: { type: 'boolean', default: false },
       built: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   })
   const port = Number(values.port)
@@ -37,6 +41,10 @@ async function main() {
   } catch (error) {
     console.error(/** @type {Error} */ (error).message)
     return 2
+  }
+  if (asked.help) {
+    console.log(HELP)
+    return 0
   }
   try {
     if (!asked.built) await build({ configFile: CONFIG, logLevel: 'warn' })

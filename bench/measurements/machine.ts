@@ -1,4 +1,4 @@
-import { arch, availableParallelism, cpus, loadavg, platform, release } from 'node:os'
+import { arch, availableParallelism, cpus, loadavg, platform } from 'node:os'
 import type { Gpu } from '../../src/device/gpu.ts'
 import { KERNEL_VERSION } from '../../src/device/shader-text.ts'
 import { type AdapterSummary, adapterSummary } from '../../src/node/dawn.ts'
@@ -12,7 +12,7 @@ export interface Machine {
   readonly cores: number
   /** Processes that wanted to compute, in the mean of the minute before; 0 where the system does not count them. */
   readonly load: number
-  /** "linux-x64 6.1.0" */
+  /** "linux-x64" */
   readonly system: string
   readonly node: string
   /** A hash of all kernels. */
@@ -26,7 +26,7 @@ export function machineOf(gpu: Gpu): Machine {
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
     load: loadavg()[0]!,
-    system: `${platform()}-${arch()} ${release()}`,
+    system: `${platform()}-${arch()}`,
     node: process.versions.node,
     kernels: KERNEL_VERSION.slice(0, 12),
   }

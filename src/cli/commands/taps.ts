@@ -1,5 +1,5 @@
 /** The options by which `prepare` keeps what a trunk sees of photographs. */
-import { TRUNKS } from '../../model/pyramid/index.ts'
+import { USUAL_TRUNK } from '../../model/pyramid/index.ts'
 import { TAP_STRIDES, type Trunk } from '../../model/trunk.ts'
 import { findClassifier } from '../../node/store/classifiers.ts'
 import { loadTrunk } from '../../node/store/networks.ts'
@@ -14,7 +14,7 @@ export const TAPS_OPTIONS: Readonly<Record<string, Option>> = {
   },
   trunk: {
     value: 'NAME',
-    help: `the classifier whose taps are kept: a name (\`colorizer weights list\`) or FILE.onnx (default ${TRUNKS.mobilenetV1.name})`,
+    help: `the classifier whose taps are kept: a name (\`colorizer weights list\`) or FILE.onnx (default ${USUAL_TRUNK.name})`,
   },
   'taps-size': {
     value: 'PX',
@@ -41,7 +41,7 @@ export async function wantedTaps(flags: Flags): Promise<WantedTaps | null> {
   }
   const size = flags.integer('taps-size', { multipleOf: TAPS_MULTIPLE, min: TAPS_MULTIPLE })
   const views = flags.integer('taps-views')
-  const choice = flags.text('trunk') ?? TRUNKS.mobilenetV1.name
+  const choice = flags.text('trunk') ?? USUAL_TRUNK.name
   const file = await findClassifier(choice)
   if (!file) throw wrong(`--trunk ${choice}: taps are those of a classifier`)
   const trunk = await loadTrunk(file)

@@ -77,6 +77,7 @@ const PRESETS: Readonly<Record<(typeof PRESET_NAMES)[number], Preset>> = {
 export const USUAL_TEXTS = {
   ...USUAL,
   ...usualTexts(),
+  learningRate: `${usualTexts().learningRate}; a third of it where a training begins with weights, as on the sample photographs`,
   ...{ batch: scaleText('batch'), size: scaleText('size') },
   epochs: `${EPOCHS.photos}; ${EPOCHS.samples} on the sample photographs; with --resume as it was begun, and more or fewer move the fall of the learning rate`,
   steps: 'all; with --resume as --epochs',
@@ -96,7 +97,8 @@ function usualTexts(): Record<string, string> {
 function scaleText(name: 'batch' | 'size'): string {
   const texts = Object.entries(SCALE).map(([network, { gpu, software, samples }]) => {
     const [usual, slow, few] = [gpu, software, samples].map(({ settings }) => settings[name])
-    return `${usual}, ${slow} on a software adapter, ${few} for the sample photographs (${network})`
+    const onSoftware = slow === usual ? '' : `${slow} on a software adapter, `
+    return `${usual}, ${onSoftware}${few} for the sample photographs (${network})`
   })
   return texts.reverse().join('; ')
 }
@@ -151,7 +153,7 @@ export const TRAIN_OPTIONS: Readonly<Record<string, Option>> = {
   },
   trunk: {
     value: 'NAME',
-    help: 'the classifier that pyramid looks through: a name (`colorizer weights list`) or FILE.onnx (default inception-v3; mobilenet-v1 on a software adapter and for the sample photographs)',
+    help: 'the classifier that pyramid looks through: a name (`colorizer weights list`) or FILE.onnx (default mobilenet-v1)',
   },
   ...architectureOptions(),
   ...settingOptions(courseSchema.entries, USUAL_TEXTS),

@@ -25,17 +25,11 @@ export type { Architecture } from './layers.ts'
 
 const NAME = 'pyramid'
 
-/** The classifiers that are usual as trunks, by the checksums of their files. */
-export const TRUNKS = {
-  mobilenetV1: {
-    name: 'mobilenet-v1',
-    sha256: 'aebafe13047c0e460ee9ec909070f6c77a20ed51d46f93c0a22e9e12f72fcdb4',
-  },
-  inceptionV3: {
-    name: 'inception-v3',
-    sha256: '74b692ff308ee83e0e334c35ae490fb646c247d8777bc67a01fed1abba3d161d',
-  },
-} as const satisfies Record<string, TrunkName>
+/** The classifier that is looked through unless another is named, by the checksum of its file: the one that every copy brings. */
+export const USUAL_TRUNK = {
+  name: 'mobilenet-v1',
+  sha256: 'aebafe13047c0e460ee9ec909070f6c77a20ed51d46f93c0a22e9e12f72fcdb4',
+} as const satisfies TrunkName
 
 /** The network of this architecture, on its trunk, at which it looks as `addTaps` does. */
 export function pyramidNetwork(
@@ -108,13 +102,11 @@ export function pyramidOn(loadTrunk: LoadTrunk): NetworkKind<Architecture> {
     if (excess) throw new MisfitError(excess)
     return pyramidNetwork(architecture, trunk)
   }
+  const usual = v.parse(architectureSchema, { trunk: USUAL_TRUNK, hints: true })
   return {
     name: NAME,
     schema: architectureSchema,
-    sizes: {
-      lite: v.parse(architectureSchema, { trunk: TRUNKS.mobilenetV1, hints: true }),
-      full: v.parse(architectureSchema, { trunk: TRUNKS.inceptionV3, hints: true }),
-    },
+    sizes: { lite: usual, full: usual },
     create: (chosen) => create(v.parse(architectureSchema, chosen)),
     read({ architecture }) {
       const { success, output, issues } = v.safeParse(architectureSchema, architecture)
