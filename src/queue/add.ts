@@ -29,7 +29,7 @@ export interface AddOptions {
   readonly variants?: number | undefined
   /** Whether what is done is done anew; for a queue that is idle. */
   readonly force?: boolean
-  /** Raised: add no more. */
+  /** Raised: add no more; what is looked up on the server already is still queued. */
   readonly signal?: AbortSignal
   /** Of `exclusively`, where others may add to the queue. */
   readonly expectAlone?: ExpectAlone
@@ -57,13 +57,13 @@ export async function addPictures(queue: PictureQueue, options: AddOptions): Pro
   const adder = new Adder(queue, options)
   let files: StoredFile[] = []
   for await (const file of photographs(options)) {
+    if (options.signal?.aborted) break
     files.push(file)
     if (files.length < FILES_AT_ONCE) continue
-    if (options.signal?.aborted) break
     await adder.take(files)
     files = []
   }
-  await adder.take(files)
+  if (!options.signal?.aborted) await adder.take(files)
   return await adder.finish()
 }
 

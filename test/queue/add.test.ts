@@ -107,6 +107,26 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await queue.ledger.counts()).toEqual({ pictures: 30_000, completed: 0, failed: 0 })
   })
 
+  it('adds no photograph behind its signal, neither early nor after thousands', async () => {
+    const names = Array.from({ length: 5000 }, (_, i) => `${i}.jpg`)
+    for (const [last, added] of [
+      [10, 0],
+      [2500, 2000],
+    ]) {
+      const controller = new AbortController()
+      let listed = 0
+      function* files() {
+        for (const name of names) {
+          if (listed++ === last) controller.abort()
+          yield [`${last}/${name}`, '1'] as const
+        }
+      }
+      expect(await add(files(), { signal: controller.signal })).toMatchObject({ added })
+      expect(listed).toBe(last! + 1)
+    }
+    expect(await waiting()).toHaveLength(2000)
+  })
+
   it('takes more pictures at once than a call has room for', async () => {
     const names = Array.from({ length: 150_000 }, (_, i) => `out/${i}.jpg`)
     const known = ['scans/x.jpg', '1', SETTINGS.digest] as [string, string, string]
