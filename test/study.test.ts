@@ -126,6 +126,15 @@ describe('a study', () => {
     study.destroy()
   })
 
+  it('gives colours that a caller may change', async () => {
+    const study = await predictorOn(pyramid()).study(photo, features)
+    const { ab } = await study.colours([RED])
+    const before = ab.slice()
+    ab.fill(0)
+    expect((await study.colours([RED])).ab).toEqual(before)
+    study.destroy()
+  })
+
   it('compiles its kernels while the classes are still found out', async () => {
     const predictor = predictorOn(pyramid())
     let found: (features: Float32Array) => void = () => {}

@@ -38,10 +38,9 @@ export const cornerCells = (all: Size, { across, down }: Corner): Size => ({
   height: Math.max(1, Math.round(all.height * down)),
 })
 
-/** The picture's part of the colours. */
+/** The picture's part of the colours, in memory of its own. */
 export function cornerOf(colours: SmallAb, corner: Corner): SmallAb {
   const { width, height } = cornerCells(colours, corner)
-  if (width === colours.width && height === colours.height) return colours
   const ab = new Float32Array(2 * width * height)
   for (let y = 0; y < height; y++) {
     const start = 2 * y * colours.width
