@@ -84,7 +84,9 @@ export function grayLightness(levels: Levels): Float32Array {
 }
 
 /** Lightness above which a grey rounds to the next sRGB level, as NEXT_LEVEL has it of light. */
-const NEXT_GRAY = NEXT_LEVEL.map((y) => 116 * labCurve(y) - 16)
+const NEXT_GRAY = NEXT_LEVEL.map((y, level) =>
+  level < 255 ? 116 * labCurve(y) - 16 : Number.POSITIVE_INFINITY,
+)
 /** A level at or below that of lightness i/10, from where NEXT_GRAY is climbed. */
 const FIRST_GRAY = Uint8Array.from({ length: 1001 }, (_, i) => NEXT_GRAY.findIndex((next) => i / 10 < next))
 

@@ -5,7 +5,8 @@ import { type Graph, GraphError } from './graph.ts'
 
 /**
  * Runs the graph by its operators' float64 references: slow, and the specification that the GPU is held against.
- * `values` holds inputs and variables by name; variables that the graph updates are replaced in it.
+ * `values` holds inputs and variables by name; variables that the graph updates are replaced
+ * in it, but for those that it updates through a view.
  */
 export function runReference(graph: Graph, values: Map<string, Float64Array>): Map<Tensor, Float64Array> {
   const computed = new Map<Tensor, Float64Array>()

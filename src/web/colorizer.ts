@@ -126,7 +126,7 @@ export class Colorizer {
     return this.colorizer.givesProbabilities
   }
 
-  /** Whether the adapter went away, as after a crash of its driver: every call fails then, and another Colorizer may do. */
+  /** Whether the adapter is gone, as after a crash of its driver or `dispose`: every call fails then, and another Colorizer may do. */
   get isLost(): boolean {
     return this.#isLost
   }

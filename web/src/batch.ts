@@ -9,7 +9,7 @@ import type { Format } from './worker/methods.ts'
 export interface BatchProgress {
   readonly done: number
   readonly all: number
-  /** As far as it can be told; NaN before the first picture is done. */
+  /** As far as it can be told; not finite before the first picture is done. */
   readonly secondsLeft: number
 }
 
