@@ -25,6 +25,6 @@ export function flatPainter(seen: (photo: Photo) => void = () => {}, [a, b] = [1
       })
     }
   }
-  const unused = { classifier: null, classNames: [], saturation: 1 }
+  const unused = { classifier: null, classNames: () => [], saturation: 1 }
   return { ...unused, predictor: { predict }, enlarger: { enlarge } } as unknown as Painter
 }

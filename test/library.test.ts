@@ -242,7 +242,7 @@ it('works on a photograph when the one before it is done, and frees the device b
     predictor: { destroy: () => void events.push('freed') } as unknown as Predictor,
     enlarger: { destroy: () => {} } as unknown as Enlarger,
     classifier: null,
-    classNames: [],
+    classNames: () => [],
     weights: {} as NetworkPainter['weights'],
     saturation: 1,
   }

@@ -12,13 +12,15 @@ import type { Predictor } from './predictor.ts'
 
 export type { SeenClass } from '../model/classifier.ts'
 
+export type ClassNames = () => readonly string[] | Promise<readonly string[]>
+
 /** What colours photographs: what finds colours, what enlarges them, and the classifier that tells what a network sees, if any. */
 export interface Painter {
   readonly predictor: Pick<Predictor, 'predict' | 'destroy'>
   readonly enlarger: Enlarger
   readonly classifier: Classifier | null
-  /** Names of the classes, in their order. */
-  readonly classNames: readonly string[]
+  /** Names of the classes, in their order; asked for when a class is seen or told. */
+  readonly classNames: ClassNames
   /** What a* and b* are multiplied by unless told otherwise. */
   readonly saturation: number
 }
@@ -86,11 +88,10 @@ export async function recognise(
   signal?.throwIfAborted()
   const [features] = classifier ? await classifier.classify([photo]) : []
   signal?.throwIfAborted()
-  const seen = features ? topClasses(features) : []
-  return {
-    features,
-    classes: seen.map(({ index, probability }) => ({ name: classNames[index]!, probability })),
-  }
+  if (!features) return { features, classes: [] }
+  const names = await classNames()
+  const seen = topClasses(features)
+  return { features, classes: seen.map(({ index, probability }) => ({ name: names[index]!, probability })) }
 }
 
 /** Which classifier is to be used, where `choice` is "auto", "none", a name or a place. */

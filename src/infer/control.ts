@@ -6,7 +6,7 @@ import { UserError } from '../errors.ts'
 import { trainedWith, type WeightFile } from '../io/weights.ts'
 import { integerOf, numberOf } from '../setting.ts'
 import { hintsOption, saturationOption, signalOption } from './arguments.ts'
-import type { PaintOptions } from './colorizer.ts'
+import type { ClassNames, PaintOptions } from './colorizer.ts'
 import { coloursOf, expectBins, type Leaning } from './leaning.ts'
 import type { PictureOptions } from './picture.ts'
 
@@ -55,20 +55,20 @@ interface Asked extends Pick<ColourOptions, 'class' | 'temperature' | 'variant'>
 
 /**
  * Throws a UserError (trouble 'weights') where these weights cannot do what is asked for, or (trouble 'usage') where there is no
- * such class.
+ * such class. And what `names` throws.
  * @param names of the classes; asked for when a class is told
  * @returns the class that is told
  */
-export function expectControl(
+export async function expectControl(
   { name, network, metadata }: Named,
   { class: told, temperature, variant, like }: Asked,
-  names: () => readonly string[],
-): PaintOptions['told'] {
+  names: ClassNames,
+): Promise<PaintOptions['told']> {
   if (temperature !== undefined || variant !== undefined || like !== undefined) expectBins(name, network)
   if (told === undefined) return undefined
   if (network.classes === 0 || trainedWith(metadata).classVectors?.length === 0)
     throw new UserError(`${name} was trained without classes: none can be told`, 'weights')
-  return findClass(String(told), names())
+  return findClass(String(told), await names())
 }
 
 /** How the probabilities of colours are moved. */

@@ -10,6 +10,6 @@ export const hintPainter = (gpu: Gpu): Painter => ({
     destroy() {},
   },
   enlarger: new Enlarger(gpu),
-  ...{ classifier: null, classNames: [] },
+  ...{ classifier: null, classNames: () => [] },
   saturation: 1,
 })

@@ -58,7 +58,7 @@ export class PhotoColorizer {
     const asked = { class: told, temperature, variant, like: like ?? undefined }
     return {
       ...painting,
-      told: expectControl(named, asked, () => classNames),
+      told: await expectControl(named, asked, classNames),
       leaning: await leaningOf(this.gpu, named, { temperature, variant, seed, like }),
     }
   }

@@ -26,7 +26,7 @@ export async function openPainter(
     classifier: chosen && (await loadClassifier(gpu, chosen.file, { fit: chosen.origin.fit, precision })),
     predictor: predictorOf(gpu, weights, { resize: sharpResize, precision, size, mirror }),
     enlarger: new Enlarger(gpu),
-    classNames: classNames(),
+    classNames,
     weights,
     saturation: saturationOf(weights),
   }

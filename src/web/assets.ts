@@ -70,6 +70,9 @@ export class Assets {
    */
   async find(kind: string, name: string): Promise<KnownFile> {
     this.#files ??= this.#list()
+    this.#files.catch(() => {
+      this.#files = undefined
+    })
     const ofKind = (await this.#files).filter((file) => file.kind === kind)
     const names = name === 'auto' ? CLASSIFIERS.map((spec) => spec.name) : [name]
     const [found] = names.flatMap((wanted) => ofKind.filter((file) => file.name === wanted))

@@ -25,6 +25,7 @@ import { PhotoColorizer } from '../infer/photo-colorizer.ts'
 import type { PhotoStudy } from '../infer/photo-study.ts'
 import { colorizePicture } from '../infer/picture.ts'
 import { predictorOf } from '../infer/predictor.ts'
+import type { KnownFile } from '../io/manifest.ts'
 import { parseModel } from '../io/onnx/model.ts'
 import { saturationOf, trainedWith } from '../io/weights.ts'
 import type { SeenClass } from '../model/classifier.ts'
@@ -230,7 +231,8 @@ async function openPainter(
     onProgress: onBytes = () => {},
   }: Loading,
 ): Promise<NetworkPainter> {
-  const assets = new Assets({ where: () => folderOf(at, AROUND), cache, signal, onBytes })
+  const where = () => folderOf(at, AROUND)
+  const assets = new Assets({ where, cache, signal, onBytes })
   const own = typeof source === 'string' ? await assets.find('colouriser', source) : null
   // the package's own weights take class vectors, so that all that is to be loaded is known before the first byte
   const early = own && choice !== 'none' ? await findClassifier(choice, assets) : null
@@ -240,14 +242,17 @@ async function openPainter(
   const predictor = predictorOf(gpu, weights, { resize })
   const saturation = saturationOf(weights)
   const painter = { predictor, enlarger: new Enlarger(gpu), saturation, weights }
-  if (wanted.choice === 'none') return { ...painter, classifier: null, classNames: [] }
+  if (wanted.choice === 'none') {
+    const later = new Assets({ where, cache, onBytes: () => {} }) // the signal is for the loading alone
+    return { ...painter, classifier: null, classNames: () => namesIn(later) }
+  }
   const { file, names } = early ?? (await findClassifier(choice, assets))
   const asset = file instanceof URL ? await assets.loadFrom(file) : await assets.load(file)
-  const { bytes } = await assets.load(names)
+  const classNames = await loadNames(assets, names)
   signal?.throwIfAborted()
   const model = await parseModel(asset.bytes, { name: asset.name })
   const classifier = await openClassifier(gpu, { ...asset, model }, { resize, fit: wanted.fit })
-  return { ...painter, classifier, classNames: parseClassNames(new TextDecoder().decode(bytes)) }
+  return { ...painter, classifier, classNames: () => classNames }
 }
 
 /** What cannot be had is told of when it is needed. */
@@ -258,5 +263,13 @@ function fetchAhead({ file, names }: Awaited<ReturnType<typeof findClassifier>>,
 /** Where a classifier and the names of its classes are. Throws as `Assets.find`. */
 async function findClassifier(choice: string | URL, assets: Assets) {
   const file = choice instanceof URL ? choice : await assets.find('classifier', choice)
-  return { file, names: await assets.find('class names', 'classes') }
+  return { file, names: await findNames(assets) }
+}
+
+const findNames = (assets: Assets) => assets.find('class names', 'classes')
+const namesIn = async (assets: Assets) => loadNames(assets, await findNames(assets))
+
+async function loadNames(assets: Assets, file: KnownFile): Promise<readonly string[]> {
+  const { bytes } = await assets.load(file)
+  return parseClassNames(new TextDecoder().decode(bytes))
 }

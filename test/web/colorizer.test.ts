@@ -27,7 +27,10 @@ const folder = mkdtempSync(join(tmpdir(), 'web-'))
 
 /** When the classifier below /waiting/ was asked for. */
 const classifierAsked = deferred()
-/** Serves weights/; below /damaged/ with one byte changed, of the network's weights; below /waiting/ those after the classifier. */
+/**
+ * Serves weights/; below /damaged/ with one byte changed, of the network's weights; below /waiting/ those after the
+ * classifier; below /late/ the list only when it is asked for again.
+ */
 let server: Server
 let url: string
 const requests: string[] = []
@@ -40,7 +43,9 @@ beforeAll(async () => {
     const [, where, file] = request.url!.split('/')
     if (where === 'waiting' && file === 'mobilenet_v1.onnx') classifierAsked.resolve()
     if (where === 'waiting' && file === 'lite.safetensors') await classifierAsked.promise
-    if (where === 'gone') return void response.writeHead(404).end()
+    const isFirst = requests.indexOf(request.url!) === requests.length - 1
+    if (where === 'gone' || (where === 'late' && isFirst && file === 'manifest.json'))
+      return void response.writeHead(404).end()
     const bytes = readFileSync(`weights/${file}`)
     if (where === 'damaged' && file === 'lite.safetensors') bytes[bytes.length - 1]! ^= 1
     if (where === 'page') return void response.end('<html>')
@@ -156,6 +161,23 @@ describe('opening one', () => {
     await using own = await Colorizer.create({ gpu, weights, classifier: 'none' })
     expect((await own.colorize(await pixelsOf('samples/photos/koala.jpg'))).classes).toEqual([])
     expect(requests.length).toBe(before)
+  })
+
+  it('takes a class without a classifier, and fetches its name when it is told', async () => {
+    const photo = await pixelsOf('samples/photos/koala.jpg')
+    const loading = new AbortController()
+    await using own = await Colorizer.create({
+      ...{ gpu, weights, assets: `${url}/late/`, classifier: 'none', signal: loading.signal },
+    })
+    loading.abort() // it is loaded
+    const before = requests.length
+    const plain = await own.colorize(photo)
+    expect(requests.length).toBe(before)
+    await expect(own.colorize(photo, { class: 'sea lion' })).rejects.toThrow('the server answers 404')
+    const told = await own.colorize(photo, { class: 'sea lion' })
+    expect(told.classes).toEqual([{ name: 'sea lion', probability: 1 }])
+    expect(told.image.data).not.toEqual(plain.image.data)
+    expect(requests.slice(before)).toEqual([...Array(2).fill('/late/manifest.json'), '/late/classes.txt'])
   })
 
   it('needs no server either for weights that were trained without class vectors', async () => {

@@ -83,7 +83,7 @@ export async function readControl(flags: Flags, path: string, weights: WeightFil
   const painting = {
     ...colourStrength(flags),
     smooth: flags.on('smooth'),
-    told: expectControl({ name: path, ...weights }, asked, classNames),
+    told: await expectControl({ name: path, ...weights }, asked, classNames),
     leaning: { temperature },
   }
   const size = flags.integer('size', { min: LEAST_SIZE, max: MOST_SIZE })
