@@ -144,9 +144,9 @@ export class Studio {
       return await work(await this.#look(opening, studied))
     } catch (error) {
       const colorizer = await opening.catch(() => null)
-      if (!colorizer) throw error
-      await new Promise((resolve) => setTimeout(resolve, TOLD))
-      if (!colorizer.isLost) throw error
+      if (colorizer) await new Promise((resolve) => setTimeout(resolve, TOLD))
+      if (this.#colorizer !== opening) return this.#withStudy(studied, work) // another network was chosen
+      if (!colorizer?.isLost) throw error
       await this.#reopen(opening)
       return work(await this.#look(this.#colorizer!, studied))
     }
