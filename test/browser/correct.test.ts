@@ -75,6 +75,28 @@ describe.each(BROWSERS)('correcting in %s', (name) => {
     expect(visit.errors).toEqual([])
   })
 
+  it('undoes by keys, but for those that are pressed in a field of text', async () => {
+    const undo = async (html: string) => {
+      await visit.page.evaluate((html) => {
+        document.body.insertAdjacentHTML('beforeend', html)
+        ;(document.body.lastElementChild as HTMLElement).focus()
+      }, html)
+      await visit.page.keyboard.down('Control')
+      await visit.page.keyboard.press('z')
+      await visit.page.keyboard.up('Control')
+      await visit.page.evaluate(() => document.body.lastElementChild!.remove())
+      return dots()
+    }
+    expect(await undo('<input type="number">')).toBe(1)
+    expect(await undo('<textarea></textarea>')).toBe(1)
+    expect(await undo('<input type="range">')).toBe(0)
+    await visit.click('redo')
+    expect(await undo('<button></button>')).toBe(0)
+    await visit.click('redo')
+    await visit.recoloured()
+    expect(await dots()).toBe(1)
+  })
+
   it('moves and removes a dot by keys', async () => {
     const told = await colours()
     await visit.page.evaluate(() => (document.querySelector('#dots button') as HTMLElement).focus())

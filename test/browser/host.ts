@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
 
 const TYPES: Readonly<Record<string, string>> = {
+  '': 'text/plain; charset=utf-8',
+  '.txt': 'text/plain; charset=utf-8',
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
@@ -70,7 +72,7 @@ export class Host {
     if (found === undefined) return void response.writeHead(404).end()
     const content = this.content[found]!
     if ('body' in content) {
-      const type = TYPES[extname(found)] ?? TYPES['.html']!
+      const type = TYPES[extname(found) || '.html'] ?? TYPES['.html']!
       return void response.writeHead(200, { 'content-type': type }).end(content.body)
     }
     const rest = normalize(decodeURIComponent(path.slice(found.length)) || 'index.html')

@@ -42,7 +42,12 @@ declare module 'puppeteer-core' {
     once(event: 'close', listener: () => void): void
     /** Of pages in Chromium. */
     workers(): readonly Worker[]
-    readonly keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> }
+    readonly keyboard: {
+      press(key: string): Promise<void>
+      type(text: string): Promise<void>
+      down(key: string): Promise<void>
+      up(key: string): Promise<void>
+    }
     readonly mouse: {
       click(x: number, y: number): Promise<void>
       move(x: number, y: number): Promise<void>

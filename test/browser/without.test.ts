@@ -42,7 +42,7 @@ describe.each(BROWSERS)('the page in %s after a first visit', (name) => {
   })
   afterAll(() => host?.stop())
 
-  it('fetches no weights again, and colours without a network', async () => {
+  it('fetches no weights again, opens licences, and colours without a network', async () => {
     const first = await Visit.of(opened(), host.url)
     await first.until('ready')
     await first.page.evaluate(async () => void (await navigator.serviceWorker.ready))
@@ -51,12 +51,19 @@ describe.each(BROWSERS)('the page in %s after a first visit', (name) => {
     const again = await Visit.of(opened(), host.url)
     await again.until('ready')
     expect(host.requests.slice(before).filter((path) => /safetensors|onnx/.test(path))).toEqual([])
+    for (const path of ['NOTICE', 'licenses/valibot.txt']) {
+      await again.page.goto(`${host.url}/${path}`)
+      expect(await again.page.$('#files'), path).toBeNull()
+      expect(await again.page.evaluate(() => document.body.innerText)).toContain('MIT')
+    }
     await again.close()
     await host.stop()
     const second = await Visit.of(opened(), host.url)
     await second.until('ready')
     await second.trySample(sample)
     expect(await second.state()).toBe('done')
+    await second.page.goto(`${host.url}/index.html?from=a-friend`)
+    await second.until('ready')
     expect(second.errors).toEqual([])
   })
 })

@@ -116,6 +116,7 @@ export class Correcting {
     byId('redo').addEventListener('click', () => this.#step('redo'))
     addEventListener('keydown', (event) => {
       if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== 'z') return
+      if (event.target instanceof Element && event.target.matches(':read-write')) return // a field undoes its own text
       event.preventDefault()
       this.#step(event.shiftKey ? 'redo' : 'undo')
     })

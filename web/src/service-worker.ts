@@ -50,10 +50,12 @@ scope.addEventListener('fetch', (event) => {
   if (request.method === 'GET') event.respondWith(answer(request))
 })
 
-/** What is kept, else what the network has. A folder's address means its index.html. */
+/** What is kept, else what the network has. The folder's address means its index.html. */
 async function answer(request: Request): Promise<Response> {
-  const address = request.mode === 'navigate' ? new URL('index.html', scope.registration.scope) : request
+  const folder = scope.registration.scope
+  const { origin, pathname } = new URL(request.url)
   const cache = await caches.open(CACHE)
+  const address = origin + pathname === folder ? new URL('index.html', folder) : request
   const found = await cache.match(address, { ignoreSearch: true, ignoreVary: true })
   return request.destination === 'worker'
     ? withPolicy(found ?? (await fetch(request)))
