@@ -14,13 +14,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensureAdapter, recallAdapter } from './lib/adapter.mjs'
 import { driverEnv, READY } from './lib/memory.mjs'
+import { needsAdapter } from './lib/needs.mjs'
 import { remarksRemover } from './lib/remarks.mjs'
 import { PACKAGE_ROOT, reportFailure } from './lib/shell.mjs'
 
-/** Commands that look at files only, or (doctor) are there for when no adapter is found. */
-const WITHOUT_ADAPTER = ['doctor', 'weights', 'completions']
-/** Of the queue, only these colour. */
-const QUEUE_WITH_ADAPTER = ['work', 'try']
 /** Tells the program which file descriptor is the terminal, where stderr's own is a pipe; src/cli/terminal.ts reads it. */
 const TERMINAL = 'COLORIZER_TERMINAL'
 /** In a clone takes what `npm run build` compiled, which starts sooner: for the tests, which build first. */
@@ -53,13 +50,6 @@ function userFolder(args) {
 function environmentFor(args) {
   const found = needsAdapter(args) ? ensureAdapter({ quiet: true }) : recallAdapter()
   return driverEnv(found?.driver ?? null, process.env)
-}
-
-/** @param {string[]} args */
-function needsAdapter(args) {
-  const asksOnly = args.some((arg) => ['--help', '-h', '--version'].includes(arg))
-  if (args[0] === 'queue') return !asksOnly && args.some((arg) => QUEUE_WITH_ADAPTER.includes(arg))
-  return args[0] !== undefined && !asksOnly && !WITHOUT_ADAPTER.includes(args[0])
 }
 
 /** @param {string[]} args what Node is started with */

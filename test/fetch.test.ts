@@ -83,6 +83,12 @@ describe('download', () => {
     expect(server.requests).toEqual([])
   })
 
+  it('fetches anew what an earlier call kept whole, but damaged', async () => {
+    writeFileSync(part, Buffer.alloc(BYTES))
+    await succeeds(['/file'])
+    expect(server.requests).toEqual(['GET /file 0-'])
+  })
+
   it('begins anew when the server knows no ranges', async () => {
     writeFileSync(part, file.subarray(0, 123_456))
     await succeeds(['/no-ranges'])

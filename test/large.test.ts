@@ -68,6 +68,16 @@ describe.each(Object.keys(FILES))('%s', (kind) => {
   })
 })
 
+it('keeps what is see-through where rows lie in two parts', async () => {
+  const raw = { width: 40, height: 700, channels: 4 } as const
+  const data = Uint8Array.from({ length: 40 * 700 * 4 }, (_, i) => (i * 7) & 255)
+  const bytes = await sharp(data, { raw }).tiff({ compression: 'lzw' }).toBuffer()
+  const source = await openPicture(bytes, 'photo')
+  const rows = await rowsOfTiff(bytes, source, 40 * 300)
+  const [whole, crossing] = [await source.page(0), await rows.rows(200, 300)]
+  expect([...crossing.alpha!]).toEqual([...whole.alpha!.subarray(40 * 200, 40 * 300)])
+})
+
 it('only takes what sharp does not decode at once', async () => {
   const tiff = grayTiff(levels(1) as Uint8Array, 8)
   expect(isLargeTiff(tiff, { width: 20_000, height: 13_000 })).toBe(false)

@@ -12,6 +12,10 @@ const { remarksRemover } = await vi.importActual<{
   remarksRemover(): (piece: string | null) => string
 }>('../scripts/lib/remarks.mjs')
 
+const { needsAdapter } = await vi.importActual<{ needsAdapter(args: string[]): boolean }>(
+  '../scripts/lib/needs.mjs',
+)
+
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const NAME = 'a-photograph-with-a-name-that-is-wider-than-the-terminal.png'
 
@@ -23,6 +27,20 @@ beforeAll(async () => {
   copyFileSync(join(ROOT, 'weights/mobilenet_v1.onnx'), join(folder, 'here.onnx'))
 })
 afterAll(() => rmSync(folder, { recursive: true }))
+
+it.each([
+  ['colorize a -o b', true],
+  ['doctor', false],
+  ['train --help', false],
+  ['queue work --root a', true],
+  ['queue --queue work status', true], // which word is the action is not known here
+  ['queue status --queue work', false],
+  ['queue add try --out a', false],
+  ['queue prepare a --out b', false],
+  ['queue prepare a --out b --taps', true],
+])('looks for an adapter where it is needed: %s', (line, needed) => {
+  expect(needsAdapter(line.split(' '))).toBe(needed)
+})
 
 describe("Dawn's remarks", () => {
   const SAID = `step 1 of 2

@@ -154,13 +154,16 @@ const nameOf = (owner: Owner | null): string => {
 
 /** Null when it is there already. */
 async function create(path: string, own: Owner): Promise<FileHandle | null> {
+  let file: FileHandle | undefined
   try {
-    const file = await open(path, 'wx')
+    file = await open(path, 'wx')
     await file.writeFile(`${JSON.stringify(own)}\n`)
     await file.sync()
     return file
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return null
+    await file?.close().catch(() => {})
+    if (file) await rm(path, { force: true }).catch(() => {}) // one that does not say whose it is would stop everybody
     throw fileTrouble('write', path, error)
   }
 }

@@ -14,9 +14,10 @@ const AT_ONCE = 8
 /** By the files' contents. Only files of equal size are read; one that cannot be read has no twin. */
 export async function findTwins(val: readonly string[], train: readonly string[]): Promise<Twins[]> {
   const [ofVal, ofTrain] = [await bySize(val), await bySize(train)]
-  const suspects = [...ofVal].filter(([size]) => ofTrain.has(size))
-  const hashes = await hashesOf(suspects.flatMap(([size]) => ofTrain.get(size)!))
-  return twinsIn(new Map([...hashes].map(([path, hash]) => [hash, path])), await hashesOf(val))
+  const sizes = [...ofVal.keys()].filter((size) => ofTrain.has(size))
+  const hashes = await hashesOf(sizes.flatMap((size) => ofTrain.get(size)!))
+  const sources = new Map([...hashes].map(([path, hash]) => [hash, path]))
+  return twinsIn(sources, await hashesOf(sizes.flatMap((size) => ofVal.get(size)!)))
 }
 
 /** The same for records, of whose photographs only the checksums are left: `sources` has the path of each. */

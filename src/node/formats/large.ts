@@ -136,15 +136,18 @@ export async function rowsOfTiff(
 
 /** Rows one below the other. */
 function joined(parts: readonly Raster[]): Raster {
-  const [{ width, channels, levels: first }] = parts as [Raster]
+  const [{ width, channels, levels: first, alpha: hasAlpha }] = parts as [Raster]
   const height = parts.reduce((sum, part) => sum + part.height, 0)
-  const levels = new (first.constructor as Uint8ArrayConstructor)(channels * width * height)
+  const empty = (length: number) => new (first.constructor as Uint8ArrayConstructor)(length)
+  const levels = empty(channels * width * height)
+  const alpha = hasAlpha && empty(width * height)
   let y = 0
   for (const part of parts) {
     levels.set(part.levels, channels * width * y)
+    if (part.alpha) alpha?.set(part.alpha, width * y)
     y += part.height
   }
-  return { width, height, channels, levels, alpha: null }
+  return { width, height, channels, levels, alpha }
 }
 
 const scaled = ({ x, y, width, height }: Rect, from: Size, to: Size): Rect => {

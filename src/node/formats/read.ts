@@ -118,7 +118,8 @@ export async function historyOf(file: string): Promise<History | null> {
 export async function historyIn(bytes: Uint8Array): Promise<History | null> {
   if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(PROGRAM)) return null
   try {
-    const { metadata } = metadataOf(bytes, await sharp(bytes, { failOn: 'none' }).metadata())
+    const header = await sharp(bytes, { failOn: 'none', limitInputPixels: false }).metadata()
+    const { metadata } = metadataOf(bytes, header)
     return metadata.xmp === null ? null : historyInXmp(metadata.xmp)
   } catch {
     return null
