@@ -123,6 +123,15 @@ describe('train', () => {
     const otherPhotos = ['train', 'samples/gray', '--out', reference, '--resume']
     refused(await run(otherPhotos), 2, /was trained with other training pictures/)
     expect(checkpointIn(reference).equals(before)).toBe(true)
+    const left = join(folder, 'left')
+    mkdirSync(left)
+    writeFileSync(join(left, 'best.safetensors'), 'the best')
+    refused(
+      await run(['train', ...TRAIN, '--out', left]),
+      2,
+      /training whose checkpoint is gone: move it away/,
+    )
+    expect(bestIn(left).toString()).toBe('the best')
   })
 
   it('ends in the same bytes when it is killed at a random moment and resumed', async () => {
@@ -188,9 +197,8 @@ describe('train', () => {
       '2',
     ]
     const training = start(['train', first!, ...options, '--val', many, '--out', out, '--json'])
-    // the one line of progress tells that the second step is under way; behind it comes the validation, which takes seconds
     await new Promise((resolve) =>
-      training.child.stderr!.on('data', (text) => /^step 2 of/m.test(text) && resolve(text)),
+      training.child.stderr!.on('data', (text) => /^validating on/m.test(text) && resolve(text)),
     )
     await sleep(300)
     training.child.kill('SIGTERM')

@@ -163,10 +163,9 @@ class GrowingFile {
   }
 }
 
-/** What a training left that ended before its first checkpoint, and would be taken for that of the next one. */
+/** The events that a training left which ended before its first checkpoint: they would be taken for those of the next one. */
 async function removeLeft(out: string): Promise<void> {
   for (const name of (await readdir(out)).filter(isEvents)) await rm(join(out, name))
-  await rm(bestPath(out), { force: true })
 }
 
 interface Line {
