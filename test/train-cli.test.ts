@@ -197,8 +197,9 @@ describe('train', () => {
       '2',
     ]
     const training = start(['train', first!, ...options, '--val', many, '--out', out, '--json'])
+    // the one line of progress tells that the second step is under way; behind it comes the validation, which takes seconds
     await new Promise((resolve) =>
-      training.child.stderr!.on('data', (text) => /^validating on/m.test(text) && resolve(text)),
+      training.child.stderr!.on('data', (text) => /^step 2 of/m.test(text) && resolve(text)),
     )
     await sleep(300)
     training.child.kill('SIGTERM')
