@@ -6,7 +6,7 @@ import sharp from 'sharp'
 import { afterAll, describe, expect, it } from 'vitest'
 import { colorizeFile, type FileOptions } from '../src/node/formats/colorize.ts'
 import { colorizeLarge, isLargeTiff, rowsOfTiff } from '../src/node/formats/large.ts'
-import { openPicture } from '../src/node/formats/read.ts'
+import { historyIn, openPicture } from '../src/node/formats/read.ts'
 import { saveFile } from '../src/node/save.ts'
 import { flatPainter } from './flat-painter.ts'
 import { bigEndian, described, grayTiff, levels, picture } from './photographs.ts'
@@ -95,3 +95,22 @@ it('says so where a picture cannot be read or written in parts', async () => {
   await expect(written(tiff, { ...OPTIONS, format: 'png' })).rejects.toThrow('only written as TIFF')
   await expect(written(tiff, { ...OPTIONS, keepProfile: true })).rejects.toThrow('only written in sRGB')
 })
+
+it('knows its own results by their headers, however many pixels they have', async () => {
+  const file = Buffer.from(await written(grayTiff(levels(1) as Uint8Array, 8)))
+  expect(await historyIn(file)).toMatchObject({ weights: 'tests' })
+  for (const tag of [256, 257]) resize(file, tag, 20_000)
+  expect((await sharp(file, { limitInputPixels: false }).metadata()).width).toBe(20_000)
+  expect(await historyIn(file)).toMatchObject({ weights: 'tests' })
+})
+
+/** Sets a number of a little-endian TIFF file's first directory. */
+function resize(file: Buffer, tag: number, pixels: number): void {
+  const directory = file.readUInt32LE(4)
+  for (let i = 0; i < file.readUInt16LE(directory); i++) {
+    const at = directory + 2 + 12 * i
+    if (file.readUInt16LE(at) !== tag) continue
+    file.writeUInt16LE(4, at + 2) // a long
+    file.writeUInt32LE(pixels, at + 8)
+  }
+}

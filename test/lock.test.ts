@@ -9,6 +9,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -50,6 +51,20 @@ describe('a lock of this machine', () => {
     held.check()
     await held.release()
     expect(readdirSync(join(path, '..'))).toEqual([])
+    await (await lock(path, 'photographs')).release()
+  })
+
+  it('leaves nothing where it cannot be written', async () => {
+    const other = await open(join(path, '..', 'other'), 'w')
+    const handles = Object.getPrototypeOf(other)
+    await other.close()
+    vi.spyOn(handles, 'sync').mockRejectedValueOnce(Object.assign(new Error(), { code: 'ENOSPC' }))
+    try {
+      await expect(lock(path, 'photographs')).rejects.toThrow(/cannot write .*a\.lock: the disk is full/)
+      expect(existsSync(path)).toBe(false)
+    } finally {
+      vi.restoreAllMocks()
+    }
     await (await lock(path, 'photographs')).release()
   })
 
