@@ -197,9 +197,9 @@ describe('train', () => {
       '2',
     ]
     const training = start(['train', first!, ...options, '--val', many, '--out', out, '--json'])
-    // the one line of progress tells that the second step is under way; behind it comes the validation, which takes seconds
+    // the one line of progress tells that the first step is done; behind the second comes the validation, which takes seconds
     await new Promise((resolve) =>
-      training.child.stderr!.on('data', (text) => /^step 2 of/m.test(text) && resolve(text)),
+      training.child.stderr!.on('data', (text) => /^step 1 of/m.test(text) && resolve(text)),
     )
     await sleep(300)
     training.child.kill('SIGTERM')

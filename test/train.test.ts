@@ -10,10 +10,12 @@ import { findPhotos } from '../src/node/photos.ts'
 import { readSafetensors } from '../src/node/safetensors.ts'
 import { bestPath, checkpointPath } from '../src/node/store/run-folder.ts'
 import { readCheckpoint, readWeights } from '../src/node/weights.ts'
+import { mean } from '../src/numbers.ts'
 import type { TrainingSource } from '../src/train/batches.ts'
 import type { Checkpoint } from '../src/train/checkpoint.ts'
 import type { TrainingSettings } from '../src/train/settings.ts'
 import type { Validate } from '../src/train/state.ts'
+import type { TrainingProgress } from '../src/train/train.ts'
 import { useGpu } from './device.ts'
 import { type TrainingInFolder, trainIn } from './training.ts'
 
@@ -123,6 +125,30 @@ describe('training', () => {
     await run({ ...parts, start: { kind: 'resume', checkpoint } })
     const [a, b] = await Promise.all([whole, parts].map(({ out }) => readFile(checkpointPath(out))))
     expect(a!.equals(b!)).toBe(true)
+  })
+
+  it('tells of each step with its own loss, and of the speed of steps alone', async () => {
+    const source = await openPhotos(photos.slice(0, 5), SOURCE)
+    let begun = 0
+    const slow: TrainingSource = {
+      ...{ length: source.length, batchesPerEpoch: source.batchesPerEpoch },
+      batches(from) {
+        begun = performance.now()
+        return source.batches(from)
+      },
+      close: () => source.close(),
+    }
+    const told: (TrainingProgress & { readonly seconds: number })[] = []
+    const onStep = (progress: TrainingProgress) =>
+      void told.push({ ...progress, seconds: (performance.now() - begun) / 1000 })
+    const settings: TrainingSettings = { ...SETTINGS, loss: 'rarity' } // the colours are counted before
+    const { checkpoint } = await runOn(slow, optionsFor({ settings, steps: 4, observer: { onStep } }))
+    expect(told.map(({ step }) => step)).toEqual([1, 2, 3, 4])
+    for (const { step, total, loss, imagesPerSecond, secondsLeft, seconds } of told) {
+      expect(loss).toBeCloseTo(mean([...checkpoint.losses.slice(0, step)]), 5)
+      expect((step * SETTINGS.batch) / imagesPerSecond).toBeLessThan(seconds + 0.5)
+      expect(secondsLeft).toBeCloseTo(((total - step) * SETTINGS.batch) / imagesPerSecond, 9)
+    }
   })
 
   it('keeps the running average of the weights beside the weights themselves', async () => {

@@ -8,7 +8,7 @@ import type { Validate } from '../src/train/state.ts'
 import { type TrainOptions, train } from '../src/train/train.ts'
 
 type Given = Pick<TrainOptions, 'network' | 'settings'> &
-  Partial<Pick<TrainOptions, 'start' | 'checkpointEvery' | 'checked'>> &
+  Partial<Pick<TrainOptions, 'start' | 'checkpointEvery' | 'checked' | 'observer'>> &
   Partial<Course>
 
 export interface TrainingInFolder extends Given {

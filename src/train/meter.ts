@@ -2,7 +2,7 @@ import type { Batch } from './batches.ts'
 
 /** Speed of the steps themselves, and the loss of painting nothing: what training has to get below. */
 export class Meter {
-  readonly #started = performance.now()
+  #started = performance.now()
   #paused = 0
   #lap: { readonly step: number; readonly seconds: number }
   #sum = 0
@@ -13,6 +13,11 @@ export class Meter {
     private readonly batch: number,
   ) {
     this.#lap = { step: firstStep, seconds: 0 }
+  }
+
+  /** The first step begins: what it took to get there counts as little as pauses. */
+  start(): void {
+    this.#started = performance.now()
   }
 
   add({ ab }: Batch): void {

@@ -180,10 +180,10 @@ class Loop {
 
   /** Takes the steps that are left, and frees the executor. */
   async takeSteps(executor: Stepper): Promise<void> {
-    const { state, meter } = this
+    const { state } = this
     try {
       if (state.isDone) return
-      if (state.isValidationDue) await meter.pause(() => state.validate()) // an interruption came before it
+      if (state.isValidationDue) await state.validate() // an interruption came before it
       if (!state.isDone) await this.#takeSteps(executor)
     } finally {
       await Promise.allSettled(this.#inFlight.map(({ loss }) => loss))
@@ -195,6 +195,7 @@ class Loop {
     const { state, meter } = this
     const { source, profiler, signal, checked = false } = this.options
     const ahead = checked ? 0 : STEPS_IN_FLIGHT - 1
+    meter.start()
     let idleSince = performance.now()
     for await (const batch of source.batches({ epoch: state.epoch, position: state.position })) {
       profiler?.waited('wait for the batch', idleSince)
@@ -276,16 +277,15 @@ class Loop {
     while (this.#inFlight.length > left) {
       const { step, epoch, learningRate, loss } = this.#inFlight.shift()!
       state.record(step, await loss)
-      observer?.onStep?.(this.#progress())
+      observer?.onStep?.(this.#progress(step))
       if (step % LOG_EVERY !== 0 || !observer?.onLog) continue
       const recent = mean(state.losses.slice(-LOG_EVERY))
       observer.onLog({ step, epoch: epoch + 1, loss: recent, learningRate, imagesPerSecond: meter.lap(step) })
     }
   }
 
-  #progress(): TrainingProgress {
+  #progress(step: number): TrainingProgress {
     const { state, meter } = this
-    const { step } = state
     const { imagesPerSecond, grayLoss } = meter.read(step)
     const left = (this.#total - step) * stepBatch(this.options.settings)
     const loss = mean(state.losses.slice(-SHOWN_STEPS))

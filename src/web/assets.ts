@@ -69,9 +69,9 @@ export class Assets {
    * @throws UserError when there is none; as `load`, of the list itself
    */
   async find(kind: string, name: string): Promise<KnownFile> {
-    this.#files ??= this.#list()
-    this.#files.catch(() => {
-      this.#files = undefined
+    this.#files ??= this.#list().catch((error) => {
+      this.#files = undefined // another call may have more luck
+      throw error
     })
     const ofKind = (await this.#files).filter((file) => file.kind === kind)
     const names = name === 'auto' ? CLASSIFIERS.map((spec) => spec.name) : [name]

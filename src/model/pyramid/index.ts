@@ -106,7 +106,7 @@ export function pyramidOn(loadTrunk: LoadTrunk): NetworkKind<Architecture> {
   return {
     name: NAME,
     schema: architectureSchema,
-    sizes: { lite: usual, full: usual },
+    sizes: { lite: usual, full: usual }, // nothing larger was better yet: docs/losses.md
     create: (chosen) => create(v.parse(architectureSchema, chosen)),
     read({ architecture }) {
       const { success, output, issues } = v.safeParse(architectureSchema, architecture)
