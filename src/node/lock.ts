@@ -162,8 +162,10 @@ async function create(path: string, own: Owner): Promise<FileHandle | null> {
     return file
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return null
-    await file?.close().catch(() => {})
-    if (file) await rm(path, { force: true }).catch(() => {}) // one that does not say whose it is would stop everybody
+    if (file) {
+      await file.close().catch(() => {})
+      await rm(path, { force: true }).catch(() => {}) // one that does not say whose it is would stop everybody
+    }
     throw fileTrouble('write', path, error)
   }
 }
