@@ -159,6 +159,20 @@ describe('prepareRecords', () => {
     )
   })
 
+  it('does not append to a shard of which a failing disk has lost a part', async () => {
+    const abort = new AbortController()
+    const stop = (done: number) => done === 8 && abort.abort()
+    const set = [broken, broken, broken, broken, ...paths] // the last shard gets the ninth, too
+    const stopped = prepare({ shardSize: 3, signal: abort.signal, onProgress: stop }, set)
+    await expect(stopped).rejects.toThrow('interrupted after 8 of 9')
+    const shard = join(out, 'unfinished', 'photos-00002-of-00003.tfrecord')
+    truncateSync(shard, 1000)
+    await expect(prepare({ shardSize: 3 }, set)).rejects.toThrow(
+      /00002-of-00003\.tfrecord has 1000 bytes instead of \d+; remove/,
+    )
+    expect(statSync(shard).size).toBe(1000)
+  })
+
   it('begins anew when photographs or settings are other ones', async () => {
     for (const change of [{ ab: 'float32' }, { minSide: 20 }, { classifiers: [] }, {}] as const) {
       const abort = new AbortController()

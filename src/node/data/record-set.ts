@@ -248,8 +248,11 @@ export class RecordSet {
     await this.#shard?.file.close()
     this.#shard = null
     const name = shardName(number, this.#shardCount)
-    const file = await open(join(this.#folder, name), 'a')
+    const path = join(this.#folder, name)
     const bytes = this.#bytes[number]!
+    const size = (await stat(path).catch(() => null))?.size ?? 0
+    if (size < bytes) throw this.#lost(path, size, bytes) // to truncate would fill it up with zeros
+    const file = await open(path, 'a')
     await file.truncate(bytes)
     this.#shard = { number, name, file, bytes }
     return this.#shard
@@ -295,14 +298,17 @@ export class RecordSet {
       const path = (await stat(inside).catch(() => null)) ? inside : join(this.out, file)
       const { size } = await stat(path)
       const end = this.#bytes[n]!
-      if (size !== end)
-        throw new ImpossibleSet(
-          `${path} has ${size} bytes instead of ${end}; remove ${this.#folder} and prepare again`,
-        )
+      if (size !== end) throw this.#lost(path, size, end)
       shards.push({ file, records: this.#records[n]!, bytes: size, sha256: await sha256File(path) })
     }
     const { length: photographs } = this.paths
     return { version: SET_VERSION, photographs, ...this.counts, ...this.settings, shards }
+  }
+
+  #lost(path: string, size: number, bytes: number): ImpossibleSet {
+    return new ImpossibleSet(
+      `${path} has ${size} bytes instead of ${bytes}; remove ${this.#folder} and prepare again`,
+    )
   }
 
   /** A line, or nothing, for each photograph. */
