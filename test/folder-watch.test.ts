@@ -141,6 +141,28 @@ it('watches: takes what has arrived whole, once, and what has failed again when 
   ).toEqual(['a.png', 'b.png', 'c.png'])
 })
 
+it('gives what it shows a place of its own at every look', async () => {
+  const { album, out, inAlbum } = fresh('places')
+  for (const [i, name] of ['a.png', 'b.png'].entries()) await writeGray(inAlbum(name), i)
+  const bytes = readFileSync(inAlbum('a.png'))
+  writeFileSync(inAlbum('a.png'), bytes.subarray(0, 40))
+  const stop = new AbortController()
+  const places: number[] = []
+  const onColoured = async (_row: unknown, _first: unknown, { place }: { place: number }) => {
+    places.push(place)
+    if (places.length === 2) stop.abort()
+  }
+  const running = await runningOf(out, { interrupted: stop.signal, onColoured })
+  let looks = 0
+  const look = async () => {
+    if (++looks === 2) writeFileSync(inAlbum('a.png'), bytes) // a moment later than b, which comes behind it
+    if (looks > 20) stop.abort()
+    return planOf(out, [album], { journal: running.journal })
+  }
+  await watch(look, running, 1)
+  expect(new Set(places).size).toBe(2)
+})
+
 it('ends watching when the disk is full', async () => {
   const { album, out, inAlbum } = fresh('full')
   for (let i = 0; i < 6; i++) await writeGray(inAlbum(`${i}.png`), i)

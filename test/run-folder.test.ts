@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { findTwins, findTwinsOf } from '../src/node/data/twins.ts'
-import { RunFolder } from '../src/node/store/run-folder.ts'
+import { foreignFile, RunFolder } from '../src/node/store/run-folder.ts'
 import { storeIn } from '../src/node/store/runs.ts'
 import type { Best, Checkpoint } from '../src/train/checkpoint.ts'
 import { readEvents } from './events.ts'
@@ -117,6 +117,26 @@ describe('a run folder', () => {
     expect(linesIn()).toMatchObject([step(20)])
     expect(events()).toHaveLength(1)
     expect(readdirSync(out).filter((name) => /best|part/.test(name))).toEqual([])
+  })
+
+  it('tells what is in it that no training has left', async () => {
+    expect(await foreignFile(out)).toBeNull()
+    await logged(null, () => {}) // stopped before its first line
+    expect(await foreignFile(out)).toBeNull()
+    await logged(null, (run) => run.logStep(step(10)))
+    appendFileSync(join(out, 'log.jsonl'), '{"step":4')
+    expect(await foreignFile(out)).toBeNull()
+    appendFileSync(join(out, 'log.jsonl'), '0}\n{"level":"info"}\n')
+    const files = readdirSync(out).map((name) => join(out, name))
+    expect(files).toContain(await foreignFile(out))
+    for (const name of ['settings.json', 'samples.png', 'events.out.tfevents.1.x']) {
+      rmSync(out, { recursive: true })
+      mkdirSync(out)
+      writeFileSync(join(out, 'notes.txt'), '')
+      expect(await foreignFile(out)).toBeNull()
+      writeFileSync(join(out, name), '{}')
+      expect(await foreignFile(out)).toBe(join(out, name))
+    }
   })
 
   it('belongs to one process at a time, but not to one that is gone', async () => {

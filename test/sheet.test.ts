@@ -2,7 +2,7 @@ import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
 import type { Photo } from '../src/color/photo.ts'
 import { axis, linePlot } from '../src/node/plot.ts'
-import { contactSheet } from '../src/node/sheet.ts'
+import { contactSheet, Sheet } from '../src/node/sheet.ts'
 import { fitText, svgText, textWidth } from '../src/node/strokes.ts'
 
 type Color = [number, number, number]
@@ -49,6 +49,21 @@ describe('contact sheet', () => {
     const sheet = await decode(await contactSheet([{ gray: gray!, ours: ours!, original: original! }]))
     for (const column of [0, 1, 2])
       expect(sheet.isDark([8 + column * 168, 0], [168 + column * 168, 25])).toBe(true)
+  })
+
+  test('is of the first rows that come, sorted by their places, whatever these are', async () => {
+    const rows = new Sheet(2)
+    for (const [place, color] of [
+      [900, GREEN],
+      [300, BLUE],
+      [0, RED],
+    ] as const) {
+      const picture = plain(40, 20, color!)
+      await rows.add({ gray: picture, ours: picture }, place)
+    }
+    expect(rows.length).toBe(2)
+    const sheet = await decode(await rows.draw({}))
+    expect([sheet.at(80, 66), sheet.at(80, 66 + 88)]).toEqual([BLUE, GREEN])
   })
 
   test('has two columns when there are no originals', async () => {

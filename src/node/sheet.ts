@@ -107,16 +107,16 @@ function blockOf(rows: readonly SheetRow[], columns: readonly string[], cell: nu
 export class Sheet {
   readonly #rows = new Map<number, SheetRow>()
 
-  /** @param most rows; of later ones nothing is kept */
+  /** @param most rows; of those that come later nothing is kept */
   constructor(private readonly most: number) {}
 
   get length(): number {
     return this.#rows.size
   }
 
-  /** @param place of the row on the sheet, from 0: rows may come in any order */
+  /** @param place by which the rows are sorted: they may come in any order */
   async add({ gray, ours, others = [], original, caption }: SheetRow, place: number): Promise<void> {
-    if (place >= this.most) return
+    if (this.#rows.size >= this.most) return
     this.#rows.set(place, {
       gray: await shrunk(gray),
       ours: await shrunk(ours),

@@ -24,9 +24,10 @@ export async function watch(
   let place = 0
   let isDiskFull = false
   while (!interrupted.aborted) {
-    const ready = await watched.ready(await look())
+    const planned = await look()
+    const ready = await watched.ready(planned)
     const placed = ready.map((entry) => ('photo' in entry ? { ...entry, place: place + entry.place } : entry))
-    place += ready.length
+    place += planned.length
     const ran = await runPlan(placed, options)
     for (const outcome of ran.outcomes) {
       outcomes.push(outcome)

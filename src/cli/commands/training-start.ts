@@ -8,7 +8,7 @@ import { inVariant, type Weights } from '../../io/weights.ts'
 import { matricesOf } from '../../kernels/matrix/gemm.ts'
 import { CLASSES } from '../../model/classifier.ts'
 import type { Network } from '../../model/network.ts'
-import { bestPath, checkpointPath } from '../../node/store/run-folder.ts'
+import { bestPath, checkpointPath, foreignFile } from '../../node/store/run-folder.ts'
 import { newestRun, RUNS } from '../../node/store/runs.ts'
 import { readCheckpoint, readWeights, SHIPPED } from '../../node/weights.ts'
 import { expectSame, otherNetwork } from '../../train/expect.ts'
@@ -123,6 +123,9 @@ async function startOf(
     throw wrong(
       `${bestPath(out)} is of a training whose checkpoint is gone: move it away, or choose another --out`,
     )
+  const foreign = await foreignFile(out)
+  if (foreign !== null)
+    throw wrong(`${foreign} is not of a training, and would be overwritten: choose another --out`)
   const init = flags.text('init') ?? (isDemonstration(asked, data) ? SHIPPED : 'none')
   if (init === 'none') return { start: { kind: 'fresh' } }
   const { network, parameters, statistics } = fineTuned(await readWeights(init), asked)

@@ -10,7 +10,7 @@
  */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type EncodedPicture, imageEvent, scalarEvent, startEvent, versionEvent } from '../../io/events.ts'
 import { frameOf } from '../../io/tfrecord.ts'
 import type { Checkpoint } from '../../train/checkpoint.ts'
@@ -162,6 +162,21 @@ class GrowingFile {
     }
   }
 }
+
+/**
+ * What a fresh training in `out` would overwrite or remove, although no training has left it: the path of one such file, or
+ * null. A training that ended before its first checkpoint is known by its log, and makes room.
+ */
+export async function foreignFile(out: string): Promise<string | null> {
+  const own = [bestPath, lossCurvePath, samplesPath, settingsPath, logPath].map((path) => path(out))
+  const paths = (await readdir(out).catch(() => [])).map((name) => join(out, name))
+  const found = paths.filter((path) => own.includes(path) || isEvents(basename(path)))
+  const isLog = async () => (await readFile(logPath(out), 'utf8')).split('\n').slice(0, -1).every(isLogged)
+  if (found.includes(logPath(out)) && (await isLog().catch(() => false))) return null
+  return found[0] ?? null
+}
+
+const isLogged = (text: string) => parseLine(text).some(({ step }) => Number.isSafeInteger(step))
 
 /** The events that a training left which ended before its first checkpoint: they would be taken for those of the next one. */
 async function removeLeft(out: string): Promise<void> {
