@@ -3,6 +3,7 @@ import type { Gpu } from '../src/device/gpu.ts'
 import { medianRun } from '../src/device/timer.ts'
 import { CLASSIFIERS } from '../src/model/classifier.ts'
 import { locate } from '../src/node/store/cache.ts'
+import { product } from '../src/numbers.ts'
 import { withRandomModel } from './inception-resnet-v2.ts'
 import { Model } from './model.ts'
 
@@ -55,7 +56,7 @@ async function time(gpu: Gpu, path: string) {
   try {
     const { gflop } = model
     const input = model.inputs[0]!
-    const length = input.shape.reduce((a, b) => a * b, 1)
+    const length = product(input.shape)
     const values = new Map([[input.name, Float32Array.from({ length }, (_, i) => ((i * 0.618) % 2) - 1)]])
     const milliseconds = await medianRun(() => model.run(values))
     return { milliseconds, gflop, gflops: (1000 * gflop) / milliseconds }

@@ -7,6 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import proto from 'onnx-proto'
+import { product } from '../src/numbers.ts'
 
 const { onnx } = proto
 const { FLOAT } = onnx.TensorProto.DataType
@@ -55,7 +56,7 @@ class Builder {
 
   /** Uniform within ±limit. */
   weights(dims: readonly number[], limit: number): string {
-    const data = new Float32Array(dims.reduce((a, b) => a * b, 1))
+    const data = new Float32Array(product(dims))
     for (let i = 0; i < data.length; i++) data[i] = this.#random() * limit
     const name = `weights_${this.initializers.length}`
     const rawData = new Uint8Array(data.buffer)

@@ -1,4 +1,5 @@
 import type { Clock } from '../src/device/timer.ts'
+import { alignColumns } from '../src/table.ts'
 import type { ClassifierRow } from './classifiers.ts'
 import { copyRateAt, type Peaks } from './peaks.ts'
 import type { Size, Work } from './workload.ts'
@@ -109,14 +110,6 @@ function formatTable(rows: readonly Row[], totals: Totals): string {
     ...lines.splice(0, own.length),
   ])
   return [headings, ...sections].join('\n')
-}
-
-/** Lines of a table whose first columns are text; the others are numbers and end at the right. */
-export function alignColumns(table: readonly (readonly string[])[], textColumns: number): string[] {
-  const widths = table[0]!.map((_, i) => Math.max(...table.map((line) => line[i]!.length)))
-  const align = (cell: string, i: number) =>
-    i < textColumns ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)
-  return table.map((line) => line.map(align).join('  '))
 }
 
 function cells({ layers, shader, shape, counts, milliseconds, gflops, gbPerSecond, share }: Row): string[] {

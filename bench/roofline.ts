@@ -1,7 +1,8 @@
 import type { Traits } from '../src/device/traits.ts'
+import { alignColumns } from '../src/table.ts'
 import { type Convolution, candidatesOf, formatConvolution } from '../src/tune/convolutions.ts'
 import type { Peaks } from './peaks.ts'
-import { alignColumns, formatHead, type Head, percent, short } from './report.ts'
+import { formatHead, type Head, percent, short } from './report.ts'
 
 export const KINDS = { conv2d: 'forward', conv2dGradInput: 'dx', conv2dGradWeight: 'dw' } as const
 export type Kind = (typeof KINDS)[keyof typeof KINDS]

@@ -48,8 +48,17 @@ export const FLOORS = [
   [
     {
       name: 'basics',
-      is: 'errors, numbers, random numbers, settings, version',
-      files: ['errors.ts', 'numbers.ts', 'random.ts', 'rect.ts', 'setting.ts', 'turns.ts', 'version.ts'],
+      is: 'errors, numbers, random numbers, settings, tables, version',
+      files: [
+        'errors.ts',
+        'numbers.ts',
+        'random.ts',
+        'rect.ts',
+        'setting.ts',
+        'table.ts',
+        'turns.ts',
+        'version.ts',
+      ],
     },
   ],
 ]

@@ -14,7 +14,7 @@ import {
 } from '../src/kernels/conv/convGeometry.ts'
 import { allLayers, layersOf } from '../src/model/report/layers.ts'
 import { openGpu } from '../src/node/dawn.ts'
-import { median } from '../src/numbers.ts'
+import { median, product } from '../src/numbers.ts'
 import { convolutionsOf } from '../src/tune/convolutions.ts'
 
 const LIMIT = 2 ** 40
@@ -186,7 +186,7 @@ test('the generated Inception-ResNet-v2 has the nodes and parameters of the publ
     ...{ Conv: 244, Relu: 243, Concat: 43, Add: 40, Mul: 40, Constant: 40 },
     ...{ MaxPool: 4, AveragePool: 1, GlobalAveragePool: 1, Flatten: 1, Gemm: 1 },
   })
-  const sizes = initializer!.map(({ dims }) => (dims as number[]).reduce((a, b) => a * b, 1))
+  const sizes = initializer!.map(({ dims }) => product(dims as number[]))
   const stored = sizes.reduce((a, b) => a + b)
   // 55,843,464 as the network is trained: gamma and beta of 204 batch norms stand where one bias each is left here
   const isResidual = new Set(node!.filter(({ opType }) => opType === 'Mul').map(({ input }) => input![0]))

@@ -15,10 +15,10 @@ import { reportNetwork } from '../src/model/report/index.ts'
 import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
 import { readPhoto, sharpResize } from '../src/node/image.ts'
 import { writeSafetensors } from '../src/node/safetensors.ts'
+import { product } from '../src/numbers.ts'
 import { seeded } from './harness.ts'
 import { type Ended, run } from './program.ts'
 import { refused } from './refused.ts'
-
 import { TINTED, writeTinted } from './tinted-pictures.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'colorizer-evaluate-'))
@@ -33,8 +33,7 @@ beforeAll(async () => {
   const parameters = initialParameters(architecture, random)
   const fill = (name: string, size: number) => {
     const { offset, shape } = layout.parameters.tensors.find((tensor) => tensor.name === name)!
-    for (let i = 0; i < shape.reduce((a, b) => a * b, 1); i++)
-      parameters[offset + i] = size * (2 * random() - 1)
+    for (let i = 0; i < product(shape); i++) parameters[offset + i] = size * (2 * random() - 1)
   }
   fill('decoder.conv5.weight', 100) // it starts at zero
   fill('fusion.conv.weight', 1) // so do its rows for the class vector

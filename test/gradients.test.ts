@@ -3,6 +3,7 @@ import { backward } from '../src/autograd/backward.ts'
 import { Graph } from '../src/graph/graph.ts'
 import { getOp } from '../src/kernels/index.ts'
 import { elems } from '../src/kernels/op.ts'
+import { product } from '../src/numbers.ts'
 import {
   draw,
   float64,
@@ -99,7 +100,7 @@ describe.each(differentiable)('gradient of %s', (name) => {
 
 function samplesFor(row: Row): number {
   const sizes = row.specs.map(elems)
-  const products = BUDGET.products / sizes.reduce((a, b) => a * b, 1)
+  const products = BUDGET.products / product(sizes)
   const elements = BUDGET.elements / sizes.reduce((a, b) => a + b, 0)
   return Math.max(4, Math.floor(Math.min(SAMPLES, products, elements)))
 }

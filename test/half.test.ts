@@ -17,6 +17,7 @@ import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
 import { readPhoto } from '../src/node/image.ts'
 import { findClassifier, loadClassifier } from '../src/node/store/classifiers.ts'
 import { precisionOn } from '../src/node/store/tuning.ts'
+import { product } from '../src/numbers.ts'
 import { useGpu } from './device.ts'
 import { seeded } from './harness.ts'
 
@@ -122,7 +123,7 @@ function network(factor = 1) {
   const random = seeded('half')
   const parameters = initialParameters(architecture, random)
   const last = layout.parameters.tensors.find(({ name }) => name === 'decoder.conv5.weight')!
-  const length = last.shape.reduce((a, b) => a * b, 1)
+  const length = product(last.shape)
   for (let i = 0; i < length; i++) parameters[last.offset + i] = 100 * (random() - 0.5)
   const statistics = initialStatistics(layout.statistics)
   return {

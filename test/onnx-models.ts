@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import proto from 'onnx-proto'
 import { afterAll } from 'vitest'
+import { product } from '../src/numbers.ts'
 
 const { onnx } = proto
 export type Tensor = proto.onnx.ITensorProto
@@ -21,7 +22,7 @@ export interface ModelParts {
 
 export const float = (name: string, dims: number[], data?: number[]): Tensor => ({
   ...{ name, dims, dataType: 1 },
-  floatData: data ?? Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => i / 8),
+  floatData: data ?? Array.from({ length: product(dims) }, (_, i) => i / 8),
 })
 
 export const int64 = (name: string, values: number[], dims = [values.length]): Tensor => ({

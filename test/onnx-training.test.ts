@@ -7,12 +7,13 @@ import { runReference } from '../src/graph/reference.ts'
 import { importOnnx } from '../src/io/onnx/import.ts'
 import { type IncludeOptions, includeTrainable, readBehind, weightsIn } from '../src/io/onnx/trainable.ts'
 import { readModel } from '../src/node/onnx-file.ts'
+import { product } from '../src/numbers.ts'
 import { draw, float64, seeded } from './harness.ts'
 import { float, type ModelParts, node, save, useFolder } from './onnx-models.ts'
 
 const folder = useFolder()
 const random = (name: string, dims: number[]) => {
-  const count = dims.reduce((a, b) => a * b, 1)
+  const count = product(dims)
   return float(name, dims, [...draw(count, 'positive', seeded(name))])
 }
 
@@ -81,7 +82,7 @@ describe('a model as a part of a graph', () => {
     const initial = float64(network.initial)
     const slopes = lossAt(initial).get(gradients)!
     for (const { offset, shape } of network.arena.tensors) {
-      const at = offset + shape.reduce((a, b) => a * b, 1) - 1
+      const at = offset + product(shape) - 1
       const moved = (step: number) => lossAt(initial.with(at, initial[at]! + step)).get(loss)![0]!
       const difference = (moved(1e-5) - moved(-1e-5)) / 2e-5
       expect(slopes[at]! / difference).toBeCloseTo(1, 6)

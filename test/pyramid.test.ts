@@ -12,6 +12,7 @@ import { pyramidNetwork, pyramidOn, USUAL_TRUNK } from '../src/model/pyramid/ind
 import { type Architecture, layersOf } from '../src/model/pyramid/layers.ts'
 import { layoutOf } from '../src/model/pyramid/layout.ts'
 import { missingTrunk, TAP_STRIDES, type Trunk } from '../src/model/trunk.ts'
+import { product } from '../src/numbers.ts'
 import { seeded } from './harness.ts'
 import { SHA256, smallTrunk } from './trunk-models.ts'
 
@@ -163,7 +164,7 @@ describe('the network pyramid', () => {
       const parameters = values.get('parameters')!
       const gradients = compute(parameters)('gradients')
       for (const { name, offset, shape } of network.layout.parameters.tensors) {
-        const at = offset + Math.floor((shape.reduce((a, b) => a * b, 1) - 1) * 0.7)
+        const at = offset + Math.floor((product(shape) - 1) * 0.7)
         const loss = (step: number) => compute(parameters.with(at, parameters[at]! + step))('loss')[0]!
         const difference = (loss(1e-6) - loss(-1e-6)) / 2e-6
         expect(Math.abs(gradients[at]! - difference), name).toBeLessThan(

@@ -10,6 +10,7 @@ import { scaledChannels } from '../src/model/report/layers.ts'
 import { initialParameters, layoutOf } from '../src/model/report/layout.ts'
 import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
 import { readCheckpoint, readWeights, writeCheckpoint } from '../src/node/weights.ts'
+import { product } from '../src/numbers.ts'
 import type { Checkpoint } from '../src/train/checkpoint.ts'
 
 const NETWORK = { classes: 3, width: 0.05, squaredClasses: true, head: 'ab' as const }
@@ -23,7 +24,7 @@ beforeEach(() => rmSync(path, { force: true }))
 function arena(which: keyof typeof LAYOUT, start: number): Float32Array {
   const flat = new Float32Array(LAYOUT[which].length)
   for (const { shape, offset } of LAYOUT[which].tensors) {
-    const end = offset + shape.reduce((a, b) => a * b, 1)
+    const end = offset + product(shape)
     for (let i = offset; i < end; i++) flat[i] = Math.sin(start + i)
   }
   return flat
@@ -59,7 +60,7 @@ async function refusal(reading: Promise<unknown>, message: RegExp): Promise<void
 }
 
 const reshaped = (tensors: Tensors, name: string, shape: number[]) =>
-  tensors.set(name, { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) })
+  tensors.set(name, { shape, data: new Float32Array(product(shape)) })
 
 function poisoned(tensors: Tensors, name: string, value: number): void {
   const { shape, data } = tensors.get(name)!

@@ -10,7 +10,7 @@ import { relayout } from '../../src/io/onnx/values.ts'
 import { readPhoto, sharpResize } from '../../src/node/image.ts'
 import { findPhotos } from '../../src/node/photos.ts'
 import { openTunedGpu } from '../../src/node/store/tuning.ts'
-import { median } from '../../src/numbers.ts'
+import { median, product } from '../../src/numbers.ts'
 import { uniform4 } from '../../src/random.ts'
 import { Model, type Values } from '../model.ts'
 import { start } from '../program.ts'
@@ -151,7 +151,7 @@ async function* inputsOf(path: string, inputs: readonly Input[], options: Option
 function randomValues(inputs: readonly Input[], seed: number, run: number): Values {
   return new Map(
     inputs.map(({ name, shape }, stream) => {
-      const length = shape.reduce((a, b) => a * b, 1)
+      const length = product(shape)
       return [name, Float32Array.from({ length }, (_, i) => 2 * uniform4(seed, stream, i, run)[0] - 1)]
     }),
   )

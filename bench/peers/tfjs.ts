@@ -3,6 +3,7 @@ import { create, globals } from 'webgpu'
 import type { Arena } from '../../src/model/arena.ts'
 import { type ConvLayer, layersOf } from '../../src/model/report/layers.ts'
 import { STATISTICS_RATE } from '../../src/model/report/network.ts'
+import { product } from '../../src/numbers.ts'
 import {
   ARCHITECTURE,
   type ColorizerWork,
@@ -130,7 +131,7 @@ function variablesOf(
 ): Map<string, Variable> {
   return new Map(
     tensors.map(({ name, shape, offset }) => {
-      const values = flat.slice(offset, offset + shape.reduce((a, b) => a * b, 1))
+      const values = flat.slice(offset, offset + product(shape))
       return [name, tf.variable(tf.tensor(values, [...shape]), trainable, name)]
     }),
   )

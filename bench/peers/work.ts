@@ -3,6 +3,7 @@ import type { Input } from '../../src/io/onnx/import.ts'
 import { initialStatistics, type Layout } from '../../src/model/arena.ts'
 import type { Architecture } from '../../src/model/report/layers.ts'
 import { initialParameters, layoutOf } from '../../src/model/report/layout.ts'
+import { product } from '../../src/numbers.ts'
 import { uniform4 } from '../../src/random.ts'
 import type { Values } from '../model.ts'
 
@@ -73,7 +74,7 @@ export function colorizerWeights() {
   for (const { name, shape, offset } of layout.parameters.tensors.filter(({ name }) =>
     name.endsWith('.weight'),
   )) {
-    const end = offset + shape.reduce((a, b) => a * b, 1)
+    const end = offset + product(shape)
     const scale = name === 'decoder.conv5.weight' ? 0.2 : 0.1
     for (let i = offset; i < end; i++) parameters[i] ||= scale * (uniform(i) - 0.5)
   }
@@ -81,7 +82,7 @@ export function colorizerWeights() {
 }
 
 export const parameterCount = ({ parameters }: Layout): number =>
-  parameters.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  parameters.tensors.reduce((sum, { shape }) => sum + product(shape), 0)
 
 /** L in −1…1, a class vector that sums to about one, and colours to learn. */
 export function colorizerInputs(size: number, batch: number) {
@@ -96,17 +97,7 @@ export function colorizerInputs(size: number, batch: number) {
 
 /** Values for the inputs of an ONNX model. */
 export const valuesFor = (inputs: readonly Shaped[]): Values =>
-  new Map(
-    inputs.map(({ name, shape }) => [
-      name,
-      noise(
-        'model',
-        shape.reduce((a, b) => a * b, 1),
-        -1,
-        1,
-      ),
-    ]),
-  )
+  new Map(inputs.map(({ name, shape }) => [name, noise('model', product(shape), -1, 1)]))
 
 /**
  * What there is to do, in the order of the table. The large classifier's file has yet to be made.

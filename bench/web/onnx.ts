@@ -3,6 +3,7 @@ import proto from 'onnx-proto'
 import type { Graph, Node } from '../../src/graph/graph.ts'
 import type { Conv2dAttrs } from '../../src/kernels/conv/conv2d.ts'
 import type { Tensor } from '../../src/kernels/op.ts'
+import { product } from '../../src/numbers.ts'
 
 const { onnx } = proto
 const { FLOAT, INT64 } = onnx.TensorProto.DataType
@@ -103,7 +104,7 @@ class Writer {
     const { op, inputs, attrs } = node
     if (op === 'view' && this.#isKnown(inputs[0]!)) {
       const { offset, shape } = attrs as { offset: number; shape: readonly number[] }
-      const length = shape.reduce((a, b) => a * b, 1)
+      const length = product(shape)
       this.#data.set(node.outputs[0]!, this.#dataOf(inputs[0]!).subarray(offset, offset + length))
       return
     }
@@ -164,7 +165,7 @@ class Writer {
 
 /** `data` of this shape with its axes in another order. */
 function transposed(data: Float32Array, shape: readonly number[], axes: readonly number[]): Float32Array {
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1))
+  const strides = shape.map((_, axis) => product(shape.slice(axis + 1)))
   const [target, steps] = [permuted(shape, axes), permuted(strides, axes)]
   return data.map((_, i) => {
     let [rest, from] = [i, 0]

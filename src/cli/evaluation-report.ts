@@ -4,6 +4,7 @@ import { basename, dirname, resolve } from 'node:path'
 import type { Kid } from '../color/metrics/featureSets.ts'
 import type { Precision } from '../graph/half.ts'
 import type { ClassVectorOrigin } from '../model/classifier.ts'
+import { alignColumns } from '../table.ts'
 import { type Each, listEach } from './each.ts'
 import { HINT_COUNTS, type HintErrors } from './measure-hints.ts'
 import type { Evaluated, Failure } from './measure-photos.ts'
@@ -208,7 +209,7 @@ function table(evaluation: Parameters<typeof evaluationText>[0]): string[] {
       ...columns.map(({ means }) => shown(means[key])),
     ])
   }
-  return aligned(rows)
+  return alignColumns(rows, 2)
 }
 
 function heading({
@@ -247,14 +248,3 @@ function comparison(name: string, summary: Summary | undefined): string[] {
 }
 
 const signed = (value: number) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(2)}`
-
-/** The first two columns to the left, numbers to the right. */
-function aligned(table: readonly (readonly string[])[]): string[] {
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
-  return table.map((row) =>
-    row
-      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
-      .join('  ')
-      .trimEnd(),
-  )
-}

@@ -4524,4 +4524,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = 'e50fcb7efba0899caeb2973cfb021b152401b968f26fb26b57a3d8ee9152fbfc'
+export const KERNEL_VERSION = '9d83876af84e6e551cea6a44f58560cc2c5b7b1d5f4c5157424d03c424c0c98b'

@@ -5,6 +5,7 @@ import { packParams } from '../device/shader.ts'
 import { type GpuSpan, PassTimes } from '../device/timestamps.ts'
 import type { Tensor } from '../kernels/op.ts'
 import { formatShape } from '../kernels/op.ts'
+import { product } from '../numbers.ts'
 import { PARAMS_ALIGNMENT, type Plan, type Step } from './compile.ts'
 import { GraphError } from './graph.ts'
 import { storageBytes } from './memory.ts'
@@ -130,7 +131,7 @@ export class Executor {
   upload(name: string, data: Float32Array): void {
     const place = this.plan.inputs.get(name)
     if (!place) throw new GraphError(`the graph has no input ${name}`)
-    const length = place.shape.reduce((a, b) => a * b, 1)
+    const length = product(place.shape)
     if (data.length !== length) {
       throw new GraphError(
         `input ${name} is ${formatShape(place.shape)}: needs ${length} values, got ${data.length}`,
@@ -261,7 +262,7 @@ export class Executor {
     const usage = BUFFER_USAGE.COPY_DST | BUFFER_USAGE.MAP_READ
     const staging = this.gpu.pool.take(place.sizeBytes, usage, 'readback')
     encoder.copyBufferToBuffer(this.#buffer(place), place.offsetBytes, staging, 0, place.sizeBytes)
-    return { staging, elemCount: place.shape.reduce((a, b) => a * b, 1) }
+    return { staging, elemCount: product(place.shape) }
   }
 
   async #fetch({ staging, elemCount }: { staging: GPUBuffer; elemCount: number }): Promise<Float32Array> {
@@ -273,7 +274,7 @@ export class Executor {
   async #readPlace(place: PlannedTensor): Promise<Float32Array> {
     const stored = await this.gpu.read(this.#buffer(place), place.offsetBytes, place.sizeBytes)
     const data = place.half ? unpackHalves(new Uint16Array(stored.buffer)) : stored
-    const elemCount = place.shape.reduce((a, b) => a * b, 1)
+    const elemCount = product(place.shape)
     if (!place.slice) return data.subarray(0, elemCount)
     const { channels, offset } = place.slice
     const C = place.shape.at(-1)!

@@ -13,6 +13,7 @@ import { centresAmong } from '../color/resample.ts'
 import type { Gpu } from '../device/gpu.ts'
 import { Variables } from '../graph/execute.ts'
 import { Graph } from '../graph/graph.ts'
+import { product } from '../numbers.ts'
 import type { Size } from '../rect.ts'
 import { executorOf } from './executor.ts'
 
@@ -53,7 +54,7 @@ export async function solveColours(
   const { width, height } = problem
   const variables = new Variables(gpu)
   for (const [name, shape] of Object.entries(stateShapes(problem)))
-    variables.set(name, new Float32Array(shape.reduce((a, b) => a * b, 1)))
+    variables.set(name, new Float32Array(product(shape)))
   try {
     await begin(gpu, variables, problem)
     const found = await descend(gpu, variables, problem, { tolerance, maxSteps })

@@ -6,6 +6,7 @@
  */
 import { HALF_OVERFLOW, halfBits, halfToFloat } from '../device/float16.ts'
 import { UserError } from '../errors.ts'
+import { product } from '../numbers.ts'
 import { duplicateKey } from './json.ts'
 import type { ReadAt } from './read-at.ts'
 
@@ -103,7 +104,7 @@ export function encodeSafetensors(
   if (Object.keys(metadata).length) header.set(METADATA, metadata)
   let at = 0
   for (const [name, { shape, data }] of tensors) {
-    if (name === METADATA || elemsOf(shape) !== data.length)
+    if (name === METADATA || product(shape) !== data.length)
       throw new Error(`tensor ${name} has ${data.length} elements, which do not fill its shape [${shape}]`)
     const dtype = dtypeOf(name)
     if (dtype === 'F16' && data.some((value) => Math.abs(value) >= HALF_OVERFLOW))
@@ -195,7 +196,7 @@ function entryOf(name: string, value: unknown, path: string): Entry {
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0]! > offsets[1]!)
     throw wrong('has data_offsets that are not a range of bytes')
   const [begin, end] = offsets as [number, number]
-  const needBytes = elemsOf(shape) * TYPES[dtype]!.bytes
+  const needBytes = product(shape) * TYPES[dtype]!.bytes
   if (needBytes !== end - begin)
     throw wrong(
       `needs ${needBytes} bytes for ${dtype} [${shape}], but its data_offsets give it ${end - begin}`,
@@ -229,10 +230,6 @@ function toFloat32({ name, dtype }: Entry, bytes: Uint8Array, path: string): Flo
   const data = new Float32Array(bytes.length / elemBytes)
   for (let i = 0; i < data.length; i++) data[i] = get(view, i * elemBytes)
   return data
-}
-
-function elemsOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1)
 }
 
 function isCount(value: unknown): value is number {

@@ -7,6 +7,7 @@
 
 import type { Params } from '../device/shader.ts'
 import type { Traits } from '../device/traits.ts'
+import { product } from '../numbers.ts'
 
 /** The static type of a tensor. On the GPU it is float32, or float16 where the planner decides so; in the reference float64. */
 export interface Spec {
@@ -118,7 +119,7 @@ export class ShapeError extends Error {
 }
 
 export const formatShape = (shape: readonly number[]) => `[${shape.join('×')}]`
-export const elems = (spec: Spec) => spec.shape.reduce((a, b) => a * b, 1)
+export const elems = (spec: Spec) => product(spec.shape)
 export const ceilDiv = (a: number, b: number) => Math.ceil(a / b)
 
 /** Names a piece of work, wherever it stands: "conv2d [1×28×28×256] [3×3×256×512] [512] activation=relu …". */

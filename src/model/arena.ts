@@ -1,6 +1,7 @@
 import type { Arena as TensorArena } from '../autograd/arena.ts'
 import { ARENA_ALIGNMENT_ELEMS } from '../kernels/movement/view.ts'
 import type { Spec } from '../kernels/op.ts'
+import { product } from '../numbers.ts'
 
 /**
  * Parameters and statistics lie in one flat array each, so that Adam and the running statistics are one dispatch and
@@ -26,7 +27,7 @@ export interface Layout {
 export function usedInBlocks({ tensors, length }: Arena): Float32Array {
   const used = new Float32Array(length / ARENA_ALIGNMENT_ELEMS).fill(ARENA_ALIGNMENT_ELEMS)
   for (const { shape, offset } of tensors) {
-    const end = offset + shape.reduce((a, b) => a * b, 1)
+    const end = offset + product(shape)
     if (end % ARENA_ALIGNMENT_ELEMS)
       used[Math.floor(end / ARENA_ALIGNMENT_ELEMS)] = end % ARENA_ALIGNMENT_ELEMS
   }
@@ -48,7 +49,7 @@ export interface NamedTensor {
 export function unpackArena(arena: Arena, flat: Float32Array): Map<string, NamedTensor> {
   return new Map(
     arena.tensors.map((tensor) => {
-      const size = tensor.shape.reduce((a, b) => a * b, 1)
+      const size = product(tensor.shape)
       const data = flat.slice(tensor.offset, tensor.offset + size)
       return [
         tensor.name,

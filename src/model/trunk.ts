@@ -15,6 +15,9 @@ export interface TrunkName {
   readonly sha256: string
 }
 
+/** The name alone, without what else is known of a trunk. */
+export const trunkName = ({ name, sha256 }: TrunkName): TrunkName => ({ name, sha256 })
+
 /** What the values of a tap lie between. */
 export interface TapRange {
   readonly low: number

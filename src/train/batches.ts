@@ -1,7 +1,7 @@
 /** Training batches in an order set by a seed, decoded ahead of the GPU. Who decodes, and what, is handed in. */
 import { type Trouble, UserError } from '../errors.ts'
 import type { Network } from '../model/network.ts'
-import { type TrunkName, tapShapes } from '../model/trunk.ts'
+import { tapShapes, trunkName } from '../model/trunk.ts'
 import { epochOrder, STREAM, uniform4 } from '../random.ts'
 import type { SampleFit } from './framing.ts'
 import { mixedOrder, type Part } from './mixture.ts'
@@ -78,13 +78,12 @@ export function sourceOptions(
     augment: fit === 'crop', // the report did not augment what it padded
     classDropout: classVectors.length ? classDropout : 1, // records may carry vectors that this training leaves out
     ...(settings.taps && trunk
-      ? { taps: { trunk: nameOf(trunk), shapes: tapShapes(trunk, { height: size, width: size }) } }
+      ? { taps: { trunk: trunkName(trunk), shapes: tapShapes(trunk, { height: size, width: size }) } }
       : {}),
   }
 }
 
 /** What a worker can be told of a trunk. */
-const nameOf = ({ name, sha256 }: TrunkName): TrunkName => ({ name, sha256 })
 
 /** What batches are made of. */
 export interface SampleSet<Source> {

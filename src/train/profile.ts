@@ -3,6 +3,7 @@
 import type { GpuSpan } from '../device/timestamps.ts'
 import type { Step } from '../graph/compile.ts'
 import { median, sum } from '../numbers.ts'
+import { alignColumns } from '../table.ts'
 import type { Stepper } from './accumulate.ts'
 
 /** First steps that are not measured, since pipelines and caches are cold. */
@@ -85,9 +86,9 @@ export class Profiler {
     ])
     return [
       `host, median ms of ${STEPS} steps`,
-      ...aligned(hostRows),
+      ...indented(hostRows),
       `kernels, mean ms of ${steps} steps: ${total.toFixed(1)} in all`,
-      ...aligned(kernelRows),
+      ...indented(kernelRows),
     ].join('\n')
   }
 
@@ -127,10 +128,4 @@ function byName(events: readonly Event[]): Map<string, number[]> {
   return lengths
 }
 
-/** Rows in columns: the first one is text, the others are numbers. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const width = (i: number) => Math.max(...rows.map((row) => row[i]!.length))
-  return rows.map((row) =>
-    row.map((cell, i) => (i === 0 ? `  ${cell.padEnd(width(0))}` : cell.padStart(width(i)))).join('  '),
-  )
-}
+const indented = (rows: readonly (readonly string[])[]) => alignColumns(rows, 1).map((line) => `  ${line}`)

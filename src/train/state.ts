@@ -5,7 +5,7 @@ import type { NamedBuffers, Variables } from '../graph/execute.ts'
 import type { Weights } from '../io/weights.ts'
 import type { Arena } from '../model/arena.ts'
 import type { Network } from '../model/network.ts'
-import { mean } from '../numbers.ts'
+import { mean, product } from '../numbers.ts'
 import { STREAM, uniform4 } from '../random.ts'
 import type { Batch } from './batches.ts'
 import type { Best, Checkpoint, Validation } from './checkpoint.ts'
@@ -180,7 +180,7 @@ const averaged = (variables: Variables): NamedBuffers => ({
 /** The first tensor with a value that is not finite. What lies between the tensors does not matter. */
 function firstWild({ tensors }: Arena, flat: Float32Array): { name: string; value: number } | undefined {
   for (const { name, shape, offset } of tensors) {
-    const end = offset + shape.reduce((a, b) => a * b, 1)
+    const end = offset + product(shape)
     for (let i = offset; i < end; i++) if (!Number.isFinite(flat[i]!)) return { name, value: flat[i]! }
   }
   return undefined

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { extname, join } from 'node:path'
 import { UserError } from '../../errors.ts'
-import { type TrunkName, tapShapes } from '../../model/trunk.ts'
+import { tapShapes, trunkName } from '../../model/trunk.ts'
 import { measuredTaps, settingsOf } from '../../node/data/prepare.ts'
 import type { SetSettings, TapSettings } from '../../node/data/record-set.ts'
 import { gigabytes, knownTapSettings, recordBytes } from '../../node/data/taps.ts'
@@ -121,14 +121,12 @@ async function tapSettingsOf(
   { from, photographs, roots }: SetParts,
 ): Promise<TapSettings> {
   const { trunk, size, views } = wanted
-  const known = knownTapSettings({ trunk: nameOf(trunk), size, ranges: trunk.ranges }, views)
+  const known = knownTapSettings({ trunk: trunkName(trunk), size, ranges: trunk.ranges }, views)
   if (known) return known
   const source = await sourceAt(roots, from, [])
   const { models, close } = await openModels(call, [], wanted)
   return measuredTaps(photographs, { taps: models.taps!, ...source }).finally(close)
 }
-
-const nameOf = ({ name, sha256 }: TrunkName): TrunkName => ({ name, sha256 })
 
 function roomText({ trunk, size, views }: WantedTaps, set: SetSettings, photographs: number): string {
   const maker = { size, shapes: tapShapes(trunk, { height: size, width: size }) }
@@ -150,7 +148,9 @@ export async function openPreparing(
   const chosen = await chosenClassifiers(own.flags)
   const classVectors = chosen.map(({ origin }) => origin)
   const wanted = await wantedTaps(own.flags)
-  const taps = wanted && { taps: { ...(settings.values.taps as TapSettings), trunk: nameOf(wanted.trunk) } }
+  const taps = wanted && {
+    taps: { ...(settings.values.taps as TapSettings), trunk: trunkName(wanted.trunk) },
+  }
   expectSame(settings, {
     ...settings,
     version: VERSION,

@@ -22,12 +22,12 @@ export function productsOf(x: readonly Float32Array[], y: readonly Float32Array[
   const count = x.length
   const all = (rows: readonly Float32Array[], columns: readonly Float32Array[]) =>
     Float64Array.from({ length: count ** 2 }, (_, i) =>
-      product(rows[Math.floor(i / count)]!, columns[i % count]!),
+      dot(rows[Math.floor(i / count)]!, columns[i % count]!),
     )
   return { count, length: x[0]?.length ?? 0, xx: all(x, x), yy: all(y, y), xy: all(x, y) }
 }
 
-function product(x: Float32Array, y: Float32Array): number {
+function dot(x: Float32Array, y: Float32Array): number {
   let result = 0
   for (let i = 0; i < x.length; i++) result += x[i]! * y[i]!
   return result
@@ -35,9 +35,9 @@ function product(x: Float32Array, y: Float32Array): number {
 
 /** 1 − cos of the angle between two pictures' features: 0 for equal ones, at most 1 where no feature is negative. */
 export function cosineDistance(x: Float32Array, y: Float32Array): number {
-  const lengths = Math.sqrt(product(x, x) * product(y, y))
-  if (lengths > 0) return Math.max(0, 1 - product(x, y) / lengths)
-  return product(x, x) === product(y, y) ? 0 : 1
+  const lengths = Math.sqrt(dot(x, x) * dot(y, y))
+  if (lengths > 0) return Math.max(0, 1 - dot(x, y) / lengths)
+  return dot(x, x) === dot(y, y) ? 0 : 1
 }
 
 export interface Kid {

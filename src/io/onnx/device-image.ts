@@ -1,6 +1,7 @@
 /** The operators that know what an image is: convolution, pooling, normalisation, resizing. */
 import type { Resampling, ResizeAttrs } from '../../kernels/movement/resize.ts'
 import { positions } from '../../kernels/movement/resize.ts'
+import { product } from '../../numbers.ts'
 import { type Attributes, axesOf, BadNode, integers, Unsupported } from './node.ts'
 import {
   type Builder,
@@ -139,7 +140,7 @@ export function batchNormalization(inputs: Inputs, { attributes, builder }: Devi
   const epsilon = attributes.float('epsilon', 1e-5)
   const [N, C, ...rest] = x.shape
   if (C === undefined) throw new BadNode(`[${x.shape.join('×')}] has no channels`)
-  const pixels = rest.reduce((a, b) => a * b, 1)
+  const pixels = product(rest)
   const isImage = x.shape.length === 4
   const shape = isImage ? x.shape : [N!, C, 1, pixels]
   const seen = isImage ? x : isHost(x) ? { ...x, shape } : builder.reshape(x, shape)

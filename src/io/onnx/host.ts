@@ -4,6 +4,7 @@
  */
 import { toHalf } from '../../device/float16.ts'
 import { denseStrides, repeatedStrides } from '../../kernels/movement/strided.ts'
+import { product } from '../../numbers.ts'
 import {
   type Attributes,
   axesOf,
@@ -144,7 +145,7 @@ function gather([x, indices]: [HostTensor, HostTensor], { attributes, memory }: 
     throw new BadNode(`indices are ${indices.dtype}`)
   const [before, behind] = [x.shape.slice(0, axis), x.shape.slice(axis + 1)]
   const y = memory.make(x.dtype, [...before, ...indices.shape, ...behind])
-  const inner = behind.reduce((a, b) => a * b, 1)
+  const inner = product(behind)
   const rows = Array.from(indices.data as Int32Array, (value) => {
     const at = Number(value) < 0 ? Number(value) + size : Number(value)
     if (at < 0 || at >= size) throw new BadNode(`index ${value} is not among ${size}`)
@@ -219,7 +220,7 @@ function concat(inputs: HostInputs, { attributes, memory }: Context): HostTensor
     i === axis ? parts.reduce((sum, p) => sum + p.shape[axis]!, 0) : d,
   )
   const y = memory.make(first.dtype, shape)
-  const outer = shape.slice(0, axis).reduce((a, b) => a * b, 1)
+  const outer = product(shape.slice(0, axis))
   const to = y.data as Float32Array
   for (let o = 0, at = 0; o < outer; o++) {
     for (const { data } of parts) {

@@ -1,5 +1,6 @@
 /** Copies on the host that only move elements, and the shape rules that operators on the host and in the graph share. */
 import { denseStrides } from '../../kernels/movement/strided.ts'
+import { product } from '../../numbers.ts'
 import { BadNode, type Memory } from './node.ts'
 import type { HostTensor } from './tensors.ts'
 
@@ -9,7 +10,7 @@ export function walk(
   strides: readonly (readonly number[])[],
   visit: (to: number, at: readonly number[]) => void,
 ): void {
-  const total = shape.reduce((a, b) => a * b, 1)
+  const total = product(shape)
   const index = shape.map(() => 0)
   const at = strides.map(() => 0)
   for (let to = 0; to < total; to++) {
@@ -62,16 +63,16 @@ export function broadcast(...shapes: readonly (readonly number[])[]): number[] {
 
 /** The shape that Reshape asks for: 0 keeps a size (unless `allowZero`), one −1 takes what is left. */
 export function reshaped(from: readonly number[], to: readonly number[], allowZero: boolean): number[] {
-  const elems = from.reduce((a, b) => a * b, 1)
+  const elems = product(from)
   const sizes = to.map((size, i) => {
     if (size !== 0 || allowZero) return size
     if (from[i] === undefined) throw new BadNode(`size ${i} is to be kept, but there is none`)
     return from[i]
   })
-  const known = sizes.filter((size) => size !== -1).reduce((a, b) => a * b, 1)
+  const known = product(sizes.filter((size) => size !== -1))
   const shape = sizes.map((size) => (size === -1 ? elems / known : size))
   const holes = sizes.filter((size) => size === -1).length
-  const fits = shape.every((d) => Number.isInteger(d) && d >= 0) && shape.reduce((a, b) => a * b, 1) === elems
+  const fits = shape.every((d) => Number.isInteger(d) && d >= 0) && product(shape) === elems
   if (holes > 1 || !fits) throw new BadNode(`[${from.join('×')}] cannot become [${to.join(', ')}]`)
   return shape
 }
@@ -95,7 +96,6 @@ export function unsqueezed(shape: readonly number[], axes: readonly number[]): n
 export function flattened(shape: readonly number[], axis: number): [number, number] {
   const at = axis < 0 ? axis + shape.length : axis
   if (!Number.isInteger(at) || at < 0 || at > shape.length) throw new BadNode(`there is no axis ${axis}`)
-  const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1)
   return [product(shape.slice(0, at)), product(shape.slice(at))]
 }
 

@@ -1,3 +1,4 @@
+import { product } from '../../numbers.ts'
 import { ceilDiv, type Dispatch, elems, grid, input, type Op, output, ShapeError, type Spec } from '../op.ts'
 
 export interface ConcatAttrs {
@@ -46,7 +47,7 @@ export const concat: Op<ConcatAttrs> = {
 
   reference(inputs, specs, { axis }) {
     const { shape } = specs[0]!
-    const outer = shape.slice(0, axis).reduce((a, b) => a * b, 1)
+    const outer = product(shape.slice(0, axis))
     const y: number[] = []
     for (let o = 0; o < outer; o++) {
       for (const x of inputs) {

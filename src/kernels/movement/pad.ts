@@ -1,3 +1,4 @@
+import { product } from '../../numbers.ts'
 import {
   ceilDiv,
   elems,
@@ -105,7 +106,7 @@ function foldAxis(b: GradBuilder, dy: Tensor, axis: number, { pads, mode }: PadA
 /** One axis made longer, row by row: what the modes mean, step by step. */
 function padAxis(x: Float64Array, { shape }: Spec, axis: number, attrs: PadAttrs): Float64Array {
   const size = shape[axis]!
-  const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1)
+  const inner = product(shape.slice(axis + 1))
   const y: number[] = []
   for (let outer = 0; outer < x.length; outer += size * inner) {
     for (let i = -attrs.pads[axis]!; i < size + attrs.pads[axis + shape.length]!; i++) {

@@ -1,3 +1,4 @@
+import { product } from '../../numbers.ts'
 import {
   ceilDiv,
   type Dispatch,
@@ -141,7 +142,7 @@ function runsOf(shape: readonly number[], axes: readonly number[]): Stage[] {
       rows *= shape[axis]!
       continue
     }
-    const outer = shape.slice(0, axis + 1).reduce((a, b) => a * b, 1)
+    const outer = product(shape.slice(0, axis + 1))
     if (rows > 1 || (axis < 0 && !runs.length)) runs.push({ outer, rows, inner, splits: 1 })
     rows = 1
     inner *= shape[axis] ?? 1

@@ -1,5 +1,6 @@
 /** The network of the course report (Zhao 2019), after Deep Koalarization (Baldassarre et al. 2017). */
 import * as v from 'valibot'
+import { product } from '../../numbers.ts'
 import { initialStatistics } from '../arena.ts'
 import { COARSE_BINS } from '../bins.ts'
 import { adjustClassRows } from '../class-rows.ts'
@@ -42,7 +43,7 @@ export function reportNetwork(chosen: Architecture): Network {
     isTrained(parameters) {
       // the last layer begins at zero
       const { offset, shape } = layout.parameters.tensors.find(({ name }) => name === LAST_LAYER)!
-      const size = shape.reduce((a, b) => a * b, 1)
+      const size = product(shape)
       return parameters.subarray(offset, offset + size).some((value) => value !== 0)
     },
     variant: (change) => reportNetwork({ ...architecture, ...change }),

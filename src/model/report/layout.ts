@@ -1,4 +1,5 @@
 import { arenaOf } from '../../autograd/arena.ts'
+import { product } from '../../numbers.ts'
 import { type Layout, weight } from '../arena.ts'
 import { glorotLimit } from '../initial.ts'
 import { type Architecture, allLayers, layersOf } from './layers.ts'
@@ -29,7 +30,7 @@ export function initialParameters(
   const arena = layoutOf(architecture).parameters
   const flat = new Float32Array(arena.length)
   for (const { name, shape, offset } of arena.tensors) {
-    const size = shape.reduce((a, b) => a * b, 1)
+    const size = product(shape)
     if (name.endsWith('.gamma')) flat.fill(1, offset, offset + size)
     if (!name.endsWith('.weight') || name === 'decoder.conv5.weight') continue
     const [, , C, K] = shape as [number, number, number, number]
