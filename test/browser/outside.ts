@@ -19,6 +19,7 @@ export class Outside {
     const outside = new Outside()
     outside.#server.on('connect', (request, socket) => {
       outside.#asked.push(request.url!)
+      socket.on('error', () => {}) // a browser that closes resets its connections
       socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
     })
     await new Promise<void>((resolve) => outside.#server.listen(0, '127.0.0.1', resolve))

@@ -7,7 +7,7 @@ type Skips = Readonly<Record<string, string>>
 /** Runs tests one by one, and counts them. */
 export class Run {
   #passed = 0
-  #failed = 0
+  readonly #failures: string[] = []
 
   /** @param skips none by default */
   constructor(private readonly skips: Skips = {}) {}
@@ -29,13 +29,14 @@ export class Run {
   /** Prints the counts; the exit code is 1 when anything failed, or nothing ran. */
   end(): void {
     const counts = process.env.COLORIZER_TEST_COUNTS
-    if (counts) writeFileSync(counts, JSON.stringify({ passed: this.#passed, failed: this.#failed }))
-    console.log(`${this.#passed} passed, ${this.#failed} failed`)
-    process.exit(this.#failed || !this.#passed ? 1 : 0)
+    const [passed, failures] = [this.#passed, this.#failures]
+    if (counts) writeFileSync(counts, JSON.stringify({ passed, failed: failures.length, failures }))
+    console.log(`${passed} passed, ${failures.length} failed`)
+    process.exit(failures.length || !passed ? 1 : 0)
   }
 
   #fail(name: string, problems: readonly string[]): void {
-    this.#failed++
+    this.#failures.push(`${name}: ${problems[0]}`)
     console.log(`FAILED: ${name}\n  ${problems.join('\n  ')}`)
   }
 }
