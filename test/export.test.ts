@@ -6,7 +6,7 @@ import { toHalf } from '../src/device/float16.ts'
 import type { Dtype, Tensor } from '../src/io/safetensors.ts'
 import { pretrained, saturationOf, weightTensors } from '../src/io/weights.ts'
 import { initialStatistics } from '../src/model/arena.ts'
-import { COARSE_BINS } from '../src/model/bins.ts'
+import { COARSE_BINS, FINE_BINS } from '../src/model/bins.ts'
 import { reportNetwork } from '../src/model/report/index.ts'
 import { layoutOf } from '../src/model/report/layout.ts'
 import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
@@ -116,6 +116,21 @@ describe('weights export', () => {
     expect(after.tensors.get(other)!.data).toEqual(
       before.tensors.get(other)!.data.map((value) => toHalf(value)),
     )
+  })
+
+  it('makes it likelier that a place has no colour', async () => {
+    const [before, after] = [inFolder('tinted.safetensors'), inFolder('neutral.safetensors')]
+    writeFileSync(before, await pyramidWeights({ hints: true }))
+    const flags = ['--gray-odds', '1.5', '--temperature', '0.5', '--bits', '32']
+    expect(await run(['weights', 'export', before, after, ...flags])).toMatchObject({ code: 0 })
+    const [old, { metadata, tensors }] = [await readSafetensors(before), await readSafetensors(after)]
+    expect(metadata).toMatchObject({ grayOdds: '1.5', temperature: '0.5' })
+    const bias = (all: typeof tensors) => [...all.get('head.bias')!.data]
+    const changed = bias(tensors).map((value, i) => value - 2 * bias(old.tensors)[i]!)
+    const { centres } = FINE_BINS
+    for (const [i, change] of changed.entries())
+      expect(change).toBeCloseTo(centres[2 * i] === 0 && centres[2 * i + 1] === 0 ? Math.log(1.5) : 0, 5)
+    expect(changed.filter((change) => change > 0.1)).toHaveLength(1)
   })
 
   it('writes 8 bits for each weight of a convolution, and a scale for each of its output channels', async () => {
@@ -247,8 +262,10 @@ describe('weights export', () => {
     await refused(2, /must end in \.safetensors/, from, inFolder('out.bin'))
     await refused(2, /takes two arguments, not 1/, from)
     await refused(2, /no probabilities of colours/, from, inFolder('out.safetensors'), '--temperature', '2')
+    await refused(2, /no probabilities of colours/, from, inFolder('out.safetensors'), '--gray-odds', '2')
     await refused(2, /--bits 4: choose one of 8, 16, 32/, from, inFolder('out.safetensors'), '--bits', '4')
-    await refused(2, /--temperature/, from, inFolder('out.safetensors'), '--temperature', '0')
+    for (const option of ['--temperature', '--gray-odds'])
+      await refused(2, new RegExp(option), from, inFolder('out.safetensors'), option, '0')
     await refused(4, /no such file/, inFolder('none.safetensors'), inFolder('never.safetensors'))
     const { tensors } = await readSafetensors(from)
     tensors.get('decoder.conv5.bias')!.data[0] = 1e6

@@ -12,6 +12,12 @@ export interface Bins {
   readonly count: number
 }
 
+/** The bin of a* = b* = 0. */
+export const binOfGray = ({ centres, count }: Bins): number =>
+  Array.from({ length: count }, (_, i) => i).findIndex(
+    (i) => centres[2 * i] === 0 && centres[2 * i + 1] === 0,
+  )
+
 /** The first and the last b* of a row of the grid, in steps. */
 type Row = readonly [first: number, last: number]
 

@@ -44,6 +44,13 @@ export interface Painting {
   readonly batchStatistics: ReadonlyMap<string, Tensor>
 }
 
+/** Probabilities of the bins become those of logits ⁄ temperature, of which that of no colour is `grayOdds` times as likely. */
+export interface BinChange {
+  readonly temperature: number
+  /** Above 0; 1 changes nothing. */
+  readonly grayOdds: number
+}
+
 /** How far a class vector's influence goes in weights that are passed on. */
 export interface ClassInfluence {
   /** What the weights for the class vector are multiplied by. */
@@ -94,8 +101,8 @@ export interface Network {
   fromTaps?(): Network
   /** Of one with a trunk: the same network for training, whose last tap's channels are multiplied by the input `channels`. */
   leavingOutChannels?(): Network
-  /** Divides what the last layer says of each bin by a temperature, in tensors in the layout of files. Missing where there are no bins. */
-  soften?(tensors: ReadonlyMap<string, NamedTensor>, temperature: number): void
+  /** Changes what the last layer says of each bin, in tensors in the layout of files. Missing where there are no bins. */
+  adjustBins?(tensors: ReadonlyMap<string, NamedTensor>, change: BinChange): void
   /** Weakens what the class vector does, in tensors in the layout of files. Missing where there is no such thing. */
   adjustClasses?(tensors: ReadonlyMap<string, NamedTensor>, influence: ClassInfluence): void
 }

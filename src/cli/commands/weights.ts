@@ -40,6 +40,7 @@ const OWNERS = {
   'class-strength': 'export',
   saturation: 'export',
   temperature: 'export',
+  'gray-odds': 'export',
   'class-smoothing': 'export',
   size: 'export',
 }
@@ -72,6 +73,10 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   temperature: {
     value: 'F',
     help: 'export: divides what a head of bins says of each colour before it becomes probabilities; above 1 for a network that is too sure of itself (default 1)',
+  },
+  'gray-odds': {
+    value: 'F',
+    help: 'export: multiplies the odds that a place has no colour, in a head of bins; above 1, what may be white or grey is tinted less (default 1)',
   },
   size: {
     value: 'PX',
@@ -219,6 +224,7 @@ async function exportOne({ positionals, flags }: Call): Promise<Result> {
     classSmoothing: flags.number('class-smoothing', { max: 100 }),
     saturation: flags.number('saturation'),
     temperature: flags.number('temperature', { exclusive: true }),
+    grayOdds: flags.number('gray-odds', { exclusive: true }),
     size: flags.integer('size', { min: 8, multipleOf: 8 }),
   })
   const [{ size }, sha256] = [await stat(to), await sha256File(to)]

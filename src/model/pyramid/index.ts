@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { UserError } from '../../errors.ts'
 import { elems } from '../../kernels/op.ts'
 import { initialStatistics } from '../arena.ts'
-import { FINE_BINS } from '../bins.ts'
+import { binOfGray, FINE_BINS } from '../bins.ts'
 import { adjustClassRows } from '../class-rows.ts'
 import { MisfitError, type Network, type NetworkKind } from '../network.ts'
 import {
@@ -66,18 +66,19 @@ export function pyramidNetwork(
     ...(own.length
       ? { fineTunedFrom: layout.parameters.tensors.find(({ name }) => name === own[0]!.name)!.offset }
       : { fromTaps: () => pyramidNetwork(architecture, trunk, remembering(trunk)) }),
-    ...(architecture.head === 'bins' ? { soften } : {}),
+    ...(architecture.head === 'bins' ? { adjustBins } : {}),
     adjustClasses: (tensors, influence) =>
       adjustClassRows(tensors.get(GLOBAL_MAPS.classes)!, architecture.classes, influence),
   }
 }
 
-/** Logits are linear in the last layer's weights. */
-const soften: NonNullable<Network['soften']> = (tensors, temperature) => {
+/** Logits are linear in the last layer's weights, and odds are their exponentials. */
+const adjustBins: NonNullable<Network['adjustBins']> = (tensors, { temperature, grayOdds }) => {
   for (const name of Object.values(HEAD)) {
     const { data } = tensors.get(name)!
     for (let i = 0; i < data.length; i++) data[i]! /= temperature
   }
+  tensors.get(HEAD.bias)!.data[binOfGray(FINE_BINS)]! += Math.log(grayOdds)
 }
 
 /** The weights of the trunk that are trained: of its last convolutions. Throws a `UserError` when it has not so many. */

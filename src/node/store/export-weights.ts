@@ -30,6 +30,8 @@ export interface ExportOptions {
   readonly classSmoothing?: number | undefined
   /** What the logits of the bins are divided by: above 1, colours that a network is too sure of become less strong; 1 by default. */
   readonly temperature?: number | undefined
+  /** How much likelier it becomes that a place has no colour, of a head of bins; 1 by default. */
+  readonly grayOdds?: number | undefined
   /** Shorter side in pixels at which pictures are shown to the network; that of its training unless told otherwise. */
   readonly size?: number | undefined
   /** What a* and b* are multiplied by where nobody says; the file keeps it. */
@@ -43,7 +45,7 @@ export interface ExportOptions {
  * statistics stay float32, whose range they may need.
  * @returns the number of values
  * @throws UserError when `from` or one of `average` holds no trained weights of a colouriser, they are of different networks, the network has no class vector to weaken or no
- *   bins to soften, or `to` cannot be written
+ *   bins, or `to` cannot be written
  */
 export async function exportWeights(from: string, to: string, options: ExportOptions = {}): Promise<number> {
   const {
@@ -54,6 +56,7 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
     classSmoothing: smoothing = 0,
     saturation,
     temperature = 1,
+    grayOdds = 1,
     networks,
   } = options
   const { metadata: own, ...weights } = await readMean(from, average, networks)
@@ -62,8 +65,8 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
   if (network.adjustClasses) network.adjustClasses(tensors, { strength, smoothing })
   else if (strength !== 1 || smoothing !== 0)
     throw new UserError(`${from} holds a network without weights for a class vector`, 'usage')
-  if (network.soften) network.soften(tensors, temperature)
-  else if (temperature !== 1)
+  if (network.adjustBins) network.adjustBins(tensors, { temperature, grayOdds })
+  else if (temperature !== 1 || grayOdds !== 1)
     throw new UserError(`${from} holds a network that gives no probabilities of colours`, 'usage')
   const kept = KEPT.flatMap((key) => (own[key] ? [[key, own[key]]] : []))
   const metadata: Record<string, string> = {
@@ -72,6 +75,7 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
     ...(strength === 1 ? {} : { classStrength: String(strength) }),
     ...(smoothing === 0 ? {} : { classSmoothing: String(smoothing) }),
     ...(temperature === 1 ? {} : { temperature: String(temperature) }),
+    ...(grayOdds === 1 ? {} : { grayOdds: String(grayOdds) }),
     ...(saturation === undefined ? {} : { saturation: String(saturation) }),
     ...(size ? { settings: JSON.stringify({ ...settingsIn(own), size }) } : {}),
   }
