@@ -8,9 +8,8 @@ import { elems, type Tensor } from '../kernels/op.ts'
 import type { Size } from '../rect.ts'
 import { type Arena, usedInBlocks } from './arena.ts'
 import type { Bins } from './bins.ts'
-import { evened } from './evened.ts'
 import { type AddedLosses, type Loss, lossOf, meanOverBins, type Rarity } from './losses.ts'
-import type { ImageSize, Network, Painting } from './network.ts'
+import type { ImageSize, Network } from './network.ts'
 import { spreadTold } from './told.ts'
 
 export interface TrainingGraphOptions extends AddedLosses {
@@ -120,17 +119,16 @@ function runningMean(
 
 /**
  * The network with running statistics. Inputs those of the network; output `ab` in ab units and, if they are asked for
- * and there are any, `logits`, see `Painting`. With `even`, blotches are evened out, see `evened`; with `spread`, hints go on to
- * what is alike, see `spreadTold`.
+ * and there are any, `logits`, see `Painting`. With `spread`, hints go on to what is alike, see `spreadTold`.
  */
 export function inferenceGraph(
   network: Network,
   size: ImageSize,
-  { logits = false, spread = false, even = false } = {},
+  { logits = false, spread = false } = {},
 ): Graph {
   const graph = new Graph()
   const painting = network.build(graph, size, 'infer')
-  graph.output('ab', finished(graph, painting.ab, painting, { spread, even }))
+  graph.output('ab', spread ? spreadTold(graph, painting.ab, painting) : painting.ab)
   if (logits && painting.logits !== null) graph.output('logits', painting.logits)
   return graph
 }
@@ -139,7 +137,7 @@ export function inferenceGraph(
  * The network alone, whose probabilities of colours are changed before their mean is taken: they are those of
  * logits ⁄ temperature + lean · colour + prior. Inputs those of the network, `lean` [1,h,w,2] in 1 ⁄ ab units, of as many places
  * as the logits have, and `prior` [bins]. Outputs `ab` [1,h,w,2] and `shares` [1,1,1,bins], the mean of the probabilities.
- * @param options `temperature` is the network's own by default; `spread` and `even` as for `inferenceGraph`
+ * @param options `temperature` is the network's own by default; with `spread`, hints go on to what is alike
  */
 export function leaningGraph(
   network: Network,
@@ -148,8 +146,7 @@ export function leaningGraph(
   {
     temperature,
     spread = false,
-    even = false,
-  }: { readonly temperature?: number | undefined } & Partial<Finish> = {},
+  }: { readonly temperature?: number | undefined; readonly spread?: boolean } = {},
 ): Graph {
   const graph = new Graph()
   const painting = network.build(graph, size, 'infer')
@@ -167,21 +164,10 @@ export function leaningGraph(
     const changed = graph.op('conv2d', [lean, colours, prior, scaled], conv2dDefaults)
     const shares = graph.op('softmax', [changed], {})
     const ab = meanOverBins(graph, shares, bins.centres)
-    graph.output('ab', finished(graph, ab, painting, { spread, even }))
+    graph.output('ab', spread ? spreadTold(graph, ab, painting) : ab)
     graph.output('shares', meanOverPlaces(graph, shares))
     return graph
   })
-}
-
-/** What is done with a network's colours before they are enlarged. */
-interface Finish {
-  readonly even: boolean
-  readonly spread: boolean
-}
-
-function finished(graph: Graph, ab: Tensor, painting: Painting, { even, spread }: Finish): Tensor {
-  const blended = even ? evened(graph, ab, painting) : ab
-  return spread ? spreadTold(graph, blended, painting) : blended
 }
 
 /** How much of a picture has each colour: input `ab` [1,h,w,2], output `shares` [1,1,1,bins]. */
