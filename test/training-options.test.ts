@@ -89,6 +89,7 @@ describe('the options of train', () => {
     )
     await expect(trunked('--trunk none')).rejects.toThrow('--trunk none does not go with the network pyramid')
     expect(() => of('--loss huber')).toThrow('--loss is for --head ab')
+    expect(of('--loss huber --init report.safetensors').settings).toMatchObject({ loss: 'huber' })
     expect(of('--loss huber --head ab').settings).toEqual({ loss: 'huber' })
     expect(() => of('--class-power 1')).toThrow('--class-power is for --network report, not for pyramid')
     expect(of('--class-power 1 --network report').architecture).toEqual({ squaredClasses: false })

@@ -186,6 +186,11 @@ export interface Asked {
   readonly classifierFit: Fit | undefined
 }
 
+/** Throws a `UserError` where a loss is asked for a head of bins. */
+export function refuseLoss({ loss }: Partial<TrainingSettings>): void {
+  if (loss) throw wrong('--loss is for --head ab: --head bins has its own')
+}
+
 /** The options, checked; a preset is as if all that it stands for had been asked for. */
 export function askedOf(flags: Flags): Asked {
   const name = flags.choice('preset', PRESET_NAMES)
@@ -196,8 +201,8 @@ export function askedOf(flags: Flags): Asked {
   const precision = askedPrecision(flags)
   const settings = { ...askedSettings(flags, trainingSchema.entries), ...(precision ? { precision } : {}) }
   const usualHead = (kindOf(network).sizes.lite as { head?: string }).head
-  if ((architecture.head ?? usualHead) === 'bins' && settings.loss)
-    throw wrong('--loss is for --head ab: --head bins has its own')
+  const isBegun = flags.on('resume') || (flags.text('init') ?? 'none') !== 'none' // then the weights say which head
+  if ((architecture.head ?? (isBegun ? undefined : usualHead)) === 'bins') refuseLoss(settings)
   if (flags.on('taps') && architecture.fineTune !== undefined)
     throw wrong(
       '--fine-tune changes what the trunk sees, and --taps trains from what it saw before: leave out one',

@@ -16,7 +16,7 @@ import type { TrainingSettings } from '../../train/settings.ts'
 import type { Start } from '../../train/state.ts'
 import { type Flags, wrong } from './command.ts'
 import { findClassVectors, type TrainingData } from './training-data.ts'
-import { type Asked, courseOf, networkFor, settingsOf } from './training-options.ts'
+import { type Asked, courseOf, networkFor, refuseLoss, settingsOf } from './training-options.ts'
 
 /** Where a training is kept, and what it starts from. */
 export interface Beginning {
@@ -129,6 +129,7 @@ async function startOf(
   const init = flags.text('init') ?? (isDemonstration(asked, data) ? SHIPPED : 'none')
   if (init === 'none') return { start: { kind: 'fresh' } }
   const { network, parameters, statistics } = fineTuned(await readWeights(init), asked)
+  if (network.bins) refuseLoss(asked.settings)
   const other = otherNetwork(network, asked)
   if (other) throw new UserError(`${init} has ${other}`, 'weights')
   if (network.classes !== 0 && network.classes !== CLASSES) {
