@@ -45,7 +45,6 @@ export const NOT_DIFFERENTIABLE: readonly OpName[] = [
   'laplacian',
   'conjugateGradient',
   'spreadHints',
-  'bilateral',
   'lerp',
   'lossScaling',
   'adam',
