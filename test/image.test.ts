@@ -201,6 +201,7 @@ describe('writeImage', () => {
     ['a.TIFF', 0],
     ['a.jpg', 6],
     ['a.jpeg', 6],
+    ['a.jfif', 6],
     ['a.webp', 8],
   ])('%s', async (name, tolerance) => {
     await writeImage(join(folder, name), quarters())
@@ -208,7 +209,13 @@ describe('writeImage', () => {
   })
 
   it('other endings, sizes the format has not, and places that cannot be written', async () => {
-    await expect(writeImage(join(folder, 'a.bmp'), quarters())).rejects.toMatchObject({ trouble: 'usage' })
+    for (const name of ['a.bmp', 'a.gif', '.jpg'])
+      await expect(writeImage(join(folder, name), quarters())).rejects.toMatchObject({
+        trouble: 'usage',
+        message: expect.stringMatching(
+          /must end in \.jpg, \.jpeg, \.jpe, \.jfif, \.png, \.webp, \.tif, \.tiff$/,
+        ),
+      })
     await expect(writeImage(join(folder, 'none', 'a.png'), quarters())).rejects.toThrow(
       /cannot write .*: no such/,
     )

@@ -1,28 +1,18 @@
 /** Photographs in and out, and at other sizes, through sharp. */
 import { readFile } from 'node:fs/promises'
-import { extname } from 'node:path'
 import sharp from 'sharp'
 import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
 import type { Rect, Size } from '../rect.ts'
 import { writeFileAtomic } from './files.ts'
 import { decodeHeic } from './formats/heic.ts'
-import { formatOfBytes, isHeic } from './formats/kinds.ts'
+import { formatOfBytes, formatOfEnding, isHeic, WRITTEN_ENDINGS } from './formats/kinds.ts'
 import { decodePhoto, editPhoto, sharpOf } from './pixels.ts'
 import { fileTrouble } from './trouble.ts'
 import { decodeOrExplain } from './undecodable.ts'
 
 export const IMAGE_FORMATS = ['jpeg', 'png', 'webp', 'tiff'] as const
 export type ImageFormat = (typeof IMAGE_FORMATS)[number]
-
-const FORMATS: Record<string, ImageFormat> = {
-  '.jpg': 'jpeg',
-  '.jpeg': 'jpeg',
-  '.png': 'png',
-  '.webp': 'webp',
-  '.tif': 'tiff',
-  '.tiff': 'tiff',
-}
 
 /**
  * Reads a photograph: EXIF orientation applied, transparency put on white, grey, CMYK, 16-bit and other colour
@@ -50,12 +40,11 @@ export async function readPhotoFile(path: string, name = path): Promise<Uint8Arr
 
 /** The format that a file name's ending asks for. Throws UserError (trouble 'usage') when it asks for none. */
 function imageFormat(path: string): ImageFormat {
-  const format = FORMATS[extname(path).toLowerCase()]
+  const ofName = (name: string) => IMAGE_FORMATS.find((format) => format === formatOfEnding(name))
+  const format = ofName(path)
   if (format) return format
-  throw new UserError(
-    `cannot write ${path}: its name must end in ${Object.keys(FORMATS).join(', ')}`,
-    'usage',
-  )
+  const endings = WRITTEN_ENDINGS.filter((ending) => ofName(`name${ending}`))
+  throw new UserError(`cannot write ${path}: its name must end in ${endings.join(', ')}`, 'usage')
 }
 
 /** The format that a file's first bytes tell, where it can be written, else PNG. */

@@ -48,9 +48,12 @@ const UNREAD_ENDINGS: readonly string[] = [
 /** Endings of all files of a folder that look like pictures. */
 export const PICTURE_ENDINGS: readonly string[] = [...WRITTEN_ENDINGS, ...HEIC_ENDINGS, ...UNREAD_ENDINGS]
 
-/** The format that a file name's ending asks for. Throws UserError (trouble 'usage') when it asks for none. */
+/** The format that a file name's ending asks for; undefined when it asks for none. */
+export const formatOfEnding = (path: string): OutputFormat | undefined => ENDINGS[extname(path).toLowerCase()]
+
+/** As `formatOfEnding`. Throws UserError (trouble 'usage') when it asks for none. */
 export function formatOfName(path: string): OutputFormat {
-  const format = ENDINGS[extname(path).toLowerCase()]
+  const format = formatOfEnding(path)
   if (format) return format
   throw new UserError(`cannot write ${path}: its name must end in ${WRITTEN_ENDINGS.join(', ')}`, 'usage')
 }
