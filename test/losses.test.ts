@@ -257,16 +257,9 @@ describe('train', () => {
     }
     const out = ['--out', inFolder('never')]
     await refused(4, /has head bins, not ab/, '--init', checkpoint, '--head', 'ab', ...out)
+    await refused(4, /has head bins, not ab/, '--init', checkpoint, '--head', 'ab', '--loss', 'huber', ...out)
     await refused(2, /--loss is for --head ab/, '--head', 'bins', '--loss', 'huber', ...out)
-    await refused(
-      2,
-      /--loss is for --head ab/,
-      '--init',
-      'weights/lite.safetensors',
-      '--loss',
-      'huber',
-      ...out,
-    )
+    await refused(2, /--loss is for --head ab/, '--init', checkpoint, '--loss', 'huber', ...out)
     await refused(2, /trained with head bins, not ab/, '--resume', '--head', 'ab', '--out', inFolder('other'))
   })
 })

@@ -66,6 +66,13 @@ describe('contact sheet', () => {
     expect([sheet.at(80, 66), sheet.at(80, 66 + 88)]).toEqual([BLUE, GREEN])
   })
 
+  test('has no more rows than it may where they come at once', async () => {
+    const rows = new Sheet(2)
+    const row = { gray: gray!, ours: ours! }
+    await Promise.all([0, 1, 2, 3].map((place) => rows.add(row, place)))
+    expect(rows.length).toBe(2)
+  })
+
   test('has two columns when there are no originals', async () => {
     const sheet = await decode(await contactSheet([{ gray: gray!, ours: ours! }], { cell: 64 }))
     expect([sheet.width, sheet.height]).toEqual([8 + 2 * 72, 26 + 32 + 8])

@@ -44,7 +44,7 @@ export interface Painting {
   readonly batchStatistics: ReadonlyMap<string, Tensor>
 }
 
-/** Probabilities of the bins become those of logits ⁄ temperature, of which that of no colour is `grayOdds` times as likely. */
+/** Probabilities of the bins become those of logits ⁄ temperature, with the odds of no colour multiplied by `grayOdds`. */
 export interface BinChange {
   readonly temperature: number
   /** Above 0; 1 changes nothing. */

@@ -106,6 +106,8 @@ function blockOf(rows: readonly SheetRow[], columns: readonly string[], cell: nu
 /** Collects rows for a contact sheet at the size that they have on it, so that any number of large pictures may come. */
 export class Sheet {
   readonly #rows = new Map<number, SheetRow>()
+  /** Rows that are there or being made. */
+  #begun = 0
 
   /** @param most rows; of those that come later nothing is kept */
   constructor(private readonly most: number) {}
@@ -116,7 +118,8 @@ export class Sheet {
 
   /** @param place by which the rows are sorted: they may come in any order */
   async add({ gray, ours, others = [], original, caption }: SheetRow, place: number): Promise<void> {
-    if (this.#rows.size >= this.most) return
+    if (this.#begun === this.most) return
+    this.#begun++ // at once: calls overlap
     this.#rows.set(place, {
       gray: await shrunk(gray),
       ours: await shrunk(ours),

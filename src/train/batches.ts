@@ -83,8 +83,6 @@ export function sourceOptions(
   }
 }
 
-/** What a worker can be told of a trunk. */
-
 /** What batches are made of. */
 export interface SampleSet<Source> {
   readonly what: 'photographs' | 'records'

@@ -47,6 +47,8 @@ export interface RunSummary {
 /** Takes photographs in any order as they are coloured, and writes the page at the end. */
 export class ReportPage {
   readonly #sections = new Map<number, string>()
+  /** Sections that are there or being made. */
+  #begun = 0
 
   private constructor(readonly path: string) {}
 
@@ -69,7 +71,8 @@ export class ReportPage {
 
   /** @param place of the photograph on the page */
   async add({ gray, ours, others = [] }: SheetRow, coloured: Coloured, place: number): Promise<void> {
-    if (this.#sections.size >= MOST_SHOWN) return
+    if (this.#begun === MOST_SHOWN) return
+    this.#begun++ // at once: calls overlap
     const before = await dataOf(gray)
     const pairs: string[] = []
     for (const picture of [ours, ...others]) pairs.push(pairOf(before, await dataOf(picture)))

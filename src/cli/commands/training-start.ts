@@ -129,9 +129,9 @@ async function startOf(
   const init = flags.text('init') ?? (isDemonstration(asked, data) ? SHIPPED : 'none')
   if (init === 'none') return { start: { kind: 'fresh' } }
   const { network, parameters, statistics } = fineTuned(await readWeights(init), asked)
-  if (network.bins) refuseLoss(asked.settings)
   const other = otherNetwork(network, asked)
   if (other) throw new UserError(`${init} has ${other}`, 'weights')
+  if (network.bins) refuseLoss(asked.settings)
   if (network.classes !== 0 && network.classes !== CLASSES) {
     throw new UserError(`${init} has ${network.classes} classes, not ${CLASSES}`, 'weights')
   }

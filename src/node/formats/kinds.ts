@@ -64,7 +64,7 @@ export function formatOfName(path: string): OutputFormat {
  */
 export function outputName(name: string, format?: OutputFormat): string {
   const ending = extname(name)
-  const own = ENDINGS[ending.toLowerCase()]
+  const own = formatOfEnding(name)
   if (own && (format ?? own) === own) return name
   const wanted = WRITTEN_ENDINGS.find((one) => ENDINGS[one] === (format ?? 'png'))!
   return `${name.slice(0, name.length - ending.length)}${wanted}`

@@ -30,7 +30,7 @@ export interface ExportOptions {
   readonly classSmoothing?: number | undefined
   /** What the logits of the bins are divided by: above 1, colours that a network is too sure of become less strong; 1 by default. */
   readonly temperature?: number | undefined
-  /** How much likelier it becomes that a place has no colour, of a head of bins; 1 by default. */
+  /** What the odds that a place has no colour are multiplied by, of a head of bins; 1 by default. */
   readonly grayOdds?: number | undefined
   /** Shorter side in pixels at which pictures are shown to the network; that of its training unless told otherwise. */
   readonly size?: number | undefined
