@@ -45,6 +45,7 @@ export const NOT_DIFFERENTIABLE: readonly OpName[] = [
   'laplacian',
   'conjugateGradient',
   'spreadHints',
+  'bilateral',
   'lerp',
   'lossScaling',
   'adam',

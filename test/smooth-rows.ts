@@ -12,6 +12,8 @@ const sizes: readonly (readonly [number, number, number])[] = [
 
 const attrs = { share: 0.7, noise: 0.5, least: 0.1, strength: 0.25 }
 
+const evening = { radius: 2, space: 1.3, range: 0.8, color: 0.9 }
+
 const spreading = { unit: 1.5, space: 1.7, range: 0.8, color: 0.9, prior: 0.1 }
 
 /** x, r, p, rz, Ap, diagonal: p · Ap above 0 as in a solution, pixels free and fixed. */
@@ -21,7 +23,10 @@ const state = ([N, H, W]: readonly [number, number, number]) => {
   return [colours, colours, of('positive', ...colours), rz, of('unit', ...colours), diagonal]
 }
 
-export const smoothRows: Pick<CaseTable, 'affinities' | 'laplacian' | 'conjugateGradient' | 'spreadHints'> = {
+export const smoothRows: Pick<
+  CaseTable,
+  'affinities' | 'laplacian' | 'conjugateGradient' | 'spreadHints' | 'bilateral'
+> = {
   affinities: [
     ...table(sizes, ([N, H, W]) => ({ inputs: [[N, H, W, 1], of('index', N, H, W, 1)], attrs })),
     {
@@ -68,6 +73,28 @@ export const smoothRows: Pick<CaseTable, 'affinities' | 'laplacian' | 'conjugate
     {
       inputs: [of('offset', 1, 6, 5, 2), of('offset', 1, 6, 5, 1), of('positive', 1, 6, 5, 3)],
       attrs: { ...spreading, range: 5, color: 8 },
+      note: 'weights by differences of large numbers',
+    },
+  ],
+  bilateral: [
+    ...table(sizes, ([N, H, W]) => ({
+      inputs: [
+        [N, H, W, 2],
+        [N, H, W, 1],
+      ],
+      attrs: evening,
+    })),
+    {
+      inputs: [
+        [2, 5, 6, 2],
+        [2, 5, 6, 1],
+      ],
+      attrs: { ...evening, radius: 9, space: 4, color: 3 },
+      note: 'a window that is larger than the picture',
+    },
+    {
+      inputs: [of('offset', 1, 6, 5, 2), of('offset', 1, 6, 5, 1)],
+      attrs: { ...evening, range: 5, color: 8 },
       note: 'weights by differences of large numbers',
     },
   ],

@@ -94,6 +94,14 @@ function predictorOn(network: Network, precision: 'f32' | 'f16' = 'f32'): Predic
 }
 const pyramid = (chosen: Partial<Architecture> = {}) =>
   pyramidNetwork({ ...architecture, head: 'bins', ...chosen }, trunk)
+/** The same, but its colours are not evened out. */
+const blotchy = (network: Network): Network => ({
+  ...network,
+  build: (...of) => {
+    const { cellLightness, ...painting } = network.build(...of)
+    return painting
+  },
+})
 
 describe('a study', () => {
   it.each(['ab', 'bins'] as const)(
@@ -119,11 +127,13 @@ describe('a study', () => {
       expect(await study.colours(told)).toEqual(
         await predictor.predict({ width, height, rgb }, features, told),
       )
-    const { ab } = await study.colours()
-    const last = await study.likely(1, 1)
+    study.destroy()
+    const plain = await predictorOn(blotchy(pyramid())).study({ width, height, rgb }, features)
+    const { ab } = await plain.colours()
+    const last = await plain.likely(1, 1)
     const mean = last.reduce((sum, { a, probability }) => sum + a * probability, 0)
     expect(mean).toBeCloseTo(ab.at(-2)!, 3)
-    study.destroy()
+    plain.destroy()
   })
 
   it('gives colours that a caller may change', async () => {
@@ -181,8 +191,9 @@ describe('a study', () => {
     await predictor.predict(photo, features, [RED])
     const plans = encode.mock.contexts.map((executor) => (executor as Executor).plan)
     encode.mockRestore()
-    const spreads = plans.map(({ steps }) => steps.some(({ node }) => node.op === 'spreadHints'))
-    expect(spreads).toEqual([false, true])
+    const have = (op: string) => plans.map(({ steps }) => steps.some(({ node }) => node.op === op))
+    expect(have('spreadHints')).toEqual([false, true])
+    expect(have('bilateral')).toEqual([true, true])
   })
 
   it("computes 52% of the shipped network's products again for other hints, as docs/pyramid.md says", async () => {
@@ -213,8 +224,8 @@ describe('a study', () => {
     study.destroy()
   })
 
-  it('says how likely each colour is: the mean is what is painted', async () => {
-    const study = await predictorOn(pyramid()).study(photo, features)
+  it('says how likely each colour is: the mean is what is painted, before it is evened out', async () => {
+    const study = await predictorOn(blotchy(pyramid())).study(photo, features)
     for (const [x, y] of [
       [RED.x, RED.y],
       [0, 0],
@@ -263,7 +274,7 @@ describe('a study', () => {
       ['decoder16', 'decoder8', 'decoder4'],
     ]
     expect([...layers].sort()).toEqual(
-      [...told, ...decoded, 'decoder.last', 'head', 'concat', 'upsample', 'spreadHints'].sort(),
+      [...told, ...decoded, 'decoder.last', 'head', 'concat', 'upsample', 'evened', 'spreadHints'].sort(),
     )
     study.destroy()
   })

@@ -104,6 +104,7 @@ const LENGTHS: Partial<Record<OpName, Length>> = {
   laplacian: () => 9,
   conjugateGradient: ([x]) => rows(x),
   spreadHints: ([ab]) => dim(ab, 1) * dim(ab, 2),
+  bilateral: (_inputs, { radius }: { radius: number }) => (2 * radius + 1) ** 2,
   jointBilateral: (_inputs, { radius }: { radius: number }) => (2 * radius + 1) ** 2,
 }
 

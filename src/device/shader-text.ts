@@ -4038,6 +4038,51 @@ fn main(
   diagonal[r] = select(0.0, params.strength + sum, free[r] > 0.0);
 }
 `,
+  'bilateral': `// y[n,p] = Σ weight(q) · ab[n,q] / Σ weight(q)  over the cells q that are at most \`radius\` rows and columns from p, with
+//   weight(q) = exp(−near · |p − q|² − like · (L[n,p] − L[n,q])² − akin · |ab[n,p] − ab[n,q]|²)
+// ab [N,H,W,2]   L [N,H,W]   y [N,H,W,2]
+// One invocation: one cell. The weight of p itself is 1, so that the sum is never 0.
+// use lib/grid.wgsl
+
+struct Params { cells: u32, H: u32, W: u32, radius: u32, near: f32, like: f32, akin: f32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> ab: array<vec2f>;
+@group(0) @binding(2) var<storage, read> L: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec2f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let cell = workgroup_number(group, groups) * 64u + lane;
+  if (cell >= params.cells) { return; }
+  let first = cell / (params.H * params.W) * params.H * params.W;
+  let row = (cell - first) / params.W;
+  let column = (cell - first) % params.W;
+  let top = max(row, params.radius) - params.radius;
+  let bottom = min(row + params.radius + 1u, params.H);
+  let left = max(column, params.radius) - params.radius;
+  let right = min(column + params.radius + 1u, params.W);
+  var weights = 0.0;
+  var sum = vec2f(0.0);
+  for (var h = top; h < bottom; h++) {
+    for (var v = left; v < right; v++) {
+      let at = first + h * params.W + v;
+      let apart = vec2f(f32(row) - f32(h), f32(column) - f32(v));
+      let unlike = L[cell] - L[at];
+      let other = ab[cell] - ab[at];
+      let exponent = params.near * dot(apart, apart) + params.like * unlike * unlike + params.akin * dot(other, other);
+      let weight = exp(-exponent);
+      weights += weight;
+      sum += weight * ab[at];
+    }
+  }
+  y[cell] = sum / weights;
+}
+`,
   'gradient_dot': `// partial[g] = Σ p · Ap over the pixels of workgroup g, for a and b apart
 // p, Ap [pixels, 2]   partial [workgroups, 2]
 // One workgroup: 64 lanes × PIXELS pixels, added in a fixed order.
@@ -4524,4 +4569,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = '9d83876af84e6e551cea6a44f58560cc2c5b7b1d5f4c5157424d03c424c0c98b'
+export const KERNEL_VERSION = '14dea0a532149a933d0dec5801d2aa884ef128166df7ec1d21bcf0f3970b9109'

@@ -15,7 +15,7 @@ export const colouringPlan = (
   network: Network,
   { spread = false, ...size }: PlanSize,
   halved: FixedVariables | null,
-): Plan => inferencePlan(gpu, inferenceGraph(network, { batch: 1, ...size }, { spread }), halved)
+): Plan => inferencePlan(gpu, inferenceGraph(network, { batch: 1, ...size }, { spread, even: true }), halved)
 
 /** The same with probabilities that are moved: see `leaningGraph`. */
 export const leaningPlan = (
@@ -23,7 +23,11 @@ export const leaningPlan = (
   { network, bins, temperature, spread = false, ...size }: LeaningOptions,
   halved: FixedVariables | null,
 ): Plan =>
-  inferencePlan(gpu, leaningGraph(network, bins, { batch: 1, ...size }, { temperature, spread }), halved)
+  inferencePlan(
+    gpu,
+    leaningGraph(network, bins, { batch: 1, ...size }, { temperature, spread, even: true }),
+    halved,
+  )
 
 /** The size of a picture as the network sees it, and whether hints that are told go on to what is alike. */
 export interface PlanSize extends Size {

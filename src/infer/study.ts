@@ -39,6 +39,9 @@ export type StudyLeaning = Pick<Leaning, 'temperature' | 'variant'>
 /** Temperatures whose plans are kept. */
 const MAX_LEANERS = 2
 
+/** What is done with the network's colours, as in a single colouring of the same hints. */
+const FINISH = { even: true, spread: true }
+
 /** What is shown to the network, in its pixels, and where in it the picture is. */
 interface Stage extends Size {
   readonly corner: Corner
@@ -80,7 +83,7 @@ export class Study {
     const { gpu, network, variables, halved } = studied
     const { width, height } = stage
     showing.catch(() => {}) // told below, unless a plan cannot be made
-    const whole = inferenceGraph(network, { batch: 1, width, height }, { logits: true, spread: true })
+    const whole = inferenceGraph(network, { batch: 1, width, height }, { logits: true, ...FINISH })
     const parts = splitAtInput(whole, 'hints')
     const early = inferencePlan(gpu, parts.early, halved)
     const late = inferencePlan(gpu, parts.late, halved)
@@ -115,7 +118,7 @@ export class Study {
 
   /**
    * How likely each colour is at a place, by fractions of width and height: all that the network knows, the likeliest first.
-   * Their mean by probability is what `colours` gives there, but for what hints that are told elsewhere change by being alike.
+   * Their mean by probability is what `colours` gives there, before blotches are evened out and hints go on to what is alike.
    * @throws UserError as `colours`, and when the network gives no probabilities
    */
   async likely(x: number, y: number, told: readonly ToldColour[] = []): Promise<LikelyColour[]> {
@@ -167,7 +170,7 @@ export class Study {
   #leaner(bins: Bins, temperature: number | undefined): Promise<Executor> {
     const { gpu, network, halved } = this.studied
     const { width, height } = this.stage
-    const whole = leaningGraph(network, bins, { batch: 1, width, height }, { temperature, spread: true })
+    const whole = leaningGraph(network, bins, { batch: 1, width, height }, { temperature, ...FINISH })
     return Executor.create(gpu, inferencePlan(gpu, splitAtInput(whole, 'hints').late, halved), this.named)
   }
 

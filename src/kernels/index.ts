@@ -40,6 +40,7 @@ import { pool2d } from './pool/pool2d.ts'
 import { pool2dGrad } from './pool/pool2dGrad.ts'
 import { reduce } from './pool/reduce.ts'
 import { affinities } from './smooth/affinities.ts'
+import { bilateral } from './smooth/bilateral.ts'
 import { conjugateGradient } from './smooth/conjugateGradient.ts'
 import { laplacian } from './smooth/laplacian.ts'
 import { spreadHints } from './smooth/spreadHints.ts'
@@ -101,6 +102,7 @@ export const ops = {
   laplacian,
   conjugateGradient,
   spreadHints,
+  bilateral,
   lerp,
   lossScaling,
   adam,

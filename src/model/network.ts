@@ -36,6 +36,8 @@ export interface Painting {
   readonly logits: Tensor | null
   /** What a person has told; null of a network that takes no hints. */
   readonly told: Told | null
+  /** Mean lightness of the places of `ab`, [N,H/s,W/s,1], as in the input `L`; missing where colours are not to be evened out. */
+  readonly cellLightness?: Tensor
   /** By what the logits are divided for the probabilities whose mean `ab` is; 1 where there are none. */
   readonly temperature: number
   /** The weights by name, as views of the variable `parameters`. */

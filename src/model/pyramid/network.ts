@@ -57,10 +57,11 @@ class Builder {
 
   build(): Painting {
     const taps = this.#taps()
-    const told = this.blueprint.architecture.hints ? this.#told() : null
+    const cellLightness = averaged(this.graph, this.#L, TAP_STRIDES[0])
+    const told = this.blueprint.architecture.hints ? this.#told(cellLightness) : null
     const decoded = this.#decode(this.#fuse(taps[3]!), taps, told && this.#hints(told))
     const { parameters, batchStatistics } = this.#weights
-    return { ...this.#paint(decoded), told, parameters, batchStatistics }
+    return { ...this.#paint(decoded), told, cellLightness, parameters, batchStatistics }
   }
 
   /** What the trunk sees, with as many cells as the picture has. */
@@ -71,10 +72,10 @@ class Builder {
       .map((tap, i) => bordered(this.graph, tap, height / TAP_STRIDES[i]!, width / TAP_STRIDES[i]!))
   }
 
-  #told(): Told {
+  #told(L: Tensor): Told {
     const { batch, height, width } = this.size
     const hints = this.graph.input('hints', [batch, height / 4, width / 4, 3])
-    return { hints, L: averaged(this.graph, this.#L, 4) }
+    return { hints, L }
   }
 
   /** What a person has told, from stride to stride further away from where it was told. */
