@@ -133,6 +133,45 @@ describe('weights export', () => {
     expect(changed.filter((change) => change > 0.1)).toHaveLength(1)
   })
 
+  it('makes violet, purple and pink less likely, and no other colour', async () => {
+    const [before, after] = [inFolder('pink.safetensors'), inFolder('brown.safetensors')]
+    writeFileSync(before, await pyramidWeights({ hints: true }))
+    expect(
+      await run(['weights', 'export', before, after, '--purple-odds', '0.5', '--bits', '32']),
+    ).toMatchObject({
+      code: 0,
+    })
+    const [old, { metadata, tensors }] = [await readSafetensors(before), await readSafetensors(after)]
+    expect(metadata).toMatchObject({ purpleOdds: '0.5' })
+    const bias = (all: typeof tensors) => all.get('head.bias')!.data
+    const { centres, count } = FINE_BINS
+    const changeOf = (a: number, b: number) => {
+      const bin = Array.from({ length: count }, (_, i) => i).find(
+        (i) => centres[2 * i] === a && centres[2 * i + 1] === b,
+      )!
+      return bias(tensors)[bin]! - bias(old.tensors)[bin]!
+    }
+    for (const [a, b] of [
+      [30, -80],
+      [60, -60],
+      [10, -10],
+      [10, 0],
+      [60, 20],
+    ] as const) // violet to pink
+      expect(changeOf(a, b)).toBeCloseTo(Math.log(0.5), 5)
+    for (const [a, b] of [
+      [0, 0],
+      [0, -30],
+      [10, -60],
+      [50, 40],
+      [20, 10],
+      [0, 60],
+      [-40, 30],
+      [-10, -10],
+    ] as const)
+      expect(changeOf(a, b)).toBeCloseTo(0, 5)
+  })
+
   it('writes 8 bits for each weight of a convolution, and a scale for each of its output channels', async () => {
     const { to, said } = await exported('--bits', '8')
     const [before, after] = [await readSafetensors(from), await readSafetensors(to)]
@@ -264,7 +303,8 @@ describe('weights export', () => {
     await refused(2, /no probabilities of colours/, from, inFolder('out.safetensors'), '--temperature', '2')
     await refused(2, /no probabilities of colours/, from, inFolder('out.safetensors'), '--gray-odds', '2')
     await refused(2, /--bits 4: choose one of 8, 16, 32/, from, inFolder('out.safetensors'), '--bits', '4')
-    for (const option of ['--temperature', '--gray-odds'])
+    await refused(2, /no probabilities of colours/, from, inFolder('out.safetensors'), '--purple-odds', '2')
+    for (const option of ['--temperature', '--gray-odds', '--purple-odds'])
       await refused(2, new RegExp(option), from, inFolder('out.safetensors'), option, '0')
     await refused(4, /no such file/, inFolder('none.safetensors'), inFolder('never.safetensors'))
     const { tensors } = await readSafetensors(from)

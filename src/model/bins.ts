@@ -18,6 +18,20 @@ export const binOfGray = ({ centres, count }: Bins): number =>
     (i) => centres[2 * i] === 0 && centres[2 * i + 1] === 0,
   )
 
+/** Hues between blue and red, in degrees: from violet over purple to pink. */
+const PURPLES = { from: -80, to: 20 }
+
+/** The bins of violet, purple and pink. */
+export function purpleBins({ centres, count }: Bins): number[] {
+  const isPurple = (a: number, b: number) => {
+    const hue = (Math.atan2(b, a) * 180) / Math.PI
+    return hue >= PURPLES.from && hue <= PURPLES.to && (a !== 0 || b !== 0)
+  }
+  return Array.from({ length: count }, (_, i) => i).filter((i) =>
+    isPurple(centres[2 * i]!, centres[2 * i + 1]!),
+  )
+}
+
 /** The first and the last b* of a row of the grid, in steps. */
 type Row = readonly [first: number, last: number]
 

@@ -46,11 +46,13 @@ export interface Painting {
   readonly batchStatistics: ReadonlyMap<string, Tensor>
 }
 
-/** Probabilities of the bins become those of logits ⁄ temperature, with the odds of no colour multiplied by `grayOdds`. */
+/** Probabilities of the bins become those of logits ⁄ temperature, with the odds of no colour and of purples multiplied. */
 export interface BinChange {
   readonly temperature: number
-  /** Above 0; 1 changes nothing. */
+  /** What the odds of no colour are multiplied by: above 0; 1 changes nothing. */
   readonly grayOdds: number
+  /** The same of violet, purple and pink. */
+  readonly purpleOdds: number
 }
 
 /** How far a class vector's influence goes in weights that are passed on. */

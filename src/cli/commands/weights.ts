@@ -41,6 +41,7 @@ const OWNERS = {
   saturation: 'export',
   temperature: 'export',
   'gray-odds': 'export',
+  'purple-odds': 'export',
   'class-smoothing': 'export',
   size: 'export',
 }
@@ -77,6 +78,10 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   'gray-odds': {
     value: 'F',
     help: 'export: multiplies the odds that a place has no colour, in a head of bins; above 1, what may be white or grey is tinted less (default 1)',
+  },
+  'purple-odds': {
+    value: 'F',
+    help: 'export: the same for violet, purple and pink; below 1, there are fewer patches of them (default 1)',
   },
   size: {
     value: 'PX',
@@ -225,6 +230,7 @@ async function exportOne({ positionals, flags }: Call): Promise<Result> {
     saturation: flags.number('saturation'),
     temperature: flags.number('temperature', { exclusive: true }),
     grayOdds: flags.number('gray-odds', { exclusive: true }),
+    purpleOdds: flags.number('purple-odds', { exclusive: true }),
     size: flags.integer('size', { min: 8, multipleOf: 8 }),
   })
   const [{ size }, sha256] = [await stat(to), await sha256File(to)]

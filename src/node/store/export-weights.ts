@@ -32,6 +32,8 @@ export interface ExportOptions {
   readonly temperature?: number | undefined
   /** What the odds that a place has no colour are multiplied by, of a head of bins; 1 by default. */
   readonly grayOdds?: number | undefined
+  /** What the odds of violet, purple and pink are multiplied by, of a head of bins; 1 by default. */
+  readonly purpleOdds?: number | undefined
   /** Shorter side in pixels at which pictures are shown to the network; that of its training unless told otherwise. */
   readonly size?: number | undefined
   /** What a* and b* are multiplied by where nobody says; the file keeps it. */
@@ -57,6 +59,7 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
     saturation,
     temperature = 1,
     grayOdds = 1,
+    purpleOdds = 1,
     networks,
   } = options
   const { metadata: own, ...weights } = await readMean(from, average, networks)
@@ -65,8 +68,8 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
   if (network.adjustClasses) network.adjustClasses(tensors, { strength, smoothing })
   else if (strength !== 1 || smoothing !== 0)
     throw new UserError(`${from} holds a network without weights for a class vector`, 'usage')
-  if (network.adjustBins) network.adjustBins(tensors, { temperature, grayOdds })
-  else if (temperature !== 1 || grayOdds !== 1)
+  if (network.adjustBins) network.adjustBins(tensors, { temperature, grayOdds, purpleOdds })
+  else if (temperature !== 1 || grayOdds !== 1 || purpleOdds !== 1)
     throw new UserError(`${from} holds a network that gives no probabilities of colours`, 'usage')
   const kept = KEPT.flatMap((key) => (own[key] ? [[key, own[key]]] : []))
   const metadata: Record<string, string> = {
@@ -76,6 +79,7 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
     ...(smoothing === 0 ? {} : { classSmoothing: String(smoothing) }),
     ...(temperature === 1 ? {} : { temperature: String(temperature) }),
     ...(grayOdds === 1 ? {} : { grayOdds: String(grayOdds) }),
+    ...(purpleOdds === 1 ? {} : { purpleOdds: String(purpleOdds) }),
     ...(saturation === undefined ? {} : { saturation: String(saturation) }),
     ...(size ? { settings: JSON.stringify({ ...settingsIn(own), size }) } : {}),
   }
