@@ -12,7 +12,7 @@ const sizes: readonly (readonly [number, number, number])[] = [
 
 const attrs = { share: 0.7, noise: 0.5, least: 0.1, strength: 0.25 }
 
-const evening = { radius: 2, space: 1.3, range: 0.8, color: 0.9 }
+const evening = { radius: 2, step: 1, space: 1.3, range: 0.8, color: 0.9 }
 
 const spreading = { unit: 1.5, space: 1.7, range: 0.8, color: 0.9, prior: 0.1 }
 
@@ -91,6 +91,14 @@ export const smoothRows: Pick<
       ],
       attrs: { ...evening, radius: 9, space: 4, color: 3 },
       note: 'a window that is larger than the picture',
+    },
+    {
+      inputs: [
+        [2, 7, 9, 2],
+        [2, 7, 9, 1],
+      ],
+      attrs: { ...evening, radius: 5, step: 2, space: 3 },
+      note: 'every other cell',
     },
     {
       inputs: [of('offset', 1, 6, 5, 2), of('offset', 1, 6, 5, 1)],

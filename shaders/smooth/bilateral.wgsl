@@ -1,10 +1,11 @@
-// y[n,p] = Σ weight(q) · ab[n,q] / Σ weight(q)  over the cells q that are at most `radius` rows and columns from p, with
+// y[n,p] = Σ weight(q) · ab[n,q] / Σ weight(q)  over the cells q that are 0, ±step, ±2 step … rows and columns
+// from p, at most `radius`, with
 //   weight(q) = exp(−near · |p − q|² − like · (L[n,p] − L[n,q])² − akin · |ab[n,p] − ab[n,q]|²)
 // ab [N,H,W,2]   L [N,H,W]   y [N,H,W,2]
 // One invocation: one cell. The weight of p itself is 1, so that the sum is never 0.
 // use lib/grid.wgsl
 
-struct Params { cells: u32, H: u32, W: u32, radius: u32, near: f32, like: f32, akin: f32 }
+struct Params { cells: u32, H: u32, W: u32, radius: u32, step: u32, near: f32, like: f32, akin: f32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ab: array<vec2f>;
@@ -22,14 +23,14 @@ fn main(
   let first = cell / (params.H * params.W) * params.H * params.W;
   let row = (cell - first) / params.W;
   let column = (cell - first) % params.W;
-  let top = max(row, params.radius) - params.radius;
+  let top = row - min(row, params.radius) / params.step * params.step;
   let bottom = min(row + params.radius + 1u, params.H);
-  let left = max(column, params.radius) - params.radius;
+  let left = column - min(column, params.radius) / params.step * params.step;
   let right = min(column + params.radius + 1u, params.W);
   var weights = 0.0;
   var sum = vec2f(0.0);
-  for (var h = top; h < bottom; h++) {
-    for (var v = left; v < right; v++) {
+  for (var h = top; h < bottom; h += params.step) {
+    for (var v = left; v < right; v += params.step) {
       let at = first + h * params.W + v;
       let apart = vec2f(f32(row) - f32(h), f32(column) - f32(v));
       let unlike = L[cell] - L[at];

@@ -9,6 +9,8 @@ import type { Painting } from './network.ts'
 const ALIKE = { range: 6 / 50, color: 15 }
 /** Standard deviation of the weights by distance, in the picture's shorter side, and how far the window reaches in these. */
 const [SPACE, REACH] = [0.28, 1.5]
+/** Cells to each side that count: of a larger window every so many, so that a cell costs no more where a picture is shown larger. */
+const COUNTED = 14
 /** Cells to each side over which a change is averaged, so that small differences within things stay. */
 const FINE = 4
 /**
@@ -39,7 +41,8 @@ export function evened(
     const [, height, width] = graph.shape(ab) as [number, number, number, number]
     const space = SPACE * Math.min(height, width)
     const radius = Math.ceil(REACH * space)
-    const even = graph.op('bilateral', [ab, cellLightness], { radius, space, ...ALIKE })
+    const step = Math.max(1, Math.floor(radius / COUNTED))
+    const even = graph.op('bilateral', [ab, cellLightness], { radius, step, space, ...ALIKE })
     const change = graph.op('binary', [even, ab], { kind: 'sub' })
     const doubted = graph.op('binary', [change, doubt(graph, ab, likely)], { kind: 'mul' })
     const padding = [FINE, FINE, FINE, FINE] as const

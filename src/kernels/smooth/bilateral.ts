@@ -3,6 +3,8 @@ import { ceilDiv, elems, expectRanks, grid, input, type Op, output, ShapeError }
 export interface BilateralAttrs {
   /** Cells that the window reaches to each side. */
   readonly radius: number
+  /** Of the window every so many cells count along both axes, from its middle on: 1 for all. */
+  readonly step: number
   /** Standard deviations of the weights: by distance, in cells, … */
   readonly space: number
   /** … by the difference of lightness, in the units of `L`, … */
@@ -28,21 +30,21 @@ export const bilateral: Op<BilateralAttrs> = {
     return [inputs[0]!]
   },
 
-  kernels([ab], _outputs, { radius, space, range, color }) {
+  kernels([ab], _outputs, { radius, step, space, range, color }) {
     const [, H, W] = ab!.shape as [number, number, number, number]
     const cells = elems(ab!) / 2
     const weights = { near: 1 / (2 * space ** 2), like: 1 / (2 * range ** 2), akin: 1 / (2 * color ** 2) }
     return [
       {
         shader: 'bilateral',
-        params: { cells, H, W, radius, ...weights },
+        params: { cells, H, W, radius, step, ...weights },
         bindings: [input(0), input(1), output(0)],
         workgroups: grid(ceilDiv(cells, 64)),
       },
     ]
   },
 
-  reference([ab, L], [spec], { radius, space, range, color }) {
+  reference([ab, L], [spec], { radius, step, space, range, color }) {
     const [N, H, W] = spec!.shape as [number, number, number, number]
     const y: number[] = []
     for (let at = 0; at < N * H * W; at++) {
@@ -51,6 +53,7 @@ export const bilateral: Op<BilateralAttrs> = {
       const sums = [0, 0]
       for (let h = Math.max(0, row - radius); h <= Math.min(H - 1, row + radius); h++) {
         for (let v = Math.max(0, column - radius); v <= Math.min(W - 1, column + radius); v++) {
+          if ((row - h) % step || (column - v) % step) continue
           const q = (image * H + h) * W + v
           const apart = ((row - h) ** 2 + (column - v) ** 2) / (2 * space ** 2)
           const unlike = (L![at]! - L![q]!) ** 2 / (2 * range ** 2)
