@@ -133,7 +133,7 @@ describe('weights export', () => {
     expect(changed.filter((change) => change > 0.1)).toHaveLength(1)
   })
 
-  it('makes violet, purple and pink less likely, and no other colour', async () => {
+  it('makes deep blue, violet, purple and pink less likely, and no other colour', async () => {
     const [before, after] = [inFolder('pink.safetensors'), inFolder('brown.safetensors')]
     writeFileSync(before, await pyramidWeights({ hints: true }))
     expect(
@@ -157,7 +157,7 @@ describe('weights export', () => {
       [10, -10],
       [10, 0],
       [60, 20],
-    ] as const) // violet to pink
+    ] as const) // deep blue to pink
       expect(changeOf(a, b)).toBeCloseTo(Math.log(0.5), 5)
     for (const [a, b] of [
       [0, 0],

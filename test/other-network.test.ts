@@ -55,7 +55,9 @@ function oneLayer(architecture: Architecture): Network {
         ab,
         logits: null,
         temperature: 1,
-        told: null,
+        shares: null,
+        hints: null,
+        cellLightness: null,
         parameters: new Map(views),
         batchStatistics: new Map(),
       }

@@ -1,4 +1,4 @@
-/** Rows of the operators that smooth colours by conjugate gradients. */
+/** Rows of the operators that smooth colours: by conjugate gradients, and by means of what is alike. */
 import { type CaseTable, of, type Shape4, table } from './rows.ts'
 
 // N, H, W: one pixel, row, column; several images; more than a workgroup

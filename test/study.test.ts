@@ -97,10 +97,7 @@ const pyramid = (chosen: Partial<Architecture> = {}) =>
 /** The same, but its colours are not evened out. */
 const blotchy = (network: Network): Network => ({
   ...network,
-  build: (...of) => {
-    const { cellLightness, ...painting } = network.build(...of)
-    return painting
-  },
+  build: (...of) => ({ ...network.build(...of), cellLightness: null }),
 })
 
 describe('a study', () => {
@@ -184,7 +181,7 @@ describe('a study', () => {
     study.destroy()
   })
 
-  it('costs a colouring without hints nothing', async () => {
+  it('costs a colouring without hints nothing; both are evened out', async () => {
     const predictor = predictorOn(pyramid())
     const encode = vi.spyOn(Executor.prototype, 'encode')
     await predictor.predict(photo)
@@ -199,7 +196,7 @@ describe('a study', () => {
   it("computes 52% of the shipped network's products again for other hints, as docs/pyramid.md says", async () => {
     const { network } = await readWeights(SHIPPED)
     const size = { batch: 1, width: 160, height: 160 }
-    const graph = inferenceGraph(network, size, { logits: true, spread: true })
+    const graph = inferenceGraph(network, size, { logits: true, even: true, spread: true })
     const products = (part: Graph) =>
       convolutionsOf([rewriteForInference(part)]).reduce(
         (sum, { flops, layers }) => sum + flops * layers.length,
@@ -225,13 +222,15 @@ describe('a study', () => {
   })
 
   it('says how likely each colour is: the mean is what is painted, before it is evened out', async () => {
-    const study = await predictorOn(blotchy(pyramid())).study(photo, features)
+    const study = await predictorOn(pyramid()).study(photo, features)
+    const plain = await predictorOn(blotchy(pyramid())).study(photo, features)
+    expect((await study.colours()).ab).not.toEqual((await plain.colours()).ab)
     for (const [x, y] of [
       [RED.x, RED.y],
       [0, 0],
       [1, 1],
     ] as const) {
-      const { ab, width, height } = await study.colours()
+      const { ab, width, height } = await plain.colours()
       const likely = await study.likely(x, y)
       expect(likely.length).toBe(FINE_BINS.count)
       const sum = (of: (colour: LikelyColour) => number) => likely.reduce((total, one) => total + of(one), 0)
@@ -247,6 +246,7 @@ describe('a study', () => {
       expect(sum(({ b, probability }) => b * probability)).toBeCloseTo(ab[at + 1]!, 3)
     }
     study.destroy()
+    plain.destroy()
   })
 
   it('paints overlapping calls as if each were alone', async () => {

@@ -104,7 +104,8 @@ const LENGTHS: Partial<Record<OpName, Length>> = {
   laplacian: () => 9,
   conjugateGradient: ([x]) => rows(x),
   spreadHints: ([ab]) => dim(ab, 1) * dim(ab, 2),
-  bilateral: (_inputs, { radius }: { radius: number }) => (2 * radius + 1) ** 2,
+  bilateral: ([ab], { radius, step }: { radius: number; step: number }) =>
+    [1, 2].reduce((n, axis) => n * Math.min(2 * Math.floor(radius / step) + 1, dim(ab, axis)), 1),
   jointBilateral: (_inputs, { radius }: { radius: number }) => (2 * radius + 1) ** 2,
 }
 

@@ -7,7 +7,7 @@ import { expectFinite } from '../graph/half.ts'
 import type { FixedVariables } from '../graph/rewrite.ts'
 import { splitAtInput } from '../graph/split.ts'
 import type { Bins } from '../model/bins.ts'
-import { inferenceGraph, leaningGraph } from '../model/graphs.ts'
+import { type Finish, inferenceGraph, leaningGraph } from '../model/graphs.ts'
 import type { Network } from '../model/network.ts'
 import type { Size } from '../rect.ts'
 import { Turns } from '../turns.ts'
@@ -40,7 +40,7 @@ export type StudyLeaning = Pick<Leaning, 'temperature' | 'variant'>
 const MAX_LEANERS = 2
 
 /** What is done with the network's colours, as in a single colouring of the same hints. */
-const FINISH = { even: true, spread: true }
+const FINISH: Finish = { even: true, spread: true }
 
 /** What is shown to the network, in its pixels, and where in it the picture is. */
 interface Stage extends Size {

@@ -18,10 +18,10 @@ export const binOfGray = ({ centres, count }: Bins): number =>
     (i) => centres[2 * i] === 0 && centres[2 * i + 1] === 0,
   )
 
-/** Hues between blue and red, in degrees: from violet over purple to pink. */
+/** Hues of CIE a*b* from deep blue over violet and purple to pink, in degrees. A clear sky has about −95, skin 50. */
 const PURPLES = { from: -80, to: 20 }
 
-/** The bins of violet, purple and pink. */
+/** The bins of these hues. */
 export function purpleBins({ centres, count }: Bins): number[] {
   const isPurple = (a: number, b: number) => {
     const hue = (Math.atan2(b, a) * 180) / Math.PI

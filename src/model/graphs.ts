@@ -8,7 +8,7 @@ import { elems, type Tensor } from '../kernels/op.ts'
 import type { Size } from '../rect.ts'
 import { type Arena, usedInBlocks } from './arena.ts'
 import type { Bins } from './bins.ts'
-import { evened, type Likely } from './evened.ts'
+import { evened } from './evened.ts'
 import { type AddedLosses, type Loss, lossOf, meanOverBins, type Rarity } from './losses.ts'
 import type { ImageSize, Network, Painting } from './network.ts'
 import { spreadTold } from './told.ts'
@@ -120,18 +120,16 @@ function runningMean(
 
 /**
  * The network with running statistics. Inputs those of the network; output `ab` in ab units and, if they are asked for
- * and there are any, `logits`, see `Painting`. With `even`, blotches are evened out, see `evened`; with `spread`, hints go on to
- * what is alike, see `spreadTold`.
+ * and there are any, `logits`, see `Painting`.
  */
 export function inferenceGraph(
   network: Network,
   size: ImageSize,
-  { logits = false, spread = false, even = false } = {},
+  { logits = false, ...finish }: Finish & { readonly logits?: boolean } = {},
 ): Graph {
   const graph = new Graph()
   const painting = network.build(graph, size, 'infer')
-  const likely = even ? likelyOf(graph, network, painting) : null
-  graph.output('ab', finished(graph, painting.ab, painting, { likely, spread }))
+  graph.output('ab', finished(graph, painting, network.bins, finish))
   if (logits && painting.logits !== null) graph.output('logits', painting.logits)
   return graph
 }
@@ -140,17 +138,13 @@ export function inferenceGraph(
  * The network alone, whose probabilities of colours are changed before their mean is taken: they are those of
  * logits ⁄ temperature + lean · colour + prior. Inputs those of the network, `lean` [1,h,w,2] in 1 ⁄ ab units, of as many places
  * as the logits have, and `prior` [bins]. Outputs `ab` [1,h,w,2] and `shares` [1,1,1,bins], the mean of the probabilities.
- * @param options `temperature` is the network's own by default; `spread` and `even` as for `inferenceGraph`
+ * @param options `temperature` is the network's own by default
  */
 export function leaningGraph(
   network: Network,
   bins: Bins,
   size: ImageSize,
-  {
-    temperature,
-    spread = false,
-    even = false,
-  }: { readonly temperature?: number | undefined; readonly spread?: boolean; readonly even?: boolean } = {},
+  { temperature, ...finish }: Finish & { readonly temperature?: number | undefined } = {},
 ): Graph {
   const graph = new Graph()
   const painting = network.build(graph, size, 'infer')
@@ -168,31 +162,23 @@ export function leaningGraph(
     const changed = graph.op('conv2d', [lean, colours, prior, scaled], conv2dDefaults)
     const shares = graph.op('softmax', [changed], {})
     const ab = meanOverBins(graph, shares, bins.centres)
-    graph.output('ab', finished(graph, ab, painting, { likely: even ? { shares, bins } : null, spread }))
+    graph.output('ab', finished(graph, { ...painting, ab, shares }, bins, finish))
     graph.output('shares', meanOverPlaces(graph, shares))
     return graph
   })
 }
 
-/** The probabilities of the colours whose mean a network paints; null of one that gives none. */
-function likelyOf(graph: Graph, { bins }: Network, { logits, temperature }: Painting): Likely | null {
-  if (!bins || !logits) return null
-  return graph.scope('evened', () => {
-    const scaled = temperature === 1 ? logits : graph.op('scale', [logits], { factor: 1 / temperature })
-    return { shares: graph.op('softmax', [scaled], {}), bins }
-  })
-}
-
 /** What is done with a network's colours before they are enlarged. */
-interface Finish {
-  /** For colours that are to be evened out. */
-  readonly likely: Likely | null
-  readonly spread: boolean
+export interface Finish {
+  /** Whether blotches are evened out, see `evened`. */
+  readonly even?: boolean
+  /** Whether hints go on to what is alike, see `spreadTold`. */
+  readonly spread?: boolean
 }
 
-function finished(graph: Graph, ab: Tensor, painting: Painting, { likely, spread }: Finish): Tensor {
-  const blended = likely ? evened(graph, ab, likely, painting) : ab
-  return spread ? spreadTold(graph, blended, painting) : blended
+function finished(graph: Graph, painting: Painting, bins: Bins | null, { even, spread }: Finish): Tensor {
+  const ab = even && bins ? evened(graph, painting, bins) : painting.ab
+  return spread ? spreadTold(graph, ab, painting) : ab
 }
 
 /** How much of a picture has each colour: input `ab` [1,h,w,2], output `shares` [1,1,1,bins]. */

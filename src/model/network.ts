@@ -22,22 +22,18 @@ export interface ImageSize {
  */
 export type NetworkInput = 'L' | 'gray' | 'features' | 'hints' | TapInput
 
-/** The input `hints`, and the mean lightness of its cells, [N,H/4,W/4,1], as in the input `L`. */
-export interface Told {
-  readonly hints: Tensor
-  readonly L: Tensor
-}
-
 /** What a network adds to a graph. */
 export interface Painting {
   /** Predicted a*, b* in ab units, [N,H/s,W/s,2] with a whole number s. */
   readonly ab: Tensor
   /** Of the head `bins`, what the last layer says of each bin, [N,H/s,W/s,bins]; s may be another. */
   readonly logits: Tensor | null
-  /** What a person has told; null of a network that takes no hints. */
-  readonly told: Told | null
-  /** Mean lightness of the places of `ab`, [N,H/s,W/s,1], as in the input `L`; missing where colours are not to be evened out. */
-  readonly cellLightness?: Tensor
+  /** The probabilities of the bins whose mean `ab` is, place by place, [N,H/s,W/s,bins]; null of a network that does not tell them. */
+  readonly shares: Tensor | null
+  /** The input `hints`, which has the places of `ab`; null of a network that takes none. */
+  readonly hints: Tensor | null
+  /** Mean lightness of the places of `ab`, [N,H/s,W/s,1], as in the input `L`; null of a network that does not tell it. */
+  readonly cellLightness: Tensor | null
   /** By what the logits are divided for the probabilities whose mean `ab` is; 1 where there are none. */
   readonly temperature: number
   /** The weights by name, as views of the variable `parameters`. */
@@ -51,7 +47,7 @@ export interface BinChange {
   readonly temperature: number
   /** What the odds of no colour are multiplied by: above 0; 1 changes nothing. */
   readonly grayOdds: number
-  /** The same of violet, purple and pink. */
+  /** The same of deep blue, violet, purple and pink: see `purpleBins`. */
   readonly purpleOdds: number
 }
 

@@ -17,11 +17,15 @@ const REACH = 0.15
 
 /**
  * The colours `ab` [N,h,w,2], in ab units, with what hints ask for beyond them gone on to the cells that are alike. Those of a
- * network that takes no hints stay as they are.
+ * network that takes no hints or does not tell the lightness of its cells stay as they are.
  */
-export function spreadTold(graph: Graph, ab: Tensor, { told }: Pick<Painting, 'told'>): Tensor {
-  if (!told) return ab
+export function spreadTold(
+  graph: Graph,
+  ab: Tensor,
+  { hints, cellLightness }: Pick<Painting, 'hints' | 'cellLightness'>,
+): Tensor {
+  if (!hints || !cellLightness) return ab
   const [, height, width] = graph.shape(ab) as [number, number, number, number]
   const space = REACH * Math.min(height, width)
-  return graph.op('spreadHints', [ab, told.L, told.hints], { unit: HINT_UNIT, space, ...ALIKE })
+  return graph.op('spreadHints', [ab, cellLightness, hints], { unit: HINT_UNIT, space, ...ALIKE })
 }

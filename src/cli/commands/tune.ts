@@ -63,7 +63,7 @@ async function graphs(flags: Flags): Promise<Graph[]> {
   const { bins } = network
   // its weights change no kernel
   const rarity = bins ? { bins, weights: new Float32Array(bins.count).fill(1) } : undefined
-  const found = [trainingGraph(network, image, { rarity }), inferenceGraph(network, image)]
+  const found = [trainingGraph(network, image, { rarity }), inferenceGraph(network, image, { even: true })]
   for (const { name } of CLASSIFIERS) {
     const file = await locate(name)
     if (file) found.push(classifierGraph({ name, model: await readModel(file.path) }).graph)

@@ -81,7 +81,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   },
   'purple-odds': {
     value: 'F',
-    help: 'export: the same for violet, purple and pink; below 1, there are fewer patches of them (default 1)',
+    help: 'export: multiplies the odds of deep blue, violet, purple and pink, in a head of bins; below 1, there are fewer false patches of them (default 1)',
   },
   size: {
     value: 'PX',

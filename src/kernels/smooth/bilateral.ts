@@ -3,7 +3,7 @@ import { ceilDiv, elems, expectRanks, grid, input, type Op, output, ShapeError }
 export interface BilateralAttrs {
   /** Cells that the window reaches to each side. */
   readonly radius: number
-  /** Of the window every so many cells count along both axes, from its middle on: 1 for all. */
+  /** Only every so many rows and columns of the window count, from its middle on: 1 for all. */
   readonly step: number
   /** Standard deviations of the weights: by distance, in cells, … */
   readonly space: number
@@ -16,13 +16,14 @@ export interface BilateralAttrs {
 /**
  * [ab [N,h,w,2], L [N,h,w,1]] → [N,h,w,2]: the colour of each cell is the mean of those around it, weighted with how near and
  * how like it they are in lightness and colour, so that colours are evened out within things and not across their edges.
- * Tomasi and Manduchi 1998, "Bilateral filtering for gray and color images", eqs. 5 and 6. Not differentiable.
+ * Of the window around it, every `step`-th row and column counts. Tomasi and Manduchi 1998, "Bilateral filtering for gray and color images", eqs. 5 and 6. Not differentiable.
  */
 export const bilateral: Op<BilateralAttrs> = {
   name: 'bilateral',
 
-  infer(inputs) {
+  infer(inputs, { step }) {
     expectRanks('bilateral', inputs, [4, 4])
+    if (!(step >= 1)) throw new ShapeError('bilateral', `has a step of ${step}, where 1 is the least`, inputs)
     const cells = inputs[0]!.shape.slice(0, 3)
     const wanted = [2, 1].map((channels) => [...cells, channels].join())
     if (inputs.some(({ shape }, i) => shape.join() !== wanted[i]))

@@ -5,7 +5,7 @@ import type { Layout } from '../arena.ts'
 import { FINE_BINS } from '../bins.ts'
 import { type GraphWeights, graphWeights, normalize } from '../graph-weights.ts'
 import { averaged, meanOverBins } from '../losses.ts'
-import type { ImageSize, Painting, Told } from '../network.ts'
+import type { ImageSize, Painting } from '../network.ts'
 import { type AddTaps, TAP_STRIDES } from '../trunk.ts'
 import type { Architecture, Block, Layers } from './layers.ts'
 import { GLOBAL_MAPS, HEAD } from './layout.ts'
@@ -58,10 +58,11 @@ class Builder {
   build(): Painting {
     const taps = this.#taps()
     const cellLightness = averaged(this.graph, this.#L, TAP_STRIDES[0])
-    const told = this.blueprint.architecture.hints ? this.#told(cellLightness) : null
-    const decoded = this.#decode(this.#fuse(taps[3]!), taps, told && this.#hints(told))
+    const hints = this.blueprint.architecture.hints ? this.#hints() : null
+    const told = hints && this.#told(hints, cellLightness)
+    const decoded = this.#decode(this.#fuse(taps[3]!), taps, told)
     const { parameters, batchStatistics } = this.#weights
-    return { ...this.#paint(decoded), told, cellLightness, parameters, batchStatistics }
+    return { ...this.#paint(decoded), hints, cellLightness, parameters, batchStatistics }
   }
 
   /** What the trunk sees, with as many cells as the picture has. */
@@ -72,14 +73,14 @@ class Builder {
       .map((tap, i) => bordered(this.graph, tap, height / TAP_STRIDES[i]!, width / TAP_STRIDES[i]!))
   }
 
-  #told(L: Tensor): Told {
+  #hints(): Tensor {
     const { batch, height, width } = this.size
-    const hints = this.graph.input('hints', [batch, height / 4, width / 4, 3])
-    return { hints, L }
+    const [stride] = TAP_STRIDES
+    return this.graph.input('hints', [batch, height / stride, width / stride, 3])
   }
 
   /** What a person has told, from stride to stride further away from where it was told. */
-  #hints({ hints, L }: Told): Levels {
+  #told(hints: Tensor, L: Tensor): Levels {
     let x = this.#join(hints, L)
     return this.blueprint.layers.hints.map((block) => {
       x = this.#run(x, block)
@@ -130,18 +131,16 @@ class Builder {
     })
   }
 
-  #paint(x: Tensor): Pick<Painting, 'ab' | 'logits' | 'temperature'> {
+  #paint(x: Tensor): Pick<Painting, 'ab' | 'logits' | 'shares' | 'temperature'> {
     const { graph, blueprint } = this
     return graph.scope('head', () => {
       const raw = this.#linear(x, HEAD.weight, this.#weights.parameters.get(HEAD.bias)!)
       if (blueprint.architecture.head === 'ab') {
-        return { ab: graph.op('scale', [raw], { factor: AB_SCALE }), logits: null, temperature: 1 }
+        const ab = graph.op('scale', [raw], { factor: AB_SCALE })
+        return { ab, logits: null, shares: null, temperature: 1 }
       }
-      return {
-        ab: meanOverBins(graph, graph.op('softmax', [raw], {}), FINE_BINS.centres),
-        logits: raw,
-        temperature: 1,
-      }
+      const shares = graph.op('softmax', [raw], {})
+      return { ab: meanOverBins(graph, shares, FINE_BINS.centres), logits: raw, shares, temperature: 1 }
     })
   }
 

@@ -57,7 +57,8 @@ export function buildColorizer(
     const halfSize = logits === null ? coloursOf(graph, raw) : annealedMean(graph, logits)
     const ab = graph.op('upsample', [halfSize], { factor: 2 })
     const { parameters, batchStatistics } = network
-    return { ab, logits, temperature: TEMPERATURE, told: null, parameters, batchStatistics }
+    const untold = { shares: null, hints: null, cellLightness: null }
+    return { ab, logits, temperature: TEMPERATURE, ...untold, parameters, batchStatistics }
   })
 }
 

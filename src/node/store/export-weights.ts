@@ -32,7 +32,7 @@ export interface ExportOptions {
   readonly temperature?: number | undefined
   /** What the odds that a place has no colour are multiplied by, of a head of bins; 1 by default. */
   readonly grayOdds?: number | undefined
-  /** What the odds of violet, purple and pink are multiplied by, of a head of bins; 1 by default. */
+  /** What the odds of deep blue, violet, purple and pink are multiplied by, of a head of bins; 1 by default. */
   readonly purpleOdds?: number | undefined
   /** Shorter side in pixels at which pictures are shown to the network; that of its training unless told otherwise. */
   readonly size?: number | undefined
