@@ -4570,4 +4570,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = '4ee7c9a958c0fc7f0ec2f6ae6a7e5319fb4eef6d6c315b437b21502159b6fe6a'
+export const KERNEL_VERSION = 'bab7d2c95ea947d6029da961640933168aaa9d991099f79011c2a571b6edeebd'
