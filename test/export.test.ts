@@ -136,11 +136,8 @@ describe('weights export', () => {
   it('makes deep blue, violet, purple and pink less likely, and no other colour', async () => {
     const [before, after] = [inFolder('pink.safetensors'), inFolder('brown.safetensors')]
     writeFileSync(before, await pyramidWeights({ hints: true }))
-    expect(
-      await run(['weights', 'export', before, after, '--purple-odds', '0.5', '--bits', '32']),
-    ).toMatchObject({
-      code: 0,
-    })
+    const flags = ['--purple-odds', '0.5', '--bits', '32']
+    expect(await run(['weights', 'export', before, after, ...flags])).toMatchObject({ code: 0 })
     const [old, { metadata, tensors }] = [await readSafetensors(before), await readSafetensors(after)]
     expect(metadata).toMatchObject({ purpleOdds: '0.5' })
     const bias = (all: typeof tensors) => all.get('head.bias')!.data

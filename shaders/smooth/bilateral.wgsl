@@ -27,18 +27,21 @@ fn main(
   let bottom = min(row + params.radius + 1u, params.H);
   let left = column - min(column, params.radius) / params.step * params.step;
   let right = min(column + params.radius + 1u, params.W);
+  let own = ab[cell];
+  let lightness = L[cell];
   var weights = 0.0;
   var sum = vec2f(0.0);
   for (var h = top; h < bottom; h += params.step) {
     for (var v = left; v < right; v += params.step) {
       let at = first + h * params.W + v;
       let apart = vec2f(f32(row) - f32(h), f32(column) - f32(v));
-      let unlike = L[cell] - L[at];
-      let other = ab[cell] - ab[at];
+      let colour = ab[at];
+      let unlike = lightness - L[at];
+      let other = own - colour;
       let exponent = params.near * dot(apart, apart) + params.like * unlike * unlike + params.akin * dot(other, other);
       let weight = exp(-exponent);
       weights += weight;
-      sum += weight * ab[at];
+      sum += weight * colour;
     }
   }
   y[cell] = sum / weights;

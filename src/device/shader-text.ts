@@ -4067,18 +4067,21 @@ fn main(
   let bottom = min(row + params.radius + 1u, params.H);
   let left = column - min(column, params.radius) / params.step * params.step;
   let right = min(column + params.radius + 1u, params.W);
+  let own = ab[cell];
+  let lightness = L[cell];
   var weights = 0.0;
   var sum = vec2f(0.0);
   for (var h = top; h < bottom; h += params.step) {
     for (var v = left; v < right; v += params.step) {
       let at = first + h * params.W + v;
       let apart = vec2f(f32(row) - f32(h), f32(column) - f32(v));
-      let unlike = L[cell] - L[at];
-      let other = ab[cell] - ab[at];
+      let colour = ab[at];
+      let unlike = lightness - L[at];
+      let other = own - colour;
       let exponent = params.near * dot(apart, apart) + params.like * unlike * unlike + params.akin * dot(other, other);
       let weight = exp(-exponent);
       weights += weight;
-      sum += weight * ab[at];
+      sum += weight * colour;
     }
   }
   y[cell] = sum / weights;
@@ -4570,4 +4573,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = 'bab7d2c95ea947d6029da961640933168aaa9d991099f79011c2a571b6edeebd'
+export const KERNEL_VERSION = '425e08820daf9565362a92b98a6682d345aff6890775cfdeeae70d524b64397e'

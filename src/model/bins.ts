@@ -12,25 +12,23 @@ export interface Bins {
   readonly count: number
 }
 
+const isGray = (a: number, b: number) => a === 0 && b === 0
+
 /** The bin of a* = b* = 0. */
-export const binOfGray = ({ centres, count }: Bins): number =>
-  Array.from({ length: count }, (_, i) => i).findIndex(
-    (i) => centres[2 * i] === 0 && centres[2 * i + 1] === 0,
-  )
+export const binOfGray = (bins: Bins): number => binsThat(bins, isGray)[0]!
 
 /** Hues of CIE a*b* from deep blue over violet and purple to pink, in degrees. A clear sky has about −95, skin 50. */
 const PURPLES = { from: -80, to: 20 }
 
 /** The bins of these hues. */
-export function purpleBins({ centres, count }: Bins): number[] {
-  const isPurple = (a: number, b: number) => {
+export const purpleBins = (bins: Bins): number[] =>
+  binsThat(bins, (a, b) => {
     const hue = (Math.atan2(b, a) * 180) / Math.PI
-    return hue >= PURPLES.from && hue <= PURPLES.to && (a !== 0 || b !== 0)
-  }
-  return Array.from({ length: count }, (_, i) => i).filter((i) =>
-    isPurple(centres[2 * i]!, centres[2 * i + 1]!),
-  )
-}
+    return hue >= PURPLES.from && hue <= PURPLES.to && !isGray(a, b)
+  })
+
+const binsThat = ({ centres, count }: Bins, are: (a: number, b: number) => boolean): number[] =>
+  Array.from({ length: count }, (_, i) => i).filter((i) => are(centres[2 * i]!, centres[2 * i + 1]!))
 
 /** The first and the last b* of a row of the grid, in steps. */
 type Row = readonly [first: number, last: number]

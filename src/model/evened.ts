@@ -39,7 +39,7 @@ export function evened(
     const even = graph.op('bilateral', [ab, cellLightness], { radius, step, space, ...ALIKE })
     const change = graph.op('binary', [even, ab], { kind: 'sub' })
     const doubted = graph.op('binary', [change, doubt(graph, ab, shares, bins)], { kind: 'mul' })
-    return graph.op('binary', [ab, averaged(graph, doubted, Math.max(AVERAGED, step))], { kind: 'add' })
+    return graph.op('binary', [ab, windowMeans(graph, doubted, Math.max(AVERAGED, step))], { kind: 'add' })
   })
 }
 
@@ -58,7 +58,7 @@ function doubt(graph: Graph, ab: Tensor, shares: Tensor, { centres, count }: Bin
 }
 
 /** Means over the window of so many cells to each side, as much of it as lies in the picture. */
-const averaged = (graph: Graph, x: Tensor, reach: number): Tensor =>
+const windowMeans = (graph: Graph, x: Tensor, reach: number): Tensor =>
   graph.op('pool2d', [x], {
     kind: 'average',
     kernel: [2 * reach + 1, 2 * reach + 1],

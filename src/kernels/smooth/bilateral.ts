@@ -16,7 +16,9 @@ export interface BilateralAttrs {
 /**
  * [ab [N,h,w,2], L [N,h,w,1]] → [N,h,w,2]: the colour of each cell is the mean of those around it, weighted with how near and
  * how like it they are in lightness and colour, so that colours are evened out within things and not across their edges.
- * Of the window around it, every `step`-th row and column counts. Tomasi and Manduchi 1998, "Bilateral filtering for gray and color images", eqs. 5 and 6. Not differentiable.
+ * Of the window around it, every `step`-th row and column counts. Tomasi and Manduchi 1998, "Bilateral filtering for gray and
+ * color images", eqs. 5 and 6. Not differentiable.
+ * Throws a `ShapeError` for other shapes and for a step below 1, with which the shader would not end.
  */
 export const bilateral: Op<BilateralAttrs> = {
   name: 'bilateral',
