@@ -26,6 +26,7 @@ export {
   type TrainingSettings,
   trainingSchema,
   USUAL,
+  USUAL_OF,
 } from './settings.ts'
 
 // Batches: as settings ask for them, and from pictures in memory

@@ -104,7 +104,6 @@ const chosen = {
   hinted: setting(v.optional(numberOf({ max: 1 })), {
     ...{ flag: 'hinted', value: 'F' },
     help: 'of networks that take hints: share of the samples of which colours are told',
-    usual: '0.6',
   }),
   fineTuneRate: setting(v.optional(numberOf({ exclusive: true })), {
     ...{ flag: 'fine-tune-rate', value: 'F' },
@@ -159,3 +158,8 @@ export const USUAL = {
   ...{ seed: 0, accumulate: 1, learningRate: 1e-3, schedule: 'cosine', warmup: 50, averaging: 0.999 },
   ...{ precision: 'f32', fit: 'crop', loss: 'squared', classDropout: 0.3, lightnessJitter: 0.1 },
 } as const satisfies Partial<TrainingSettings>
+
+/** What else is usual for one network. The shares of rare colours and of hints are those of the shipped weights' training. */
+export const USUAL_OF: Readonly<Record<string, Partial<TrainingSettings>>> = {
+  pyramid: { learningRate: 1.5e-3, warmup: 60, averaging: 0.995, rarity: 0.9, hinted: 0.3 },
+}

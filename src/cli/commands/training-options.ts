@@ -6,13 +6,14 @@ import { NETWORKS, USUAL_NETWORK } from '../../model/registry.ts'
 import { findClassifier } from '../../node/store/classifiers.ts'
 import { loadTrunk, NODE_NETWORKS } from '../../node/store/networks.ts'
 import { RUNS } from '../../node/store/runs.ts'
-import { choiceOf } from '../../setting.ts'
+import { aboutOf, choiceOf } from '../../setting.ts'
 import {
   type Course,
   courseSchema,
   type TrainingSettings,
   trainingSchema,
   USUAL,
+  USUAL_OF,
 } from '../../train/settings.ts'
 import { askedSettings, settingOptions } from '../setting-options.ts'
 import { CLASSIFIERS_OPTIONS } from './classifier.ts'
@@ -32,7 +33,7 @@ const SCALE = {
     gpu: { settings: { size: 224, batch: 32 }, network: 'full' },
   },
   pyramid: {
-    samples: { settings: { size: 96, batch: 8 }, network: 'lite' },
+    samples: { settings: { size: 128, batch: 8 }, network: 'lite' },
     software: { settings: { size: 128, batch: 32 }, network: 'lite' },
     gpu: { settings: { size: 224, batch: 32 }, network: 'full' },
   },
@@ -42,10 +43,6 @@ type Scaled = keyof typeof SCALE
 /** The usual learning rate, where a training begins with weights that have learnt much. */
 const BEGUN_RATE = 1 / 3
 
-/** Settings that are usual for one network only. */
-const USUAL_OF: Readonly<Record<string, Partial<TrainingSettings>>> = {
-  pyramid: { learningRate: 1.5e-3, warmup: 60, averaging: 0.995 },
-}
 const EVERY = { checkpoint: 100, validation: 250 }
 
 interface Preset {
@@ -88,17 +85,28 @@ export const USUAL_TEXTS = {
 /** Of the settings whose usual value depends on the network. */
 function usualTexts(): Record<string, string> {
   const names = new Set(Object.values(USUAL_OF).flatMap(Object.keys)) as Set<keyof TrainingSettings>
-  const usualOf = (network: string): Partial<TrainingSettings> => ({ ...USUAL, ...USUAL_OF[network] })
+  const usualOf = (network: string): Partial<TrainingSettings> => ({
+    ...USUAL,
+    ...USUAL_OF[network],
+  })
   const text = (name: keyof TrainingSettings) =>
-    [...NETWORKS.keys()].map((network) => `${usualOf(network)[name]} (${network})`).join('; ')
+    [...NETWORKS.keys()]
+      .map((network) => [network, usualOf(network)[name] ?? aboutOf(trainingSchema.entries[name])?.usual])
+      .filter(([, usual]) => usual !== undefined)
+      .map(([network, usual]) => `${usual} (${network})`)
+      .join('; ')
   return Object.fromEntries([...names].map((name) => [name, text(name)]))
 }
 
 function scaleText(name: 'batch' | 'size'): string {
   const texts = Object.entries(SCALE).map(([network, { gpu, software, samples }]) => {
     const [usual, slow, few] = [gpu, software, samples].map(({ settings }) => settings[name])
-    const onSoftware = slow === usual ? '' : `${slow} on a software adapter, `
-    return `${usual}, ${onSoftware}${few} for the sample photographs (${network})`
+    const places = [
+      ...(slow === usual ? [] : [[slow, 'on a software adapter']]),
+      [few, 'for the sample photographs'],
+    ]
+    const onBoth = slow === few ? [[few, 'on a software adapter and for the sample photographs']] : places
+    return `${[usual, ...onBoth.map((words) => words.join(' '))].join(', ')} (${network})`
   })
   return texts.reverse().join('; ')
 }

@@ -15,6 +15,7 @@ import {
   train,
   trainingSource,
   USUAL,
+  USUAL_OF,
   validate,
 } from '../../../src/train/index.ts'
 import { decodeBatch } from '../../../src/train/samples.ts'
@@ -26,7 +27,7 @@ import type { Comparison, TrainingEnd, TrainingNews, TrainingWish } from './meth
 import { openSample, TrainingPictures } from './training-pictures.ts'
 
 /** Of the network that the page trains; the command line's are the same, but for those that people choose here. */
-const FIXED = { ...USUAL, averaging: 0.995 } as const
+const FIXED = { ...USUAL, ...USUAL_OF.pyramid }
 /** Every so many pictures one is held out, and this many at most. */
 const HOLD_OUT = { every: 8, most: 24 }
 /** Held-out pictures that are shown. */
