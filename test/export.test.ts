@@ -118,55 +118,65 @@ describe('weights export', () => {
     )
   })
 
-  it('makes it likelier that a place has no colour', async () => {
-    const [before, after] = [inFolder('tinted.safetensors'), inFolder('neutral.safetensors')]
+  /** What an export with these options adds to the bias of each colour that is asked for, and what its file says of them. */
+  async function biasChanges(...options: string[]) {
+    const [before, after] = [inFolder('before.safetensors'), inFolder('after.safetensors')]
     writeFileSync(before, await pyramidWeights({ hints: true }))
-    const flags = ['--gray-odds', '1.5', '--temperature', '0.5', '--bits', '32']
-    expect(await run(['weights', 'export', before, after, ...flags])).toMatchObject({ code: 0 })
+    expect(await run(['weights', 'export', before, after, ...options, '--bits', '32'])).toMatchObject({
+      code: 0,
+    })
     const [old, { metadata, tensors }] = [await readSafetensors(before), await readSafetensors(after)]
-    expect(metadata).toMatchObject({ grayOdds: '1.5', temperature: '0.5' })
-    const bias = (all: typeof tensors) => [...all.get('head.bias')!.data]
-    const changed = bias(tensors).map((value, i) => value - 2 * bias(old.tensors)[i]!)
-    const { centres } = FINE_BINS
-    for (const [i, change] of changed.entries())
-      expect(change).toBeCloseTo(centres[2 * i] === 0 && centres[2 * i + 1] === 0 ? Math.log(1.5) : 0, 5)
-    expect(changed.filter((change) => change > 0.1)).toHaveLength(1)
+    const bias = (all: typeof tensors) => all.get('head.bias')!.data
+    const changes = bias(tensors).map((value, bin) => value - bias(old.tensors)[bin]!)
+    const { centres, count } = FINE_BINS
+    const colours = Array.from({ length: count }, (_, i) => [centres[2 * i]!, centres[2 * i + 1]!] as const)
+    const changeOf = ([a, b]: readonly number[]) =>
+      changes[colours.findIndex((colour) => colour[0] === a && colour[1] === b)]!
+    return { metadata, colours, changeOf }
+  }
+
+  const [deepBlue, violet, lilac, rose, pink] = [
+    [30, -80],
+    [60, -60],
+    [10, -10],
+    [10, 0],
+    [60, 20],
+  ]
+  const [red, darkRed, orange] = [
+    [50, 40],
+    [20, 10],
+    [40, 50],
+  ]
+  const others = [
+    [0, 0],
+    [0, -30],
+    [10, -60],
+    [0, 60],
+    [-40, 30],
+    [-10, -10],
+  ]
+  it.each([
+    { name: 'purple', less: [deepBlue, violet, lilac, rose, pink], same: [red, darkRed, orange, ...others] },
+    { name: 'red', less: [red, darkRed], same: [deepBlue, violet, lilac, rose, pink, orange, ...others] },
+  ])('makes $name colours less likely, and no others', async ({ name, less, same }) => {
+    const { metadata, changeOf } = await biasChanges(`--${name}-odds`, '0.5')
+    expect(metadata).toMatchObject({ [`${name}Odds`]: '0.5' })
+    for (const colour of less) expect(changeOf(colour!)).toBeCloseTo(Math.log(0.5), 5)
+    for (const colour of same) expect(changeOf(colour!)).toBeCloseTo(0, 5)
   })
 
-  it('makes deep blue, violet, purple and pink less likely, and no other colour', async () => {
-    const [before, after] = [inFolder('pink.safetensors'), inFolder('brown.safetensors')]
-    writeFileSync(before, await pyramidWeights({ hints: true }))
-    const flags = ['--purple-odds', '0.5', '--bits', '32']
-    expect(await run(['weights', 'export', before, after, ...flags])).toMatchObject({ code: 0 })
-    const [old, { metadata, tensors }] = [await readSafetensors(before), await readSafetensors(after)]
-    expect(metadata).toMatchObject({ purpleOdds: '0.5' })
-    const bias = (all: typeof tensors) => all.get('head.bias')!.data
-    const { centres, count } = FINE_BINS
-    const changeOf = (a: number, b: number) => {
-      const bin = Array.from({ length: count }, (_, i) => i).find(
-        (i) => centres[2 * i] === a && centres[2 * i + 1] === b,
-      )!
-      return bias(tensors)[bin]! - bias(old.tensors)[bin]!
-    }
-    for (const [a, b] of [
-      [30, -80],
-      [60, -60],
-      [10, -10],
-      [10, 0],
-      [60, 20],
-    ] as const) // deep blue to pink
-      expect(changeOf(a, b)).toBeCloseTo(Math.log(0.5), 5)
-    for (const [a, b] of [
-      [0, 0],
-      [0, -30],
-      [10, -60],
-      [50, 40],
-      [20, 10],
-      [0, 60],
-      [-40, 30],
-      [-10, -10],
-    ] as const)
-      expect(changeOf(a, b)).toBeCloseTo(0, 5)
+  it('makes it likelier that a place has no colour', async () => {
+    const { metadata, colours, changeOf } = await biasChanges('--gray-odds', '1.5')
+    expect(metadata).toMatchObject({ grayOdds: '1.5' })
+    for (const [a, b] of colours)
+      expect(changeOf([a, b])).toBeCloseTo(a === 0 && b === 0 ? Math.log(1.5) : 0, 5)
+  })
+
+  it('makes colours the likelier, the stronger they are', async () => {
+    const { metadata, colours, changeOf } = await biasChanges('--chroma-odds', '3')
+    expect(metadata).toMatchObject({ chromaOdds: '3' })
+    for (const [a, b] of colours)
+      expect(changeOf([a, b])).toBeCloseTo((Math.log(3) * Math.hypot(a, b)) / 100, 5)
   })
 
   it('writes 8 bits for each weight of a convolution, and a scale for each of its output channels', async () => {
@@ -301,7 +311,9 @@ describe('weights export', () => {
     await refused(2, /no probabilities of colours/, from, inFolder('out.safetensors'), '--gray-odds', '2')
     await refused(2, /--bits 4: choose one of 8, 16, 32/, from, inFolder('out.safetensors'), '--bits', '4')
     await refused(2, /no probabilities of colours/, from, inFolder('out.safetensors'), '--purple-odds', '2')
-    for (const option of ['--temperature', '--gray-odds', '--purple-odds'])
+    await refused(2, /no probabilities of colours/, from, inFolder('out.safetensors'), '--red-odds', '2')
+    await refused(2, /no probabilities of colours/, from, inFolder('out.safetensors'), '--chroma-odds', '2')
+    for (const option of ['--temperature', '--gray-odds', '--purple-odds', '--red-odds', '--chroma-odds'])
       await refused(2, new RegExp(option), from, inFolder('out.safetensors'), option, '0')
     await refused(4, /no such file/, inFolder('none.safetensors'), inFolder('never.safetensors'))
     const { tensors } = await readSafetensors(from)

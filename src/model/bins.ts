@@ -12,23 +12,37 @@ export interface Bins {
   readonly count: number
 }
 
-const isGray = (a: number, b: number) => a === 0 && b === 0
+/** What the odds of colours are multiplied by, each above 0; 1 changes nothing. */
+export interface Odds {
+  /** Of no colour. */
+  readonly grayOdds: number
+  /** Of deep blue, violet, purple and pink: hues of CIE a*b* from −80° to 20°. A clear sky has about −95°. */
+  readonly purpleOdds: number
+  /** Of red: hues from 20° to 48°. Skin has about 50°. */
+  readonly redOdds: number
+  /** Of a colour with a chroma of 100 ab units, and of others by its chroma / 100-th power: above 1, strong colours are likelier. */
+  readonly chromaOdds: number
+}
 
-/** The bin of a* = b* = 0. */
-export const binOfGray = (bins: Bins): number => binsThat(bins, isGray)[0]!
-
-/** Hues of CIE a*b* from deep blue over violet and purple to pink, in degrees. A clear sky has about −95, skin 50. */
-const PURPLES = { from: -80, to: 20 }
-
-/** The bins of these hues. */
-export const purpleBins = (bins: Bins): number[] =>
-  binsThat(bins, (a, b) => {
+/** The logarithm of what each bin's odds are multiplied by. */
+export function logOdds({ centres, count }: Bins, odds: Odds): number[] {
+  return Array.from({ length: count }, (_, i) => {
+    const [a, b] = [centres[2 * i]!, centres[2 * i + 1]!]
+    const chroma = Math.hypot(a, b)
     const hue = (Math.atan2(b, a) * 180) / Math.PI
-    return hue >= PURPLES.from && hue <= PURPLES.to && !isGray(a, b)
+    const family =
+      chroma === 0
+        ? odds.grayOdds
+        : isIn(hue, -80, 20)
+          ? odds.purpleOdds
+          : isIn(hue, 20, 48)
+            ? odds.redOdds
+            : 1
+    return Math.log(family) + (Math.log(odds.chromaOdds) * chroma) / 100
   })
+}
 
-const binsThat = ({ centres, count }: Bins, are: (a: number, b: number) => boolean): number[] =>
-  Array.from({ length: count }, (_, i) => i).filter((i) => are(centres[2 * i]!, centres[2 * i + 1]!))
+const isIn = (hue: number, from: number, to: number) => hue > from && hue <= to
 
 /** The first and the last b* of a row of the grid, in steps. */
 type Row = readonly [first: number, last: number]

@@ -2,7 +2,7 @@ import type * as v from 'valibot'
 import type { Graph } from '../graph/graph.ts'
 import type { Tensor } from '../kernels/op.ts'
 import type { Layout, NamedTensor } from './arena.ts'
-import type { Bins } from './bins.ts'
+import type { Bins, Odds } from './bins.ts'
 import type { TapInput, Trunk } from './trunk.ts'
 
 export interface ImageSize {
@@ -42,13 +42,9 @@ export interface Painting {
   readonly batchStatistics: ReadonlyMap<string, Tensor>
 }
 
-/** Probabilities of the bins become those of logits ⁄ temperature, with the odds of no colour and of purples multiplied. */
-export interface BinChange {
+/** Probabilities of the bins become those of logits ⁄ temperature, with odds multiplied. */
+export interface BinChange extends Odds {
   readonly temperature: number
-  /** What the odds of no colour are multiplied by: above 0; 1 changes nothing. */
-  readonly grayOdds: number
-  /** The same of deep blue, violet, purple and pink: see `purpleBins`. */
-  readonly purpleOdds: number
 }
 
 /** How far a class vector's influence goes in weights that are passed on. */

@@ -42,6 +42,8 @@ const OWNERS = {
   temperature: 'export',
   'gray-odds': 'export',
   'purple-odds': 'export',
+  'red-odds': 'export',
+  'chroma-odds': 'export',
   'class-smoothing': 'export',
   size: 'export',
 }
@@ -82,6 +84,11 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   'purple-odds': {
     value: 'F',
     help: 'export: multiplies the odds of deep blue, violet, purple and pink, in a head of bins; below 1, there are fewer false patches of them (default 1)',
+  },
+  'red-odds': { value: 'F', help: 'export: the same for red (default 1)' },
+  'chroma-odds': {
+    value: 'F',
+    help: 'export: multiplies the odds of a colour with a chroma of 100 ab units, in a head of bins, and of others in proportion (F to the power of chroma / 100); above 1, colours are stronger where strong ones are likely (default 1)',
   },
   size: {
     value: 'PX',
@@ -231,6 +238,8 @@ async function exportOne({ positionals, flags }: Call): Promise<Result> {
     temperature: flags.number('temperature', { exclusive: true }),
     grayOdds: flags.number('gray-odds', { exclusive: true }),
     purpleOdds: flags.number('purple-odds', { exclusive: true }),
+    redOdds: flags.number('red-odds', { exclusive: true }),
+    chromaOdds: flags.number('chroma-odds', { exclusive: true }),
     size: flags.integer('size', { min: 8, multipleOf: 8 }),
   })
   const [{ size }, sha256] = [await stat(to), await sha256File(to)]

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { UserError } from '../../errors.ts'
 import { elems } from '../../kernels/op.ts'
 import { initialStatistics } from '../arena.ts'
-import { binOfGray, FINE_BINS, purpleBins } from '../bins.ts'
+import { FINE_BINS, logOdds } from '../bins.ts'
 import { adjustClassRows } from '../class-rows.ts'
 import { MisfitError, type Network, type NetworkKind } from '../network.ts'
 import {
@@ -73,14 +73,13 @@ export function pyramidNetwork(
 }
 
 /** Logits are linear in the last layer's weights, and odds are their exponentials. */
-const adjustBins: NonNullable<Network['adjustBins']> = (tensors, { temperature, grayOdds, purpleOdds }) => {
+const adjustBins: NonNullable<Network['adjustBins']> = (tensors, { temperature, ...odds }) => {
   for (const name of Object.values(HEAD)) {
     const { data } = tensors.get(name)!
     for (let i = 0; i < data.length; i++) data[i]! /= temperature
   }
   const { data: bias } = tensors.get(HEAD.bias)!
-  bias[binOfGray(FINE_BINS)]! += Math.log(grayOdds)
-  for (const bin of purpleBins(FINE_BINS)) bias[bin]! += Math.log(purpleOdds)
+  for (const [bin, change] of logOdds(FINE_BINS, odds).entries()) bias[bin]! += change
 }
 
 /** The weights of the trunk that are trained: of its last convolutions. Throws a `UserError` when it has not so many. */

@@ -9,6 +9,7 @@ import {
   type WeightFile,
   weightTensors,
 } from '../../io/weights.ts'
+import type { BinChange } from '../../model/network.ts'
 import type { Networks } from '../../model/registry.ts'
 import { writeSafetensors } from '../safetensors.ts'
 import { readWeights } from '../weights.ts'
@@ -19,7 +20,12 @@ const KEPT = ['step', 'abMse', 'settings']
 /** Bits of a value in a file. */
 export const EXPORT_BITS = ['8', '16', '32'] as const
 
-export interface ExportOptions {
+const BIN_CHANGES = ['temperature', 'grayOdds', 'purpleOdds', 'redOdds', 'chromaOdds'] as const
+
+/** Each is 1 by default, and for a head of bins. */
+type BinOptions = { readonly [name in keyof BinChange]?: BinChange[name] | undefined }
+
+export interface ExportOptions extends BinOptions {
   /** Files of other trainings that began with the same weights: the mean of all is written, see `meanWeights`. */
   readonly average?: readonly string[] | undefined
   /** Bits of a value, 16 by default. 8 are for the weights of convolutions alone; all others then have 16. */
@@ -28,12 +34,6 @@ export interface ExportOptions {
   readonly classStrength?: number | undefined
   /** Over how many classes those weights are averaged, see `ClassInfluence`; 0 by default. */
   readonly classSmoothing?: number | undefined
-  /** What the logits of the bins are divided by: above 1, colours that a network is too sure of become less strong; 1 by default. */
-  readonly temperature?: number | undefined
-  /** What the odds that a place has no colour are multiplied by, of a head of bins; 1 by default. */
-  readonly grayOdds?: number | undefined
-  /** What the odds of deep blue, violet, purple and pink are multiplied by, of a head of bins; 1 by default. */
-  readonly purpleOdds?: number | undefined
   /** Shorter side in pixels at which pictures are shown to the network; that of its training unless told otherwise. */
   readonly size?: number | undefined
   /** What a* and b* are multiplied by where nobody says; the file keeps it. */
@@ -57,9 +57,6 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
     classStrength: strength = 1,
     classSmoothing: smoothing = 0,
     saturation,
-    temperature = 1,
-    grayOdds = 1,
-    purpleOdds = 1,
     networks,
   } = options
   const { metadata: own, ...weights } = await readMean(from, average, networks)
@@ -68,8 +65,10 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
   if (network.adjustClasses) network.adjustClasses(tensors, { strength, smoothing })
   else if (strength !== 1 || smoothing !== 0)
     throw new UserError(`${from} holds a network without weights for a class vector`, 'usage')
-  if (network.adjustBins) network.adjustBins(tensors, { temperature, grayOdds, purpleOdds })
-  else if (temperature !== 1 || grayOdds !== 1 || purpleOdds !== 1)
+  const changes = BIN_CHANGES.map((name) => [name, options[name] ?? 1] as const)
+  const changed = changes.filter(([, factor]) => factor !== 1)
+  if (network.adjustBins) network.adjustBins(tensors, Object.fromEntries(changes) as unknown as BinChange)
+  else if (changed.length)
     throw new UserError(`${from} holds a network that gives no probabilities of colours`, 'usage')
   const kept = KEPT.flatMap((key) => (own[key] ? [[key, own[key]]] : []))
   const metadata: Record<string, string> = {
@@ -77,9 +76,7 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
     ...(average.length ? { averaged: String(average.length + 1) } : {}),
     ...(strength === 1 ? {} : { classStrength: String(strength) }),
     ...(smoothing === 0 ? {} : { classSmoothing: String(smoothing) }),
-    ...(temperature === 1 ? {} : { temperature: String(temperature) }),
-    ...(grayOdds === 1 ? {} : { grayOdds: String(grayOdds) }),
-    ...(purpleOdds === 1 ? {} : { purpleOdds: String(purpleOdds) }),
+    ...Object.fromEntries(changed.map(([name, factor]) => [name, String(factor)])),
     ...(saturation === undefined ? {} : { saturation: String(saturation) }),
     ...(size ? { settings: JSON.stringify({ ...settingsIn(own), size }) } : {}),
   }
