@@ -118,21 +118,29 @@ describe('weights export', () => {
     )
   })
 
-  /** What an export with these options adds to the bias of each colour that is asked for, and what its file says of them. */
-  async function biasChanges(...options: string[]) {
-    const [before, after] = [inFolder('before.safetensors'), inFolder('after.safetensors')]
-    writeFileSync(before, await pyramidWeights({ hints: true }))
-    expect(await run(['weights', 'export', before, after, ...options, '--bits', '32'])).toMatchObject({
-      code: 0,
-    })
-    const [old, { metadata, tensors }] = [await readSafetensors(before), await readSafetensors(after)]
+  /** The biases of the bins before and after an export with these options, and what its file says of them. */
+  async function biases(...options: string[]) {
+    const [from, to] = [inFolder('before.safetensors'), inFolder('after.safetensors')]
+    writeFileSync(from, await pyramidWeights({ hints: true }))
+    expect(await run(['weights', 'export', from, to, ...options, '--bits', '32'])).toMatchObject({ code: 0 })
+    const [before, { metadata, tensors }] = [await readSafetensors(from), await readSafetensors(to)]
     const bias = (all: typeof tensors) => all.get('head.bias')!.data
-    const changes = bias(tensors).map((value, bin) => value - bias(old.tensors)[bin]!)
-    const { centres, count } = FINE_BINS
-    const colours = Array.from({ length: count }, (_, i) => [centres[2 * i]!, centres[2 * i + 1]!] as const)
-    const changeOf = ([a, b]: readonly number[]) =>
-      changes[colours.findIndex((colour) => colour[0] === a && colour[1] === b)]!
-    return { metadata, colours, changeOf }
+    return { before: bias(before.tensors), after: bias(tensors), metadata }
+  }
+
+  const COLOURS = Array.from(
+    { length: FINE_BINS.count },
+    (_, i) => [FINE_BINS.centres[2 * i]!, FINE_BINS.centres[2 * i + 1]!] as const,
+  )
+
+  /** What options add to the bias of one colour. */
+  async function biasChanges(...options: string[]) {
+    const { before, after, metadata } = await biases(...options)
+    const changeOf = ([a, b]: readonly number[]) => {
+      const bin = COLOURS.findIndex((colour) => colour[0] === a && colour[1] === b)
+      return after[bin]! - before[bin]!
+    }
+    return { metadata, changeOf }
   }
 
   const [deepBlue, violet, lilac, rose, pink] = [
@@ -166,17 +174,27 @@ describe('weights export', () => {
   })
 
   it('makes it likelier that a place has no colour', async () => {
-    const { metadata, colours, changeOf } = await biasChanges('--gray-odds', '1.5')
+    const { metadata, changeOf } = await biasChanges('--gray-odds', '1.5')
     expect(metadata).toMatchObject({ grayOdds: '1.5' })
-    for (const [a, b] of colours)
+    for (const [a, b] of COLOURS)
       expect(changeOf([a, b])).toBeCloseTo(a === 0 && b === 0 ? Math.log(1.5) : 0, 5)
   })
 
   it('makes colours the likelier, the stronger they are', async () => {
-    const { metadata, colours, changeOf } = await biasChanges('--chroma-odds', '3')
+    const { metadata, changeOf } = await biasChanges('--chroma-odds', '3')
     expect(metadata).toMatchObject({ chromaOdds: '3' })
-    for (const [a, b] of colours)
+    for (const [a, b] of COLOURS)
       expect(changeOf([a, b])).toBeCloseTo((Math.log(3) * Math.hypot(a, b)) / 100, 5)
+  })
+
+  it('divides by the temperature first, and lets odds add up', async () => {
+    const { before, after } = await biases('--temperature', '0.5', '--red-odds', '0.5', '--chroma-odds', '3')
+    for (const [i, [a, b]] of COLOURS.entries()) {
+      const red = (a === 50 && b === 40) || (a === 20 && b === 10)
+      if (!red && a !== 0) continue
+      const odds = (red ? Math.log(0.5) : 0) + (Math.log(3) * Math.hypot(a, b)) / 100
+      expect(after[i]).toBeCloseTo(2 * before[i]! + odds, 5)
+    }
   })
 
   it('writes 8 bits for each weight of a convolution, and a scale for each of its output channels', async () => {

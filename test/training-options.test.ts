@@ -99,6 +99,8 @@ describe('the options of train', () => {
   it('have defaults that fit the adapter, and the network of the weights that training begins with', async () => {
     const begun = reportNetwork({ classes: 1000, width: 0.5, head: 'bins' })
     expect(settings('')).toMatchObject({ size: 128, batch: 32, learningRate: 1.5e-3, warmup: 60 })
+    expect(settings('')).toMatchObject({ rarity: 0.9, hinted: 0.3 })
+    for (const name of ['rarity', 'hinted']) expect(settings('--network report')).not.toHaveProperty(name)
     expect(await architecture('')).toMatchObject({
       trunk: { name: 'mobilenet-v1' },
       head: 'bins',

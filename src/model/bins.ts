@@ -16,33 +16,32 @@ export interface Bins {
 export interface Odds {
   /** Of no colour. */
   readonly grayOdds: number
-  /** Of deep blue, violet, purple and pink: hues of CIE a*b* from −80° to 20°. A clear sky has about −95°. */
+  /** Of deep blue, violet, purple and pink. */
   readonly purpleOdds: number
-  /** Of red: hues from 20° to 48°. Skin has about 50°. */
   readonly redOdds: number
-  /** Of a colour with a chroma of 100 ab units, and of others by its chroma / 100-th power: above 1, strong colours are likelier. */
+  /** Of every colour, to the power of its chroma / 100: above 1, strong colours are likelier. */
   readonly chromaOdds: number
 }
+
+/** Hues of CIE a*b* in degrees. A clear sky has about −95, skin 50. */
+const HUES = { purpleOdds: { above: -80, upTo: 20 }, redOdds: { above: 20, upTo: 48 } } as const
 
 /** The logarithm of what each bin's odds are multiplied by. */
 export function logOdds({ centres, count }: Bins, odds: Odds): number[] {
   return Array.from({ length: count }, (_, i) => {
     const [a, b] = [centres[2 * i]!, centres[2 * i + 1]!]
     const chroma = Math.hypot(a, b)
-    const hue = (Math.atan2(b, a) * 180) / Math.PI
-    const family =
-      chroma === 0
-        ? odds.grayOdds
-        : isIn(hue, -80, 20)
-          ? odds.purpleOdds
-          : isIn(hue, 20, 48)
-            ? odds.redOdds
-            : 1
-    return Math.log(family) + (Math.log(odds.chromaOdds) * chroma) / 100
+    return Math.log(hueOdds(a, b, odds)) + (Math.log(odds.chromaOdds) * chroma) / 100
   })
 }
 
-const isIn = (hue: number, from: number, to: number) => hue > from && hue <= to
+function hueOdds(a: number, b: number, odds: Odds): number {
+  if (a === 0 && b === 0) return odds.grayOdds
+  const hue = (Math.atan2(b, a) * 180) / Math.PI
+  for (const name of ['purpleOdds', 'redOdds'] as const)
+    if (hue > HUES[name].above && hue <= HUES[name].upTo) return odds[name]
+  return 1
+}
 
 /** The first and the last b* of a row of the grid, in steps. */
 type Row = readonly [first: number, last: number]

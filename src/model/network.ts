@@ -44,6 +44,7 @@ export interface Painting {
 
 /** Probabilities of the bins become those of logits ⁄ temperature, with odds multiplied. */
 export interface BinChange extends Odds {
+  /** Above 1, colours that a network is too sure of become less strong; 1 changes nothing. */
   readonly temperature: number
 }
 

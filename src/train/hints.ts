@@ -6,7 +6,7 @@ import { type Cells, cellsAround, HINT_CELL, tellColour } from '../infer/hints.t
 import { STREAM, uniform4 } from '../random.ts'
 import type { DataPosition } from './batches.ts'
 
-/** Share of the samples of which something is told. */
+/** Share of the samples of which something is told, by settings that do not say it, as those of older checkpoints. */
 const USUAL_SHARE = 0.6
 /** Mean number of hints of the others, which is geometrically distributed. */
 const MEAN_COUNT = 8

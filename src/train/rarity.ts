@@ -10,7 +10,10 @@ import type { TrainingSettings } from './settings.ts'
 
 /** Pictures of the first epoch whose colours are counted. */
 const PICTURES = 512
-/** λ of Zhang, Isola and Efros 2016, section 2.2: how much of the uniform distribution is mixed in, so that weights stay bounded. */
+/**
+ * λ of Zhang, Isola and Efros 2016, section 2.2: how much of the uniform distribution is mixed in, so that weights stay
+ * bounded. That of settings which do not say it, as those of older checkpoints.
+ */
 const USUAL_LAMBDA = 0.5
 
 type Sizes = Pick<TrainingSettings, 'batch' | 'accumulate' | 'size' | 'rarity'> &

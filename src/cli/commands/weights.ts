@@ -85,10 +85,13 @@ const OPTIONS: Readonly<Record<string, Option>> = {
     value: 'F',
     help: 'export: multiplies the odds of deep blue, violet, purple and pink, in a head of bins; below 1, there are fewer false patches of them (default 1)',
   },
-  'red-odds': { value: 'F', help: 'export: the same for red (default 1)' },
+  'red-odds': {
+    value: 'F',
+    help: 'export: multiplies the odds of red, in a head of bins; below 1, there are fewer false patches of it (default 1)',
+  },
   'chroma-odds': {
     value: 'F',
-    help: 'export: multiplies the odds of a colour with a chroma of 100 ab units, in a head of bins, and of others in proportion (F to the power of chroma / 100); above 1, colours are stronger where strong ones are likely (default 1)',
+    help: 'export: multiplies the odds of each colour by F to the power of its chroma / 100, in a head of bins; above 1, strong colours are likelier (default 1)',
   },
   size: {
     value: 'PX',

@@ -20,9 +20,7 @@ const KEPT = ['step', 'abMse', 'settings']
 /** Bits of a value in a file. */
 export const EXPORT_BITS = ['8', '16', '32'] as const
 
-const BIN_CHANGES = ['temperature', 'grayOdds', 'purpleOdds', 'redOdds', 'chromaOdds'] as const
-
-/** Each is 1 by default, and for a head of bins. */
+/** For a head of bins alone; what is left out changes nothing. */
 type BinOptions = { readonly [name in keyof BinChange]?: BinChange[name] | undefined }
 
 export interface ExportOptions extends BinOptions {
@@ -65,9 +63,9 @@ export async function exportWeights(from: string, to: string, options: ExportOpt
   if (network.adjustClasses) network.adjustClasses(tensors, { strength, smoothing })
   else if (strength !== 1 || smoothing !== 0)
     throw new UserError(`${from} holds a network without weights for a class vector`, 'usage')
-  const changes = BIN_CHANGES.map((name) => [name, options[name] ?? 1] as const)
-  const changed = changes.filter(([, factor]) => factor !== 1)
-  if (network.adjustBins) network.adjustBins(tensors, Object.fromEntries(changes) as unknown as BinChange)
+  const change = binChange(options)
+  const changed = Object.entries(change).filter(([, factor]) => factor !== 1)
+  if (network.adjustBins) network.adjustBins(tensors, change)
   else if (changed.length)
     throw new UserError(`${from} holds a network that gives no probabilities of colours`, 'usage')
   const kept = KEPT.flatMap((key) => (own[key] ? [[key, own[key]]] : []))
@@ -108,3 +106,12 @@ async function readTrained(path: string, networks: Networks | undefined): Promis
   expectTrained(path, weights)
   return weights
 }
+
+/** All that is to change, where 1 changes nothing. */
+const binChange = ({
+  temperature = 1,
+  grayOdds = 1,
+  purpleOdds = 1,
+  redOdds = 1,
+  chromaOdds = 1,
+}: BinOptions): BinChange => ({ temperature, grayOdds, purpleOdds, redOdds, chromaOdds })
