@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openWorkerPool } from '../src/node/worker-pool.ts'
 
@@ -52,6 +54,22 @@ describe('the worker pool', () => {
       expect(waiting).rejects.toMatchObject({ name: 'PoolClosed' }),
       pool.close(),
     ])
+  })
+
+  it('close ends also where an answer is on its way, and the program after it', async () => {
+    const program = join(folder, 'close.mts')
+    writeFileSync(
+      program,
+      `import { openWorkerPool } from ${JSON.stringify(new URL('../src/node/worker-pool.ts', import.meta.url))}
+       const pool = openWorkerPool(new URL(${JSON.stringify(pathToFileURL(module))}), 1)
+       await pool.run(1)
+       const late = pool.run(2).catch(({ name }) => name)
+       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20) // the answer is there when the pool is closed
+       await pool.close()
+       console.log(await late)`,
+    )
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program])
+    expect(stdout).toBe('PoolClosed\n')
   })
 
   it('a module that is not there is an error, not a hang', async () => {

@@ -57,15 +57,14 @@ export function openWorkerPool<Task, Result>(url: URL, count: number): WorkerPoo
   for (const worker of workers) {
     worker.unref() // an idle worker does not keep the program alive
     worker.on('message', (result: Result) => {
+      if (broken) return // the program waits for the worker's end, which must keep it alive
       running.get(worker)?.resolve(result)
       running.delete(worker)
       worker.unref()
       feed()
     })
     worker.on('error', (cause) => breakWith(new Error(`a decoding worker crashed: ${cause}`, { cause })))
-    worker.on('exit', (code) =>
-      breakWith(new Error(`a decoding worker stopped by itself (exit code ${code})`)),
-    )
+    worker.on('exit', (code) => breakWith(stopped(code)))
   }
 
   return {
@@ -82,6 +81,8 @@ export function openWorkerPool<Task, Result>(url: URL, count: number): WorkerPoo
     },
   }
 }
+
+const stopped = (code: number) => new Error(`a decoding worker stopped by itself (exit code ${code})`)
 
 /**
  * A worker of the module at `url`. Node does not read TypeScript by itself everywhere, and `--import tsx` only takes
