@@ -85,10 +85,7 @@ export const USUAL_TEXTS = {
 /** Of the settings whose usual value depends on the network. */
 function usualTexts(): Record<string, string> {
   const names = new Set(Object.values(USUAL_OF).flatMap(Object.keys)) as Set<keyof TrainingSettings>
-  const usualOf = (network: string): Partial<TrainingSettings> => ({
-    ...USUAL,
-    ...USUAL_OF[network],
-  })
+  const usualOf = (network: string): Partial<TrainingSettings> => ({ ...USUAL, ...USUAL_OF[network] })
   const text = (name: keyof TrainingSettings) =>
     [...NETWORKS.keys()]
       .map((network) => [network, usualOf(network)[name] ?? aboutOf(trainingSchema.entries[name])?.usual])
@@ -101,12 +98,9 @@ function usualTexts(): Record<string, string> {
 function scaleText(name: 'batch' | 'size'): string {
   const texts = Object.entries(SCALE).map(([network, { gpu, software, samples }]) => {
     const [usual, slow, few] = [gpu, software, samples].map(({ settings }) => settings[name])
-    const places = [
-      ...(slow === usual ? [] : [[slow, 'on a software adapter']]),
-      [few, 'for the sample photographs'],
-    ]
-    const onBoth = slow === few ? [[few, 'on a software adapter and for the sample photographs']] : places
-    return `${[usual, ...onBoth.map((words) => words.join(' '))].join(', ')} (${network})`
+    const last = slow === few ? ' and' : `, ${few}`
+    const others = slow === usual ? `, ${few}` : `, ${slow} on a software adapter${last}`
+    return `${usual}${others} for the sample photographs (${network})`
   })
   return texts.reverse().join('; ')
 }
