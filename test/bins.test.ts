@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { srgbToLab } from '../src/color/lab.ts'
-import { COARSE_BINS, FINE_BINS } from '../src/model/bins.ts'
+import { COARSE_BINS, FINE_BINS, logOdds } from '../src/model/bins.ts'
+import { reportNetwork } from '../src/model/report/index.ts'
 
 describe.each([
   ['coarse', COARSE_BINS, 0],
@@ -38,4 +39,21 @@ describe.each([
     })
     expect(beyond.length).toBe(more)
   })
+})
+
+it("are given other odds and another temperature in the report's network, too, which paints at 0.38", () => {
+  const network = reportNetwork({ classes: 2, width: 0.1, head: 'bins' })
+  const bias = Float32Array.from({ length: COARSE_BINS.count }, (_, i) => Math.sin(i))
+  const weight = Float32Array.of(3, -2)
+  const tensors = new Map([
+    ['decoder.conv5.weight', { name: 'decoder.conv5.weight', shape: [2, 1, 1, 1], data: weight }],
+    ['decoder.conv5.bias', { name: 'decoder.conv5.bias', shape: [bias.length], data: bias.slice() }],
+  ])
+  const odds = { grayOdds: 2, purpleOdds: 0.5, redOdds: 0.25, chromaOdds: 3 }
+  network.adjustBins!(tensors, { temperature: 0.5, ...odds })
+  expect([...weight]).toEqual([6, -4])
+  const painted = tensors.get('decoder.conv5.bias')!.data.map((logit) => logit / 0.38)
+  for (const [i, change] of logOdds(COARSE_BINS, odds).entries())
+    expect(painted[i]).toBeCloseTo(bias[i]! / 0.38 / 0.5 + change, 4)
+  expect(reportNetwork({ classes: 2, width: 0.1 }).adjustBins).toBeUndefined()
 })

@@ -54,6 +54,16 @@ const slug = (heading: string) =>
     .replace(/[^\p{L}\p{N} _-]/gu, '')
     .replaceAll(' ', '-')
 
+it('links only to files that are there', () => {
+  const pages = ['README.md', 'CONTRIBUTING.md', 'weights/README.md', ...documents]
+  const broken = pages.flatMap((page) =>
+    [...read(page).matchAll(/\]\(([^)#\s:]+)\)/g)].flatMap(([link, path]) =>
+      existsSync(posix.join(posix.dirname(page), path!)) ? [] : [`${page}: ${link}`],
+    ),
+  )
+  expect(broken).toEqual([])
+})
+
 it('links only to headings that are there', () => {
   const pages = ['README.md', 'CONTRIBUTING.md', 'weights/README.md', ...documents]
   const broken = pages.flatMap((page) =>

@@ -209,6 +209,26 @@ describe('a run that looks at every value', () => {
     )
   })
 
+  it.each(['relu', 'clip', 'leakyRelu'] as const)(
+    '%s hands a NaN on, alone and in a convolution',
+    async (kind) => {
+      const bounds = { clip: { min: 0, max: 6 }, relu: {}, leakyRelu: { alpha: 0.1 } }[kind]
+      const graph = new Graph()
+      const x = graph.input('x', [1, 1, 2, 4])
+      graph.output('alone', graph.op(kind, [x], bounds as never))
+      const one = graph.constant(f32(1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1), [1, 1, 4, 4])
+      graph.output('fused', graph.op('conv2d', [x, one], { ...conv2dDefaults, activation: kind, ...bounds }))
+      const executor = await prepare(graph)
+      executor.upload('x', f32(-1, 2, 7, 0, Number.NaN, Number.NaN, Number.NaN, Number.NaN))
+      for (const y of await executor.run(['alone', 'fused']))
+        expect([...y.slice(0, 3).map(Math.sign), ...y.slice(4)]).toEqual([
+          kind === 'leakyRelu' ? -1 : 0,
+          ...[1, 1],
+          ...Array(4).fill(Number.NaN),
+        ])
+    },
+  )
+
   it('gives what a plain run gives when all is finite', async () => {
     const executor = await prepare(overflowing())
     executor.upload('x', f32(1, 2, 3))

@@ -163,7 +163,7 @@ describe('a fine-tuned trunk', () => {
     const resumed = { ...training, out: parts, steps: 6, start: { kind: 'resume', checkpoint } as const }
     for (const [other, message] of [
       [{ ...settings, fineTuneRate: 0.1 }, /was trained with fineTuneRate 0.5, not 0.1/],
-      [{ ...settings, channelDropout: undefined }, /was trained with channelDropout 0.25, not unset/],
+      [{ ...settings, channelDropout: undefined }, /was trained with channelDropout 0.25, not 0:/],
     ] as const)
       await expect(trainIn(gpu(), source, { ...resumed, settings: other })).rejects.toThrow(message)
     const frozen = { ...resumed, network: pyramidNetwork(architecture, trunk), settings: SETTINGS }

@@ -244,6 +244,13 @@ describe('training', () => {
     }
   })
 
+  it('goes on when it is asked for what a missing setting means', async () => {
+    const { checkpoint } = await run(optionsFor({ steps: 1 }))
+    const settings = { ...SETTINGS, decay: 0, aged: 0 }
+    const going = run(optionsFor({ start: { kind: 'resume', checkpoint }, settings, steps: 2 }))
+    expect((await going).checkpoint.step).toBe(2)
+  })
+
   it('takes no step when it is interrupted while it counts colours', async () => {
     const controller = new AbortController()
     const source = await openPhotos(photos.slice(0, 5), SOURCE)
@@ -370,10 +377,16 @@ describe('training', () => {
       const stopped = await run(options, undefined, first.signal, true, first.measure)
       expect(stopped).toMatchObject({ interrupted: true, checkpoint: { step: stopAt } })
       expect(stopped.checkpoint.validations.map(({ step }) => step)).toEqual([4, 8].filter((n) => n < stopAt))
-      const second = validating(`stopped-${stopAt}`)
+      const resume = async ({ measure, signal }: ReturnType<typeof validating>) => {
+        const start = { kind: 'resume', checkpoint: await readCheckpoint(checkpointPath(first.out)) } as const
+        return run({ ...options, start }, undefined, signal, true, measure)
+      }
+      const second = validating(`stopped-${stopAt}`, stopAt)
       second.skip(stopAt - 4)
-      const start = { kind: 'resume', checkpoint: await readCheckpoint(checkpointPath(first.out)) } as const
-      await run({ ...options, start }, undefined, never, true, second.measure)
+      expect((await resume(second)).checkpoint.step).toBe(stopAt) // interrupted in the same validation
+      const third = validating(`stopped-${stopAt}`)
+      third.skip(stopAt - 4)
+      await resume(third)
       for (const path of [checkpointPath, bestPath])
         expect((await readFile(path(first.out))).equals(await readFile(path(whole.out)))).toBe(true)
     }

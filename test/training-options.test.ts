@@ -91,6 +91,18 @@ describe('the options of train', () => {
     expect(() => of('--loss huber')).toThrow('--loss is for --head ab')
     expect(of('--loss huber --init report.safetensors').settings).toMatchObject({ loss: 'huber' })
     expect(of('--loss huber --head ab').settings).toEqual({ loss: 'huber' })
+    expect(() => of('--rarity 0.9 --head ab')).toThrow(
+      '--rarity is for --head bins, or for --head ab with --loss rarity',
+    )
+    for (const line of [
+      '--rarity 0.9',
+      '--rarity 0.9 --head ab --loss rarity',
+      '--rarity 0.9 --head ab --init a.safetensors',
+    ])
+      expect(of(line).settings.rarity).toBe(0.9)
+    expect(() => of('--hinted 0.5 --network report')).toThrow('--hinted is for networks that take hints')
+    expect(() => of('--class-dropout 0.5 --classifier none')).toThrow('with --classifier none there are none')
+    expect(of('--class-dropout 0.5').settings).toEqual({ classDropout: 0.5 })
     expect(() => of('--class-power 1')).toThrow('--class-power is for --network report, not for pyramid')
     expect(of('--class-power 1 --network report').architecture).toEqual({ squaredClasses: false })
     expect(TRAIN_OPTIONS.head!.help).toMatch(/^pyramid: .*\(default bins\); report: .*\(default ab\)$/)

@@ -1,4 +1,4 @@
-// y = min(max(x, low), high)
+// y = min(max(x, low), high), written as choices: min and max may drop a NaN, which must reach the loss to be seen
 // x, y: any one shape, as vec4
 // One invocation: one vec4 of y.
 // use lib/grid.wgsl
@@ -19,5 +19,7 @@ fn main(
 ) {
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
-  y[i] = Y(min(max(vec4f(x[i]), vec4f(params.low)), vec4f(params.high)));
+  let value = vec4f(x[i]);
+  let least = select(value, vec4f(params.low), value < vec4f(params.low));
+  y[i] = Y(select(least, vec4f(params.high), least > vec4f(params.high)));
 }

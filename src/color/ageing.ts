@@ -60,7 +60,7 @@ export function changeTone(L: Float32Array, { exposure, gamma, black, white }: T
   }
 }
 
-/** As much darker, or lighter, as the square of the distance from the centre says, up to twice the radius. */
+/** As much darker, or lighter, as the square of the distance from the centre says, up to all of it. */
 export function addVignette(L: Float32Array, width: number, { x, y, radius, strength }: Vignette): void {
   const towards = strength < 0 ? 100 : 0
   for (let i = 0; i < L.length; i++) {

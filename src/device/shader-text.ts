@@ -1157,7 +1157,7 @@ fn main(
   }
 }
 `,
-  'clip': `// y = min(max(x, low), high)
+  'clip': `// y = min(max(x, low), high), written as choices: min and max may drop a NaN, which must reach the loss to be seen
 // x, y: any one shape, as vec4
 // One invocation: one vec4 of y.
 // use lib/grid.wgsl
@@ -1178,7 +1178,9 @@ fn main(
 ) {
   let i = workgroup_number(group, groups) * 64u + lane;
   if (i >= params.vectors) { return; }
-  y[i] = Y(min(max(vec4f(x[i]), vec4f(params.low)), vec4f(params.high)));
+  let value = vec4f(x[i]);
+  let least = select(value, vec4f(params.low), value < vec4f(params.low));
+  y[i] = Y(select(least, vec4f(params.high), least > vec4f(params.high)));
 }
 `,
   'clip_grad': `// dx = dy where low < y < high, else 0
@@ -1717,12 +1719,16 @@ fn main(
 `,
   'lib/activation': `// What a convolution does with its sums. ACTIVATION 0: nothing. 1: max(x, 0). 2: min(max(x, low), high). 3: x where x > 0,
 // else low · x.
+// Written as choices: min and max may drop a NaN, which must reach the loss to be seen.
 // The file that uses this has alias Value = f32; or alias Value = vec4f;
 override ACTIVATION = 0u;
 
 fn activate(x: Value, low: f32, high: f32) -> Value {
-  if (ACTIVATION == 1u) { return select(x, Value(0.0), x < Value(0.0)); } // not max, which may drop a NaN
-  if (ACTIVATION == 2u) { return min(max(x, Value(low)), Value(high)); }
+  if (ACTIVATION == 1u) { return select(x, Value(0.0), x < Value(0.0)); }
+  if (ACTIVATION == 2u) {
+    let least = select(x, Value(low), x < Value(low));
+    return select(least, Value(high), least > Value(high));
+  }
   if (ACTIVATION == 3u) { return select(low * x, x, x > Value(0.0)); }
   return x;
 }
@@ -4573,4 +4579,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = '425e08820daf9565362a92b98a6682d345aff6890775cfdeeae70d524b64397e'
+export const KERNEL_VERSION = 'ab5bafd164318beb73f666b7a55c6847ed3f838d8ba1ec28f7ec6cf13795a558'

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { UserError } from '../errors.ts'
 import { type ClassVectorOrigin, describeOrigins } from '../model/classifier.ts'
 import type { Network } from '../model/network.ts'
+import { aboutOf } from '../setting.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { type Course, courseSchema, type TrainingSettings, trainingSchema } from './settings.ts'
 
@@ -116,7 +117,7 @@ export function otherNetwork(network: Network, wanted: Wanted): string | null {
 
 function otherSetting(settings: TrainingSettings, wanted: Partial<TrainingSettings>): string | null {
   for (const name of Object.keys(wanted) as (keyof TrainingSettings)[]) {
-    const [was, value] = [settings[name], wanted[name]]
+    const [was, value] = [meant(name, settings), meant(name, wanted)]
     if (textOf(was) === textOf(value)) continue
     if (name === 'data') return 'other training pictures'
     if (name === 'choices') return 'other kernels'
@@ -126,6 +127,12 @@ function otherSetting(settings: TrainingSettings, wanted: Partial<TrainingSettin
     return origins.map((each) => describeOrigins(each)).join(', not ')
   }
   return null
+}
+
+/** What a setting is, or means where it is missing. */
+function meant(name: keyof TrainingSettings, settings: Partial<TrainingSettings>): unknown {
+  const { usual } = aboutOf(trainingSchema.entries[name]) ?? {}
+  return settings[name] ?? (usual === undefined ? undefined : Number(usual))
 }
 
 /** A text as it is, what has parts as JSON. */

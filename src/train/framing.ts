@@ -35,11 +35,10 @@ export function cropFraming({ width, height }: Size, size: number, draws: Draws 
   return { ...scaled, left, top, mirror: mirror < 0.5 }
 }
 
-/** The whole picture, its longest side scaled to size; all that augmentation may do is mirror it. */
-export function padFraming({ width, height }: Size, size: number, draws: Draws | null): Framing {
+/** The whole picture, its longest side scaled to size. */
+export function padFraming({ width, height }: Size, size: number): Framing {
   const scaled = contentRect(width, height, size)
-  const mirror = draws !== null && draws[0] < 0.5
-  return { width: scaled.width, height: scaled.height, left: 0, top: 0, mirror }
+  return { width: scaled.width, height: scaled.height, left: 0, top: 0, mirror: false }
 }
 
 /** The part of the scaled picture that is taken. */

@@ -140,7 +140,7 @@ export async function squareOf(
   fit: SampleFit,
   draws: Draws | null,
 ): Promise<Photo> {
-  const framing = fit === 'crop' ? cropFraming(opened, size, draws) : padFraming(opened, size, draws)
+  const framing = fit === 'crop' ? cropFraming(opened, size, draws) : padFraming(opened, size)
   const photo = await opened.decode(framing.width, framing.height, windowOf(framing, size))
   if (framing.mirror) mirrorRows(photo)
   return fit === 'crop' ? photo : padToSquare(photo, size, contentRect(opened.width, opened.height, size))

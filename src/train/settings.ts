@@ -86,7 +86,7 @@ const chosen = {
   }),
   fit: setting(choiceOf(SAMPLE_FITS), {
     ...{ flag: 'fit', value: SAMPLE_FITS.join('|') },
-    help: 'crop pictures to fill the square, or pad them with white as the report did',
+    help: 'crop pictures to fill the square, by chance and mirrored by chance; or pad them with white as the report did, with neither',
   }),
   lightnessJitter: setting(numberOf({ max: 1 }), {
     ...{ flag: 'lightness-jitter', value: 'F' },

@@ -184,7 +184,8 @@ class Loop {
     try {
       if (state.isDone) return
       if (state.isValidationDue) await state.validate() // an interruption came before it
-      if (!state.isDone) await this.#takeSteps(executor)
+      if (state.isDone || this.options.signal?.aborted) return
+      await this.#takeSteps(executor)
     } finally {
       await Promise.allSettled(this.#inFlight.map(({ loss }) => loss))
       executor.destroy()

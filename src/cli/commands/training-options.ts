@@ -188,9 +188,17 @@ export interface Asked {
   readonly classifierFit: Fit | undefined
 }
 
-/** Throws a `UserError` where a loss is asked for a head of bins. */
-export function refuseLoss({ loss }: Partial<TrainingSettings>): void {
-  if (loss) throw wrong('--loss is for --head ab: --head bins has its own')
+/** Throws a `UserError` (exit code 2) where a setting is asked for that would do nothing in a network of this architecture. */
+export function refuseIdle(
+  { loss, rarity, hinted }: Partial<TrainingSettings>,
+  { head, hints }: Readonly<Record<string, unknown>>,
+): void {
+  const hasBins = head === 'bins'
+  if (loss && hasBins) throw wrong('--loss is for --head ab: --head bins has its own')
+  if (rarity !== undefined && !hasBins && loss !== 'rarity')
+    throw wrong('--rarity is for --head bins, or for --head ab with --loss rarity')
+  if (hinted !== undefined && !hints)
+    throw wrong('--hinted is for networks that take hints, and this one takes none')
 }
 
 /** The options, checked; a preset is as if all that it stands for had been asked for. */
@@ -202,9 +210,10 @@ export function askedOf(flags: Flags): Asked {
   const architecture = askedSettings(flags, kindOf(network).schema.entries)
   const precision = askedPrecision(flags)
   const settings = { ...askedSettings(flags, trainingSchema.entries), ...(precision ? { precision } : {}) }
-  const usualHead = (kindOf(network).sizes.lite as { head?: string }).head
-  const isBegun = flags.on('resume') || (flags.text('init') ?? 'none') !== 'none' // then the weights say which head
-  if ((architecture.head ?? (isBegun ? undefined : usualHead)) === 'bins') refuseLoss(settings)
+  const isBegun = flags.on('resume') || (flags.text('init') ?? 'none') !== 'none' // then the weights say it
+  if (!isBegun) refuseIdle(settings, { ...kindOf(network).sizes.lite, ...architecture })
+  if (settings.classDropout !== undefined && flags.texts('classifier').includes('none'))
+    throw wrong('--class-dropout leaves out class vectors, and with --classifier none there are none')
   if (flags.on('taps') && architecture.fineTune !== undefined)
     throw wrong(
       '--fine-tune changes what the trunk sees, and --taps trains from what it saw before: leave out one',

@@ -16,7 +16,7 @@ import type { TrainingSettings } from '../../train/settings.ts'
 import type { Start } from '../../train/state.ts'
 import { type Flags, wrong } from './command.ts'
 import { findClassVectors, type TrainingData } from './training-data.ts'
-import { type Asked, courseOf, networkFor, refuseLoss, settingsOf } from './training-options.ts'
+import { type Asked, courseOf, networkFor, refuseIdle, settingsOf } from './training-options.ts'
 
 /** Where a training is kept, and what it starts from. */
 export interface Beginning {
@@ -131,7 +131,7 @@ async function startOf(
   const { network, parameters, statistics } = fineTuned(await readWeights(init), asked)
   const other = otherNetwork(network, asked)
   if (other) throw new UserError(`${init} has ${other}`, 'weights')
-  if (network.bins) refuseLoss(asked.settings)
+  refuseIdle(asked.settings, network.architecture)
   if (network.classes !== 0 && network.classes !== CLASSES) {
     throw new UserError(`${init} has ${network.classes} classes, not ${CLASSES}`, 'weights')
   }

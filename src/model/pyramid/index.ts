@@ -3,7 +3,8 @@ import * as v from 'valibot'
 import { UserError } from '../../errors.ts'
 import { elems } from '../../kernels/op.ts'
 import { initialStatistics } from '../arena.ts'
-import { FINE_BINS, logOdds } from '../bins.ts'
+import { adjustBinRows } from '../bin-rows.ts'
+import { FINE_BINS } from '../bins.ts'
 import { adjustClassRows } from '../class-rows.ts'
 import { MisfitError, type Network, type NetworkKind } from '../network.ts'
 import {
@@ -72,15 +73,8 @@ export function pyramidNetwork(
   }
 }
 
-/** Logits are linear in the last layer's weights, and odds are their exponentials. */
-const adjustBins: NonNullable<Network['adjustBins']> = (tensors, { temperature, ...odds }) => {
-  for (const name of Object.values(HEAD)) {
-    const { data } = tensors.get(name)!
-    for (let i = 0; i < data.length; i++) data[i]! /= temperature
-  }
-  const { data: bias } = tensors.get(HEAD.bias)!
-  for (const [bin, change] of logOdds(FINE_BINS, odds).entries()) bias[bin]! += change
-}
+const adjustBins: NonNullable<Network['adjustBins']> = (tensors, change) =>
+  adjustBinRows({ weight: tensors.get(HEAD.weight)!, bias: tensors.get(HEAD.bias)! }, FINE_BINS, change)
 
 /** The weights of the trunk that are trained: of its last convolutions. Throws a `UserError` when it has not so many. */
 function ownWeights(architecture: Architecture, trunk: Trunk): readonly TrunkWeight[] {

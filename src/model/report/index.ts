@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { product } from '../../numbers.ts'
 import { initialStatistics } from '../arena.ts'
+import { adjustBinRows } from '../bin-rows.ts'
 import { COARSE_BINS } from '../bins.ts'
 import { adjustClassRows } from '../class-rows.ts'
 import { CLASSES } from '../classifier.ts'
@@ -15,9 +16,9 @@ import {
   scaledChannels,
 } from './layers.ts'
 import { initialParameters, layoutOf } from './layout.ts'
-import { buildColorizer, STATISTICS_RATE } from './network.ts'
+import { buildColorizer, STATISTICS_RATE, TEMPERATURE } from './network.ts'
 
-const LAST_LAYER = 'decoder.conv5.weight'
+const HEAD = { weight: 'decoder.conv5.weight', bias: 'decoder.conv5.bias' } as const
 
 export type { Architecture } from './layers.ts'
 
@@ -42,15 +43,24 @@ export function reportNetwork(chosen: Architecture): Network {
     }),
     isTrained(parameters) {
       // the last layer begins at zero
-      const { offset, shape } = layout.parameters.tensors.find(({ name }) => name === LAST_LAYER)!
+      const { offset, shape } = layout.parameters.tensors.find(({ name }) => name === HEAD.weight)!
       const size = product(shape)
       return parameters.subarray(offset, offset + size).some((value) => value !== 0)
     },
     variant: (change) => reportNetwork({ ...architecture, ...change }),
+    ...(architecture.head === 'bins' ? { adjustBins } : {}),
     adjustClasses: (tensors, influence) =>
       adjustClassRows(tensors.get('fusion.conv.weight')!, architecture.classes, influence),
   }
 }
+
+const adjustBins: NonNullable<Network['adjustBins']> = (tensors, change) =>
+  adjustBinRows(
+    { weight: tensors.get(HEAD.weight)!, bias: tensors.get(HEAD.bias)! },
+    COARSE_BINS,
+    change,
+    TEMPERATURE,
+  )
 
 export const report: NetworkKind<Architecture> = {
   name: 'report',

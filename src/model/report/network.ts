@@ -19,7 +19,7 @@ const AB_RANGE = 128
  * The head `bins` paints the mean of its bins by their probabilities at this temperature: between 1, the mean, which is pale,
  * and 0, the likeliest, which is patchy (Zhang, Isola and Efros 2016, equation 5).
  */
-const TEMPERATURE = 0.38
+export const TEMPERATURE = 0.38
 
 /**
  * Adds the network to a graph: inputs `L` [N,H,W,1] (L*⁄50 − 1) and `features` [N,1,1,classes] (class probabilities),
