@@ -1,6 +1,7 @@
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
 import type { Photo } from '../src/color/photo.ts'
+import { UserError } from '../src/errors.ts'
 import { axis, linePlot } from '../src/node/plot.ts'
 import { contactSheet, Sheet } from '../src/node/sheet.ts'
 import { fitText, svgText, textWidth } from '../src/node/strokes.ts'
@@ -104,6 +105,15 @@ describe('contact sheet', () => {
     // 10 × 30 becomes 20 × 60, in the middle of its cell of 60
     expect([sheet.at(28, second), sheet.at(47, second + 59)]).toEqual([BLUE, BLUE])
     expect([sheet.at(27, second + 30), sheet.at(48, second + 30)]).toEqual([WHITE, WHITE])
+  })
+
+  test('that is wider than WebP takes can be a PNG', async () => {
+    const row = { gray: gray!, ours: ours!, others: Array<Photo>(97).fill(ours!) }
+    const names = Array<string>(98).fill('ours')
+    await expect(contactSheet([row], { file: 'look.webp', names })).rejects.toThrow(
+      new UserError('look.webp would be 16640 px wide, and WebP ends at 16383: name a .png', 'usage'),
+    )
+    expect((await sharp(await contactSheet([row], { file: 'look.png', names })).metadata()).width).toBe(16640)
   })
 
   test('refuses to be empty', async () => {

@@ -1,7 +1,6 @@
 import { extname } from 'node:path'
 import { UserError } from '../../errors.ts'
 import { findEach, type PhotoPath } from '../../node/photos.ts'
-import { sheetFormat } from '../../node/sheet.ts'
 import { findClassifier } from '../../node/store/classifiers.ts'
 import { advised } from '../advice.ts'
 import { type Album, AskedAlbum, keyOf, pageAlbum, pairAlbum, sheetAlbum } from '../albums.ts'
@@ -125,7 +124,7 @@ function openAlbums({ sheet, page, pairs, seed }: Wanted, setup: Setup, terminal
     ask(
       'report',
       sheet,
-      sheetAlbum(sheet, (all) => reportSheet(all, colourists, names, sheetFormat(sheet))),
+      sheetAlbum(sheet, (all) => reportSheet(all, colourists, names, sheet)),
     )
   if (page !== undefined) ask('report', page, pageAlbum(page, { ...titlesOf(setup), gray: 'grey' }))
   if (pairs !== undefined) ask('pairs', pairs, pairAlbum(pairs, seed))
