@@ -15,8 +15,9 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
+import { writeListed } from '../src/cli/colorize-files.ts'
 import { partPath } from '../src/node/files.ts'
-import { JOURNAL } from '../src/node/journal.ts'
+import { JOURNAL, Journal } from '../src/node/journal.ts'
 import { findEach } from '../src/node/photos.ts'
 import { colour, onePainter, picturesIn, silent, writeGray } from './folder-runs.ts'
 import { run } from './program.ts'
@@ -167,6 +168,28 @@ it('does not take a contact sheet for a photograph either', async () => {
   expect((await run(colorize)).code).toBe(0)
   const again = await run([...colorize, '--dry-run'])
   expect(again.stdout.toString()).toMatch(/^0 to colour; left out: 1 done, 2 made by this program$/m)
+})
+
+it('draws its sheet over a sheet of its own, and over no other file', async () => {
+  const { folder, album, out, inAlbum } = fresh('sheets')
+  await writeGray(inAlbum('a.png'))
+  const colorize = (to: string, sheet: string) =>
+    run(['colorize', album, '-o', to, '--sheet', sheet, '--weights', weights, '--force'])
+  const family = join(folder, 'family.png')
+  await writeGray(family)
+  const photograph = readFileSync(family)
+  refused(await colorize(out, family), 2, /family\.png: it is there already, and no sheet of this program/)
+  expect(readFileSync(family).equals(photograph)).toBe(true)
+  for (const sheet of [join(folder, 'sheet.png'), join(folder, 'sheet.webp')]) {
+    writeFileSync(sheet, '')
+    refused(await colorize(out, sheet), 2, /it is there already/)
+    rmSync(sheet)
+    for (const to of [out, out, join(folder, 'elsewhere')]) expect((await colorize(to, sheet)).code).toBe(0)
+  }
+  // of a version that did not mark its sheets
+  await writeListed(await Journal.open(join(out, JOURNAL)), family, [photograph])
+  expect((await colorize(out, family)).code).toBe(0)
+  expect(readFileSync(family).equals(photograph)).toBe(false)
 })
 
 it('says what it has done even where the sheet cannot be written', async () => {

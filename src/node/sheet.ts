@@ -1,9 +1,11 @@
 /** Contact sheets: the pictures of the report's figure 6, grey | ours | original, one row a photograph. */
 
+import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import sharp, { type OverlayOptions } from 'sharp'
 import type { Photo } from '../color/photo.ts'
 import { UserError } from '../errors.ts'
+import { PROGRAM } from '../io/image/history.ts'
 import { fitText, svgText } from './strokes.ts'
 
 export interface SheetRow {
@@ -33,6 +35,8 @@ export interface SheetOptions {
   readonly names?: readonly string[]
 }
 
+/** In the field Software, by which a sheet is known again. */
+const MARK = `${PROGRAM} contact sheet`
 const WRITING = { png: {}, webp: { quality: 92, smartSubsample: true } }
 /** Longest side of a WebP in px. */
 const MOST_WEBP = 16383
@@ -69,8 +73,19 @@ export async function contactSheet(
   return sharp({ create: paper, limitInputPixels: false })
     .composite([...pictures, { input: Buffer.from(svg) }])
     .removeAlpha()
+    .withExif({ IFD0: { Software: MARK } })
     .toFormat(format, WRITING[format])
     .toBuffer()
+}
+
+/** Whether the file says that it is a contact sheet of this program. */
+export async function isSheet(file: string): Promise<boolean> {
+  try {
+    const { exif } = await sharp(await readFile(file), { limitInputPixels: false }).metadata()
+    return exif?.includes(MARK) ?? false
+  } catch {
+    return false
+  }
 }
 
 /** Throws a `UserError` where a sheet of so many rows and columns is wider than the format of `file` takes. */

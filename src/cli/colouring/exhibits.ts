@@ -104,7 +104,7 @@ async function checkSheet(file: string, { photos, planned, journal, variants }: 
   const isOwn = (entry: Planned) => 'skipped' in entry && entry.skipped === MADE
   const own = new Set(planned.flatMap((entry) => (isOwn(entry) && 'input' in entry ? entry.input : [])))
   const others = photos.filter(({ path }) => !own.has(path))
-  await checkPicture('sheet', file, others)
+  await checkPicture('sheet', file, others, await journal.isAsWritten(file))
   const isFile = (output: string) => resolve(output) === resolve(file)
   const isPlanned = planned.some((entry) => 'photo' in entry && allOf(entry).some(isFile))
   if (isPlanned || journal.hasPicture(file)) throw wrong(`--sheet ${file} would overwrite a coloured picture`)
