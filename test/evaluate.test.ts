@@ -295,6 +295,7 @@ describe('the command evaluate', () => {
     ['IN --report IN', 2, /--report .*in: that folder has files in it; name one that is new or empty/],
     ['IN --pairs IN/warm.png', 1, /cannot write .*warm\.png/],
     ['IN --seed -1', 2, /--seed/],
+    ['IN --seed 0 --weights IN/none.safetensors', 4, /none\.safetensors: no such file/],
     ['IN --report IN/warm.png', 2, /--report .*warm\.png would overwrite that photograph/],
     ['IN/missing.png', 1, /missing\.png: no such file or folder\ncolorizer: nothing could be evaluated/],
     ['IN --weights IN/none.safetensors', 4, /none\.safetensors: no such file/],

@@ -105,7 +105,8 @@ interface Wanted {
 }
 
 async function wantedAlbums(flags: Flags, photos: readonly PhotoPath[]): Promise<Wanted> {
-  const [report, pairs, seed] = [flags.text('report'), flags.text('pairs'), flags.integer('seed') ?? 0]
+  const [report, pairs] = [flags.text('report'), flags.text('pairs')]
+  const seed = flags.integer('seed', { min: 0 }) ?? 0
   const isFolder = report !== undefined && (extname(report) === '' || /[\\/]$/.test(report))
   const [sheet, page] = isFolder ? [undefined, report] : [report, undefined]
   if (sheet !== undefined) await checkPicture('report', sheet, photos)
