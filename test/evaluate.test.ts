@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -100,6 +100,16 @@ describe('the command evaluate', () => {
     const { width, height } = await sharp(report).metadata()
     // two rows of three pictures of 160 × 112 with a line below each
     expect([width, height]).toEqual([8 + 3 * 168, 26 + 2 * (112 + 8 + 24)])
+  })
+
+  it('draws its sheet anew, and over nothing else', async () => {
+    const options = ['--classifier', 'none', '--json', '--quiet', '--report']
+    expect((await run([...evaluation, inFolder('in', 'warm.png'), ...options, report])).code).toBe(0)
+    const family = inFolder('in', 'cold.png')
+    const before = readFileSync(family)
+    const again = await run([...evaluation, inFolder('in', 'warm.png'), ...options, family])
+    refused(again, 2, /cold\.png: it is there already, and no sheet of this program/)
+    expect(readFileSync(family).equals(before)).toBe(true)
   })
 
   it('takes class vectors, and measures the network without them in the same run', async () => {
@@ -240,19 +250,22 @@ describe('the command evaluate', () => {
   })
 
   it('warns of what cannot be read or written, does the rest as a table, and exits 1', async () => {
-    const [empty, missing, taken] = [inFolder('empty.jpg'), inFolder('missing.jpg'), inFolder('taken.png')]
+    const [empty, missing, long] = [
+      inFolder('empty.jpg'),
+      inFolder('missing.jpg'),
+      inFolder(`${'long'.repeat(80)}.png`),
+    ]
     writeFileSync(empty, '')
-    mkdirSync(taken)
     const inputs = [missing, empty, inFolder('in', 'warm.png')]
     const strong = ['--saturation', '3', '--saturation', '1.5']
-    const options = ['--classifier', 'none', ...strong, '--report', taken, '--quiet']
+    const options = ['--classifier', 'none', ...strong, '--report', long, '--quiet']
     const { code, stdout, stderr } = await run([...evaluation, ...inputs, ...options])
     expect(code).toBe(1)
     const warnings = stderr.trimEnd().split('\n')
     expect(warnings).toHaveLength(3)
     expect(warnings[0]).toMatch(/^cannot read .*missing\.jpg: no such file or folder$/)
     expect(warnings[1]).toMatch(/empty\.jpg is empty \(0 bytes\)$/)
-    expect(warnings[2]).toMatch(/^cannot write .*taken\.png: it is a folder$/)
+    expect(warnings[2]).toMatch(/^cannot write .*long\.png: the name is too long$/)
     const table = stdout.toString()
     expect(table).toMatch(/^1 picture in the colours of .*weights\.safetensors/)
     expect(table).toMatch(/^class vector: none · .* · saturation 3$/m)
@@ -282,6 +295,7 @@ describe('the command evaluate', () => {
     ['IN --report IN', 2, /--report .*in: that folder has files in it; name one that is new or empty/],
     ['IN --pairs IN/warm.png', 1, /cannot write .*warm\.png/],
     ['IN --seed -1', 2, /--seed/],
+    ['IN --seed 0 --weights IN/none.safetensors', 4, /none\.safetensors: no such file/],
     ['IN --report IN/warm.png', 2, /--report .*warm\.png would overwrite that photograph/],
     ['IN/missing.png', 1, /missing\.png: no such file or folder\ncolorizer: nothing could be evaluated/],
     ['IN --weights IN/none.safetensors', 4, /none\.safetensors: no such file/],

@@ -74,6 +74,26 @@ describe("a file of one's own", () => {
       32,
     ],
     [
+      'that only changes shape and type behind its softmax',
+      {
+        ...pooled,
+        nodes: [
+          node('GlobalAveragePool', ['x'], ['m']),
+          node('Flatten', ['m'], ['f']),
+          node('MatMul', ['f', 'w'], ['l']),
+          node('Softmax', ['l'], ['p'], { axis: 1 }),
+          node('Identity', ['p'], ['i']),
+          node('Unsqueeze', ['i', 'first'], ['u']),
+          node('Squeeze', ['u', 'first'], ['s']),
+          node('Cast', ['s'], ['c'], { to: 1 }),
+          node('Reshape', ['c', 'image'], ['r']),
+          node('Flatten', ['r'], ['y']),
+        ],
+        initializers: [weight, int64('first', [0]), int64('image', [1, 1, 1, CLASSES])],
+      },
+      32,
+    ],
+    [
       'whose output is an image of 1 × 1',
       {
         ...pooled,

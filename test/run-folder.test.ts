@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,8 +14,8 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { findTwins, findTwinsOf } from '../src/node/data/twins.ts'
-import { foreignFile, RunFolder } from '../src/node/store/run-folder.ts'
-import { storeIn } from '../src/node/store/runs.ts'
+import { checkpointPath, foreignFile, RunFolder } from '../src/node/store/run-folder.ts'
+import { newestRun, storeIn } from '../src/node/store/runs.ts'
 import type { Best, Checkpoint } from '../src/train/checkpoint.ts'
 import { readEvents } from './events.ts'
 import { lockText } from './locks.ts'
@@ -220,4 +221,16 @@ describe('pictures that are both trained and validated on', () => {
       { val: path('d'), train: 'somewhere/one.jpg' },
     ])
   })
+})
+
+it('the newest training is the one whose checkpoint was written last, whatever its folder is called', async () => {
+  const runs = join(folder, 'runs')
+  expect(await newestRun(runs)).toBeNull()
+  for (const [second, name] of ['mine', '20270101-120000', '20260101-120000'].entries()) {
+    mkdirSync(join(runs, name), { recursive: true })
+    writeFileSync(checkpointPath(join(runs, name)), '')
+    utimesSync(checkpointPath(join(runs, name)), second + 1, second + 1)
+  }
+  mkdirSync(join(runs, 'without-checkpoint'))
+  expect(await newestRun(runs)).toBe(join(runs, '20260101-120000'))
 })

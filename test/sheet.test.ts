@@ -1,8 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
 import type { Photo } from '../src/color/photo.ts'
+import { UserError } from '../src/errors.ts'
+import { SOFTWARE } from '../src/io/image/history.ts'
 import { axis, linePlot } from '../src/node/plot.ts'
-import { contactSheet, Sheet } from '../src/node/sheet.ts'
+import { contactSheet, isSheet, Sheet } from '../src/node/sheet.ts'
 import { fitText, svgText, textWidth } from '../src/node/strokes.ts'
 
 type Color = [number, number, number]
@@ -104,6 +109,33 @@ describe('contact sheet', () => {
     // 10 × 30 becomes 20 × 60, in the middle of its cell of 60
     expect([sheet.at(28, second), sheet.at(47, second + 59)]).toEqual([BLUE, BLUE])
     expect([sheet.at(27, second + 30), sheet.at(48, second + 30)]).toEqual([WHITE, WHITE])
+  })
+
+  test('is marked, so that it is known again; other pictures are not', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sheet-test-'))
+    const isOwn = async (name: string, bytes: Uint8Array) => {
+      writeFileSync(join(folder, name), bytes)
+      return isSheet(join(folder, name))
+    }
+    for (const file of ['a.png', 'a.webp'])
+      expect(await isOwn(file, await contactSheet([{ gray: gray!, ours: ours! }], { file }))).toBe(true)
+    const { width, height, rgb } = gray!
+    const photograph = sharp(rgb, { raw: { width, height, channels: 3 } })
+    expect(await isOwn('b.png', await photograph.png().toBuffer())).toBe(false)
+    const software = { IFD0: { Software: SOFTWARE } }
+    expect(await isOwn('coloured.png', await photograph.withExif(software).png().toBuffer())).toBe(false)
+    expect(await isOwn('text.png', Buffer.from('webgpu-colorizer contact sheet'))).toBe(false)
+    expect(await isSheet(folder)).toBe(false)
+    rmSync(folder, { recursive: true })
+  })
+
+  test('that is wider than WebP takes can be a PNG', async () => {
+    const row = { gray: gray!, ours: ours!, others: Array<Photo>(97).fill(ours!) }
+    const names = Array<string>(98).fill('ours')
+    await expect(contactSheet([row], { file: 'look.webp', names })).rejects.toThrow(
+      new UserError('look.webp would be 16640 px wide, and WebP ends at 16383: name a .png', 'usage'),
+    )
+    expect((await sharp(await contactSheet([row], { file: 'look.png', names })).metadata()).width).toBe(16640)
   })
 
   test('refuses to be empty', async () => {

@@ -205,17 +205,12 @@ describe('weights import', () => {
     await weights(`import ${own} --name mine`)
     expect(await locate('mine')).toMatchObject({ path: inCache('own-mine.onnx'), kind: 'classifier' })
     expect(await stateOf('own-mine.onnx')).toBe('ok')
-    const tensors = join(folder, 'own.safetensors')
-    writeFileSync(tensors, 'something else')
-    await weights(`import ${tensors} --name mine`)
-    expect(readdirSync(inCache()).sort()).toEqual(['imported.json', 'own-mine.safetensors'])
-    const [row] = knownFiles([])
-    expect(row).toMatchObject({
-      name: 'mine',
-      kind: 'colouriser',
-      bytes: 14,
-      sha256: sum(Buffer.from('something else')),
-    })
+    writeFileSync(own, 'something else')
+    await weights(`import ${own} --name mine`)
+    expect(readdirSync(inCache()).sort()).toEqual(['imported.json', 'own-mine.onnx'])
+    const [row, ...others] = knownFiles([])
+    expect(others).toEqual([])
+    expect(row).toMatchObject({ name: 'mine', bytes: 14, sha256: sum(Buffer.from('something else')) })
     expect(readFileSync(pathOf(row!), 'utf8')).toBe('something else')
   })
 
@@ -229,6 +224,9 @@ describe('weights import', () => {
     await refused(`import ${own}`, 4, /own\.onnx is none of the known weights: give it a name .* \(--name\)$/)
     writeFileSync(own, Buffer.alloc(content.length))
     await refused(`import ${own}`, 4, /own\.onnx is none of the known weights/)
+    const colouriser = join(folder, 'own.safetensors')
+    writeFileSync(colouriser, 'anything')
+    await refused(`import ${colouriser}`, 2, /own\.safetensors needs no import: .* \(--weights\)$/)
     await refused(
       `import ${own} --name thing`,
       4,
@@ -240,10 +238,11 @@ describe('weights import', () => {
   it.each<[string, number, RegExp]>([
     [`import ${join(folder, 'none')}`, 4, /cannot read .*none: no such file or folder/],
     [`import ${folder}`, 4, /cannot read .*: it is not a regular file/],
+    [`import ${file} --name mine`, 2, /its name must end in \.onnx$/],
     [
-      `import ${join(folder, 'downloaded.bin')} --name mine`,
+      'import weights/lite.safetensors --name mine',
       2,
-      /its name must end in \.onnx or \.safetensors/,
+      /lite\.safetensors needs no import: .* \(--weights\)$/,
     ],
     [
       `import ${own} --name ../mine`,

@@ -2,7 +2,7 @@
 import { grayOf, paint } from '../color/paint.ts'
 import type { Photo } from '../color/photo.ts'
 import { readPhoto } from '../node/image.ts'
-import { contactSheet, type SheetFormat, type SheetRow } from '../node/sheet.ts'
+import { contactSheet, type SheetRow } from '../node/sheet.ts'
 import type { Each } from './each.ts'
 import type { Colourist, Evaluated } from './measure-photos.ts'
 
@@ -13,12 +13,13 @@ const SHOWN = 3
  * A contact sheet of the best, the middle and the worst pictures by ab error, with what was measured; beside them what other
  * weights make of them.
  * @param names of the result's weights, and of the others
+ * @param file what it is for, as `SheetOptions` has it
  */
 export async function reportSheet(
   evaluated: readonly Evaluated[],
   { result, against = [] }: Each<Colourist>,
   names: readonly string[],
-  format?: SheetFormat,
+  file?: string,
 ): Promise<Buffer> {
   const rows: SheetRow[] = []
   for (const { kind, input, scores } of bestMedianWorst(evaluated)) {
@@ -30,7 +31,7 @@ export async function reportSheet(
       caption: `${kind}: ab error ${abMse.toFixed(1)}, ${psnr.toFixed(2)} dB, ${input}`,
     })
   }
-  return contactSheet(rows, { format, ...(against.length ? { names } : {}) })
+  return contactSheet(rows, { file, ...(against.length ? { names } : {}) })
 }
 
 async function paintBy(colourists: readonly Colourist[], original: Photo): Promise<Photo[]> {

@@ -105,11 +105,20 @@ function withProbabilities(model: OnnxModel, { graph, inputs, outputs }: Importe
     const sentence = `${model.path} is no classifier of ImageNet's ${CLASSES} classes: ${what}`
     throw new UserError(sentence, 'weights')
   }
-  const isSoftmax = model.nodes.some(({ op, outputs }) => op === 'Softmax' && outputs.includes(output.name))
   const rows = reshaped(graph, logits, [batch, CLASSES])
   for (const name of [...graph.outputs.keys()]) graph.outputs.delete(name)
-  graph.output(OUTPUT, isSoftmax ? rows : graph.op('softmax', [rows], {}))
+  graph.output(OUTPUT, isOfSoftmax(output.name, model) ? rows : graph.op('softmax', [rows], {}))
   return { graph, input }
+}
+
+/** Operators that give the values of their first input in another shape or type. */
+const PASSING = ['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Cast']
+
+/** Whether the value of this name is what a softmax gives, in whatever shape. */
+function isOfSoftmax(name: string, model: OnnxModel): boolean {
+  const node = model.nodes.find(({ outputs }) => outputs.includes(name))
+  if (node && PASSING.includes(node.op)) return isOfSoftmax(node.inputs[0]!, model)
+  return node?.op === 'Softmax'
 }
 
 const reshaped = (graph: Graph, tensor: Tensor, shape: readonly number[]) =>

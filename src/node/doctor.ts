@@ -100,13 +100,14 @@ interface Examined {
 
 async function examineAdapter(name?: string): Promise<Examined> {
   try {
-    const gpu = await openGpu({ adapter: name, subgroupMatrices: true })
-    const found = {
-      ...{ adapter: adapterSummary(gpu), subgroupMatrices: matricesOf(gpu.traits) },
-      tuning: readTuning(gpu),
-    }
+    const gpu = await openGpu({ adapter: name })
+    const [adapter, tuning] = [adapterSummary(gpu), readTuning(gpu)]
     gpu.destroy()
-    return { ...found, problems: found.tuning.problem === null ? [] : [found.tuning.problem] }
+    // what opens the matrices brings features that the commands do not have without --subgroup-matrices
+    const experimental = await openGpu({ adapter: name, subgroupMatrices: true })
+    const subgroupMatrices = matricesOf(experimental.traits)
+    experimental.destroy()
+    return { adapter, subgroupMatrices, tuning, problems: tuning.problem === null ? [] : [tuning.problem] }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     return { adapter: null, subgroupMatrices: null, tuning: null, problems: [error.message] }

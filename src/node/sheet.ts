@@ -1,8 +1,11 @@
 /** Contact sheets: the pictures of the report's figure 6, grey | ours | original, one row a photograph. */
 
+import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import sharp, { type OverlayOptions } from 'sharp'
 import type { Photo } from '../color/photo.ts'
+import { UserError } from '../errors.ts'
+import { PROGRAM } from '../io/image/history.ts'
 import { fitText, svgText } from './strokes.ts'
 
 export interface SheetRow {
@@ -17,22 +20,26 @@ export interface SheetRow {
 }
 
 export const SHEET_FORMATS = ['png', 'webp'] as const
-export type SheetFormat = (typeof SHEET_FORMATS)[number]
+type SheetFormat = (typeof SHEET_FORMATS)[number]
 
 /** The format that the ending of a file's name asks for; undefined when it is another. */
 export const sheetFormat = (file: string): SheetFormat | undefined =>
   SHEET_FORMATS.find((format) => extname(file).toLowerCase() === `.${format}`)
 
 export interface SheetOptions {
-  /** A PNG by default. */
-  readonly format?: SheetFormat | undefined
+  /** What it is for: the ending says the format. A PNG by default. */
+  readonly file?: string | undefined
   /** Longest side of a picture in px. */
   readonly cell?: number
   /** What stands above the columns of `ours` and `others`. */
   readonly names?: readonly string[]
 }
 
+/** In the field Software, by which a sheet is known again. */
+const MARK = `${PROGRAM} contact sheet`
 const WRITING = { png: {}, webp: { quality: 92, smartSubsample: true } }
+/** Longest side of a WebP in px. */
+const MOST_WEBP = 16383
 const CELL = 160
 /** Higher than a screen, and about as high as wide where there are many. */
 const ROWS_A_BLOCK = 16
@@ -42,32 +49,61 @@ const CAPTION = 8
 
 /**
  * An image file of all rows on white: columns of one width, every picture whole and scaled to a longest side of `cell`, rows as
- * high as their highest picture; many rows in several blocks side by side. Throws a `RangeError` without rows.
+ * high as their highest picture; many rows in several blocks side by side. Throws a `RangeError` without rows, and as `expectFits`.
  */
 export async function contactSheet(
   rows: readonly SheetRow[],
-  { format = 'png', cell = CELL, names = ['ours'] }: SheetOptions = {},
+  { file = 'sheet.png', cell = CELL, names = ['ours'] }: SheetOptions = {},
 ): Promise<Buffer> {
   if (!rows.length) throw new RangeError('a contact sheet needs at least one row')
   const columns = ['grey', ...names, ...(rows.some(({ original }) => original) ? ['original'] : [])]
-  const blockWidth = columns.length * (cell + MARGIN)
-  const blockRows = Math.ceil(rows.length / Math.ceil(rows.length / ROWS_A_BLOCK))
+  expectFits(file, rows.length, columns.length, cell)
+  const { blockRows, blockWidth, width } = laidOut(rows.length, columns.length, cell)
   const blocks: Block[] = []
   for (let at = 0; at < rows.length; at += blockRows) {
     const left = MARGIN + blocks.length * (blockWidth + MARGIN)
     blocks.push(blockOf(rows.slice(at, at + blockRows), columns, cell, left))
   }
-  const width = MARGIN + blocks.length * (blockWidth + MARGIN) - MARGIN
   const height = Math.max(...blocks.map((block) => block.height))
   const letters = blocks.flatMap((block) => block.letters).join('')
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${letters}</svg>`
   const pictures = await Promise.all(blocks.flatMap((block) => block.pictures))
+  const format = sheetFormat(file) ?? 'png'
   const paper = { width, height, channels: 3, background: '#ffffff' } as const
   return sharp({ create: paper, limitInputPixels: false })
     .composite([...pictures, { input: Buffer.from(svg) }])
     .removeAlpha()
+    .withExif({ IFD0: { Software: MARK } })
     .toFormat(format, WRITING[format])
     .toBuffer()
+}
+
+/** Whether the file says that it is a contact sheet of this program. */
+export async function isSheet(file: string): Promise<boolean> {
+  try {
+    const { exif } = await sharp(await readFile(file), { limitInputPixels: false }).metadata()
+    return exif?.includes(MARK) ?? false
+  } catch {
+    return false
+  }
+}
+
+/** Throws a `UserError` where a sheet of so many rows and columns is wider than the format of `file` takes. */
+export function expectFits(file: string, rows: number, columns: number, cell = CELL): void {
+  const { width } = laidOut(rows, columns, cell)
+  if (sheetFormat(file) !== 'webp' || width <= MOST_WEBP) return
+  throw new UserError(
+    `${file} would be ${width} px wide, and WebP ends at ${MOST_WEBP}: name a .png`,
+    'usage',
+  )
+}
+
+/** How many rows a block has, how wide it is, and how wide all of them are. */
+function laidOut(rows: number, columns: number, cell: number) {
+  const blockRows = Math.ceil(rows / Math.ceil(rows / ROWS_A_BLOCK))
+  const blockWidth = columns * (cell + MARGIN)
+  const width = MARGIN + Math.ceil(rows / blockRows) * (blockWidth + MARGIN) - MARGIN
+  return { blockRows, blockWidth, width }
 }
 
 interface Block {

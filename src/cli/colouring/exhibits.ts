@@ -1,11 +1,14 @@
 /** What is shown of all pictures at the end: the sheet and the page that options of `colorize` ask for. */
 import { resolve } from 'node:path'
+import { UserError } from '../../errors.ts'
 import type { Journal } from '../../node/journal.ts'
 import type { PhotoPath } from '../../node/photos.ts'
-import { Sheet, sheetFormat } from '../../node/sheet.ts'
+import { expectFits, Sheet } from '../../node/sheet.ts'
+import { advised } from '../advice.ts'
 import { namesOf, type OnColoured, writeListed } from '../colorize-files.ts'
 import { type Flags, type Option, wrong } from '../commands/command.ts'
 import { checkPicture } from '../commands/picture.ts'
+import type { Terminal } from '../terminal.ts'
 import { allOf } from './names.ts'
 import { MADE, type Planned } from './plan.ts'
 import { MOST_SHOWN, ReportPage, type RunSummary } from './report.ts'
@@ -28,11 +31,17 @@ export const EXHIBIT_OPTIONS: Readonly<Record<string, Option>> = {
   },
 }
 
-/** What must not be overwritten. */
-interface Around {
+/** How the pictures are made. */
+interface Made {
+  readonly journal: Journal
+  /** Pictures of each photograph. */
+  readonly variants: number
+}
+
+/** What is shown, and must not be overwritten. */
+interface Around extends Made {
   readonly photos: readonly PhotoPath[]
   readonly planned: readonly Planned[]
-  readonly journal: Journal
 }
 
 export class Exhibits {
@@ -60,30 +69,45 @@ export class Exhibits {
     }
   }
 
-  /** Writes them where there is something to show, and returns their paths by their options. */
-  async finish(run: RunSummary, { journal, variants }: { journal: Journal; variants: number }) {
+  /**
+   * Writes them where there is something to show, and returns their paths by their options. The pictures are worth having even
+   * without them: what cannot be written is warned of and counted.
+   */
+  async finish(
+    run: RunSummary,
+    { journal, variants, terminal }: Made & { readonly terminal: Pick<Terminal, 'warn'> },
+  ) {
     const written: { sheet?: string; report?: string } = {}
+    let lost = 0
+    const attempt = async (option: keyof typeof written, path: string, write: () => Promise<void>) => {
+      try {
+        await write()
+        written[option] = path
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error
+        terminal.warn(advised(error))
+        lost++
+      }
+    }
     const { file, page } = this
     if (file !== undefined && this.#sheet.length > 0) {
-      const drawn = await this.#sheet.draw({ format: sheetFormat(file), names: namesOf(variants) })
-      await writeListed(journal, file, [drawn])
-      written.sheet = file
+      const draw = () => this.#sheet.draw({ file, names: namesOf(variants) })
+      await attempt('sheet', file, async () => writeListed(journal, file, [await draw()]))
     }
-    if (page && !page.isEmpty) {
-      await page.finish(run)
-      written.report = page.path
-    }
-    return written
+    if (page && !page.isEmpty) await attempt('report', page.path, () => page.finish(run))
+    return { written, lost }
   }
 }
 
 /** Throws a `UserError` where the sheet cannot be written, or would overwrite a photograph or a picture of the plan. */
-async function checkSheet(file: string, { photos, planned, journal }: Around): Promise<void> {
+async function checkSheet(file: string, { photos, planned, journal, variants }: Around): Promise<void> {
   const isOwn = (entry: Planned) => 'skipped' in entry && entry.skipped === MADE
   const own = new Set(planned.flatMap((entry) => (isOwn(entry) && 'input' in entry ? entry.input : [])))
   const others = photos.filter(({ path }) => !own.has(path))
-  await checkPicture('sheet', file, others)
+  await checkPicture('sheet', file, others, await journal.isAsWritten(file))
   const isFile = (output: string) => resolve(output) === resolve(file)
   const isPlanned = planned.some((entry) => 'photo' in entry && allOf(entry).some(isFile))
   if (isPlanned || journal.hasPicture(file)) throw wrong(`--sheet ${file} would overwrite a coloured picture`)
+  const rows = planned.filter((entry) => 'photo' in entry).length
+  expectFits(file, Math.min(Math.max(rows, 1), SHEET_ROWS), 1 + variants) // with --watch, of what is there now
 }

@@ -1,7 +1,6 @@
 /** One call of `colorize` for files: what it plans, what it does, and what it says of that. */
 
 import { join } from 'node:path'
-import { UserError } from '../../errors.ts'
 import { formatOfName, OUTPUT_FORMATS, PICTURE_ENDINGS } from '../../node/formats/kinds.ts'
 import { JOURNAL, Journal } from '../../node/journal.ts'
 import { findEach, type PhotoPath } from '../../node/photos.ts'
@@ -37,7 +36,8 @@ export async function colorizeSession(
   const session = { call, setup, options: await planOptions(call, out, setup) }
   const { photos, planned } = await plan(session)
   if (flags.on('dry-run')) return dryRun(planned)
-  const exhibits = await Exhibits.open(flags, { photos, planned, journal: session.options.journal })
+  const made = { journal: session.options.journal, variants: setup.variants?.count ?? 1 }
+  const exhibits = await Exhibits.open(flags, { photos, planned, ...made })
   const running: RunOptions = {
     ...{ hints: setup.hints, seed: setup.variants?.seed, settings: setup.settings, values: setup.values },
     ...{ journal: session.options.journal, onColoured: exhibits.onColoured },
@@ -48,17 +48,12 @@ export async function colorizeSession(
   const summary = doneText(ran, out)
   const settings = flags.givenBut(['json', 'quiet'])
   const shown = { summary, settings, outcomes: ran.outcomes }
-  const made = { journal: session.options.journal, variants: setup.variants?.count ?? 1 }
-  const written = await exhibits.finish(shown, made).catch((error) => {
-    if (!ran.isDiskFull || !(error instanceof UserError)) throw error
-    terminal.warn(error.message)
-    return {}
-  })
+  const { written, lost } = await exhibits.finish(shown, { ...made, terminal })
   const failed = ran.outcomes.filter((outcome) => 'error' in outcome).length
   return {
     json: { files: ran.outcomes, ...written },
     text: ran.outcomes.length > failed || !failed ? [summary, ...Object.values(written)].join('\n') : '',
-    code: exitCode(interrupted.aborted, failed),
+    code: exitCode(interrupted.aborted, failed + lost),
   }
 }
 

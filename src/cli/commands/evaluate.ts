@@ -1,7 +1,6 @@
 import { extname } from 'node:path'
 import { UserError } from '../../errors.ts'
 import { findEach, type PhotoPath } from '../../node/photos.ts'
-import { sheetFormat } from '../../node/sheet.ts'
 import { findClassifier } from '../../node/store/classifiers.ts'
 import { advised } from '../advice.ts'
 import { type Album, AskedAlbum, keyOf, pageAlbum, pairAlbum, sheetAlbum } from '../albums.ts'
@@ -106,7 +105,8 @@ interface Wanted {
 }
 
 async function wantedAlbums(flags: Flags, photos: readonly PhotoPath[]): Promise<Wanted> {
-  const [report, pairs, seed] = [flags.text('report'), flags.text('pairs'), flags.integer('seed') ?? 0]
+  const [report, pairs] = [flags.text('report'), flags.text('pairs')]
+  const seed = flags.integer('seed', { min: 0 }) ?? 0
   const isFolder = report !== undefined && (extname(report) === '' || /[\\/]$/.test(report))
   const [sheet, page] = isFolder ? [undefined, report] : [report, undefined]
   if (sheet !== undefined) await checkPicture('report', sheet, photos)
@@ -125,7 +125,7 @@ function openAlbums({ sheet, page, pairs, seed }: Wanted, setup: Setup, terminal
     ask(
       'report',
       sheet,
-      sheetAlbum(sheet, (all) => reportSheet(all, colourists, names, sheetFormat(sheet))),
+      sheetAlbum(sheet, (all) => reportSheet(all, colourists, names, sheet)),
     )
   if (page !== undefined) ask('report', page, pageAlbum(page, { ...titlesOf(setup), gray: 'grey' }))
   if (pairs !== undefined) ask('pairs', pairs, pairAlbum(pairs, seed))

@@ -51,7 +51,10 @@ const OWNERS = {
 const OPTIONS: Readonly<Record<string, Option>> = {
   url: { value: 'URL', help: 'fetch: from there instead of the public locations' },
   photos: { help: 'verify: also shows ten sample photographs to every classifier: is it a trained one?' },
-  name: { value: 'NAME', help: "import: the name for a file of one's own, that --classifier then takes" },
+  name: {
+    value: 'NAME',
+    help: "import: the name for a classifier of one's own (.onnx), that --classifier then takes",
+  },
   average: {
     value: 'FILE',
     many: true,

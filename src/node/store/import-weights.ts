@@ -8,13 +8,11 @@ import { fileTrouble } from '../trouble.ts'
 import { claimPart, ownFile, remember, settle } from './cache.ts'
 import { sha256File } from './fetch.ts'
 
-/** Kinds of one's own files by their ending. */
-const KINDS: Readonly<Record<string, string>> = { '.onnx': 'classifier', '.safetensors': 'colouriser' }
 /** Words that stand for a choice of classifier and are no names. */
 const RESERVED = ['auto', 'none']
 
 /**
- * Copies `path` into the cache: as the file of `manifest` that has its checksum, or as one's own under `name`.
+ * Copies `path` into the cache: as the file of `manifest` that has its checksum, or as a classifier of one's own under `name`.
  * @throws UserError: unreadable, unknown content and no name, a known name for other content (trouble 'weights'), no such
  * name or kind of file possible (trouble 'usage')
  */
@@ -37,17 +35,17 @@ export async function importFile(
 }
 
 async function importOwn(path: string, name: string, bytes: number): Promise<KnownFile> {
-  const extension = extname(path).toLowerCase()
-  const kind = KINDS[extension]
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) || RESERVED.includes(name)) {
     const rule = 'small letters, digits, dots, dashes and underscores, not auto and not none'
     throw new UserError(`the name "${name}" cannot be used: a name is made of ${rule}`, 'usage', {
       mend: ['name'],
     })
   }
-  if (!kind) throw new UserError(`cannot import ${path}: its name must end in .onnx or .safetensors`, 'usage')
+  if (isColouriser(path)) throw unknown(path, name)
+  if (extname(path).toLowerCase() !== '.onnx')
+    throw new UserError(`cannot import ${path}: its name must end in .onnx`, 'usage')
   return throughPart(path, async (part, sha256) => {
-    const own = ownFile({ name, kind, file: `own-${name}${extension}`, bytes, sha256 })
+    const own = ownFile({ name, kind: 'classifier', file: `own-${name}.onnx`, bytes, sha256 })
     await settle(part, own)
     await remember(own)
     return own
@@ -84,7 +82,13 @@ async function sizeOf(path: string): Promise<number> {
   throw new UserError(`cannot read ${path}: it is not a regular file`, 'weights')
 }
 
+const isColouriser = (path: string) => extname(path).toLowerCase() === '.safetensors'
+
 function unknown(path: string, name: string | undefined): UserError {
+  if (isColouriser(path)) {
+    const sentence = `${path} needs no import: weights that colour are taken as they are`
+    return new UserError(sentence, 'usage', { mend: ['weights'] })
+  }
   const sentence =
     name === undefined
       ? `${path} is none of the known weights: give it a name to import it as your own`

@@ -1,6 +1,6 @@
 /** Folders of trainings, as the command line names them. */
 import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TrainingStore } from '../../train/state.ts'
 import { writeBest, writeCheckpoint } from '../weights.ts'
@@ -9,11 +9,16 @@ import { bestPath, checkpointPath } from './run-folder.ts'
 /** Where trainings go that name no folder of their own. */
 export const RUNS = 'runs'
 
-/** The folder below `runs/` with the newest training (they are named by time), or null. */
-export async function newestRun(): Promise<string | null> {
-  const runs = (await readdir(RUNS).catch(() => [])).sort()
-  const newest = runs.findLast((name) => existsSync(checkpointPath(join(RUNS, name))))
-  return newest === undefined ? null : join(RUNS, newest)
+/** The folder below `runs` with the newest training, that whose checkpoint was written last; or null. */
+export async function newestRun(runs = RUNS): Promise<string | null> {
+  let newest: string | null = null
+  let newestMs = Number.NEGATIVE_INFINITY
+  for (const name of await readdir(runs).catch(() => [])) {
+    const run = join(runs, name)
+    const checkpoint = await stat(checkpointPath(run)).catch(() => null)
+    if (checkpoint && checkpoint.mtimeMs > newestMs) [newest, newestMs] = [run, checkpoint.mtimeMs]
+  }
+  return newest
 }
 
 /** The weights of a training to colour with: those that did best on its validation pictures, if it had any. */
