@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -247,6 +255,14 @@ describe('the command evaluate', () => {
       code: 2,
       stderr: expect.stringMatching(/--pairs .*pairs: that folder has files in it/),
     })
+    const kept = readFileSync(`${pairs}-key.json`)
+    renameSync(pairs, `${pairs} moved`)
+    const others = await run([...evaluation, inFolder('in'), '--pairs', pairs])
+    expect(others).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/pairs-key\.json is there already/),
+    })
+    expect(readFileSync(`${pairs}-key.json`).equals(kept)).toBe(true)
   })
 
   it('warns of what cannot be read or written, does the rest as a table, and exits 1', async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { extname } from 'node:path'
 import { UserError } from '../../errors.ts'
 import { findEach, type PhotoPath } from '../../node/photos.ts'
@@ -111,8 +112,15 @@ async function wantedAlbums(flags: Flags, photos: readonly PhotoPath[]): Promise
   const [sheet, page] = isFolder ? [undefined, report] : [report, undefined]
   if (sheet !== undefined) await checkPicture('report', sheet, photos)
   if (page !== undefined) await checkFolder('report', page)
-  if (pairs !== undefined) await checkFolder('pairs', pairs)
+  if (pairs !== undefined) await checkPairs(pairs)
   return { sheet, page, pairs, seed }
+}
+
+/** The folder, and no key of other pairs beside it: without their key nobody can count those. */
+async function checkPairs(folder: string): Promise<void> {
+  await checkFolder('pairs', folder)
+  if (existsSync(keyOf(folder)))
+    throw wrong(`--pairs ${folder}: ${keyOf(folder)} is there already; name another folder`)
 }
 
 function openAlbums({ sheet, page, pairs, seed }: Wanted, setup: Setup, terminal: Terminal): AskedAlbum[] {
