@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../errors.ts'
 import { historyIn } from '../node/formats/read.ts'
+import { hasServerTrouble } from '../node/storage/bucket-trouble.ts'
 import type { Storage } from '../node/storage/storage.ts'
 import { codeOf } from '../node/trouble.ts'
 import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
@@ -30,11 +31,11 @@ export type Paint = (
   variant?: number,
 ) => Promise<Painted | { readonly skipped: 'in colour' }>
 
-/** Failed reads that are this machine's or pass, and say nothing of the photograph: codes of Node, names of S3. */
+/** Failed reads that are this machine's or pass, and say nothing of the photograph: codes of Node, names of S3 and of what reads from it. */
 const PASSING = new Set([
   ...['EIO', 'ESTALE', 'EMFILE', 'ETIMEDOUT', 'ENOTCONN', 'EPIPE'],
   ...['ECONNRESET', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', 'ENOTFOUND'],
-  ...['SlowDown', 'TimeoutError', 'InternalError', 'ServiceUnavailable'],
+  ...['SlowDown', 'TimeoutError', 'InternalError', 'ServiceUnavailable', 'CutAnswer'],
   ...['RequestTimeTooSkewed', 'ExpiredToken', 'NoSuchBucket'],
   ...['AccessDenied', 'Forbidden', 'InvalidAccessKeyId', 'CredentialsProviderError'],
 ])
@@ -49,7 +50,7 @@ const isOneOf = (kinds: ReadonlySet<string>, { cause }: UserError) =>
 const isNotItsOwn = (error: unknown) =>
   error instanceof Halt ||
   error instanceof MachineTrouble ||
-  (error instanceof UserError && isOneOf(PASSING, error))
+  (error instanceof UserError && (isOneOf(PASSING, error) || hasServerTrouble(error.cause)))
 const FULL = new Set(['ENOSPC', 'EDQUOT'])
 /** From this try on a picture is alone in a process of its own, and it is the last one. */
 const LAST_ATTEMPT = 3
