@@ -158,6 +158,18 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await exclusively(queue, async () => 'added')).toBe('added')
   })
 
+  it('takes out nothing when its lease has gone to another one', async () => {
+    await add(stamped(['a.jpg']))
+    const late = exclusively(queue, async (expectAlone) => {
+      await server.redis.set(queue.addingKey, 'another')
+      return drain(queue, expectAlone)
+    })
+    await expect(late).rejects.toThrow(/silent too long/)
+    expect(await waiting()).toEqual(['scans/a.jpg → a.jpg'])
+    expect(await queue.jobs.isPaused()).toBe(false)
+    expect(await add(stamped(['a.jpg']))).toMatchObject({ added: 0, known: 1 })
+  })
+
   it('takes out what waits, so that it can be added anew', async () => {
     await add(stamped(['a.jpg', 'b.jpg']))
     expect(await drain(queue)).toBe(2)
