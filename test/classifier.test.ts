@@ -16,6 +16,7 @@ import { readSafetensors } from '../src/node/safetensors.ts'
 import { readManifest } from '../src/node/store/cache.ts'
 import { classNames, findClassifier, loadClassifier } from '../src/node/store/classifiers.ts'
 import { useGpu } from './device.ts'
+import { difference, largest } from './difference.ts'
 import { patternPhoto } from './pattern.ts'
 
 const cache = mkdtempSync(join(tmpdir(), 'colorizer-classifier-'))
@@ -25,8 +26,6 @@ beforeAll(() => {
 afterAll(() => rmSync(cache, { recursive: true }))
 
 const sample = (name: string) => readPhoto(`samples/photos/${name}.jpg`)
-const largest = (values: Iterable<number>) => [...values].reduce((a, b) => Math.max(a, b), 0)
-const difference = (a: Float32Array, b: Float32Array) => largest(a.map((p, i) => Math.abs(p - b[i]!)))
 
 it('lists the likeliest classes first, and of equals the first', () => {
   const probabilities = Float32Array.of(0.125, 0.25, 0, 0.25, 0.375)

@@ -8,6 +8,7 @@ import { UserError } from '../src/errors.ts'
 import { CLASSES } from '../src/model/classifier.ts'
 import { findClassifier, type LoadOptions, loadClassifier } from '../src/node/store/classifiers.ts'
 import { useGpu } from './device.ts'
+import { difference } from './difference.ts'
 import { float, int64, type ModelParts, node, save, useFolder } from './onnx-models.ts'
 
 const cache = mkdtempSync(join(tmpdir(), 'colorizer-classifier-'))
@@ -16,8 +17,6 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(cache, { recursive: true }))
 
-const largest = (values: Iterable<number>) => [...values].reduce((a, b) => Math.max(a, b), 0)
-const difference = (a: Float32Array, b: Float32Array) => largest(a.map((p, i) => Math.abs(p - b[i]!)))
 describe("a file of one's own", () => {
   const gpu = useGpu()
   const folder = useFolder()

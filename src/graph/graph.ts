@@ -35,10 +35,6 @@ export class Graph {
   readonly #byName = { input: new Map<string, Tensor>(), variable: new Map<string, Tensor>() }
   #scope = ''
 
-  get tensorCount(): number {
-    return this.#specs.length
-  }
-
   spec(tensor: Tensor): Spec {
     return this.#specs[tensor]!
   }

@@ -126,8 +126,11 @@ function keysOf(job: ChunkJob | ShardJob | SetJob): string[] {
   return [keyOf(job.to, 'shard' in job ? shardOutput(job.shard) : SET_OUTPUT)]
 }
 
-/** Takes out what waits; what is in work is finished. Returns how many pictures, or parts of a record set, that were. */
-export async function drain(queue: PictureQueue): Promise<number> {
+/**
+ * Takes out what waits; what is in work is finished. Returns how many pictures, or parts of a record set, that were.
+ * @param expectAlone of `exclusively`, where others may add to the queue
+ */
+export async function drain(queue: PictureQueue, expectAlone: ExpectAlone = async () => {}): Promise<number> {
   const { jobs, ledger } = queue
   let count = 0
   await jobs.pause() // so that no worker takes what is about to go
@@ -138,6 +141,7 @@ export async function drain(queue: PictureQueue): Promise<number> {
       const keys = waiting.flatMap(({ data }) => keysOf(data))
       const done = await ledger.entries(keys)
       const undone = keys.filter((_, i) => done[i] === null)
+      await expectAlone()
       await ledger.unremember(undone)
       count += undone.length
       for (const job of waiting) await job.remove()

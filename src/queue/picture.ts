@@ -1,8 +1,9 @@
 /** The way of one photograph through a worker, so that its picture is there once, whole and of these settings, whatever happens. */
-import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../errors.ts'
+import { sha256Of } from '../node/digest.ts'
 import { historyIn } from '../node/formats/read.ts'
+import { hasServerTrouble } from '../node/storage/bucket-trouble.ts'
 import type { Storage } from '../node/storage/storage.ts'
 import { codeOf } from '../node/trouble.ts'
 import { type ChunkJob, keyOf, type Picture } from './jobs.ts'
@@ -30,11 +31,11 @@ export type Paint = (
   variant?: number,
 ) => Promise<Painted | { readonly skipped: 'in colour' }>
 
-/** Failed reads that are this machine's or pass, and say nothing of the photograph: codes of Node, names of S3. */
+/** Failed reads that are this machine's or pass, and say nothing of the photograph: codes of Node, names of S3 and of what reads from it. */
 const PASSING = new Set([
   ...['EIO', 'ESTALE', 'EMFILE', 'ETIMEDOUT', 'ENOTCONN', 'EPIPE'],
   ...['ECONNRESET', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', 'ENOTFOUND'],
-  ...['SlowDown', 'TimeoutError', 'InternalError', 'ServiceUnavailable'],
+  ...['SlowDown', 'TimeoutError', 'InternalError', 'ServiceUnavailable', 'CutAnswer'],
   ...['RequestTimeTooSkewed', 'ExpiredToken', 'NoSuchBucket'],
   ...['AccessDenied', 'Forbidden', 'InvalidAccessKeyId', 'CredentialsProviderError'],
 ])
@@ -49,7 +50,7 @@ const isOneOf = (kinds: ReadonlySet<string>, { cause }: UserError) =>
 const isNotItsOwn = (error: unknown) =>
   error instanceof Halt ||
   error instanceof MachineTrouble ||
-  (error instanceof UserError && isOneOf(PASSING, error))
+  (error instanceof UserError && (isOneOf(PASSING, error) || hasServerTrouble(error.cause)))
 const FULL = new Set(['ENOSPC', 'EDQUOT'])
 /** From this try on a picture is alone in a process of its own, and it is the last one. */
 const LAST_ATTEMPT = 3
@@ -98,7 +99,7 @@ export class PictureWork {
     let attempts = 0
     try {
       const photograph = await photographOf(bytes, at)
-      const of = digestOf([photograph])
+      const of = sha256Of([photograph])
       if (await this.#isThere(picture, of, entry, at)) return 'found'
       attempts = (await this.services.ledger.attempt(at.lease, key)) ?? lost()
       this.#tries.add(counted)
@@ -163,7 +164,7 @@ export class PictureWork {
       await finish({ skipped: painted.skipped })
       return 'left out'
     }
-    const sha256 = digestOf(painted.parts)
+    const sha256 = sha256Of(painted.parts)
     await this.#expectOwn(picture, { of, sha256, entry }, at)
     if (!(await ledger.begin(at.lease, key, sha256))) lost()
     await at.mounted.pictures()
@@ -182,7 +183,7 @@ export class PictureWork {
   async #expectOwn({ output, input }: Picture, of: Origin, { to, job, from }: Places): Promise<void> {
     if ((await to.stat(output)) === null) return
     const there = await to.read(output)
-    const found = digestOf([there])
+    const found = sha256Of([there])
     const begun = await this.services.ledger.begun(keyOf(job.to, output))
     if ([of.sha256, of.entry?.sha256, ...begun].includes(found)) return
     // where the ledger is lost, the picture itself may say of what it was made
@@ -260,10 +261,4 @@ interface Source {
   /** With this one. */
   readonly attempts: number
   readonly entry: Entry | null
-}
-
-function digestOf(parts: readonly Uint8Array[]): string {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return hash.digest('hex')
 }

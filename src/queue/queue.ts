@@ -30,7 +30,7 @@ export class PictureQueue {
     this.jobs.on('error', () => {}) // the connection tells of its loss
   }
 
-  /** Adds jobs; those that wait already are not added again. */
+  /** Adds jobs; those that wait already are not added again, and those that were refused begin anew. */
   async add(jobs: readonly ChunkJob[]): Promise<void> {
     await this.#add(
       KIND.chunk,
@@ -54,7 +54,17 @@ export class PictureQueue {
     options: Partial<typeof USUAL> = {},
   ): Promise<void> {
     const opts = { ...USUAL, ...options }
+    await this.#removeRefused(jobs.map(({ id }) => id))
     await this.jobs.addBulk(jobs.map(({ id, data }) => ({ name, data, opts: { ...opts, jobId: id } })))
+  }
+
+  /** Of those that are to be added: the engine adds none whose number it has. */
+  async #removeRefused(ids: readonly string[]): Promise<void> {
+    if ((await this.jobs.getFailedCount()) === 0) return
+    const remove = async (id: string) => {
+      if ((await this.jobs.getJobState(id)) === 'failed') await this.jobs.remove(id)
+    }
+    await Promise.all(ids.map(remove))
   }
 
   /** The lock that the worker of a job holds. */

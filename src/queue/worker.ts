@@ -31,7 +31,11 @@ export class QueueWorker {
   /** Jobs in work, with their leases. */
   readonly #active = new Map<Job, Lease>()
   readonly #givingUp = new AbortController()
-  #stop: (error?: Error) => void = () => {}
+  #halt!: (why: Error) => void
+  /** Resolved where this worker must not go on, be it while it stops already. */
+  readonly #halted = new Promise<Error>((resolve) => {
+    this.#halt = resolve
+  })
 
   constructor(
     private readonly queue: PictureQueue,
@@ -47,18 +51,15 @@ export class QueueWorker {
    */
   async run(signal: AbortSignal): Promise<void> {
     await this.work.begin()
-    const stopped = new Promise<Error | undefined>((resolve) => {
-      this.#stop = resolve
-      void raised(signal).then(() => resolve(undefined))
-    })
     await this.#roll.begin()
     const engine = this.#engine()
-    const error = await stopped
+    await Promise.race([this.#halted, raised(signal)])
     const closed = engine.close() // it takes no more, and waits for the jobs in hand
-    if (error) await this.giveBack()
+    const why = await Promise.race([this.#halted, closed])
+    if (why) await this.giveBack()
     await closed
     await this.#roll.end()
-    if (error) throw error
+    if (why) throw why
   }
 
   /** Gives the jobs in hand to others. To be called once this worker is to stop. */
@@ -105,7 +106,7 @@ export class QueueWorker {
   async #told(error: unknown, job: Job, token: string): Promise<unknown> {
     const { DelayedError, UnrecoverableError, WaitingError } = this.queue.server.engine.bullmq
     if (error instanceof Halt) {
-      this.#stop(error.why)
+      this.#halt(error.why)
       await raised(this.#givingUp.signal)
     }
     if (this.#givingUp.signal.aborted) return new WaitingError()

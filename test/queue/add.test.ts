@@ -158,6 +158,18 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await exclusively(queue, async () => 'added')).toBe('added')
   })
 
+  it('takes out nothing when its lease has gone to another one', async () => {
+    await add(stamped(['a.jpg']))
+    const late = exclusively(queue, async (expectAlone) => {
+      await server.redis.set(queue.addingKey, 'another')
+      return drain(queue, expectAlone)
+    })
+    await expect(late).rejects.toThrow(/silent too long/)
+    expect(await waiting()).toEqual(['scans/a.jpg → a.jpg'])
+    expect(await queue.jobs.isPaused()).toBe(false)
+    expect(await add(stamped(['a.jpg']))).toMatchObject({ added: 0, known: 1 })
+  })
+
   it('takes out what waits, so that it can be added anew', async () => {
     await add(stamped(['a.jpg', 'b.jpg']))
     expect(await drain(queue)).toBe(2)
@@ -223,9 +235,8 @@ describe.skipIf(!SERVER)('adding', () => {
     expect(await retryFailed(queue, 32)).toBe(100)
   })
 
-  it('queues thousands of refused jobs again, and leaves those for other settings', async () => {
-    await add(stamped(Array.from({ length: 1200 }, (_, i) => `${i}.jpg`)), { chunk: 0.25 })
-    await add(stamped(['other.jpg']), { settings: 'fedcba9876543210' })
+  /** Waits until a worker has refused so many jobs. */
+  async function refuse(jobs: number): Promise<void> {
     const engine = new server.engine.bullmq.Worker(
       queue.name,
       async () => {
@@ -233,8 +244,28 @@ describe.skipIf(!SERVER)('adding', () => {
       },
       { connection: server.another(), prefix: PREFIX, concurrency: 50 },
     )
-    await vi.waitFor(async () => expect(await queue.jobs.getFailedCount()).toBe(1201), 60_000)
+    await vi.waitFor(async () => expect(await queue.jobs.getFailedCount()).toBe(jobs), 60_000)
     await engine.close()
+  }
+
+  it('queues photographs anew whose job was refused, by force or after other settings', async () => {
+    const files = stamped(['a.jpg'])
+    await add(files)
+    await refuse(1)
+    expect(await add(files)).toMatchObject({ added: 0, known: 1 })
+    expect(await add(files, { force: true })).toMatchObject({ added: 1 })
+    expect(await waiting()).toEqual(['scans/a.jpg → a.jpg'])
+    await refuse(1)
+    await add(files, { settings: 'fedcba9876543210' })
+    await drain(queue)
+    expect(await add(files)).toMatchObject({ added: 1 })
+    expect(await queue.jobs.getJobCounts('waiting', 'failed')).toEqual({ waiting: 1, failed: 0 })
+  })
+
+  it('queues thousands of refused jobs again, and leaves those for other settings', async () => {
+    await add(stamped(Array.from({ length: 1200 }, (_, i) => `${i}.jpg`)), { chunk: 0.25 })
+    await add(stamped(['other.jpg']), { settings: 'fedcba9876543210' })
+    await refuse(1201)
     expect(await retryJobs(queue)).toBe(1200)
     expect(await queue.jobs.getJobCounts('waiting', 'failed')).toEqual({ waiting: 1200, failed: 1 })
   })

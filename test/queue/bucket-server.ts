@@ -20,8 +20,11 @@ export type Trick =
   | 'flip'
   /** the same, and gives no checksum of its own */
   | 'flip without checksum'
-  /** refuses with this status and S3's name of an error */
-  | readonly [status: number, name: string]
+  /** refuses with this status and S3's name of an error, or with a page, as a gateway in front of S3 does */
+  | readonly [status: number, name?: string]
+
+/** Of a gateway: HTML, but no XML. */
+const PAGE = '<html><body><h1>Bad Gateway</h1><hr><center>nginx</center></body></html>'
 
 interface Kept {
   readonly content: Buffer
@@ -32,7 +35,7 @@ interface Kept {
 class Refused extends Error {
   constructor(
     readonly status: number,
-    readonly code: string,
+    readonly code?: string,
   ) {
     super(code)
   }
@@ -92,7 +95,8 @@ export class BucketServer {
       this.#serve(request, body, answer, trick)
     } catch (error) {
       const { status, code } = error instanceof Refused ? error : new Refused(500, String(error))
-      answer.writeHead(status).end(request.method === 'HEAD' ? '' : `<Error><Code>${code}</Code></Error>`)
+      const told = code === undefined ? PAGE : `<Error><Code>${code}</Code></Error>`
+      answer.writeHead(status).end(request.method === 'HEAD' ? '' : told)
     }
   }
 

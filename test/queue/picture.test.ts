@@ -1,12 +1,14 @@
 /** One picture's way through a worker, with storage that fails on purpose. */
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { UserError } from '../../src/errors.ts'
 import type { Storage } from '../../src/node/storage/interface.ts'
+import { openStorage } from '../../src/node/storage/storage.ts'
 import type { Server } from '../../src/queue/connection.ts'
 import { JournalTail } from '../../src/queue/journal.ts'
 import type { Ledger } from '../../src/queue/ledger.ts'
 import { type Paint, PictureWork, type Places } from '../../src/queue/picture.ts'
 import { Halt, LostLease, MachineTrouble } from '../../src/queue/work.ts'
+import { BucketServer, KEYS } from './bucket-server.ts'
 import { SERVER } from './redis-server.ts'
 import { SETTINGS } from './stub.ts'
 import { useQueue } from './use-queue.ts'
@@ -114,6 +116,33 @@ describe.skipIf(!SERVER)('a picture', () => {
     expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 0 })
     expect(await run(memory(() => failing('ENAMETOOLONG')))).toBe('failed')
     expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 1 })
+  })
+
+  it('is tried again after trouble of a bucket or of a gateway in front of it, and set aside where its bytes have changed', async () => {
+    const bucket = await BucketServer.start('photos')
+    const environment = { AWS_ENDPOINT_URL: bucket.endpoint, AWS_REGION: 'eu-central-1', ...KEYS }
+    for (const [name, value] of Object.entries({ ...environment, AWS_MAX_ATTEMPTS: '1' }))
+      vi.stubEnv(name, value)
+    vi.spyOn(Math, 'random').mockReturnValue(0) // it does not pause
+    const scans = await openStorage('s3://photos')
+    await scans.write('a.png', [Buffer.from('grey')])
+    const machine = { read: () => scans.read('a.png') }
+    for (const status of [429, 500, 502, 503, 504]) {
+      bucket.tricks = () => [status]
+      const message = `cannot read s3://photos/a.png: the endpoint ${bucket.endpoint} (AWS_ENDPOINT_URL) answers with status ${status}`
+      await expect(run(memory(), machine)).rejects.toThrow(message)
+    }
+    bucket.tricks = () => 'half'
+    await expect(run(memory(), machine)).rejects.toThrow(/its bytes stopped coming/)
+    expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 0 })
+    for (const trick of ['flip', 'flip without checksum'] as const) {
+      bucket.tricks = () => trick
+      expect(await run(memory(), machine)).toBe('failed')
+      expect(told.at(-1)).toMatch(/its bytes are not those that were written/)
+    }
+    vi.restoreAllMocks()
+    vi.unstubAllEnvs()
+    await bucket.close()
   })
 
   it('is not tried alone for trouble of the machine, however often, and only what it did itself is counted', async () => {

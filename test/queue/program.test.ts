@@ -43,6 +43,21 @@ describe.skipIf(!SERVER)('queue work', () => {
     expect(Object.keys(digestsIn(out))).toEqual(['a.png', 'b.png'])
   })
 
+  it('ends where its check picture differs, with --until-done, too', async () => {
+    await writeScans(root, ['a.png'])
+    await add('differs')
+    const queue = new PictureQueue(server, 'differs')
+    const { version, digest } = (await queue.ledger.settings())!
+    const levels = Buffer.alloc(1).toString('base64') // no picture has so few
+    await server.redis.hset(queue.ledger.key(`check-${version}-${digest}`), { levels })
+    const { child, ended } = start(line('work', 'differs', '--until-done'))
+    const late = sleep(60_000).then(() => ({ code: 'it goes on', stderr: '' }))
+    const { code, stderr } = await Promise.race([ended, late])
+    child.kill('SIGKILL')
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/its check picture differs/)])
+    await queue.close()
+  })
+
   it('tells at once of a worker of a crew that was killed', async () => {
     const { child, ended } = start(line('work', 'killed', '--gpus', '0'))
     await new Promise((resolve) => child.stderr!.on('data', (text) => /is empty/.test(text) && resolve(text)))

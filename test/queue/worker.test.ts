@@ -275,6 +275,20 @@ describe.skipIf(!SERVER)('workers', () => {
     expect(await failures()).toEqual([])
   })
 
+  it('stop a machine whose results begin to differ after the first signal, too', async () => {
+    await writeScans(root, ['a.png', 'b.png', 'c.png', 'd.png', 'e.png', 'f.png'])
+    await addScans(queue, root, { chunk: 6 })
+    const failing = await start({ every: 2, level: 1, soundPictures: 2, pause: 1000 })
+    while (!(await queue.jobs.getActiveCount())) await sleep(20)
+    failing.child.kill('SIGTERM')
+    expect(await failing.ended).toEqual({
+      code: 1,
+      said: expect.stringMatching(/this machine is stopped, since its check picture differs: other bits/),
+    })
+    expect(await queue.jobs.getJobCounts('active', 'waiting')).toEqual({ active: 0, waiting: 1 })
+    expect(await server.redis.hlen(queue.ledger.key('attempts'))).toBe(0)
+  })
+
   it('write nothing while the folder of the results is not mounted, and go on when it is', async () => {
     await writeScans(root, ['a.png'])
     await addScans(queue, root)

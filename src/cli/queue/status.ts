@@ -146,7 +146,7 @@ export async function retry(call: Call): Promise<Result> {
 
 export async function takeOut(call: Call): Promise<Result> {
   return withQueue(call, async (queue) => {
-    const pictures = await exclusively(queue, () => drain(queue))
+    const pictures = await exclusively(queue, (expectAlone) => drain(queue, expectAlone))
     const text = `took ${pictures} photographs or parts out of the queue; what is in work is finished`
     return { json: { pictures }, text, code: EXIT.ok }
   })

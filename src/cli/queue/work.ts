@@ -60,18 +60,22 @@ async function run(call: Call, queue: PictureQueue, opened: Opened, worker: stri
   })
   terminal.say(`taking jobs of the queue ${queue.name} on ${adapter}; Ctrl-C ends it`)
   call.beforeExit(() => engine.giveBack())
-  await engine.run(flags.on('until-done') ? untilDone(queue, interrupted) : interrupted)
+  if (flags.on('until-done'))
+    await untilDone(queue, (done) => engine.run(AbortSignal.any([interrupted, done])))
+  else await engine.run(interrupted)
 }
 
-/** Raised with `interrupted`, and when nothing waits, nothing is in work, and nobody is adding. */
-function untilDone(queue: PictureQueue, interrupted: AbortSignal): AbortSignal {
+/** Runs `work` with a signal that is raised when nothing waits, nothing is in work, and nobody is adding. */
+async function untilDone(queue: PictureQueue, work: (done: AbortSignal) => Promise<void>): Promise<void> {
   const done = new AbortController()
   const timer = setInterval(async () => {
     if (await queue.isDone().catch(() => false)) done.abort()
   }, LOOK_MS)
-  const signal = AbortSignal.any([interrupted, done.signal])
-  signal.addEventListener('abort', () => clearInterval(timer), { once: true })
-  return signal
+  try {
+    await work(done.signal)
+  } finally {
+    clearInterval(timer) // the process would not end before
+  }
 }
 
 /** Photographs that were set aside, and whole jobs that were refused. */

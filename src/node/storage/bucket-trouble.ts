@@ -43,10 +43,20 @@ export function bucketTrouble(tried: Tried, error: unknown): UserError {
   if (error instanceof UserError) return error
   const { name, message } = error instanceof Error ? error : new Error(String(error))
   const known = SENTENCES[name] ?? SENTENCES[codeOf(error) ?? '']
+  const status = hasServerTrouble(error) ? `${server(tried)} answers with status ${statusOf(error)}` : null
   const why =
-    known?.(tried) ?? (/^Region is missing/.test(message) ? 'no region is set (AWS_REGION)' : message)
+    known?.(tried) ??
+    status ??
+    (/^Region is missing/.test(message) ? 'no region is set (AWS_REGION)' : message)
   return new UserError(`cannot ${tried.verb} ${tried.what}: ${why}`, 'input', { cause: error })
 }
+
+/** Of the answer that the client threw for; NaN where it threw for something else. */
+const statusOf = (error: unknown): number =>
+  Number((error as { readonly $metadata?: { readonly httpStatusCode?: number } })?.$metadata?.httpStatusCode)
+
+/** Whether an answer's status tells of trouble of the server, or of a gateway in front of it, whose answers name no error. */
+export const hasServerTrouble = (error: unknown): boolean => statusOf(error) >= 500 || statusOf(error) === 429
 
 /** Whether there is no such file. */
 export const isMissing = (error: unknown): boolean =>

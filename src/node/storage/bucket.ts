@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { GetObjectCommandOutput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import { UserError } from '../../errors.ts'
+import { sha256Of } from '../digest.ts'
+import { codeOf } from '../trouble.ts'
 import { type Aws, loadAws } from './aws.ts'
 import { bucketTrouble, isMissing } from './bucket-trouble.ts'
-import type { Storage, StoredFile } from './interface.ts'
+import { type Storage, type StoredFile, thrown } from './interface.ts'
 import { checkedPath, isPassedOver } from './paths.ts'
 
 /** Files larger than this go up in parts of this size. */
@@ -19,9 +20,15 @@ const CONNECT_MS = 10_000
 const SILENCE_MS = 60_000
 /** The metadata in which a file written here has its checksum, whatever the server knows of checksums. */
 const CHECKSUM = 'sha256'
+const CHANGED = 'its bytes are not those that were written'
 
-/** What a bucket answered with, and was cut off or changed on its way. */
+/** What a bucket answered with, and was changed on its way. */
 class BrokenAnswer extends Error {}
+
+/** The same, cut off. */
+class CutAnswer extends BrokenAnswer {
+  override readonly name = 'CutAnswer'
+}
 
 /**
  * The storage at `s3://BUCKET/PREFIX`. Endpoint, region and keys are those of the client's usual environment variables and files.
@@ -121,7 +128,7 @@ class BucketStorage implements Storage {
   async write(path: string, parts: readonly Uint8Array[], ready?: () => Promise<void>): Promise<void> {
     const target = this.#target(path)
     const bytes = parts.reduce((sum, part) => sum + part.length, 0)
-    const Metadata = { [CHECKSUM]: sha256(parts) }
+    const Metadata = { [CHECKSUM]: sha256Of(parts) }
     const Body = bytes > PART_BYTES ? Readable.from(parts) : Buffer.concat(parts)
     const upload = new this.aws.Upload({
       client: this.client,
@@ -142,13 +149,14 @@ class BucketStorage implements Storage {
   async #readOnce(target: Target): Promise<Uint8Array> {
     const answer = await this.client.send(new this.aws.GetObjectCommand(target))
     const content = await bodyOf(answer).catch((cause) => {
-      throw new BrokenAnswer(`its bytes stopped coming (${cause.message})`, { cause })
+      // the client's own error, of its checksum, has no code
+      if (codeOf(cause) === undefined) throw new BrokenAnswer(CHANGED, { cause })
+      throw new CutAnswer(`its bytes stopped coming (${cause.message})`, { cause })
     })
     const expected = answer.Metadata?.[CHECKSUM]
     if (content.length !== (answer.ContentLength ?? content.length))
-      throw new BrokenAnswer(`only ${content.length} of ${answer.ContentLength} bytes came`)
-    if (expected !== undefined && expected !== sha256([content]))
-      throw new BrokenAnswer('its bytes are not those that were written')
+      throw new CutAnswer(`only ${content.length} of ${answer.ContentLength} bytes came`)
+    if (expected !== undefined && expected !== sha256Of([content])) throw new BrokenAnswer(CHANGED)
     return content
   }
 
@@ -179,17 +187,7 @@ interface Target {
   readonly Key: string
 }
 
-function thrown(error: UserError): never {
-  throw error
-}
-
 const storedFile = (path: string, size: number, tag = ''): StoredFile => ({
   ...{ path, size },
   stamp: `${size}-${tag.replaceAll('"', '')}`,
 })
-
-function sha256(parts: readonly Uint8Array[]): string {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return hash.digest('hex')
-}

@@ -4,7 +4,7 @@ import { dirname, join, resolve, sep } from 'node:path'
 import { UserError } from '../../errors.ts'
 import { syncFolder, writeFileAtomic } from '../files.ts'
 import { codeOf, fileTrouble } from '../trouble.ts'
-import type { Storage, StoredFile } from './interface.ts'
+import { type Storage, type StoredFile, thrown } from './interface.ts'
 import { checkedPath, isPassedOver } from './paths.ts'
 
 /** Names of one folder that are held in memory at a time, about 100 MB; a folder with more is read several times. */
@@ -124,10 +124,6 @@ export class FolderStorage implements Storage {
       throw fileTrouble(verb, path, error)
     }
   }
-}
-
-function thrown(error: UserError): never {
-  throw error
 }
 
 const storedFile = (path: string, { size, mtimeMs }: Stats): StoredFile => ({

@@ -41,3 +41,8 @@ export interface Storage {
   /** That there is no such file is no error. */
   remove(path: string): Promise<void>
 }
+
+/** What is told of trouble where `list` is given nothing else. */
+export function thrown(error: UserError): never {
+  throw error
+}
