@@ -9,9 +9,10 @@ import { concat } from '../../io/image/bytes.ts'
 import { rgbTiff, TiffStrips } from '../../io/image/tiff-strips.ts'
 import { writeMetadata } from '../../io/image/write-metadata.ts'
 import type { Rect, Size } from '../../rect.ts'
-import type { Pieces } from '../files.ts'
+import { gathered, type Pieces } from '../files.ts'
+import { photoSize } from '../image.ts'
 import { decodeOrExplain } from '../undecodable.ts'
-import { type ColouredFile, type FileOptions, historyFor, type LeftOut } from './colorize.ts'
+import { type ColouredFile, colorizeFile, type FileOptions, historyFor, type LeftOut } from './colorize.ts'
 import { formatOfBytes } from './kinds.ts'
 import { decodePage } from './page.ts'
 import { srgbProfile } from './profile.ts'
@@ -29,9 +30,36 @@ export interface LargeFile extends Omit<ColouredFile, 'parts'> {
   readonly parts: Pieces
 }
 
-/** Whether a file of that size is for `colorizeLarge`. */
-export const isLargeTiff = (bytes: Uint8Array, { width, height }: Size): boolean =>
-  width * height > MOST_PIXELS && formatOfBytes(bytes) === 'tiff'
+/** Colours an image file: by `colorizeLarge` where it is so large a TIFF, else by `colorizeFile`. */
+export async function colorizeAny(
+  painter: Painter,
+  bytes: Uint8Array,
+  name: string,
+  options: FileOptions,
+): Promise<ColouredFile | LargeFile | LeftOut> {
+  const colorize = (await isLargeTiff(bytes, name)) ? colorizeLarge : colorizeFile
+  return colorize(painter, bytes, name, options)
+}
+
+/** The same with the whole result in memory. */
+export async function colorizeInMemory(
+  painter: Painter,
+  bytes: Uint8Array,
+  name: string,
+  options: FileOptions,
+): Promise<ColouredFile | LeftOut> {
+  const coloured = await colorizeAny(painter, bytes, name, options)
+  if ('skipped' in coloured) return coloured
+  const { parts } = coloured
+  return { ...coloured, parts: typeof parts === 'function' ? await gathered(parts) : parts }
+}
+
+/** Whether a file is for `colorizeLarge`. Throws a UserError where it is no image. */
+export async function isLargeTiff(bytes: Uint8Array, name: string): Promise<boolean> {
+  if (formatOfBytes(bytes) !== 'tiff') return false
+  const { width, height } = await photoSize(bytes, name)
+  return width * height > MOST_PIXELS
+}
 
 /**
  * Colours the first page of a TIFF file. Its result is a TIFF without compression and transparency.
