@@ -6,6 +6,7 @@ import { UserError } from '../../errors.ts'
 import type { Painter } from '../../infer/colorizer.ts'
 import { pictureColours } from '../../infer/picture.ts'
 import { concat } from '../../io/image/bytes.ts'
+import { MOST_PIXEL_BYTES } from '../../io/image/tiff.ts'
 import { rgbTiff, TiffStrips } from '../../io/image/tiff-strips.ts'
 import { writeMetadata } from '../../io/image/write-metadata.ts'
 import type { Rect, Size } from '../../rect.ts'
@@ -22,8 +23,6 @@ import { type OpenPicture, openPicture } from './read.ts'
 const MOST_PIXELS = 0x3fff ** 2
 /** What is decoded at once here. */
 const PART_PIXELS = 2 ** 24
-/** Of a classic TIFF, whose offsets have 32 bits; with room for what stands beside the pixels. */
-const MOST_BYTES = 2 ** 32 - 2 ** 24
 
 /** A coloured file that is made while it is written. */
 export interface LargeFile extends Omit<ColouredFile, 'parts'> {
@@ -115,7 +114,7 @@ function expectWritable(
   }
   if (format !== 'tiff') throw sentence('so large a picture is only written as TIFF', ['format'])
   if (keepProfile) throw sentence('so large a picture is only written in sRGB', ['keep-profile'])
-  if ((3 * width * height * bits) / 8 > MOST_BYTES)
+  if ((3 * width * height * bits) / 8 > MOST_PIXEL_BYTES)
     throw sentence(`with ${bits} bits is too large for a TIFF`, ['bits'])
 }
 
