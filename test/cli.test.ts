@@ -87,6 +87,11 @@ describe('the command line', () => {
     ['train --width -1', /'--width' argument is ambiguous; .*--name=-1/],
     ['colorize photo.jpg', /needs -o OUT/],
     ['colorize photo.jpg - -o out', /stdin goes to stdout/],
+    ['colorize photo.jpg -o out --quality 92.5', /--quality 92.5: expected a whole number/],
+    [
+      'colorize photo.jpg -o out --quality 101',
+      /--quality 101: expected a number of at least 1 and at most 100/,
+    ],
   ])('%s is a wrong command line', async (line, sentence) => {
     refused(await run(line.split(' ')), 2, sentence)
   })

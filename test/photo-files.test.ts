@@ -208,8 +208,15 @@ describe('other formats and depths', () => {
     const bytes = await picture(1, true).png().toBuffer()
     await expect(colorize(bytes, { format: 'jpeg', bits: 16 })).rejects.toMatchObject({
       trouble: 'usage',
-      message: 'JPEG has no 16 bits: write PNG or TIFF',
+      message: 'photo: JPEG has no 16 bits, write PNG or TIFF',
     })
+  })
+
+  it('a size that a format does not have is refused', async () => {
+    const bytes = await picture(1).resize({ width: 16_384, height: 1, fit: 'fill' }).png().toBuffer()
+    await expect(colorize(bytes, { format: 'webp' })).rejects.toThrow(
+      'photo: cannot write 16384x1 pixels as webp: ',
+    )
   })
 
   it('metadata go along, and what has no place is told', async () => {

@@ -22,10 +22,14 @@ export interface Encoding {
 }
 
 /** Bits of a level in a result. Throws a UserError (trouble 'usage') where the format does not have those that are asked for. */
-export function bitsOf(bits: number, format: OutputFormat, asked: 8 | 16 | undefined): 8 | 16 {
+export function bitsOf(
+  { name, bits }: Pick<OpenPicture, 'name' | 'bits'>,
+  format: OutputFormat,
+  asked: 8 | 16 | undefined,
+): 8 | 16 {
   const hasDeep = DEEP_FORMATS.includes(format)
   if (asked === 16 && !hasDeep)
-    throw new UserError(`${format.toUpperCase()} has no 16 bits: write PNG or TIFF`, 'usage', {
+    throw new UserError(`${name}: ${format.toUpperCase()} has no 16 bits, write PNG or TIFF`, 'usage', {
       mend: ['format'],
     })
   return asked ?? (bits > 8 && hasDeep ? 16 : 8)
@@ -38,7 +42,7 @@ export function bitsOf(bits: number, format: OutputFormat, asked: 8 | 16 | undef
  */
 export async function encodeFrames(
   frames: readonly Raster[],
-  source: Pick<OpenPicture, 'animation' | 'bits' | 'compression'>,
+  source: Pick<OpenPicture, 'name' | 'animation' | 'bits' | 'compression'>,
   encoding: Encoding,
 ): Promise<Uint8Array> {
   const [first] = frames
@@ -54,9 +58,11 @@ export async function encodeFrames(
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     const size = `${first!.width}x${first!.height}`
-    throw new UserError(`cannot write ${size} pixels as ${encoding.format}: ${why}`, 'input', {
-      cause: error,
-    })
+    throw new UserError(
+      `${source.name}: cannot write ${size} pixels as ${encoding.format}: ${why}`,
+      'input',
+      { cause: error },
+    )
   }
 }
 

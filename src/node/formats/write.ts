@@ -55,7 +55,7 @@ export class PictureWriter {
   async add(page: Raster): Promise<void> {
     const { source, writing } = this
     const { format, bits } = writing
-    const raster = rasterAt(page, bitsOf(source.bits, format, bits))
+    const raster = rasterAt(page, bitsOf(source, format, bits))
     const pixels = this.#ownProfile ? await inProfile(raster, this.#ownProfile) : raster
     this.#size ??= { width: page.width, height: page.height }
     if (source.animation) this.#frames.push(pixels)
