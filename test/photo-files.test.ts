@@ -204,6 +204,21 @@ describe('other formats and depths', () => {
     expect((await sharp(small.bytes).metadata()).depth).toBe('uchar')
   })
 
+  it.each([
+    [8, undefined, 8],
+    [8, 16, 12],
+    [10, undefined, 10],
+    [10, 8, 8],
+    [10, 16, 10],
+    [12, undefined, 12],
+  ] as const)('%i bits of an AVIF, with --bits %s, become %i', async (bitdepth, bits, wanted) => {
+    const avif = await picture(3, bitdepth > 8)
+      .avif({ bitdepth })
+      .toBuffer()
+    const { bytes } = await coloured(avif, { bits })
+    expect((await sharp(bytes).metadata()).bitsPerSample).toBe(wanted)
+  })
+
   it('16 bits are refused where a format has none', async () => {
     const bytes = await picture(1, true).png().toBuffer()
     await expect(colorize(bytes, { format: 'jpeg', bits: 16 })).rejects.toMatchObject({

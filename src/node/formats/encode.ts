@@ -1,5 +1,5 @@
 /** Pixels as image files, without what stands beside them. */
-import type { Raster } from '../../color/raster.ts'
+import { isDeep, type Raster } from '../../color/raster.ts'
 import { UserError } from '../../errors.ts'
 import { type Said, withSaid } from './avif.ts'
 import type { OutputFormat } from './kinds.ts'
@@ -47,12 +47,12 @@ export async function encodeFrames(
 ): Promise<Uint8Array> {
   const [first] = frames
   const image = imageOf(frames.length > 1 ? stacked(frames) : first!, frames.length)
-  const isLarge = first!.width * first!.height > LARGE_PIXELS
+  const kind = { isLarge: first!.width * first!.height > LARGE_PIXELS, isDeep: isDeep(first!) }
   try {
     return await ENCODERS[encoding.format](
       image,
       source,
-      { ...encoding, isLarge },
+      { ...encoding, ...kind },
       frames.length > 1 ? source.animation : null,
     )
   } catch (error) {
@@ -69,7 +69,7 @@ export async function encodeFrames(
 type Encoder = (
   image: ReturnType<typeof imageOf>,
   source: Pick<OpenPicture, 'bits' | 'compression'>,
-  encoding: Encoding & { readonly isLarge: boolean },
+  encoding: Encoding & { readonly isLarge: boolean; readonly isDeep: boolean },
   animation: Animation | null,
 ) => Promise<Uint8Array>
 
@@ -95,8 +95,8 @@ const ENCODERS: Record<OutputFormat, Encoder> = {
         lossless: compression.isLossless && quality === undefined,
       })
       .toBuffer(),
-  avif: (image, { bits }, { quality = QUALITY.avif, said }) =>
-    withSaid(image.avif({ quality, bitdepth: bits <= 8 ? 8 : bits === 10 ? 10 : 12 }), said),
+  avif: (image, { bits }, { quality = QUALITY.avif, said, isDeep }) =>
+    withSaid(image.avif({ quality, bitdepth: isDeep ? (bits === 10 ? 10 : 12) : 8 }), said),
   gif: (image, _, __, animation) => image.gif(animation ?? {}).toBuffer(),
 }
 
