@@ -19,6 +19,7 @@ import { JOURNAL } from '../src/node/journal.ts'
 import { findPhotos } from '../src/node/photos.ts'
 import { readSafetensors, writeSafetensors } from '../src/node/safetensors.ts'
 import { succeeded } from './kill.ts'
+import { largeTiff } from './photographs.ts'
 import { type Ended, launch, run } from './program.ts'
 import { refused } from './refused.ts'
 
@@ -86,6 +87,11 @@ describe('the command line', () => {
     ['train --width -1', /'--width' argument is ambiguous; .*--name=-1/],
     ['colorize photo.jpg', /needs -o OUT/],
     ['colorize photo.jpg - -o out', /stdin goes to stdout/],
+    ['colorize photo.jpg -o out --quality 92.5', /--quality 92.5: expected a whole number/],
+    [
+      'colorize photo.jpg -o out --quality 101',
+      /--quality 101: expected a number of at least 1 and at most 100/,
+    ],
   ])('%s is a wrong command line', async (line, sentence) => {
     refused(await run(line.split(' ')), 2, sentence)
   })
@@ -266,6 +272,17 @@ describe('colorize', () => {
     })
     expect(code).toBe(0)
     expect(await sharp(stdout).metadata()).toMatchObject({ format: 'webp', width: 60, height: 36 })
+  })
+
+  it('reads a TIFF in parts from stdin, too, and where a queue tries one alone', async () => {
+    const tiff = largeTiff()
+    const options = ['--format', 'png', '--weights', weights]
+    const sentence = 'has 280 megapixels, and so large a picture is only written as TIFF (--format)'
+    const piped = await launch(['colorize', '-', '-o', '-', ...options], { input: tiff })
+    refused(piped, 1, /stdin has 280 megapixels, and so large a picture is only written as TIFF \(--format\)/)
+    const asked = Buffer.from('{"name":"scan.tif","output":"scan.png"}\n')
+    const tried = await launch(['queue', 'try', ...options], { input: Buffer.concat([asked, tiff]) })
+    expect(tried.stdout.toString().trim()).toBe(JSON.stringify({ error: `scan.tif ${sentence}` }))
   })
 
   it('never overwrites a photograph', async () => {

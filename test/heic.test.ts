@@ -3,12 +3,15 @@ import { readFileSync } from 'node:fs'
 import exifr from 'exifr'
 import sharp, { type Sharp } from 'sharp'
 import { expect, it, onTestFinished, vi } from 'vitest'
+import { rasterOf } from '../src/color/raster.ts'
 import { concat } from '../src/io/image/bytes.ts'
 import { colorizeFile } from '../src/node/formats/colorize.ts'
 import { decodeHeic } from '../src/node/formats/heic.ts'
 import { isHeic } from '../src/node/formats/kinds.ts'
 import { imageOf } from '../src/node/formats/pixels.ts'
 import { openPicture } from '../src/node/formats/read.ts'
+import { readPhoto } from '../src/node/image.ts'
+import { decodePhoto } from '../src/node/pixels.ts'
 import { flatPainter } from './flat-painter.ts'
 
 /** `citrus.jpg` of the samples, as stored: the file and its EXIF both say that it is to be turned by 90 degrees, clockwise. */
@@ -35,6 +38,12 @@ it('is turned once, and its colours are converted', async () => {
   const unconverted = await decodeHeic(FILE, 'photo')
   expect(await difference(imageOf(page), sharp(await shown()))).toBeLessThan(2)
   expect(await difference(imageOf(unconverted), sharp(await shown()))).toBeGreaterThan(4)
+})
+
+it('is read as any photograph, with its colours', async () => {
+  const photo = await readPhoto('test/heic/citrus.heic')
+  expect([photo.width, photo.height]).toEqual([96, 144])
+  expect(await difference(imageOf(rasterOf(photo)), sharp(await shown()))).toBeLessThan(2)
 })
 
 it('becomes an upright PNG in sRGB that says when and by what it was taken', async () => {
@@ -72,6 +81,10 @@ it('is refused with the reason where it is cut, of which nothing is said on stdo
   expect(log).not.toHaveBeenCalled()
   console.log('still here')
   expect(log).toHaveBeenCalledWith('still here')
+})
+
+it('is refused with a sentence where photographs to learn from are read', async () => {
+  await expect(decodePhoto(FILE, 'photo')).rejects.toThrow(/^photo is a HEIC image, .*convert it to JPEG/)
 })
 
 it('is refused with a sentence where there is no decoder', async () => {

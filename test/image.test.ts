@@ -1,8 +1,19 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  type Dirent,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import files from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, type MockInstance, onTestFinished, vi } from 'vitest'
 import type { Photo } from '../src/color/photo.ts'
 import { encode, photoSize, readPhoto, sharpResize, writeImage } from '../src/node/image.ts'
 import { findPhotos } from '../src/node/photos.ts'
@@ -152,7 +163,7 @@ describe('what cannot be read is one clear sentence', () => {
     ['0 bytes', Buffer.alloc(0), /broken is empty \(0 bytes\)/],
     ['text', Buffer.from('These are only words.'), /broken is not an image: JPEG, PNG/],
     ['SVG', Buffer.from('<svg width="9" height="9"></svg>'), /is not an image/],
-    ['HEIC', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0'), /is a HEIC image.*convert it to JPEG/],
+    ['HEIC', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0'), /broken cannot be decoded \(Invalid input/],
     ['a signature alone', Buffer.from([0xff, 0xd8, 0xff]), /broken (is truncated|cannot be decoded)/],
   ])('%s', async (_, bytes, message) => {
     writeFileSync(path, bytes)
@@ -259,6 +270,20 @@ describe('findPhotos', () => {
   it('folders: recursive, sorted, relative paths; hidden files and links to folders passed over', async () => {
     expect(await relatives(tree)).toEqual(['a/2.webp', 'a/deep/3.tiff', 'b/1.PNG', 'b/link.jpg', 'z.jpg'])
     expect((await findPhotos([tree]))[0]!.path).toBe(join(tree, 'a/2.webp'))
+  })
+
+  it('a subfolder of more files than a call takes arguments', async () => {
+    const entry = (name: string, isFile: boolean) =>
+      ({ name, isFile: () => isFile, isDirectory: () => !isFile, isSymbolicLink: () => false }) as Dirent
+    const inside = Array.from({ length: 130_000 }, (_, i) => entry(`${1e6 + i}.jpg`, true))
+    const listing = vi.spyOn(files, 'readdir') as unknown as MockInstance<() => Promise<Dirent[]>>
+    onTestFinished(() => {
+      listing.mockRestore()
+      syncBuiltinESMExports()
+    })
+    listing.mockResolvedValueOnce([entry('a', false)]).mockResolvedValueOnce(inside)
+    syncBuiltinESMExports()
+    expect(await findPhotos([tree])).toHaveLength(inside.length)
   })
 
   it('files as they are, whatever their ending, once each', async () => {

@@ -4,12 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, describe, expect, it } from 'vitest'
+import { gathered } from '../src/node/files.ts'
 import { colorizeFile, type FileOptions } from '../src/node/formats/colorize.ts'
-import { colorizeLarge, isLargeTiff, rowsOfTiff } from '../src/node/formats/large.ts'
+import {
+  colorizeInMemory,
+  colorizeLarge,
+  isLargeTiff,
+  type LargeFile,
+  rowsOfTiff,
+} from '../src/node/formats/large.ts'
 import { historyIn, openPicture } from '../src/node/formats/read.ts'
 import { saveFile } from '../src/node/save.ts'
 import { flatPainter } from './flat-painter.ts'
-import { bigEndian, described, grayTiff, levels, picture } from './photographs.ts'
+import { bigEndian, described, grayTiff, largeTiff, levels, picture } from './photographs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'large-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -32,9 +39,14 @@ const FILES: Readonly<Record<string, () => Promise<Uint8Array> | Uint8Array>> = 
 
 const OPTIONS: FileOptions = { making: { weights: 'tests', settings: { saturation: 1 } }, recolor: true }
 
-async function written(bytes: Uint8Array, options = OPTIONS): Promise<Buffer> {
+async function coloured(bytes: Uint8Array, options = OPTIONS): Promise<LargeFile> {
   const made = await colorizeLarge(flatPainter(), bytes, 'photo', options)
   if ('skipped' in made) throw new Error('it was left out')
+  return made
+}
+
+async function written(bytes: Uint8Array, options = OPTIONS): Promise<Buffer> {
+  const made = await coloured(bytes, options)
   const path = join(folder, 'out.tif')
   await saveFile(path, made.parts)
   return readFileSync(path)
@@ -78,12 +90,24 @@ it('keeps what is see-through where rows lie in two parts', async () => {
   expect([...crossing.alpha!]).toEqual([...whole.alpha!.subarray(40 * 200, 40 * 300)])
 })
 
-it('only takes what sharp does not decode at once', async () => {
+it('is what sharp does not decode at once', async () => {
+  const header = await picture(1).tiff().toBuffer()
+  resize(header, 256, 20_000)
+  resize(header, 257, 13_000)
+  expect(await isLargeTiff(header, 'photo')).toBe(false)
+  resize(header, 257, 14_000)
+  expect(await isLargeTiff(header, 'photo')).toBe(true)
+  expect(await isLargeTiff(await picture(1).png().toBuffer(), 'photo')).toBe(false)
+})
+
+it('is read in parts where the result is wanted in memory, too', async () => {
+  const made = colorizeInMemory(flatPainter(), largeTiff(), 'photo', { ...OPTIONS, format: 'png' })
+  await expect(made).rejects.toThrow(
+    'photo has 280 megapixels, and so large a picture is only written as TIFF',
+  )
   const tiff = grayTiff(levels(1) as Uint8Array, 8)
-  expect(isLargeTiff(tiff, { width: 20_000, height: 13_000 })).toBe(false)
-  expect(isLargeTiff(tiff, { width: 20_000, height: 14_000 })).toBe(true)
-  const png = await picture(1).png().toBuffer()
-  expect(isLargeTiff(png, { width: 20_000, height: 14_000 })).toBe(false)
+  const { parts } = await coloured(tiff)
+  expect(Buffer.concat(await gathered(parts)).equals(await written(tiff))).toBe(true)
 })
 
 it('says so where a picture cannot be read or written in parts', async () => {

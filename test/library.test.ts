@@ -23,6 +23,7 @@ import type { Predictor } from '../src/infer/predictor.ts'
 import { openPainter } from '../src/node/painter.ts'
 import { SHIPPED } from '../src/node/weights.ts'
 import { writeGray } from './folder-runs.ts'
+import { largeTiff } from './photographs.ts'
 import { run } from './program.ts'
 
 const adapter = process.env.COLORIZER_ADAPTER
@@ -63,6 +64,11 @@ describe('a Colorizer', () => {
     expect(Buffer.from(image.subarray(1, 4)).toString()).toBe('PNG')
     const { rgb } = await readPhoto(image)
     expect(rgb.every((level, i) => level === rgb[i - (i % 3)])).toBe(true)
+  })
+
+  it('reads a TIFF in parts that is too large to be decoded at once', async () => {
+    const made = colorizer.colorize(largeTiff(), { format: 'png' })
+    await expect(made).rejects.toThrow('280 megapixels, and so large a picture is only written as TIFF')
   })
 
   it('takes the options of the command line, and gives the same bytes', async () => {

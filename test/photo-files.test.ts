@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import exifr from 'exifr'
-import sharp from 'sharp'
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import sharp, { type Sharp } from 'sharp'
+import { afterAll, afterEach, describe, expect, it, type MockInstance, onTestFinished, vi } from 'vitest'
 import { rasterLightness, wholeOf } from '../src/color/raster.ts'
 import { concat } from '../src/io/image/bytes.ts'
 import { SOFTWARE } from '../src/io/image/history.ts'
@@ -13,6 +13,7 @@ import { type Directory, Tiff } from '../src/io/image/tiff.ts'
 import { type ColouredFile, colorizeFile, type FileOptions } from '../src/node/formats/colorize.ts'
 import { outputName } from '../src/node/formats/kinds.ts'
 import { historyOf, openPicture } from '../src/node/formats/read.ts'
+import { PictureWriter } from '../src/node/formats/write.ts'
 import { flatPainter } from './flat-painter.ts'
 import { fuzzPhotos } from './fuzz-photos.ts'
 import { described, grayTiff, HEIGHT, IPTC, levels, picture, SCAN, WIDTH, withIptc } from './photographs.ts'
@@ -203,12 +204,34 @@ describe('other formats and depths', () => {
     expect((await sharp(small.bytes).metadata()).depth).toBe('uchar')
   })
 
+  it.each([
+    [8, undefined, 8],
+    [8, 16, 12],
+    [10, undefined, 10],
+    [10, 8, 8],
+    [10, 16, 10],
+    [12, undefined, 12],
+  ] as const)('%i bits of an AVIF, with --bits %s, become %i', async (bitdepth, bits, wanted) => {
+    const avif = await picture(3, bitdepth > 8)
+      .avif({ bitdepth })
+      .toBuffer()
+    const { bytes } = await coloured(avif, { bits })
+    expect((await sharp(bytes).metadata()).bitsPerSample).toBe(wanted)
+  })
+
   it('16 bits are refused where a format has none', async () => {
     const bytes = await picture(1, true).png().toBuffer()
     await expect(colorize(bytes, { format: 'jpeg', bits: 16 })).rejects.toMatchObject({
       trouble: 'usage',
-      message: 'JPEG has no 16 bits: write PNG or TIFF',
+      message: 'photo: JPEG has no 16 bits, write PNG or TIFF',
     })
+  })
+
+  it('a size that a format does not have is refused', async () => {
+    const bytes = await picture(1).resize({ width: 16_384, height: 1, fit: 'fill' }).png().toBuffer()
+    await expect(colorize(bytes, { format: 'webp' })).rejects.toThrow(
+      'photo: cannot write 16384x1 pixels as webp: ',
+    )
   })
 
   it('metadata go along, and what has no place is told', async () => {
@@ -234,6 +257,20 @@ describe('other formats and depths', () => {
     const value = (wanted: number) => fields.find(({ tag }) => tag === wanted)?.value
     expect(Buffer.from(value(34377)!).equals(resource)).toBe(true)
     expect(Buffer.from(value(33723)!).equals(IPTC)).toBe(true)
+  })
+
+  it('a TIFF has at most 4 GiB, and a file that becomes larger is refused by its name', async () => {
+    const source = await openPicture(await picture(1, true).png().toBuffer(), 'photo')
+    const writer = new PictureWriter(source, { format: 'tiff', history: null })
+    const page = await source.page(0)
+    const encoding = vi.spyOn(sharp.prototype as Sharp, 'toBuffer') as MockInstance<() => Promise<Uint8Array>>
+    onTestFinished(() => encoding.mockRestore())
+    encoding.mockResolvedValue(new Uint8Array(2 ** 31)) // takes no memory before it is written
+    await writer.add(page)
+    await expect(writer.add(page)).rejects.toMatchObject({
+      ...{ name: 'UserError', mend: ['bits'] },
+      message: expect.stringMatching(/^photo becomes too large for a TIFF/),
+    })
   })
 
   it('a name gets the ending of its format', () => {

@@ -167,6 +167,17 @@ const grayFields = (bits: number): TiffField[] => [
   { tag: 278, type: 3, values: [HEIGHT] },
 ]
 
+/** Black and white, of 280 megapixels: more than are decoded at once. */
+export function largeTiff(): Uint8Array {
+  const [width, height] = [20_000, 14_000]
+  const size = [
+    { tag: 256, type: 3, values: [width] },
+    { tag: 257, type: 3, values: [height] },
+    { tag: 278, type: 3, values: [height] },
+  ] as const
+  return grayTiff(new Uint8Array((width / 8) * height), 1, size)
+}
+
 /** Values in the byte order of these files. */
 export const bigEndian = (values: Uint16Array | Float32Array): Uint8Array =>
   values instanceof Uint16Array

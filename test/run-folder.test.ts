@@ -110,6 +110,15 @@ describe('a run folder', () => {
     ).toMatchObject([{ step: 1 }, { step: 26 }])
   })
 
+  it('is continued after more lines than a call takes arguments', async () => {
+    mkdirSync(out)
+    writeFileSync(join(out, 'log.jsonl'), '{"step":10,"seconds":7}\n'.repeat(130_000))
+    await logged(checkpointAt(25), (run) => run.logStep(step(30)))
+    const last = linesIn().at(-1)
+    expect(last).toMatchObject(step(30))
+    expect(last.seconds).toBeGreaterThan(7)
+  })
+
   it('is cleared of what a training without a checkpoint left when another begins in it', async () => {
     await logged(null, (run) => run.logStep(step(10)))
     for (const name of ['checkpoint.safetensors.12345678-1234.part', 'best.safetensors.12345678-1234.part'])

@@ -5,9 +5,9 @@ import { UserError } from '../errors.ts'
 import type { Painter, SeenClass } from '../infer/colorizer.ts'
 import { type Hint, type HintFile, hintsFor } from '../io/hints.ts'
 import type { Pieces } from '../node/files.ts'
-import { type ColouredFile, colorizeFile, type FileOptions } from '../node/formats/colorize.ts'
+import type { ColouredFile, FileOptions } from '../node/formats/colorize.ts'
 import { formatOfName, PICTURE_ENDINGS } from '../node/formats/kinds.ts'
-import { colorizeLarge, isLargeTiff } from '../node/formats/large.ts'
+import { colorizeAny } from '../node/formats/large.ts'
 import { photoSize, readPhotoFile } from '../node/image.ts'
 import { type Journal, stampOf, type Written } from '../node/journal.ts'
 import { Room } from '../node/parallel.ts'
@@ -78,8 +78,7 @@ export class FileColorizer {
       const bytes = await readPhotoFile(input)
       const { width, height } = await photoSize(bytes, input)
       const hints = this.options.hints && hintsFor(this.options.hints, input, { width, height })
-      const isLarge = isLargeTiff(bytes, { width, height })
-      const source = { bytes, stamp, of: digestOf(bytes), hints, isLarge }
+      const source = { bytes, stamp, of: digestOf(bytes), hints }
       return await this.#memory.with(width * height, () => this.#colorize(job, source))
     } catch (error) {
       if (!(error instanceof UserError)) throw error
@@ -94,8 +93,7 @@ export class FileColorizer {
     const made: ColouredFile[] = []
     for (const [i, output] of job.outputs.entries()) {
       const options = this.#fileOptions(source, output, i)
-      const colorize = source.isLarge ? colorizeLarge : colorizeFile
-      const coloured = await colorize(this.painter, source.bytes, input, options)
+      const coloured = await colorizeAny(this.painter, source.bytes, input, options)
       if ('skipped' in coloured) {
         await this.options.journal.leaveOut(input, source.stamp, this.options.settings)
         return [{ input, ...coloured }]
@@ -170,8 +168,6 @@ interface Source {
   readonly of: string
   readonly stamp: string
   readonly hints: readonly Hint[] | undefined
-  /** Whether it is too large to be decoded at once. */
-  readonly isLarge: boolean
 }
 
 const digestOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')

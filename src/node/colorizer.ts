@@ -17,7 +17,7 @@ import { readAtOf } from '../io/read-at.ts'
 import { expectTrained, parseWeights, trainedWith, type WeightFile } from '../io/weights.ts'
 import type { SeenClass } from '../model/classifier.ts'
 import { choiceOf } from '../setting.ts'
-import { colorizeFile } from './formats/colorize.ts'
+import { colorizeInMemory } from './formats/large.ts'
 import {
   encode,
   IMAGE_FORMATS,
@@ -147,7 +147,7 @@ export class Colorizer {
       const palette = like === undefined ? null : await shrunkTo(await readPhoto(like), LIKE_SIDE)
       const painting = await this.colorizer.asked({ ...asked, saturation }, palette)
       const options = { ...painting, format, recolor: true, making: null }
-      const coloured = await colorizeFile(painter, await file.read(), file.name, options)
+      const coloured = await colorizeInMemory(painter, await file.read(), file.name, options)
       if ('skipped' in coloured) throw new Error(`${file.name} was left out, although all are to be coloured`)
       const { parts, width, height, classes } = coloured
       return { image: concat(parts), width, height, classes }

@@ -7,6 +7,13 @@ import { HERE, isRunning } from './processes.ts'
 
 /** Gives the bytes of a file piece by piece, each once the one before it is written. */
 export type Pieces = (write: (piece: Uint8Array) => Promise<void>) => Promise<void>
+/** All of them in memory. */
+export async function gathered(pieces: Pieces): Promise<readonly Uint8Array[]> {
+  const all: Uint8Array[] = []
+  await pieces(async (piece) => void all.push(piece))
+  return all
+}
+
 /** The bytes of a file, at once or piece by piece. */
 export type Content = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array> | Pieces
 

@@ -2,11 +2,13 @@
 import { readFile } from 'node:fs/promises'
 import sharp from 'sharp'
 import type { Photo } from '../color/photo.ts'
+import { shown } from '../color/raster.ts'
 import { UserError } from '../errors.ts'
 import type { Rect, Size } from '../rect.ts'
 import { writeFileAtomic } from './files.ts'
 import { decodeHeic } from './formats/heic.ts'
 import { formatOfBytes, formatOfEnding, isHeic, WRITTEN_ENDINGS } from './formats/kinds.ts'
+import { openPicture } from './formats/read.ts'
 import { decodePhoto, editPhoto, sharpOf } from './pixels.ts'
 import { fileTrouble } from './trouble.ts'
 import { decodeOrExplain } from './undecodable.ts'
@@ -17,11 +19,13 @@ export type ImageFormat = (typeof IMAGE_FORMATS)[number]
 /**
  * Reads a photograph: EXIF orientation applied, transparency put on white, grey, CMYK, 16-bit and other colour
  * profiles converted to sRGB. `name` is what errors call it.
- * @throws UserError: unreadable, empty, not an image, truncated or damaged, more than 268 megapixels.
+ * @throws UserError: unreadable, empty, not an image, truncated or damaged, more than 268 megapixels, HEIC without a decoder.
  */
 export async function readPhoto(source: string | Uint8Array, name = nameOf(source)): Promise<Photo> {
   const bytes = typeof source === 'string' ? await readPhotoFile(source) : source
-  return decodePhoto(bytes, name)
+  if (!isHeic(bytes)) return decodePhoto(bytes, name)
+  const picture = await (await openPicture(bytes, name)).page(0)
+  return shown(picture, picture.width * picture.height)
 }
 
 /** Width and height of an image as it is shown, upright, from its header alone where that can be read. Throws as readPhoto. */

@@ -153,7 +153,9 @@ async function walk(folder: string, below: string, search: Search): Promise<Phot
     const relative = below ? `${below}/${entry.name}` : entry.name
     const path = join(folder, relative)
     if (entry.isDirectory()) {
-      if (depth > 0) photos.push(...(await walk(folder, relative, { ...search, depth: depth - 1 })))
+      if (depth === 0) continue
+      // one by one: a call does not take as many arguments as a folder may have files
+      for (const photo of await walk(folder, relative, { ...search, depth: depth - 1 })) photos.push(photo)
     } else if (endings.includes(extname(entry.name).toLowerCase()) && (await isFile(path, entry, onTrouble)))
       photos.push({ path, relative })
   }

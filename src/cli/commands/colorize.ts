@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers'
 import { hintsFor } from '../../io/hints.ts'
-import { colorizeFile } from '../../node/formats/colorize.ts'
+import { colorizeInMemory } from '../../node/formats/large.ts'
 import { photoSize } from '../../node/image.ts'
 import { CONTROL_OPTIONS } from '../colouring/control.ts'
 import { EXHIBIT_OPTIONS } from '../colouring/exhibits.ts'
@@ -92,7 +92,7 @@ async function colorizePipe({ terminal }: Call, setup: Setup, late: LatePainter)
   const { painter, file } = await late.open()
   const bytes = await buffer(process.stdin)
   const hints = setup.hints && hintsFor(setup.hints, 'stdin', await photoSize(bytes, 'stdin'))
-  const coloured = await colorizeFile(painter, bytes, 'stdin', { ...file, hints })
+  const coloured = await colorizeInMemory(painter, bytes, 'stdin', { ...file, hints })
   if ('skipped' in coloured)
     terminal.say(`stdin is ${coloured.skipped}: it is passed on as it is without --recolor`)
   else for (const remark of coloured.remarks) terminal.warn(remark)

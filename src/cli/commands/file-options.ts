@@ -31,7 +31,7 @@ export function fileOptions(flags: Flags): Omit<FileOptions, 'making'> {
     recolor: flags.on('recolor'),
     keepTone: flags.on('keep-tone'),
     format: flags.choice('format', OUTPUT_FORMATS),
-    quality: flags.number('quality', { min: 1, max: 100 }),
+    quality: flags.integer('quality', { max: 100 }),
     bits: bits === undefined ? undefined : bits === '8' ? 8 : 16,
     keepProfile: flags.on('keep-profile'),
     lenient: flags.on('lenient'),

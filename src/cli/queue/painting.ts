@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { UserError } from '../../errors.ts'
 import { adapterSummary } from '../../node/dawn.ts'
-import { colorizeFile } from '../../node/formats/colorize.ts'
 import { formatOfName } from '../../node/formats/kinds.ts'
+import { colorizeInMemory } from '../../node/formats/large.ts'
 import { precisionOn } from '../../node/store/tuning.ts'
 import type { Paint } from '../../queue/picture.ts'
 import { advised } from '../advice.ts'
@@ -32,7 +32,7 @@ export class QueuePainter {
     const making = file.making && { ...file.making, settings: { ...file.making.settings, ...drawn, source } }
     const leaning = { ...file.leaning, ...(isDrawn ? { variant: { seed, number: variant - 1 } } : {}) }
     const options = { ...file, leaning, making, format: file.format ?? formatOfName(output) }
-    const coloured = await colorizeFile(painter, bytes, name, options).catch((error) => {
+    const coloured = await colorizeInMemory(painter, bytes, name, options).catch((error) => {
       if (!(error instanceof UserError)) throw error
       throw new UserError(advised(error), error.trouble, { cause: error.cause })
     })

@@ -30,6 +30,8 @@ const SIZES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8]
 /** Bytes of the parts that turn round with the byte order. */
 const PARTS = [0, 1, 1, 2, 4, 4, 1, 1, 2, 4, 4, 4, 8]
 const [ASCII, SHORT, LONG] = [2, 3, 4]
+/** Of pixels in a file, whose offsets have 32 bits; with room for what stands beside them. */
+export const MOST_PIXEL_BYTES = 2 ** 32 - 2 ** 24
 /** More pages or nested directories than that are taken for a circle. */
 const MOST_DIRECTORIES = 10_000
 

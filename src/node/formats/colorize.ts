@@ -66,7 +66,7 @@ export async function colorizeFile(
 ): Promise<ColouredFile | LeftOut> {
   const source = await openPicture(bytes, name, options)
   const format = options.format ?? source.format
-  const bits = bitsOf(source.bits, format, options.bits)
+  const bits = bitsOf(source, format, options.bits)
   const history = historyFor(source.metadata, options.making)
   const writer = new PictureWriter(source, { ...options, format, history })
   const count = hasAllPages(source, format) ? source.pages : 1

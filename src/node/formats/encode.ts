@@ -1,5 +1,5 @@
 /** Pixels as image files, without what stands beside them. */
-import type { Raster } from '../../color/raster.ts'
+import { isDeep, type Raster } from '../../color/raster.ts'
 import { UserError } from '../../errors.ts'
 import { type Said, withSaid } from './avif.ts'
 import type { OutputFormat } from './kinds.ts'
@@ -22,10 +22,14 @@ export interface Encoding {
 }
 
 /** Bits of a level in a result. Throws a UserError (trouble 'usage') where the format does not have those that are asked for. */
-export function bitsOf(bits: number, format: OutputFormat, asked: 8 | 16 | undefined): 8 | 16 {
+export function bitsOf(
+  { name, bits }: Pick<OpenPicture, 'name' | 'bits'>,
+  format: OutputFormat,
+  asked: 8 | 16 | undefined,
+): 8 | 16 {
   const hasDeep = DEEP_FORMATS.includes(format)
   if (asked === 16 && !hasDeep)
-    throw new UserError(`${format.toUpperCase()} has no 16 bits: write PNG or TIFF`, 'usage', {
+    throw new UserError(`${name}: ${format.toUpperCase()} has no 16 bits, write PNG or TIFF`, 'usage', {
       mend: ['format'],
     })
   return asked ?? (bits > 8 && hasDeep ? 16 : 8)
@@ -38,32 +42,34 @@ export function bitsOf(bits: number, format: OutputFormat, asked: 8 | 16 | undef
  */
 export async function encodeFrames(
   frames: readonly Raster[],
-  source: Pick<OpenPicture, 'animation' | 'bits' | 'compression'>,
+  source: Pick<OpenPicture, 'name' | 'animation' | 'bits' | 'compression'>,
   encoding: Encoding,
 ): Promise<Uint8Array> {
   const [first] = frames
   const image = imageOf(frames.length > 1 ? stacked(frames) : first!, frames.length)
-  const isLarge = first!.width * first!.height > LARGE_PIXELS
+  const kind = { isLarge: first!.width * first!.height > LARGE_PIXELS, isDeep: isDeep(first!) }
   try {
     return await ENCODERS[encoding.format](
       image,
       source,
-      { ...encoding, isLarge },
+      { ...encoding, ...kind },
       frames.length > 1 ? source.animation : null,
     )
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     const size = `${first!.width}x${first!.height}`
-    throw new UserError(`cannot write ${size} pixels as ${encoding.format}: ${why}`, 'input', {
-      cause: error,
-    })
+    throw new UserError(
+      `${source.name}: cannot write ${size} pixels as ${encoding.format}: ${why}`,
+      'input',
+      { cause: error },
+    )
   }
 }
 
 type Encoder = (
   image: ReturnType<typeof imageOf>,
   source: Pick<OpenPicture, 'bits' | 'compression'>,
-  encoding: Encoding & { readonly isLarge: boolean },
+  encoding: Encoding & { readonly isLarge: boolean; readonly isDeep: boolean },
   animation: Animation | null,
 ) => Promise<Uint8Array>
 
@@ -89,8 +95,8 @@ const ENCODERS: Record<OutputFormat, Encoder> = {
         lossless: compression.isLossless && quality === undefined,
       })
       .toBuffer(),
-  avif: (image, { bits }, { quality = QUALITY.avif, said }) =>
-    withSaid(image.avif({ quality, bitdepth: bits <= 8 ? 8 : bits === 10 ? 10 : 12 }), said),
+  avif: (image, { bits }, { quality = QUALITY.avif, said, isDeep }) =>
+    withSaid(image.avif({ quality, bitdepth: isDeep ? (bits === 10 ? 10 : 12) : 8 }), said),
   gif: (image, _, __, animation) => image.gif(animation ?? {}).toBuffer(),
 }
 

@@ -6,12 +6,14 @@ import { UserError } from '../../errors.ts'
 import type { Painter } from '../../infer/colorizer.ts'
 import { pictureColours } from '../../infer/picture.ts'
 import { concat } from '../../io/image/bytes.ts'
+import { MOST_PIXEL_BYTES } from '../../io/image/tiff.ts'
 import { rgbTiff, TiffStrips } from '../../io/image/tiff-strips.ts'
 import { writeMetadata } from '../../io/image/write-metadata.ts'
 import type { Rect, Size } from '../../rect.ts'
-import type { Pieces } from '../files.ts'
+import { gathered, type Pieces } from '../files.ts'
+import { photoSize } from '../image.ts'
 import { decodeOrExplain } from '../undecodable.ts'
-import { type ColouredFile, type FileOptions, historyFor, type LeftOut } from './colorize.ts'
+import { type ColouredFile, colorizeFile, type FileOptions, historyFor, type LeftOut } from './colorize.ts'
 import { formatOfBytes } from './kinds.ts'
 import { decodePage } from './page.ts'
 import { srgbProfile } from './profile.ts'
@@ -21,17 +23,42 @@ import { type OpenPicture, openPicture } from './read.ts'
 const MOST_PIXELS = 0x3fff ** 2
 /** What is decoded at once here. */
 const PART_PIXELS = 2 ** 24
-/** Of a classic TIFF, whose offsets have 32 bits; with room for what stands beside the pixels. */
-const MOST_BYTES = 2 ** 32 - 2 ** 24
 
 /** A coloured file that is made while it is written. */
 export interface LargeFile extends Omit<ColouredFile, 'parts'> {
   readonly parts: Pieces
 }
 
-/** Whether a file of that size is for `colorizeLarge`. */
-export const isLargeTiff = (bytes: Uint8Array, { width, height }: Size): boolean =>
-  width * height > MOST_PIXELS && formatOfBytes(bytes) === 'tiff'
+/** Colours an image file: by `colorizeLarge` where it is so large a TIFF, else by `colorizeFile`. */
+export async function colorizeAny(
+  painter: Painter,
+  bytes: Uint8Array,
+  name: string,
+  options: FileOptions,
+): Promise<ColouredFile | LargeFile | LeftOut> {
+  const colorize = (await isLargeTiff(bytes, name)) ? colorizeLarge : colorizeFile
+  return colorize(painter, bytes, name, options)
+}
+
+/** The same with the whole result in memory. */
+export async function colorizeInMemory(
+  painter: Painter,
+  bytes: Uint8Array,
+  name: string,
+  options: FileOptions,
+): Promise<ColouredFile | LeftOut> {
+  const coloured = await colorizeAny(painter, bytes, name, options)
+  if ('skipped' in coloured) return coloured
+  const { parts } = coloured
+  return { ...coloured, parts: typeof parts === 'function' ? await gathered(parts) : parts }
+}
+
+/** Whether a file is for `colorizeLarge`. Throws a UserError where it is no image. */
+export async function isLargeTiff(bytes: Uint8Array, name: string): Promise<boolean> {
+  if (formatOfBytes(bytes) !== 'tiff') return false
+  const { width, height } = await photoSize(bytes, name)
+  return width * height > MOST_PIXELS
+}
 
 /**
  * Colours the first page of a TIFF file. Its result is a TIFF without compression and transparency.
@@ -87,7 +114,7 @@ function expectWritable(
   }
   if (format !== 'tiff') throw sentence('so large a picture is only written as TIFF', ['format'])
   if (keepProfile) throw sentence('so large a picture is only written in sRGB', ['keep-profile'])
-  if ((3 * width * height * bits) / 8 > MOST_BYTES)
+  if ((3 * width * height * bits) / 8 > MOST_PIXEL_BYTES)
     throw sentence(`with ${bits} bits is too large for a TIFF`, ['bits'])
 }
 

@@ -1,6 +1,8 @@
 /** Image files of coloured pictures: as the files that they came from, as far as the format allows. */
-import { type Raster, rasterAt } from '../../color/raster.ts'
+import { isDeep, type Raster, rasterAt } from '../../color/raster.ts'
+import { UserError } from '../../errors.ts'
 import type { History } from '../../io/image/history.ts'
+import { MOST_PIXEL_BYTES } from '../../io/image/tiff.ts'
 import { mergedPages } from '../../io/image/tiff-metadata.ts'
 import {
   type Beside,
@@ -53,11 +55,18 @@ export class PictureWriter {
   async add(page: Raster): Promise<void> {
     const { source, writing } = this
     const { format, bits } = writing
-    const raster = rasterAt(page, bitsOf(source.bits, format, bits))
+    const raster = rasterAt(page, bitsOf(source, format, bits))
     const pixels = this.#ownProfile ? await inProfile(raster, this.#ownProfile) : raster
     this.#size ??= { width: page.width, height: page.height }
     if (source.animation) this.#frames.push(pixels)
     else this.#files.push(await this.#encoded([pixels]))
+    const bytes = this.#files.reduce((sum, { length }) => sum + length, 0)
+    if (bytes > MOST_PIXEL_BYTES)
+      throw new UserError(
+        `${source.name} becomes too large for a TIFF, which has at most 4 GiB: divide its pages among several files`,
+        'input',
+        { mend: isDeep(raster) ? ['bits'] : [] },
+      )
   }
 
   /** The file, in parts, and what is lost in it. */

@@ -75,7 +75,8 @@ export class RunFolder {
       await saveFile(settingsPath(out), Buffer.from(`${JSON.stringify(settings, null, 2)}\n`))
       const name = `events.out.tfevents.${Math.floor(now())}.${process.pid}`
       const files = [new GrowingFile(logPath(out)), new GrowingFile(join(out, name))] as const
-      const folder = new RunFolder(Math.max(0, ...lines.map(({ seconds }) => seconds)), ...files, held)
+      const before = lines.reduce((most, { seconds }) => Math.max(most, seconds), 0)
+      const folder = new RunFolder(before, ...files, held)
       folder.#add(versionEvent(now()))
       folder.#add(startEvent({ wallTime: now(), step: (checkpoint?.step ?? 0) + 1 }))
       return folder
