@@ -67,6 +67,21 @@ it('colours with the network that was chosen last, also where others were chosen
   expect((await colouring).classes.map(({ name }) => name)).toEqual(['third'])
 })
 
+it('opens a network anew that could not be opened', async () => {
+  const trouble = new UserError('the weights cannot be fetched', 'weights')
+  const create = vi.spyOn(Colorizer, 'create').mockRejectedValueOnce(trouble).mockRejectedValueOnce(trouble)
+  const late = network('late')
+  late.lookOn()
+  create.mockResolvedValueOnce(late as unknown as Colorizer)
+  vi.spyOn(Picture, 'of').mockResolvedValue(picture as unknown as Picture)
+  const studio = new Studio()
+  await expect(studio.start({ weights: 'any' }, () => {})).rejects.toBe(trouble)
+  const { id } = await studio.add(new Blob())
+  await expect(studio.colour(id, [], {})).rejects.toBe(trouble)
+  expect((await studio.colour(id, [], {})).classes).toMatchObject([{ name: 'late' }])
+  expect(create).toHaveBeenCalledTimes(3)
+})
+
 it('tells what a network that is still there cannot do, and asks it once', async () => {
   const only = network('only')
   const { colour } = await studioOf(only)

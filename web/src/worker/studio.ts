@@ -53,9 +53,9 @@ export class Studio {
   async start(wanted: Wanted, onProgress: OnBytes): Promise<Started> {
     this.#wanted = wanted
     const before = this.#colorizer
-    this.#colorizer = this.#open(onProgress)
+    const opening = this.#open(onProgress)
     await (await before?.catch(() => null))?.dispose()
-    const colorizer = await this.#colorizer
+    const colorizer = await (this.#colorizer ?? opening) // perhaps another one by now
     void compileKernels(colorizer, this.#chosen.signal).catch(() => {}) // the first picture will tell what is wrong
     return { adapter: colorizer.adapterName, hasVersions: colorizer.givesProbabilities }
   }
@@ -73,9 +73,15 @@ export class Studio {
     return new Assets({ where: () => ASSETS, cache: CACHE, onBytes: () => {} })
   }
 
+  /** One that cannot be opened is forgotten, so that the next call tries again. */
   #open(onProgress?: OnBytes): Promise<Colorizer> {
     const { weights, file } = this.#wanted
-    return Colorizer.create({ assets: ASSETS, cache: CACHE, weights: file ?? weights, onProgress })
+    const opening = Colorizer.create({ assets: ASSETS, cache: CACHE, weights: file ?? weights, onProgress })
+    this.#colorizer = opening
+    opening.catch(() => {
+      if (this.#colorizer === opening) this.#colorizer = null
+    })
+    return opening
   }
 
   /** @throws UserError when the browser cannot decode the file */
@@ -139,23 +145,24 @@ export class Studio {
   }
 
   async #withStudy<T>(studied: Studied, work: (seen: SeenPicture) => Promise<T>): Promise<T> {
-    const opening = this.#colorizer!
+    const opening = this.#colorizer ?? this.#open()
     try {
       return await work(await this.#look(opening, studied))
     } catch (error) {
       const colorizer = await opening.catch(() => null)
       if (colorizer) await new Promise((resolve) => setTimeout(resolve, TOLD))
-      if (this.#colorizer !== opening) return this.#withStudy(studied, work) // another network was chosen
+      // another network was chosen
+      if (this.#colorizer && this.#colorizer !== opening) return this.#withStudy(studied, work)
       if (!colorizer?.isLost) throw error
       await this.#reopen(opening)
-      return work(await this.#look(this.#colorizer!, studied))
+      return work(await this.#look(this.#colorizer ?? this.#open(), studied))
     }
   }
 
   /** Once, however many notice that it was lost. */
   async #reopen(lost: Promise<Colorizer>): Promise<void> {
     if (this.#colorizer !== lost) return
-    this.#colorizer = this.#open()
+    void this.#open()
     await (await lost).dispose().catch(() => {}) // there may be nothing left to free
   }
 
