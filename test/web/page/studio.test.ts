@@ -2,6 +2,7 @@
 import { afterEach, expect, it, vi } from 'vitest'
 import { UserError } from '../../../src/errors.ts'
 import { Colorizer } from '../../../src/web/index.ts'
+import { USUAL_LOOK } from '../../../web/src/look.ts'
 import { Picture } from '../../../web/src/worker/picture.ts'
 import { Studio } from '../../../web/src/worker/studio.ts'
 import '../pixels.ts'
@@ -11,6 +12,8 @@ const picture = {
   ...{ width: 1, height: 1, content: { x: 0, y: 0, width: 1, height: 1 } },
   prepare: async () => ({ seen: photo, isToned: false, notes: [] }),
   colouringOf: () => ({}),
+  encode: async () => new Blob(),
+  close: () => {},
 }
 
 afterEach(() => {
@@ -33,6 +36,7 @@ function network(name: string) {
       classes: [{ name, probability: 1 }],
       saturation: 1,
       colours,
+      dispose: async () => {},
       [Symbol.asyncDispose]: async () => {},
     }
   })
@@ -51,7 +55,7 @@ async function studioOf(...networks: ReturnType<typeof network>[]) {
   const start = () => studio.start({ weights: 'any' }, () => {})
   await start()
   const { id } = await studio.add(new Blob())
-  return { start, colour: () => studio.colour(id, [], {}) }
+  return { studio, id, start, colour: () => studio.colour(id, [], {}) }
 }
 
 it('colours with the network that was chosen last, also where others were chosen meanwhile', async () => {
@@ -80,6 +84,29 @@ it('opens a network anew that could not be opened', async () => {
   await expect(studio.colour(id, [], {})).rejects.toBe(trouble)
   expect((await studio.colour(id, [], {})).classes).toMatchObject([{ name: 'late' }])
   expect(create).toHaveBeenCalledTimes(3)
+})
+
+it('removes a picture only once the files that are made of it are done', async () => {
+  const only = network('only')
+  only.lookOn()
+  const { studio, id, colour } = await studioOf(only)
+  await colour()
+  const closed = vi.spyOn(picture, 'close')
+  let finish = (_: Blob) => {}
+  const written = new Promise<Blob>((resolve) => {
+    finish = resolve
+  })
+  vi.spyOn(picture, 'encode').mockReturnValue(written)
+  const options = { type: 'image/png', quality: 1, signal: new AbortController().signal }
+  const encoding = studio.encode(id, USUAL_LOOK, options)
+  const removing = studio.remove(id)
+  await expect(studio.encode(id, USUAL_LOOK, options)).rejects.toThrow('closed')
+  expect(closed).not.toHaveBeenCalled()
+  const file = new Blob(['the file'])
+  finish(file)
+  expect(await encoding).toBe(file)
+  await removing
+  expect(closed).toHaveBeenCalledTimes(1)
 })
 
 it('tells what a network that is still there cannot do, and asks it once', async () => {

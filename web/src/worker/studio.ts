@@ -10,9 +10,10 @@ import {
   type PhotoStudy,
   type StudyOptions,
 } from '../../../src/web/index.ts'
+import type { Look } from '../look.ts'
 import type { Seen, Started, Wanted } from './methods.ts'
-import { Picture } from './picture.ts'
-import type { Colouring } from './recombine.ts'
+import { type EncodeOptions, Picture } from './picture.ts'
+import type { Colouring, View } from './recombine.ts'
 
 /** This code is in the page's folder `assets/`. */
 const ASSETS = new URL(/* @vite-ignore */ '../weights/', import.meta.url)
@@ -38,6 +39,8 @@ interface Studied {
   /** By which network it is or was looked at, and what that saw. */
   looked: { readonly by: Promise<Colorizer>; readonly seen: Promise<SeenPicture> } | null
   colouring: Colouring | null
+  /** Files that are being made of it. */
+  readonly encodings: Set<Promise<Blob>>
 }
 
 /** Pictures and the network that colours them. An adapter that is lost is opened again, and what was going on done again. */
@@ -89,7 +92,8 @@ export class Studio {
     this.#chosen.abort()
     const picture = await Picture.of(file)
     const id = ++this.#last
-    this.#pictures.set(id, { picture, closed: new AbortController(), looked: null, colouring: null })
+    const closed = new AbortController()
+    this.#pictures.set(id, { picture, closed, looked: null, colouring: null, encodings: new Set() })
     return { id, picture }
   }
 
@@ -118,11 +122,22 @@ export class Studio {
     })
   }
 
-  /** A picture that has been coloured, and its colours. */
-  coloured(id: number): { readonly picture: Picture; readonly colouring: Colouring } {
-    const { picture, colouring } = this.#of(id)
-    if (!colouring) throw new UserError('this picture has no colours yet', 'usage')
-    return { picture, colouring }
+  /** A part of a picture in colours. Throws as `Picture.coloured`. */
+  async coloured(id: number, view: View, look: Look): Promise<Uint8ClampedArray<ArrayBuffer>> {
+    const studied = this.#of(id)
+    return studied.picture.coloured(view, colouringOf(studied), look)
+  }
+
+  /** A picture in colours as a file, also where it is removed meanwhile. Throws as `Picture.encode`. */
+  async encode(id: number, look: Look, options: EncodeOptions): Promise<Blob> {
+    const studied = this.#of(id)
+    const encoding = studied.picture.encode(colouringOf(studied), look, options)
+    studied.encodings.add(encoding)
+    try {
+      return await encoding
+    } finally {
+      studied.encodings.delete(encoding)
+    }
   }
 
   picture(id: number): Picture {
@@ -130,9 +145,10 @@ export class Studio {
   }
 
   async remove(id: number): Promise<void> {
-    const { picture, closed, looked } = this.#of(id)
+    const { picture, closed, looked, encodings } = this.#of(id)
     this.#pictures.delete(id)
     closed.abort()
+    await Promise.allSettled(encodings) // which draw the picture
     picture.close()
     const seen = await looked?.seen.catch(() => null) // it may be looked at just now
     await seen?.study.dispose()
@@ -176,6 +192,11 @@ export class Studio {
     })
     return seen
   }
+}
+
+function colouringOf({ colouring }: Studied): Colouring {
+  if (!colouring) throw new UserError('this picture has no colours yet', 'usage')
+  return colouring
 }
 
 /** The picture is made ready while the network still comes. */
