@@ -27,7 +27,6 @@ export interface CallOptions {
   /** Whether an ended call gives what it has done until then. */
   readonly waits?: boolean | undefined
   readonly onProgress?: ((value: never) => void) | undefined
-  readonly transfer?: Transferable[] | undefined
 }
 
 /** What the worker threw. */
@@ -62,7 +61,7 @@ export class Caller<M extends Methods<M>> {
   call<K extends keyof M & string>(
     method: K,
     input: M[K]['input'],
-    { signal, waits = false, onProgress, transfer = [] }: CallOptions = {},
+    { signal, waits = false, onProgress }: CallOptions = {},
   ): Promise<M[K]['value']> {
     const id = ++this.#last
     signal?.throwIfAborted()
@@ -76,7 +75,7 @@ export class Caller<M extends Methods<M>> {
         reject(signal.reason)
       })
     })
-    this.worker.postMessage({ id, method, input } satisfies ToWorker, transfer)
+    this.worker.postMessage({ id, method, input } satisfies ToWorker)
     return answer
   }
 
