@@ -122,6 +122,23 @@ describe('calls', () => {
     const call = caller.call('double', 4)
     worker.dispatchEvent(new Event('error'))
     await expect(call).rejects.toThrow(/Reload the page/)
+    await expect(caller.call('double', 5)).rejects.toThrow(/Reload the page/)
+  })
+
+  it('are answered again by a worker that has begun, whatever was thrown in it', async () => {
+    const worker = Object.assign(new EventTarget(), { postMessage: () => {} })
+    const caller = new Caller<Methods>(worker as never)
+    const answer = (id: number, value: number) =>
+      worker.dispatchEvent(Object.assign(new Event('message'), { data: { id, value } }))
+    const first = caller.call('double', 4)
+    answer(1, 8)
+    expect(await first).toBe(8)
+    const second = caller.call('double', 5)
+    worker.dispatchEvent(Object.assign(new Event('error'), { message: 'out of memory' }))
+    await expect(second).rejects.toThrow('out of memory')
+    const third = caller.call('double', 6)
+    answer(3, 12)
+    expect(await third).toBe(12)
   })
 
   it('are not cancelled any more once they are answered', async () => {
