@@ -36,5 +36,6 @@ answerCalls<PageMethods>(self as never, {
   encode: ({ picture, look, format }, { signal }) => studio.encode(picture, look, { ...format, signal }),
   close: async ({ picture }) => void (await studio.remove(picture)),
   train: async (wish, { signal, tell }) => (await training()).run(wish, { signal, tell }),
+  kept: async () => (await training()).kept,
   trained: async () => (await training()).weights(),
 })
