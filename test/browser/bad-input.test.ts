@@ -34,6 +34,15 @@ describe.each(BROWSERS)('the page in %s, given what is no picture', (name) => {
     expect(visit.errors).toEqual([])
   })
 
+  it('shows the first of several that can be read, and says what is wrong with those before it', async () => {
+    await visit.choose(files.text(), files.empty(), await files.gradient('readable.png', 40, 30))
+    await visit.coloured('readable.png')
+    expect(await visit.trouble()).toContain('letter.jpg')
+    expect(await visit.trouble()).toContain('empty.jpg')
+    expect(await visit.isShown('pictures')).toBe(true)
+    expect(visit.errors).toEqual([])
+  })
+
   it.each<[string, string, () => Promise<string>, number, number]>([
     ['a single pixel', 'one', () => files.gradient('one.png', 1, 1), 1, 1],
     ['a very wide one', 'wide', () => files.gradient('wide.png', 30_000, 200), 30_000, 200],

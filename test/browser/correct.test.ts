@@ -108,6 +108,33 @@ describe.each(BROWSERS)('correcting in %s', (name) => {
     expect(await dots()).toBe(0)
   })
 
+  it('closes the panel of a dot whose number another one gets, or none', async () => {
+    const open = async () => {
+      await visit.page.evaluate(() =>
+        (document.querySelector('#dots button:last-child') as HTMLElement).focus(),
+      )
+      await visit.page.keyboard.press('Enter')
+      await visit.page.waitForSelector('#swatches:not([hidden])')
+    }
+    for (const place of [hint, { x: 0.8, y: 0.2 }]) {
+      const before = await dots()
+      await visit.clickPicture(place)
+      await visit.page.waitForSelector('#swatches:not([hidden])')
+      await visit.set('free-colour', hint.color)
+      expect(await dots()).toBe(before + 1)
+    }
+    await open()
+    await visit.page.evaluate(() => (document.querySelector('#dots button') as HTMLElement).focus())
+    await visit.page.keyboard.press('Delete')
+    expect(await dots()).toBe(1)
+    expect(await visit.isShown('swatches')).toBe(false)
+    await open()
+    await (await visit.page.$('#hints-load'))!.uploadFile(hints)
+    await visit.page.waitForSelector('#swatches[hidden]')
+    expect(await dots()).toBe(1)
+    expect(visit.errors).toEqual([])
+  })
+
   it('has asked nobody', () => {
     expect(opened().outside.asked).toEqual([])
     expect(visit.errors).toEqual([])

@@ -14,6 +14,8 @@ const { sample, plain, bold } = inject('reference')
 const saved = (extension: string) => sample.replace('.jpg', `-coloured.${extension}`)
 /** Of 255: what decoders of JPEG and compilers of shaders make of it differs by as much. */
 const TOLERANCE = 2
+/** Milliseconds for which something is looked at again and again. */
+const POLLED = { timeout: 60_000, interval: 100 }
 /** What is sent first, without weights, compressed. */
 const FIRST_LOAD_BYTES = 150_000
 
@@ -176,6 +178,24 @@ describe.each(BROWSERS)('the page in %s', (name) => {
     expect(Number(await value())).toBeGreaterThan(before)
     await visit.page.keyboard.press('Home')
     expect(await value()).toBe('0')
+  })
+
+  it('zooms by its buttons', async () => {
+    const area = () =>
+      visit.page.evaluate(() => {
+        const { width, height } = document.getElementById('before')!.getBoundingClientRect()
+        return width * height
+      })
+    const press = async (id: string) => (await visit.page.$(`#${id}`))!.click() // by the mouse, which the stage listens to, too
+    await visit.trySample(sample)
+    const fitted = await area()
+    for (const back of ['zoom-out', 'zoom-fit']) {
+      await press('zoom-in')
+      await expect.poll(area, POLLED).toBeGreaterThan(1.1 * fitted)
+      await press(back)
+      await expect.poll(area, POLLED).toBeCloseTo(fitted, -1)
+    }
+    expect(await visit.isShown('swatches')).toBe(false)
   })
 
   it('asks for nothing once it has its files, and for nothing elsewhere', async () => {

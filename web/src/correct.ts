@@ -102,6 +102,7 @@ export class Correcting {
   }
 
   #remove(index: number): void {
+    this.#swatches.close() // its dot may be the one, or get another number
     this.#do((hints) => hints.toSpliced(index, 1))
     if (this.#entry!.hints.now.length) this.#dots.focus(0)
     else this.stage.element.focus()
@@ -154,6 +155,7 @@ export class Correcting {
     try {
       const { parseHints, hintsFor } = await import('../../src/io/hints.ts')
       const hints = hintsFor(parseHints(await file.text(), file.name), this.#entry.name, this.#size)
+      this.#swatches.close()
       this.#do(() => hints)
     } catch (error) {
       this.actions.onTrouble(error)

@@ -9,6 +9,7 @@ import type {
   Seen,
   Started,
   TrainingEnd,
+  TrainingKept,
   TrainingNews,
   TrainingWish,
   Wanted,
@@ -83,6 +84,10 @@ export class Engine {
   ): Promise<TrainingEnd> {
     const wanted = { ...wish, weights: this.#wanted }
     return this.#caller.call('train', wanted, { signal, waits: true, onProgress: onNews })
+  }
+
+  kept(): Promise<TrainingKept> {
+    return this.#caller.call('kept', null)
   }
 
   trained(): Promise<Blob> {

@@ -5,6 +5,9 @@ import { TEXTS } from './texts.ts'
 /** Photographs from before colour film, which come with the page. */
 const SAMPLES = Object.entries(TEXTS.sampleNames)
 
+/** What systems put into folders beside people's files; hidden files begin with a dot. */
+const NOBODYS = /^\.|^(thumbs\.db|desktop\.ini)$/i
+
 /** @param onFiles called with what was chosen; it may be nothing that can be read */
 export function listenToIntake(onFiles: (files: readonly File[]) => void): void {
   for (const id of ['files', 'camera']) {
@@ -43,8 +46,8 @@ function listenToDrop(onFiles: (files: readonly File[]) => void): void {
   })
 }
 
-/** A dropped file, or all files in a dropped folder. */
-async function filesIn(entry: FileSystemEntry): Promise<File[]> {
+/** A dropped file, or all files that somebody put into a dropped folder. */
+export async function filesIn(entry: FileSystemEntry): Promise<File[]> {
   if (entry.isFile)
     return new Promise((resolve) =>
       (entry as FileSystemFileEntry).file(
@@ -59,7 +62,7 @@ async function filesIn(entry: FileSystemEntry): Promise<File[]> {
       reader.readEntries(resolve, () => resolve([])),
     )
     if (some.length === 0) return found
-    for (const one of some) found.push(...(await filesIn(one)))
+    for (const one of some) if (!NOBODYS.test(one.name)) found.push(...(await filesIn(one)))
   }
 }
 

@@ -11,6 +11,7 @@ import { dismiss, listenToDismissal, report, say } from './status.ts'
 import { TEXTS } from './texts.ts'
 import { Versions } from './versions.ts'
 import { listenToViews, show } from './views.ts'
+import type { WorkerError } from './worker/calls.ts'
 import type { Opened } from './worker/methods.ts'
 
 /** Pictures that are taken at once: more would not fit the strip, nor anybody's patience. */
@@ -31,7 +32,7 @@ interface Shown {
 export class Page {
   readonly #engine = new Engine()
   readonly #stage = new Stage()
-  readonly #album = new Album((entry) => void this.#show(entry))
+  readonly #album = new Album((entry) => void this.#show([entry]))
   readonly #looks = new Looks((look) => {
     this.#shown!.entry.look = look
     this.#stage.repaint(true)
@@ -99,21 +100,30 @@ export class Page {
     const entries = files.slice(0, MOST).map(entryOf)
     this.#album.add(entries)
     this.#saving.refresh()
-    void this.#show(entries[0]!)
+    void this.#show(entries)
   }
 
-  async #show(entry: Entry): Promise<void> {
+  /** Shows the first that can be read, and says what is wrong with those before it. */
+  async #show(entries: readonly Entry[]): Promise<void> {
     const asked = ++this.#asked
     const isWanted = () => asked === this.#asked
-    try {
+    const troubles: string[] = []
+    for (const entry of entries) {
       say('working', TEXTS.reading(entry.file.name))
-      const opened = await this.#engine.open(entry.file)
-      if (!isWanted()) return void this.#engine.close(opened.picture)
-      this.#put(entry, opened)
-      await this.#recolour()
-    } catch (error) {
-      if (isWanted()) this.#fail(error, entry)
+      try {
+        const opened = await this.#engine.open(entry.file)
+        if (!isWanted()) return void this.#engine.close(opened.picture)
+        this.#put(entry, opened)
+        return await this.#recolour()
+      } catch (error) {
+        if (!isWanted()) return
+        const { message, trouble } = error as WorkerError
+        troubles.push(TEXTS.trouble(entry.file.name, message))
+        report(troubles.join('; '))
+        if (trouble !== 'input') break // the next file has it, too
+      }
     }
+    say('failed', '')
   }
 
   /** Puts a picture in place of the one before it. */

@@ -250,6 +250,8 @@ export class Stage {
     byId('zoom-in').addEventListener('click', () => this.zoom(ZOOM))
     byId('zoom-out').addEventListener('click', () => this.zoom(1 / ZOOM))
     byId('zoom-fit').addEventListener('click', () => this.fit())
+    // else the stage captures the pointer, and the buttons are never clicked
+    byId('zoom').addEventListener('pointerdown', (event) => event.stopPropagation())
     this.element.addEventListener('keydown', (event) => {
       if (event.target !== this.element) return
       const key = KEYS[event.key]

@@ -87,7 +87,7 @@ export const TEXTS = {
 
   // the network
   network: 'Network',
-  networks: { lite: 'Lite', full: 'Full' } as Readonly<Record<string, string>>,
+  networks: { lite: 'Lite' } as Readonly<Record<string, string>>,
   ownWeights: 'Weights of your own …',
   weightsFile: 'File with weights of your own',
 

@@ -6,8 +6,9 @@ import { report } from './status.ts'
 import { TEXTS } from './texts.ts'
 import { drawCurve } from './training-curve.ts'
 import { settingFields } from './training-settings.ts'
-import type { Comparison, TrainingNews } from './worker/methods.ts'
+import type { Comparison, TrainingKept, TrainingNews } from './worker/methods.ts'
 
+const NOTHING: TrainingKept = { hasWeights: false, step: null }
 const IMAGE = /\.(jpe?g|png|webp|avif|gif|bmp)$/i
 
 export class TrainingPanel {
@@ -27,6 +28,10 @@ export class TrainingPanel {
   readonly #score = make('p', { id: 'train-score', className: 'soft' })
   readonly #grid = make('ul', { id: 'train-grid' })
   #files: readonly File[] = []
+  /** What the last training was done with that came to its end. */
+  #trained: readonly File[] = []
+  #kept = NOTHING
+  /** Of each step. */
   #losses: number[] = []
   #abort: AbortController | null = null
 
@@ -90,34 +95,38 @@ export class TrainingPanel {
     const count = this.#files.length
     this.#chosen.textContent = count ? TEXTS.trainChosen(count) : TEXTS.trainNothing
     this.#start.disabled = count === 0
-    this.#goOn.hidden = true // it would go on with other pictures
+    this.#show(this.#abort !== null)
   }
 
   async #train(goOn: boolean): Promise<void> {
     this.#abort = new AbortController()
-    if (!goOn) this.#losses = []
-    this.#show({ isRunning: true, isTrained: false })
+    this.#show(true)
     this.#text.textContent = TEXTS.trainPreparing
+    const files = this.#files
+    const done = goOn ? this.#kept.step! : 0
     try {
       const { step } = await this.engine.train(
-        { files: this.#files, goOn, ...this.#fields.read(goOn ? this.#losses.length : 0) },
+        { files, goOn, ...this.#fields.read(done) },
         { signal: this.#abort.signal, onNews: (news) => this.#tell(news) },
       )
       this.#text.textContent = TEXTS.trainEnd(step)
-      this.#show({ isRunning: false, isTrained: true })
+      this.#trained = files
     } catch (error) {
       report((error as Error).message)
       this.#text.textContent = ''
-      this.#show({ isRunning: false, isTrained: false })
-    } finally {
-      this.#abort = null
     }
+    this.#kept = await this.engine.kept().catch(() => NOTHING)
+    this.#abort = null
+    this.#show(false)
   }
 
-  #show({ isRunning, isTrained }: { readonly isRunning: boolean; readonly isTrained: boolean }): void {
+  #show(isRunning: boolean): void {
+    const { hasWeights, step } = this.#kept
     this.#start.hidden = isRunning
     this.#stop.hidden = !isRunning
-    for (const button of [this.#goOn, this.#save, this.#use]) button.hidden = !isTrained
+    // with other pictures it would not go on
+    this.#goOn.hidden = isRunning || step === null || this.#trained !== this.#files
+    for (const button of [this.#save, this.#use]) button.hidden = isRunning || !hasWeights
   }
 
   #tell(news: TrainingNews): void {
@@ -127,6 +136,7 @@ export class TrainingPanel {
       this.#grid.replaceChildren(...news.pictures.map(rowOf))
     } else {
       const { step, total, loss, secondsLeft } = news
+      this.#losses.length = step - 1 // those of a training before this one, or of steps that were lost, no longer count
       this.#losses.push(loss)
       if (!this.#abort?.signal.aborted)
         this.#text.textContent = TEXTS.trainStep(step, total, loss, TEXTS.duration(secondsLeft))

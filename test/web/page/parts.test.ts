@@ -4,6 +4,7 @@ import { MessageChannel } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { distinctNames } from '../../../web/src/files/save.ts'
 import { History } from '../../../web/src/history.ts'
+import { filesIn } from '../../../web/src/intake.ts'
 import { answerCalls, Caller, type Context } from '../../../web/src/worker/calls.ts'
 import { distinctColours } from '../../../web/src/worker/distinct.ts'
 
@@ -43,6 +44,27 @@ it('offers the likeliest of colours that look alike', () => {
   }))
   expect(distinctColours(colours, 5).map(({ color }) => color)).toEqual(['#808080', '#c03030', '#3030c0'])
   expect(distinctColours(colours, 2)).toHaveLength(2)
+})
+
+it('takes the files of a dropped folder, and of those in it, but not what is hidden or a system’s', async () => {
+  const file = (name: string) => ({
+    ...{ name, isFile: true },
+    file: (take: (file: File) => void) => take(new File([], name)),
+  })
+  /** Its entries are read one by one, as browsers read many in parts. */
+  const folder = (name: string, ...entries: object[]) => ({
+    ...{ name, isFile: false },
+    createReader: () => ({ readEntries: (take: (some: object[]) => void) => take(entries.splice(0, 1)) }),
+  })
+  const dropped = folder(
+    'album',
+    ...['.DS_Store', '._a.jpg', 'Thumbs.db', 'desktop.ini', 'a.jpg'].map(file),
+    folder('.trash', file('b.jpg')),
+    folder('more', file('c.png')),
+  )
+  const names = async (entry: object) => (await filesIn(entry as FileSystemEntry)).map(({ name }) => name)
+  expect(await names(dropped)).toEqual(['a.jpg', 'c.png'])
+  expect(await names(file('.hidden.jpg'))).toEqual(['.hidden.jpg'])
 })
 
 it("says in the docs the policy that a host can send, which is the page's own", () => {
@@ -100,6 +122,23 @@ describe('calls', () => {
     const call = caller.call('double', 4)
     worker.dispatchEvent(new Event('error'))
     await expect(call).rejects.toThrow(/Reload the page/)
+    await expect(caller.call('double', 5)).rejects.toThrow(/Reload the page/)
+  })
+
+  it('are answered again by a worker that has begun, whatever was thrown in it', async () => {
+    const worker = Object.assign(new EventTarget(), { postMessage: () => {} })
+    const caller = new Caller<Methods>(worker as never)
+    const answer = (id: number, value: number) =>
+      worker.dispatchEvent(Object.assign(new Event('message'), { data: { id, value } }))
+    const first = caller.call('double', 4)
+    answer(1, 8)
+    expect(await first).toBe(8)
+    const second = caller.call('double', 5)
+    worker.dispatchEvent(Object.assign(new Event('error'), { message: 'out of memory' }))
+    await expect(second).rejects.toThrow('out of memory')
+    const third = caller.call('double', 6)
+    answer(3, 12)
+    expect(await third).toBe(12)
   })
 
   it('are not cancelled any more once they are answered', async () => {

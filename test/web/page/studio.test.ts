@@ -2,6 +2,7 @@
 import { afterEach, expect, it, vi } from 'vitest'
 import { UserError } from '../../../src/errors.ts'
 import { Colorizer } from '../../../src/web/index.ts'
+import { USUAL_LOOK } from '../../../web/src/look.ts'
 import { Picture } from '../../../web/src/worker/picture.ts'
 import { Studio } from '../../../web/src/worker/studio.ts'
 import '../pixels.ts'
@@ -11,7 +12,11 @@ const picture = {
   ...{ width: 1, height: 1, content: { x: 0, y: 0, width: 1, height: 1 } },
   prepare: async () => ({ seen: photo, isToned: false, notes: [] }),
   colouringOf: () => ({}),
+  encode: async () => new Blob(),
+  close: () => {},
 }
+
+const unraised = new AbortController().signal
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -33,6 +38,7 @@ function network(name: string) {
       classes: [{ name, probability: 1 }],
       saturation: 1,
       colours,
+      dispose: async () => {},
       [Symbol.asyncDispose]: async () => {},
     }
   })
@@ -50,8 +56,8 @@ async function studioOf(...networks: ReturnType<typeof network>[]) {
   const studio = new Studio()
   const start = () => studio.start({ weights: 'any' }, () => {})
   await start()
-  const { id } = await studio.add(new Blob())
-  return { start, colour: () => studio.colour(id, [], {}) }
+  const { id } = await studio.add(new Blob(), unraised)
+  return { studio, id, start, colour: () => studio.colour(id, [], {}) }
 }
 
 it('colours with the network that was chosen last, also where others were chosen meanwhile', async () => {
@@ -65,6 +71,54 @@ it('colours with the network that was chosen last, also where others were chosen
   await start()
   for (const one of [second!, third!]) one.lookOn()
   expect((await colouring).classes.map(({ name }) => name)).toEqual(['third'])
+})
+
+it('opens a network anew that could not be opened', async () => {
+  const trouble = new UserError('the weights cannot be fetched', 'weights')
+  const create = vi.spyOn(Colorizer, 'create').mockRejectedValueOnce(trouble).mockRejectedValueOnce(trouble)
+  const late = network('late')
+  late.lookOn()
+  create.mockResolvedValueOnce(late as unknown as Colorizer)
+  vi.spyOn(Picture, 'of').mockResolvedValue(picture as unknown as Picture)
+  const studio = new Studio()
+  await expect(studio.start({ weights: 'any' }, () => {})).rejects.toBe(trouble)
+  const { id } = await studio.add(new Blob(), unraised)
+  await expect(studio.colour(id, [], {})).rejects.toBe(trouble)
+  expect((await studio.colour(id, [], {})).classes).toMatchObject([{ name: 'late' }])
+  expect(create).toHaveBeenCalledTimes(3)
+})
+
+it('removes a picture only once the files that are made of it are done', async () => {
+  const only = network('only')
+  only.lookOn()
+  const { studio, id, colour } = await studioOf(only)
+  await colour()
+  const closed = vi.spyOn(picture, 'close')
+  let finish = (_: Blob) => {}
+  const written = new Promise<Blob>((resolve) => {
+    finish = resolve
+  })
+  vi.spyOn(picture, 'encode').mockReturnValue(written)
+  const options = { type: 'image/png', quality: 1, signal: unraised }
+  const encoding = studio.encode(id, USUAL_LOOK, options)
+  const removing = studio.remove(id)
+  await expect(studio.encode(id, USUAL_LOOK, options)).rejects.toThrow('closed')
+  expect(closed).not.toHaveBeenCalled()
+  const file = new Blob(['the file'])
+  finish(file)
+  expect(await encoding).toBe(file)
+  await removing
+  expect(closed).toHaveBeenCalledTimes(1)
+})
+
+it('closes a picture that nobody waits for any more once it is open', async () => {
+  const { studio } = await studioOf(network('any'))
+  const closed = vi.spyOn(picture, 'close')
+  const cancelled = new AbortController()
+  const adding = studio.add(new Blob(), cancelled.signal)
+  cancelled.abort()
+  await expect(adding).rejects.toBe(cancelled.signal.reason)
+  expect(closed).toHaveBeenCalledTimes(1)
 })
 
 it('tells what a network that is still there cannot do, and asks it once', async () => {

@@ -27,7 +27,6 @@ export interface CallOptions {
   /** Whether an ended call gives what it has done until then. */
   readonly waits?: boolean | undefined
   readonly onProgress?: ((value: never) => void) | undefined
-  readonly transfer?: Transferable[] | undefined
 }
 
 /** What the worker threw. */
@@ -53,6 +52,10 @@ interface Waiting {
 export class Caller<M extends Methods<M>> {
   readonly #waiting = new Map<number, Waiting>()
   #last = 0
+  /** Whether the worker has said anything. */
+  #hasBegun = false
+  /** Why it never will. */
+  #broken: WorkerError | null = null
 
   constructor(private readonly worker: Worker) {
     worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => this.#receive(data))
@@ -62,10 +65,11 @@ export class Caller<M extends Methods<M>> {
   call<K extends keyof M & string>(
     method: K,
     input: M[K]['input'],
-    { signal, waits = false, onProgress, transfer = [] }: CallOptions = {},
+    { signal, waits = false, onProgress }: CallOptions = {},
   ): Promise<M[K]['value']> {
     const id = ++this.#last
     signal?.throwIfAborted()
+    if (this.#broken) return Promise.reject(this.#broken)
     const answer = new Promise<M[K]['value']>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, onProgress })
       signal?.addEventListener('abort', () => {
@@ -76,11 +80,12 @@ export class Caller<M extends Methods<M>> {
         reject(signal.reason)
       })
     })
-    this.worker.postMessage({ id, method, input } satisfies ToWorker, transfer)
+    this.worker.postMessage({ id, method, input } satisfies ToWorker)
     return answer
   }
 
   #receive(message: FromWorker): void {
+    this.#hasBegun = true
     const waiting = this.#waiting.get(message.id)
     if (!waiting) return
     if ('progress' in message) {
@@ -92,9 +97,11 @@ export class Caller<M extends Methods<M>> {
     else waiting.resolve(message.value as never)
   }
 
-  /** The worker itself is broken: nobody is left waiting. */
+  /** The worker itself is broken: nobody is left waiting, and nobody waits any more for one that did not even begin. */
   #fail(message: string): void {
-    for (const { reject } of this.#waiting.values()) reject(new WorkerError({ name: 'Error', message }))
+    const error = new WorkerError({ name: 'Error', message })
+    if (!this.#hasBegun) this.#broken = error
+    for (const { reject } of this.#waiting.values()) reject(error)
     this.#waiting.clear()
   }
 }

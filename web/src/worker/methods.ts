@@ -91,6 +91,14 @@ export interface TrainingEnd {
   readonly step: number
 }
 
+/** What trainings have left, also those that failed. */
+export interface TrainingKept {
+  /** Whether there are weights. */
+  readonly hasWeights: boolean
+  /** Steps that were done where one can go on; null where there is nothing to go on with. */
+  readonly step: number | null
+}
+
 type Of = { readonly picture: number }
 
 export interface PageMethods {
@@ -118,6 +126,7 @@ export interface PageMethods {
   close: { input: Of; value: undefined }
   /** Tells `TrainingNews`. Cancelled, it finishes the step in hand and ends. */
   train: { input: TrainingWish; value: TrainingEnd }
+  kept: { input: null; value: TrainingKept }
   /** The last training's weights, as a file. */
   trained: { input: null; value: Blob }
 }

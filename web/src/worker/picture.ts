@@ -9,6 +9,7 @@ import { onCanvas, onWhite, photoOf } from '../../../src/web/images.ts'
 import type { Look } from '../look.ts'
 import { NOTES } from '../texts.ts'
 import { withoutDots } from './followed.ts'
+import type { Format } from './methods.ts'
 import { type DecodedFile, decodeFile } from './picture-file.ts'
 import { type Colouring, type Pixels, recombine, type View } from './recombine.ts'
 
@@ -33,6 +34,10 @@ interface Prepared {
   /** Whether it has a tone that may be kept, and what adds that. */
   readonly isToned: boolean
   readonly addTone: Colouring['addTone']
+}
+
+export interface EncodeOptions extends Format {
+  readonly signal: AbortSignal
 }
 
 /** A picture in the worker: decoded once, and worked on in parts, so that large ones need little more memory. */
@@ -92,18 +97,9 @@ export class Picture implements Size {
 
   /**
    * The whole picture in colours, in a file that says what the original says beside its pixels.
-   * @param quality 0 to 1, of JPEG and WebP
    * @throws UserError when the browser has no canvas of this size
    */
-  async encode(
-    colouring: Colouring,
-    look: Look,
-    {
-      type,
-      quality,
-      signal,
-    }: { readonly type: string; readonly quality: number; readonly signal: AbortSignal },
-  ): Promise<Blob> {
+  async encode(colouring: Colouring, look: Look, { type, quality, signal }: EncodeOptions): Promise<Blob> {
     const { width, height } = this
     const { canvas, context } = onCanvas(this, (context, canvas) => ({ context, canvas }))
     const rows = Math.max(1, Math.floor(BAND_PIXELS / width))

@@ -10,9 +10,10 @@ import {
   type PhotoStudy,
   type StudyOptions,
 } from '../../../src/web/index.ts'
+import type { Look } from '../look.ts'
 import type { Seen, Started, Wanted } from './methods.ts'
-import { Picture } from './picture.ts'
-import type { Colouring } from './recombine.ts'
+import { type EncodeOptions, Picture } from './picture.ts'
+import type { Colouring, View } from './recombine.ts'
 
 /** This code is in the page's folder `assets/`. */
 const ASSETS = new URL(/* @vite-ignore */ '../weights/', import.meta.url)
@@ -38,6 +39,8 @@ interface Studied {
   /** By which network it is or was looked at, and what that saw. */
   looked: { readonly by: Promise<Colorizer>; readonly seen: Promise<SeenPicture> } | null
   colouring: Colouring | null
+  /** Files that are being made of it. */
+  readonly encodings: Set<Promise<Blob>>
 }
 
 /** Pictures and the network that colours them. An adapter that is lost is opened again, and what was going on done again. */
@@ -53,9 +56,9 @@ export class Studio {
   async start(wanted: Wanted, onProgress: OnBytes): Promise<Started> {
     this.#wanted = wanted
     const before = this.#colorizer
-    this.#colorizer = this.#open(onProgress)
+    const opening = this.#open(onProgress)
     await (await before?.catch(() => null))?.dispose()
-    const colorizer = await this.#colorizer
+    const colorizer = await (this.#colorizer ?? opening) // perhaps another one by now
     void compileKernels(colorizer, this.#chosen.signal).catch(() => {}) // the first picture will tell what is wrong
     return { adapter: colorizer.adapterName, hasVersions: colorizer.givesProbabilities }
   }
@@ -73,17 +76,26 @@ export class Studio {
     return new Assets({ where: () => ASSETS, cache: CACHE, onBytes: () => {} })
   }
 
+  /** One that cannot be opened is forgotten, so that the next call tries again. */
   #open(onProgress?: OnBytes): Promise<Colorizer> {
     const { weights, file } = this.#wanted
-    return Colorizer.create({ assets: ASSETS, cache: CACHE, weights: file ?? weights, onProgress })
+    const opening = Colorizer.create({ assets: ASSETS, cache: CACHE, weights: file ?? weights, onProgress })
+    this.#colorizer = opening
+    opening.catch(() => {
+      if (this.#colorizer === opening) this.#colorizer = null
+    })
+    return opening
   }
 
-  /** @throws UserError when the browser cannot decode the file */
-  async add(file: Blob): Promise<{ readonly id: number; readonly picture: Picture }> {
+  /** @throws UserError when the browser cannot decode the file; what `signal` is raised with: nobody waits for the picture then */
+  async add(file: Blob, signal: AbortSignal): Promise<{ readonly id: number; readonly picture: Picture }> {
     this.#chosen.abort()
     const picture = await Picture.of(file)
+    if (signal.aborted) picture.close()
+    signal.throwIfAborted()
     const id = ++this.#last
-    this.#pictures.set(id, { picture, closed: new AbortController(), looked: null, colouring: null })
+    const closed = new AbortController()
+    this.#pictures.set(id, { picture, closed, looked: null, colouring: null, encodings: new Set() })
     return { id, picture }
   }
 
@@ -112,11 +124,22 @@ export class Studio {
     })
   }
 
-  /** A picture that has been coloured, and its colours. */
-  coloured(id: number): { readonly picture: Picture; readonly colouring: Colouring } {
-    const { picture, colouring } = this.#of(id)
-    if (!colouring) throw new UserError('this picture has no colours yet', 'usage')
-    return { picture, colouring }
+  /** A part of a picture in colours. Throws as `Picture.coloured`. */
+  async coloured(id: number, view: View, look: Look): Promise<Uint8ClampedArray<ArrayBuffer>> {
+    const studied = this.#of(id)
+    return studied.picture.coloured(view, colouringOf(studied), look)
+  }
+
+  /** A picture in colours as a file, also where it is removed meanwhile. Throws as `Picture.encode`. */
+  async encode(id: number, look: Look, options: EncodeOptions): Promise<Blob> {
+    const studied = this.#of(id)
+    const encoding = studied.picture.encode(colouringOf(studied), look, options)
+    studied.encodings.add(encoding)
+    try {
+      return await encoding
+    } finally {
+      studied.encodings.delete(encoding)
+    }
   }
 
   picture(id: number): Picture {
@@ -124,9 +147,10 @@ export class Studio {
   }
 
   async remove(id: number): Promise<void> {
-    const { picture, closed, looked } = this.#of(id)
+    const { picture, closed, looked, encodings } = this.#of(id)
     this.#pictures.delete(id)
     closed.abort()
+    await Promise.allSettled(encodings) // which draw the picture
     picture.close()
     const seen = await looked?.seen.catch(() => null) // it may be looked at just now
     await seen?.study.dispose()
@@ -139,23 +163,24 @@ export class Studio {
   }
 
   async #withStudy<T>(studied: Studied, work: (seen: SeenPicture) => Promise<T>): Promise<T> {
-    const opening = this.#colorizer!
+    const opening = this.#colorizer ?? this.#open()
     try {
       return await work(await this.#look(opening, studied))
     } catch (error) {
       const colorizer = await opening.catch(() => null)
       if (colorizer) await new Promise((resolve) => setTimeout(resolve, TOLD))
-      if (this.#colorizer !== opening) return this.#withStudy(studied, work) // another network was chosen
+      // another network was chosen
+      if (this.#colorizer && this.#colorizer !== opening) return this.#withStudy(studied, work)
       if (!colorizer?.isLost) throw error
       await this.#reopen(opening)
-      return work(await this.#look(this.#colorizer!, studied))
+      return work(await this.#look(this.#colorizer ?? this.#open(), studied))
     }
   }
 
   /** Once, however many notice that it was lost. */
   async #reopen(lost: Promise<Colorizer>): Promise<void> {
     if (this.#colorizer !== lost) return
-    this.#colorizer = this.#open()
+    void this.#open()
     await (await lost).dispose().catch(() => {}) // there may be nothing left to free
   }
 
@@ -169,6 +194,11 @@ export class Studio {
     })
     return seen
   }
+}
+
+function colouringOf({ colouring }: Studied): Colouring {
+  if (!colouring) throw new UserError('this picture has no colours yet', 'usage')
+  return colouring
 }
 
 /** The picture is made ready while the network still comes. */

@@ -23,7 +23,7 @@ import type { Assets } from '../../../src/web/assets.ts'
 import { imageDataOf } from '../../../src/web/images.ts'
 import { loadWeights } from '../../../src/web/weights.ts'
 import { UNTRAINABLE } from '../texts.ts'
-import type { Comparison, TrainingEnd, TrainingNews, TrainingWish } from './methods.ts'
+import type { Comparison, TrainingEnd, TrainingKept, TrainingNews, TrainingWish } from './methods.ts'
 import { openSample, TrainingPictures } from './training-pictures.ts'
 
 /** Of the network that the page trains; the command line's are the same, but for those that people choose here. */
@@ -65,6 +65,7 @@ export class Training {
     const pictures = new TrainingPictures(wish.files, { side: settings.size, ...HOLD_OUT })
     if (pictures.trained.length < settings.batch)
       throw new UserError(UNTRAINABLE.tooFew(pictures.trained.length, settings.batch), 'input')
+    if (start.kind !== 'resume') this.#best = this.#checkpoint = null // from here on there is something to put in their place
     const source = trainingSource(
       pictures.set((reason) => tell({ kind: 'undecodable', reason })),
       { decode: (task) => decodeBatch(task, openSample), close: async () => {} },
@@ -106,8 +107,6 @@ export class Training {
     const start: Start = { kind: 'weights', parameters, statistics }
     const data = files.map(({ name }) => name).join('\n')
     const settings: TrainingSettings = { ...FIXED, ...chosen, classVectors: [], data }
-    this.#best = null
-    this.#checkpoint = null
     return { start, network, settings }
   }
 
@@ -122,18 +121,22 @@ export class Training {
     }
   }
 
-  /**
-   * The weights that did best on the pictures held out, or the last ones where none were.
-   * @throws UserError when there was no training
-   */
+  get kept(): TrainingKept {
+    return { hasWeights: this.#weights !== null, step: this.#checkpoint?.step ?? null }
+  }
+
+  /** @throws UserError when there was no training */
   weights(): Blob {
-    const checkpoint = this.#checkpoint
-    if (!checkpoint) throw new UserError(UNTRAINABLE.noWeights, 'usage')
-    const { weights, step, settings } = checkpoint
-    const best = this.#best ?? { weights, step, settings, abMse: Number.NaN }
-    return new Blob([...encodeBest('the weights', best)] as Uint8Array<ArrayBuffer>[], {
+    const weights = this.#weights
+    if (!weights) throw new UserError(UNTRAINABLE.noWeights, 'usage')
+    return new Blob([...encodeBest('the weights', weights)] as Uint8Array<ArrayBuffer>[], {
       type: 'application/octet-stream',
     })
+  }
+
+  /** Those that did best on the pictures held out, which a training that failed may leave, too; or the last ones where none were. */
+  get #weights(): Best | null {
+    return this.#best ?? (this.#checkpoint && { ...this.#checkpoint, abMse: Number.NaN })
   }
 }
 

@@ -22,25 +22,20 @@ function training(): Promise<Training> {
 answerCalls<PageMethods>(self as never, {
   start: (wanted, { tell }) => studio.start(wanted, (loaded, total) => tell({ loaded, total })),
   networks: () => studio.networks(),
-  open: async ({ file }) => {
-    const { id, picture } = await studio.add(file)
+  open: async ({ file }, { signal }) => {
+    const { id, picture } = await studio.add(file, signal)
     const { width, height } = picture
     return { picture: id, width, height }
   },
   colour: ({ picture, hints, version }, { signal }) =>
     studio.colour(picture, hints, { ...optionsOf(version), signal }),
   original: async ({ picture, view }) => ({ data: studio.picture(picture).original(view) }),
-  coloured: async ({ picture: id, view, look }) => {
-    const { picture, colouring } = studio.coloured(id)
-    return { data: await picture.coloured(view, colouring, look) }
-  },
+  coloured: async ({ picture, view, look }) => ({ data: await studio.coloured(picture, view, look) }),
   likely: async ({ picture, x, y, hints }) =>
     distinctColours(await studio.likely(picture, { x, y }, hints), SWATCHES),
-  encode: ({ picture: id, look, format }, { signal }) => {
-    const { picture, colouring } = studio.coloured(id)
-    return picture.encode(colouring, look, { ...format, signal })
-  },
+  encode: ({ picture, look, format }, { signal }) => studio.encode(picture, look, { ...format, signal }),
   close: async ({ picture }) => void (await studio.remove(picture)),
   train: async (wish, { signal, tell }) => (await training()).run(wish, { signal, tell }),
+  kept: async () => (await training()).kept,
   trained: async () => (await training()).weights(),
 })
