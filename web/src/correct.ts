@@ -151,10 +151,13 @@ export class Correcting {
   }
 
   async #load(file: File): Promise<void> {
-    if (!this.#entry) return
+    const entry = this.#entry
+    if (!entry) return
     try {
       const { parseHints, hintsFor } = await import('../../src/io/hints.ts')
-      const hints = hintsFor(parseHints(await file.text(), file.name), this.#entry.name, this.#size)
+      const text = await file.text()
+      if (this.#entry !== entry) return // they were for the picture that was shown
+      const hints = hintsFor(parseHints(text, file.name), entry.name, this.#size)
       this.#swatches.close()
       this.#do(() => hints)
     } catch (error) {
