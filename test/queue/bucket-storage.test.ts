@@ -157,6 +157,15 @@ describe('a bucket that cannot be used', () => {
     await expect(openStorage('s3://photos')).rejects.toThrow(`cannot open s3://photos: ${message}`)
   })
 
+  it('is told in words when the keys may not look at a file, where the answer has no body', async () => {
+    const storage = await openStorage('s3://photos')
+    server.tricks = () => [403]
+    const message = 'cannot read s3://photos/a.png: access is denied to these keys'
+    const refused = storage.stat('a.png')
+    await expect(refused).rejects.toThrow(message)
+    await expect(refused).rejects.toMatchObject({ cause: { name: 'Forbidden' } }) // the queue tries again
+  })
+
   it('is told in words when nothing listens at the endpoint', async () => {
     const gone = await BucketServer.start('photos')
     const { endpoint } = gone

@@ -58,6 +58,12 @@ const statusOf = (error: unknown): number =>
 /** Whether an answer's status tells of trouble of the server, or of a gateway in front of it, whose answers name no error. */
 export const hasServerTrouble = (error: unknown): boolean => statusOf(error) >= 500 || statusOf(error) === 429
 
+/** An answer to HEAD has no body that names its error: of a 403 the client says `Unknown`. */
+export const namedByStatus = (error: unknown): unknown =>
+  error instanceof Error && error.name === 'Unknown' && statusOf(error) === 403
+    ? Object.assign(error, { name: 'Forbidden' })
+    : error
+
 /** Whether there is no such file. */
 export const isMissing = (error: unknown): boolean =>
   error instanceof Error && ['NoSuchKey', 'NotFound'].includes(error.name)

@@ -5,7 +5,7 @@ import { UserError } from '../../errors.ts'
 import { sha256Of } from '../digest.ts'
 import { codeOf } from '../trouble.ts'
 import { type Aws, loadAws } from './aws.ts'
-import { bucketTrouble, isMissing } from './bucket-trouble.ts'
+import { bucketTrouble, isMissing, namedByStatus } from './bucket-trouble.ts'
 import { type Storage, type StoredFile, thrown } from './interface.ts'
 import { checkedPath, isPassedOver } from './paths.ts'
 
@@ -119,7 +119,7 @@ class BucketStorage implements Storage {
         return storedFile(path, head.ContentLength ?? 0, head.ETag)
       } catch (error) {
         if (isMissing(error)) return null
-        throw error
+        throw namedByStatus(error)
       }
     })
   }
