@@ -3,7 +3,7 @@ import { copyFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { joinParts, type Part } from '../src/node/data/parts.ts'
-import { preparePart, settingsOf } from '../src/node/data/prepare.ts'
+import { preparePart, recordSettings } from '../src/node/data/prepare.ts'
 import {
   broken,
   classifier,
@@ -52,7 +52,7 @@ describe('a set in parts', () => {
     const whole = contents()
     rmSync(out, { recursive: true })
     const parts = await prepareParts(set)
-    expect(await joinParts(out, parts, settingsOf(OPTIONS))).toEqual(manifest)
+    expect(await joinParts(out, parts, recordSettings(OPTIONS))).toEqual(manifest)
     rmSync(partsFolder, { recursive: true })
     expect(contents()).toEqual(whole)
     expect(manifest.skipped).toEqual({ undecodable: 2, gray: 0, tiny: 0, duplicate: 2 })
@@ -60,7 +60,7 @@ describe('a set in parts', () => {
 
   it('names photographs without the folder that they are relative to', async () => {
     const parts = await prepareParts(['0.png', 'broken.jpg', '1.png'], folder)
-    await joinParts(out, parts, settingsOf(OPTIONS))
+    await joinParts(out, parts, recordSettings(OPTIONS))
     rmSync(partsFolder, { recursive: true })
     const { 'sources.txt': sources, 'skipped.txt': skipped } = contents()
     expect(sources).toMatch(/^[0-9a-f]{64} {2}0\.png\n[0-9a-f]{64} {2}1\.png\n$/)
@@ -71,10 +71,10 @@ describe('a set in parts', () => {
   it('is refused where a part is missing, and goes on once it is there', async () => {
     const parts = await prepareParts(paths)
     rmSync(parts[1]!.folder, { recursive: true })
-    await expect(joinParts(out, parts, settingsOf(OPTIONS))).rejects.toThrow(/is not whole/)
+    await expect(joinParts(out, parts, recordSettings(OPTIONS))).rejects.toThrow(/is not whole/)
     expect(readdirSync(out)).toContain('unfinished')
     await preparePart(parts[1]!.paths, { ...OPTIONS, out: parts[1]!.folder })
-    const { records } = await joinParts(out, parts, settingsOf(OPTIONS))
+    const { records } = await joinParts(out, parts, recordSettings(OPTIONS))
     expect(records).toBe(5)
   })
 })

@@ -3,9 +3,9 @@ import { parse } from '../src/cli/commands/command.ts'
 import {
   askedOf,
   courseOf,
+  freshSettings,
   kindOf,
   networkFor,
-  settingsOf,
   TRAIN_OPTIONS,
   withTrunk,
 } from '../src/cli/commands/training-options.ts'
@@ -15,7 +15,7 @@ import { reportNetwork } from '../src/model/report/index.ts'
 const DATA = { kind: 'photos', train: ['a.jpg'], val: [], identity: 'photos' } as const
 const of = (line: string) => askedOf(parse(line.split(' ').filter(Boolean), TRAIN_OPTIONS).flags)
 const settings = (line: string, isSoftware = true) =>
-  settingsOf(of(line), { network: kindOf(of(line).network).name, isBegun: false }, DATA, [], isSoftware)
+  freshSettings(of(line), { network: kindOf(of(line).network).name, isBegun: false }, DATA, [], isSoftware)
 const architecture = async (line: string, isSoftware = true, begun?: Network) =>
   (await networkFor(of(line), DATA, isSoftware, begun)).architecture
 
@@ -47,7 +47,7 @@ describe('the options of train', () => {
 
   it('take smaller steps from weights that are there', () => {
     const begun = (line: string) =>
-      settingsOf(of(line), { network: 'pyramid', isBegun: true }, DATA, [], true).learningRate
+      freshSettings(of(line), { network: 'pyramid', isBegun: true }, DATA, [], true).learningRate
     expect(begun('')).toBeCloseTo(settings('').learningRate / 3, 12)
     expect(begun('--lr 0.002')).toBe(0.002)
   })

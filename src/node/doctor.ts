@@ -3,7 +3,7 @@ import type { SubgroupMatrices } from '../device/traits.ts'
 import { UserError } from '../errors.ts'
 import type { KnownFile } from '../io/manifest.ts'
 import { matricesOf } from '../kernels/matrix/gemm.ts'
-import type { Measured } from '../tune/tune.ts'
+import type { Timing } from '../tune/tune.ts'
 import { VERSION } from '../version.ts'
 import { type AdapterSummary, adapterSummary, listAdapters, openGpu } from './dawn.ts'
 import { heicDecoder } from './formats/heic.ts'
@@ -50,7 +50,7 @@ export interface TuningSummary {
   readonly measured: number
   readonly changed: number
   /** How colourings store their values unless told otherwise, and what both ways took; null when that was not measured. */
-  readonly precision: Measured | null
+  readonly precision: Timing | null
 }
 
 const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query']

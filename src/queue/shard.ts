@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { joinParts, type Part } from '../node/data/parts.ts'
-import { type PrepareOptions, preparePart, settingsOf } from '../node/data/prepare.ts'
+import { type PrepareOptions, preparePart, recordSettings } from '../node/data/prepare.ts'
 import { ImpossibleSet } from '../node/data/record-set.ts'
 import { MANIFEST } from '../node/data/shards.ts'
 import { expectFolder } from './chunk.ts'
@@ -120,7 +120,7 @@ export class ShardWork implements Work {
       const { photographs } = await orRefused(() => parseShard(kept?.data))
       all.push({ folder: join(parts, shardOutput(shard)), paths: photographs })
     }
-    await joinParts(join(parts, '..'), all, settingsOf(this.#prepare)).catch((error) => {
+    await joinParts(join(parts, '..'), all, recordSettings(this.#prepare)).catch((error) => {
       throw error instanceof ImpossibleSet ? new RefusedJob(error.message) : error
     })
     await this.#finish(job, SET_OUTPUT, hand)

@@ -56,7 +56,7 @@ async function ended(child: ChildProcess, limits: TrialLimits): Promise<string |
   const seconds = Math.round(limits.milliseconds / 1000)
   const timer = setTimeout(() => kill(`took longer than ${seconds} s`), limits.milliseconds)
   const watch = setInterval(async () => {
-    if ((await bytesOf(child.pid)) > limits.bytes)
+    if ((await memoryOf(child.pid)) > limits.bytes)
       kill(`needed more than ${Math.round(limits.bytes / 2 ** 20)} MiB of memory`)
   }, LOOK_MS)
   try {
@@ -74,7 +74,7 @@ async function ended(child: ChildProcess, limits: TrialLimits): Promise<string |
 }
 
 /** Memory of a process in use; 0 where the system does not tell. */
-async function bytesOf(pid: number | undefined): Promise<number> {
+async function memoryOf(pid: number | undefined): Promise<number> {
   const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(text) ?? []
   return Number(kilobytes ?? 0) * 1024

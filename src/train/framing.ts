@@ -47,7 +47,7 @@ export function windowOf({ width, height, left, top }: Framing, size: number): R
 }
 
 /** Mirrors a photograph in place, left and right. */
-export function mirrorRows({ rgb, width, height }: Photo): void {
+export function mirrorPhoto({ rgb, width, height }: Photo): void {
   for (let y = 0; y < height; y++) {
     for (let left = 3 * y * width, right = 3 * ((y + 1) * width - 1); left < right; left += 3, right -= 3) {
       for (let c = 0; c < 3; c++) {

@@ -9,7 +9,7 @@ import { elems } from '../kernels/op.ts'
 import type { TapRange, TrunkName } from '../model/trunk.ts'
 import type { Rect } from '../rect.ts'
 import { type AgeKey, age } from './aged.ts'
-import { cropFraming, type Draws, mirrorRows, padFraming, type SampleFit, windowOf } from './framing.ts'
+import { cropFraming, type Draws, mirrorPhoto, padFraming, type SampleFit, windowOf } from './framing.ts'
 import { jitterLightness, type LightnessJitter } from './lightness-jitter.ts'
 
 /** `Source` says where the picture is: a file, say, or a record in its shard. */
@@ -142,6 +142,6 @@ export async function squareOf(
 ): Promise<Photo> {
   const framing = fit === 'crop' ? cropFraming(opened, size, draws) : padFraming(opened, size)
   const photo = await opened.decode(framing.width, framing.height, windowOf(framing, size))
-  if (framing.mirror) mirrorRows(photo)
+  if (framing.mirror) mirrorPhoto(photo)
   return fit === 'crop' ? photo : padToSquare(photo, size, contentRect(opened.width, opened.height, size))
 }

@@ -28,7 +28,7 @@ export const measuredSchema = v.object({
   /** Median of each candidate that was measured. */
   milliseconds: v.record(v.string(), v.number()),
 })
-export type Measured = Readonly<v.InferOutput<typeof measuredSchema>>
+export type Timing = Readonly<v.InferOutput<typeof measuredSchema>>
 
 export interface TuneOptions {
   /** About how long it may take. */
@@ -47,9 +47,9 @@ export async function tune(
   gpu: Gpu,
   convolutions: readonly Convolution[],
   { seconds, progress, signal }: TuneOptions,
-): Promise<Map<string, Measured>> {
+): Promise<Map<string, Timing>> {
   const ordered = inOrder(convolutions)
-  const measured = new Map<string, Measured>()
+  const measured = new Map<string, Timing>()
   const track = { gpu, timer: new Timer(gpu), speeds: new Speeds() }
   try {
     if (ordered.length) await alone(gpu, ordered[0]!, (work) => track.timer.check(work))
@@ -91,7 +91,7 @@ export async function tunePrecision(
   network: Network,
   size: number,
   { seconds, signal, choices }: Pick<TuneOptions, 'seconds' | 'signal'> & { readonly choices: Choices },
-): Promise<Measured | null> {
+): Promise<Timing | null> {
   if (!gpu.has('shader-f16')) return null
   const weights = new Map(Object.entries(network.initial(noise)))
   const variables = new Variables(gpu)
@@ -181,7 +181,7 @@ async function race(
   convolution: Convolution,
   names: readonly string[],
   milliseconds: number,
-): Promise<Measured> {
+): Promise<Timing> {
   const end = performance.now() + milliseconds
   const single = new Alone(gpu, convolution)
   try {
@@ -215,7 +215,7 @@ async function firstTime(timer: Timer, work: Repeatable, milliseconds: number): 
  * on the machine can only make one slower.
  * @param times milliseconds of each candidate, the usual one first
  */
-export function winnerOf(times: readonly (readonly [string, readonly number[]])[]): Measured {
+export function winnerOf(times: readonly (readonly [string, readonly number[]])[]): Timing {
   const timed = times.map(([name, all]) => ({ name, median: median(all), least: Math.min(...all) }))
   const [usual] = timed
   const fastest = timed.reduce((best, one) => (one.median < best.median ? one : best))

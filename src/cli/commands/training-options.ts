@@ -300,7 +300,7 @@ export async function networkFor(
 }
 
 /** The settings of a fresh training. */
-export function settingsOf(
+export function freshSettings(
   { settings }: Pick<Asked, 'settings'>,
   { network, isBegun }: { readonly network: string; readonly isBegun: boolean },
   data: Pick<TrainingData, 'kind' | 'identity'>,

@@ -16,7 +16,7 @@ import type { TrainingSettings } from '../../train/settings.ts'
 import type { Start } from '../../train/state.ts'
 import { type Flags, wrong } from './command.ts'
 import { findClassVectors, type TrainingData } from './training-data.ts'
-import { type Asked, courseOf, networkFor, refuseIdle, settingsOf } from './training-options.ts'
+import { type Asked, courseOf, freshSettings, networkFor, refuseIdle } from './training-options.ts'
 
 /** Where a training is kept, and what it starts from. */
 export interface Beginning {
@@ -75,7 +75,7 @@ export async function optionsOf(
   const vectors = await findClassVectors(flags, data, checkpoint?.settings.classVectors, asked.classifierFit)
   const chosen = await networkFor(asked, data, isSoftware, network)
   const fresh = (): TrainingSettings => ({
-    ...settingsOf(
+    ...freshSettings(
       asked,
       { network: chosen.name, isBegun: start.kind === 'weights' },
       data,

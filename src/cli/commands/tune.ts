@@ -10,7 +10,7 @@ import { locate } from '../../node/store/cache.ts'
 import { NODE_NETWORKS } from '../../node/store/networks.ts'
 import { choicesOf, formatPrecision, saveTuning } from '../../node/store/tuning.ts'
 import { type Convolution, candidatesOf, convolutionsOf, formatConvolution } from '../../tune/convolutions.ts'
-import { type Measured, tune, tunePrecision } from '../../tune/tune.ts'
+import { type Timing, tune, tunePrecision } from '../../tune/tune.ts'
 import { bar } from '../terminal.ts'
 import { type Call, type Command, exitCode, type Flags, wrong } from './command.ts'
 
@@ -101,11 +101,11 @@ async function tuneOn(gpu: Gpu, convolutions: Convolution[], seconds: number, ca
 
 type Row = ReturnType<typeof describe>
 
-function describe({ op, geometry, layers }: Convolution, measured: Measured) {
+function describe({ op, geometry, layers }: Convolution, measured: Timing) {
   return { op, layers, shape: formatConvolution(geometry), ...measured }
 }
 
-function format(rows: readonly Row[], left: number, precision: Measured | null, file: string): string {
+function format(rows: readonly Row[], left: number, precision: Timing | null, file: string): string {
   const changed = rows.filter(({ best, usual }) => best !== usual)
   const lines = changed.map(({ op, layers, shape, best, usual, milliseconds }) => {
     const ratio = milliseconds[usual]! / milliseconds[best]!

@@ -7,7 +7,7 @@ import { pixelsOf } from '../../queue/pack.ts'
 import type { PictureQueue } from '../../queue/queue.ts'
 import { readSetup } from '../colouring/setup.ts'
 import { type Call, exitCode, type Result, wrong } from '../commands/command.ts'
-import { paintingFlags, rootsOf, settingsOf, withQueue } from './options.ts'
+import { paintingFlags, queueSettings, rootsOf, withQueue } from './options.ts'
 
 const CHUNK = 32
 /** A job of so many is some hours of work. */
@@ -31,7 +31,7 @@ export async function add(call: Call, folders: readonly string[]): Promise<Resul
     const total = { added: 0, known: 0, jobs: 0 }
     await exclusively(queue, async (expectAlone) => {
       if (flags.on('force')) await queue.expectIdle()
-      await queue.agreeOn(settingsOf(painting, setup))
+      await queue.agreeOn(queueSettings(painting, setup))
       if (await queue.forgets()) call.terminal.warn(FORGETS)
       await markOutput(await roots.open(to))
       for (const from of places) {

@@ -9,7 +9,7 @@ import { readSetup } from '../colouring/setup.ts'
 import type { Call, Flags, Result } from '../commands/command.ts'
 import { EXIT } from '../exit.ts'
 import type { Opened } from './opened.ts'
-import { expectSame, ofOneClassifier, rootsOf, settingsOf, wordsOf, workerFlags } from './options.ts'
+import { expectSame, ofOneClassifier, queueSettings, rootsOf, wordsOf, workerFlags } from './options.ts'
 import { QueuePainter } from './painting.ts'
 
 export const CHECK_EVERY = 1000
@@ -31,7 +31,7 @@ export async function openColouring(
 ): Promise<Opened> {
   const painting = { ...call, flags: ofOneClassifier(workerFlags(call, settings)) }
   const setup = await readSetup(painting)
-  expectSame(settings, settingsOf(painting.flags, setup))
+  expectSame(settings, queueSettings(painting.flags, setup))
   const painter = new QueuePainter(painting, setup)
   try {
     const { name: adapter, rounding } = await painter.adapter()

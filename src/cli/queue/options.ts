@@ -74,7 +74,7 @@ export function ofOneClassifier(flags: Flags): Flags {
 }
 
 /** What the server is told of a setup. */
-export const settingsOf = (flags: Flags, { settings, values }: Setup): QueueSettings => ({
+export const queueSettings = (flags: Flags, { settings, values }: Setup): QueueSettings => ({
   ...{ task: 'colorize', version: VERSION, digest: settings },
   ...{ flags: toldFlags(flags), values: { ...(values as object) } },
 })

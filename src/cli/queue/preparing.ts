@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { extname, join } from 'node:path'
 import { UserError } from '../../errors.ts'
 import { tapShapes, trunkName } from '../../model/trunk.ts'
-import { measuredTaps, settingsOf } from '../../node/data/prepare.ts'
+import { measuredTaps, recordSettings } from '../../node/data/prepare.ts'
 import type { SetSettings, TapSettings } from '../../node/data/record-set.ts'
 import { gigabytes, knownTapSettings, recordBytes } from '../../node/data/taps.ts'
 import { WRITTEN_ENDINGS } from '../../node/formats/kinds.ts'
@@ -98,7 +98,7 @@ async function setSettings(call: Call, parts: SetParts): Promise<QueueSettings> 
   const { flags, terminal } = call
   const { to, from, photographs } = parts
   const wanted = await wantedTaps(flags)
-  const set = settingsOf({
+  const set = recordSettings({
     shardSize: flags.integer('shard-size', { max: MOST_PICTURES }),
     ab: flags.choice('ab', ['int8', 'float32']),
     minSide: flags.integer('min-side'),

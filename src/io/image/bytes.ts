@@ -9,7 +9,7 @@ export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string
 }
 
 /** The opposite; characters above 255 are not expected. */
-export const bytesOf = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
+export const latin1Bytes = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
 
 export const startsWith = (bytes: Uint8Array, text: string) => latin1(bytes, 0, text.length) === text
 

@@ -1,5 +1,5 @@
 /** Texts in GIF files. Sources: GIF89a specification; XMP specification, part 3, 1.1.2. */
-import { bytesOf, latin1 } from './bytes.ts'
+import { latin1, latin1Bytes } from './bytes.ts'
 
 const [EXTENSION, APPLICATION, IMAGE, TRAILER] = [0x21, 0xff, 0x2c, 0x3b]
 const XMP = '\x0bXMP DataXMP'
@@ -36,7 +36,7 @@ export function withGifXmp(bytes: Uint8Array, xmp: string): Uint8Array[] {
   const at = firstBlock(bytes)
   const extension = [
     Uint8Array.of(EXTENSION, APPLICATION),
-    bytesOf(XMP),
+    latin1Bytes(XMP),
     new TextEncoder().encode(xmp),
     MAGIC,
   ]

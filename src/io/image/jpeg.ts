@@ -1,5 +1,5 @@
 /** Segments of JPEG files. Sources: ITU-T T.81, annex B; JFIF 1.02. */
-import { bigEndian, bytesOf, concat, latin1, startsWith, viewOf } from './bytes.ts'
+import { bigEndian, concat, latin1, latin1Bytes, startsWith, viewOf } from './bytes.ts'
 import type { Density } from './density.ts'
 
 export interface Segment {
@@ -101,7 +101,11 @@ const ICC_PART = MOST_DATA - ICC.length - 2
 export function iccSegments(profile: Uint8Array): Uint8Array[] {
   const count = Math.ceil(profile.length / ICC_PART)
   return Array.from({ length: count }, (_, i) =>
-    concat([bytesOf(ICC), Uint8Array.of(i + 1, count), profile.subarray(i * ICC_PART, (i + 1) * ICC_PART)]),
+    concat([
+      latin1Bytes(ICC),
+      Uint8Array.of(i + 1, count),
+      profile.subarray(i * ICC_PART, (i + 1) * ICC_PART),
+    ]),
   )
 }
 

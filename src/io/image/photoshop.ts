@@ -1,5 +1,5 @@
 /** Image resource blocks, in which JPEG files hold IPTC. Source: Adobe Photoshop file formats specification, "Image Resources". */
-import { bigEndian, bytesOf, concat, latin1, viewOf } from './bytes.ts'
+import { bigEndian, concat, latin1, latin1Bytes, viewOf } from './bytes.ts'
 
 interface Resource {
   readonly id: number
@@ -44,7 +44,7 @@ export const iptcOf = (blocks: Uint8Array) =>
 export const withIptc = (blocks: Uint8Array, iptc: Uint8Array) =>
   concat([
     withoutIptc(blocks),
-    bytesOf(SIGNATURE),
+    latin1Bytes(SIGNATURE),
     bigEndian(IPTC, 2),
     new Uint8Array(2),
     bigEndian(iptc.length, 4),

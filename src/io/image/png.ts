@@ -1,5 +1,5 @@
 /** Chunks of PNG files. Source: Portable Network Graphics (W3C, third edition), sections 5 and 11. */
-import { bigEndian, bytesOf, concat, latin1, startsWith, viewOf } from './bytes.ts'
+import { bigEndian, concat, latin1, latin1Bytes, startsWith, viewOf } from './bytes.ts'
 import { type Density, fromMetre, perMetre } from './density.ts'
 
 export interface Chunk {
@@ -35,7 +35,7 @@ export function withChunks(bytes: Uint8Array, others: readonly Chunk[]): Uint8Ar
 
 function written({ name, data, whole }: Chunk): Uint8Array[] {
   if (whole) return [whole]
-  const type = bytesOf(name)
+  const type = latin1Bytes(name)
   return [bigEndian(data.length, 4), type, data, bigEndian(crc32(type, data), 4)]
 }
 
@@ -56,7 +56,7 @@ export function crc32(...parts: readonly Uint8Array[]): number {
 export function isWholePng(bytes: Uint8Array): boolean {
   const chunks = pngChunks(bytes)
   const isRight = ({ name, data, whole }: Chunk) =>
-    viewOf(whole!).getUint32(whole!.length - 4) === crc32(bytesOf(name), data)
+    viewOf(whole!).getUint32(whole!.length - 4) === crc32(latin1Bytes(name), data)
   return chunks.at(-1)?.name === 'IEND' && chunks.every(isRight)
 }
 
@@ -91,13 +91,13 @@ export function xmpOfChunk({ name, data }: Chunk): string | null {
 
 export const xmpChunk = (text: string): Chunk => ({
   name: 'iTXt',
-  data: concat([bytesOf(XMP), new Uint8Array(4), new TextEncoder().encode(text)]),
+  data: concat([latin1Bytes(XMP), new Uint8Array(4), new TextEncoder().encode(text)]),
 })
 
 /** A colour profile, in blocks of deflate that are not compressed. */
 export const profileChunk = (profile: Uint8Array): Chunk => ({
   name: 'iCCP',
-  data: concat([bytesOf('ICC profile\0\0'), stored(profile)]),
+  data: concat([latin1Bytes('ICC profile\0\0'), stored(profile)]),
 })
 
 const MOST_STORED = 0xffff

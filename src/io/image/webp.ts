@@ -1,5 +1,5 @@
 /** Chunks of WebP files. Source: WebP Container Specification. */
-import { bytesOf, latin1, viewOf } from './bytes.ts'
+import { latin1, latin1Bytes, viewOf } from './bytes.ts'
 
 export interface RiffChunk {
   readonly name: string
@@ -79,11 +79,11 @@ function headerOf(pictures: readonly RiffChunk[], width: number, height: number)
 
 function riff(chunks: readonly RiffChunk[]): Uint8Array[] {
   const body = chunks.flatMap(({ name, data }) => [
-    ...[bytesOf(name), little(data.length), data],
+    ...[latin1Bytes(name), little(data.length), data],
     new Uint8Array(data.length & 1),
   ])
   const length = body.reduce((sum, part) => sum + part.length, 0)
-  return [bytesOf('RIFF'), little(length + 4), bytesOf('WEBP'), ...body]
+  return [latin1Bytes('RIFF'), little(length + 4), latin1Bytes('WEBP'), ...body]
 }
 
 function little(value: number): Uint8Array {

@@ -1,6 +1,6 @@
 /** The opposite of `readMetadata`: an encoded picture with what is to stand beside its pixels. */
 import type { Size } from '../../rect.ts'
-import { bytesOf, concat } from './bytes.ts'
+import { concat, latin1Bytes } from './bytes.ts'
 import { densityFields } from './density.ts'
 import { changedExif, exifFields, newExif } from './exif.ts'
 import { withGifXmp } from './gif.ts'
@@ -73,7 +73,7 @@ const WRITERS = {
     const { extendedXmp, photoshop, comments, density } = metadata
     const [app1, app13] = [MARKER.app1, MARKER.app13]
     const fits = (prefix: string, data: Uint8Array | null) => data && prefix.length + data.length <= MOST_DATA
-    const data = (prefix: string, data: Uint8Array) => concat([bytesOf(prefix), data])
+    const data = (prefix: string, data: Uint8Array) => concat([latin1Bytes(prefix), data])
     const text = xmp === null ? null : new TextEncoder().encode(withoutRoom(xmp))
     const segments = [
       ...(fits('Exif\0\0', exif) ? [{ marker: app1, data: data('Exif\0\0', exif!) }] : []),

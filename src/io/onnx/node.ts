@@ -1,6 +1,6 @@
 /** What the operators' entries, on the host and in the graph, see of the node they are for. */
 import type { AttributeKind, AttributeValues, OnnxNode } from './model.ts'
-import { bytesOf, type DataType, elemsOf, type HostTensor, makeData, quote } from './tensors.ts'
+import { byteLengthOf, type DataType, elemsOf, type HostTensor, makeData, quote } from './tensors.ts'
 
 /** A node that is valid ONNX, but asks for what this program does not have. */
 export class Unsupported extends Error {}
@@ -60,7 +60,7 @@ export class Memory {
   make(dtype: DataType, shape: readonly number[]): HostTensor {
     const elems = elemsOf(shape)
     if (elems === null) throw new BadNode(`[${shape.join('×')}] is not a shape, or too large a one`)
-    this.leftBytes -= bytesOf(dtype, elems)
+    this.leftBytes -= byteLengthOf(dtype, elems)
     if (this.leftBytes < 0) {
       throw new BadNode(
         `a constant ${dtype} [${shape.join('×')}] is more than this model may take of the memory`,

@@ -65,7 +65,7 @@ export class UnreadableType extends UserError {
 export const quote = (name: string) => JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name)
 
 export const makeData = (dtype: DataType, length: number): Data => TYPES[dtype].make(length)
-export const bytesOf = (dtype: DataType, length: number) => makeData(dtype, 0).BYTES_PER_ELEMENT * length
+export const byteLengthOf = (dtype: DataType, length: number) => makeData(dtype, 0).BYTES_PER_ELEMENT * length
 
 /** TensorProto.DataType → our name, or null for one that is not read. */
 export const dtypeOf = (code: number | null | undefined): DataType | null =>

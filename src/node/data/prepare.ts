@@ -67,7 +67,7 @@ export async function prepareRecords(paths: readonly string[], options: PrepareO
 }
 
 /** The settings of a set by options; of taps those that are not to be measured. */
-export const settingsOf = ({
+export const recordSettings = ({
   shardSize = DEFAULTS.shardSize,
   ab = DEFAULTS.ab,
   minSide = DEFAULTS.minSide,
@@ -138,7 +138,7 @@ async function withSet<T>(
   return withPool(options, async (pool) => {
     const { out, taps } = options
     const settings = taps?.settings ?? (taps && (await measured(paths, { ...options, taps }, pool)))
-    const set = await RecordSet.open(out, paths, settingsOf({ ...options, taps: { settings } }))
+    const set = await RecordSet.open(out, paths, recordSettings({ ...options, taps: { settings } }))
     return await work(set, pool).finally(() => set.close())
   })
 }

@@ -10,7 +10,7 @@ import { KERNEL_VERSION } from '../../device/shader-text.ts'
 import type { Choices } from '../../device/traits.ts'
 import { UserError } from '../../errors.ts'
 import type { Precision } from '../../graph/half.ts'
-import { type Measured, measuredSchema } from '../../tune/tune.ts'
+import { measuredSchema, type Timing } from '../../tune/tune.ts'
 import { backend, type OpenOptions, openGpu } from '../dawn.ts'
 import { makeFolder, saveFile } from '../save.ts'
 import { codeOf, reason } from '../trouble.ts'
@@ -75,7 +75,7 @@ export function precisionOn(gpu: Gpu, asked: Precision | undefined): Precision {
 }
 
 /** "f32 (f32 12.3 ms, f16 14.5 ms)" */
-export function formatPrecision({ best, milliseconds }: Measured): string {
+export function formatPrecision({ best, milliseconds }: Timing): string {
   const times = Object.entries(milliseconds).map(([name, ms]) => `${name} ${ms.toFixed(1)} ms`)
   return `${best} (${times.join(', ')})`
 }
@@ -104,7 +104,7 @@ export function readTuning(gpu: Pick<Gpu, 'adapter'>): FoundTuning {
 export async function saveTuning(
   gpu: Pick<Gpu, 'adapter'>,
   shapes: Tuning['shapes'],
-  precision: Measured | null = null,
+  precision: Timing | null = null,
 ): Promise<string> {
   const { path, tuning } = readTuning(gpu)
   const updated: Tuning = {
