@@ -26,7 +26,7 @@ export {
   type TrainingSettings,
   trainingSchema,
   USUAL,
-  USUAL_OF,
+  usualOf,
 } from './settings.ts'
 
 // Batches: as settings ask for them, and from pictures in memory

@@ -163,3 +163,6 @@ export const USUAL = {
 export const USUAL_OF: Readonly<Record<string, Partial<TrainingSettings>>> = {
   pyramid: { learningRate: 1.5e-3, warmup: 60, averaging: 0.995, rarity: 0.9, hinted: 0.3 },
 }
+
+/** What is usual for a network on every adapter. */
+export const usualOf = (network: string) => ({ ...USUAL, ...USUAL_OF[network] })

@@ -14,6 +14,7 @@ import {
   trainingSchema,
   USUAL,
   USUAL_OF,
+  usualOf,
 } from '../../train/settings.ts'
 import { askedSettings, settingOptions } from '../setting-options.ts'
 import { CLASSIFIERS_OPTIONS } from './classifier.ts'
@@ -85,10 +86,12 @@ export const USUAL_TEXTS = {
 /** Of the settings whose usual value depends on the network. */
 function usualTexts(): Record<string, string> {
   const names = new Set(Object.values(USUAL_OF).flatMap(Object.keys)) as Set<keyof TrainingSettings>
-  const usualOf = (network: string): Partial<TrainingSettings> => ({ ...USUAL, ...USUAL_OF[network] })
   const text = (name: keyof TrainingSettings) =>
     [...NETWORKS.keys()]
-      .map((network) => [network, usualOf(network)[name] ?? aboutOf(trainingSchema.entries[name])?.usual])
+      .map((network) => [
+        network,
+        (usualOf(network) as Partial<TrainingSettings>)[name] ?? aboutOf(trainingSchema.entries[name])?.usual,
+      ])
       .filter(([, usual]) => usual !== undefined)
       .map(([network, usual]) => `${usual} (${network})`)
       .join('; ')
@@ -307,7 +310,7 @@ export function freshSettings(
   classVectors: TrainingSettings['classVectors'],
   isSoftware: boolean,
 ): TrainingSettings {
-  const usual = { ...USUAL, ...USUAL_OF[network], ...scaleOf(network, data, isSoftware).settings }
+  const usual = { ...usualOf(network), ...scaleOf(network, data, isSoftware).settings }
   return {
     ...usual,
     learningRate: usual.learningRate * (isBegun ? BEGUN_RATE : 1),

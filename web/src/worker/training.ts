@@ -14,8 +14,7 @@ import {
   type TrainingStore,
   train,
   trainingSource,
-  USUAL,
-  USUAL_OF,
+  usualOf,
   validate,
 } from '../../../src/train/index.ts'
 import { decodeBatch } from '../../../src/train/samples.ts'
@@ -27,7 +26,7 @@ import type { Comparison, TrainingEnd, TrainingKept, TrainingNews, TrainingWish 
 import { openSample, TrainingPictures } from './training-pictures.ts'
 
 /** Of the network that the page trains; the command line's are the same, but for those that people choose here. */
-const FIXED = { ...USUAL, ...USUAL_OF.pyramid }
+const FIXED = usualOf('pyramid')
 /** Every so many pictures one is held out, and this many at most. */
 const HOLD_OUT = { every: 8, most: 24 }
 /** Held-out pictures that are shown. */
