@@ -13,6 +13,7 @@ import { openPicture } from '../src/node/formats/read.ts'
 import { readPhoto } from '../src/node/image.ts'
 import { decodePhoto } from '../src/node/pixels.ts'
 import { flatPainter } from './flat-painter.ts'
+import { run } from './program.ts'
 
 /** `citrus.jpg` of the samples, as stored: the file and its EXIF both say that it is to be turned by 90 degrees, clockwise. */
 const FILE = readFileSync('test/heic/citrus.heic')
@@ -44,6 +45,12 @@ it('is read as any photograph, with its colours', async () => {
   const photo = await readPhoto('test/heic/citrus.heic')
   expect([photo.width, photo.height]).toEqual([96, 144])
   expect(await difference(imageOf(rasterOf(photo)), sharp(await shown()))).toBeLessThan(2)
+})
+
+it('is measured where it lies in a folder', async () => {
+  const { code, stdout } = await run(['evaluate', 'test/heic', '--classifier', 'none', '--json', '--quiet'])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout.toString())).toMatchObject({ n: 1, files: [{ input: 'test/heic/citrus.heic' }] })
 })
 
 it('becomes an upright PNG in sRGB that says when and by what it was taken', async () => {

@@ -1,5 +1,5 @@
 /** One picture's way through a worker, with storage that fails on purpose. */
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { UserError } from '../../src/errors.ts'
 import type { Storage } from '../../src/node/storage/interface.ts'
 import { openStorage } from '../../src/node/storage/storage.ts'
@@ -120,6 +120,11 @@ describe.skipIf(!SERVER)('a picture', () => {
 
   it('is tried again after trouble of a bucket or of a gateway in front of it, and set aside where its bytes have changed', async () => {
     const bucket = await BucketServer.start('photos')
+    onTestFinished(async () => {
+      vi.restoreAllMocks()
+      vi.unstubAllEnvs()
+      await bucket.close()
+    })
     const environment = { AWS_ENDPOINT_URL: bucket.endpoint, AWS_REGION: 'eu-central-1', ...KEYS }
     for (const [name, value] of Object.entries({ ...environment, AWS_MAX_ATTEMPTS: '1' }))
       vi.stubEnv(name, value)
@@ -132,6 +137,8 @@ describe.skipIf(!SERVER)('a picture', () => {
       const message = `cannot read s3://photos/a.png: the endpoint ${bucket.endpoint} (AWS_ENDPOINT_URL) answers with status ${status}`
       await expect(run(memory(), machine)).rejects.toThrow(message)
     }
+    bucket.tricks = () => [507, 'XMinioStorageFull']
+    await expect(run(memory(), machine)).rejects.toThrow(/a\.png: (?!.*answers with)/) // its own words
     bucket.tricks = () => 'half'
     await expect(run(memory(), machine)).rejects.toThrow(/its bytes stopped coming/)
     expect(await ledger.counts()).toMatchObject({ completed: 0, failed: 0 })
@@ -140,9 +147,6 @@ describe.skipIf(!SERVER)('a picture', () => {
       expect(await run(memory(), machine)).toBe('failed')
       expect(told.at(-1)).toMatch(/its bytes are not those that were written/)
     }
-    vi.restoreAllMocks()
-    vi.unstubAllEnvs()
-    await bucket.close()
   })
 
   it('is not tried alone for trouble of the machine, however often, and only what it did itself is counted', async () => {

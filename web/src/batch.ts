@@ -56,8 +56,9 @@ export async function colourAll(
 }
 
 async function colourOne(engine: Engine, entry: Entry, format: Format, signal: AbortSignal): Promise<Blob> {
-  const { picture } = await engine.open(entry.file, signal)
+  const { picture } = await engine.open(entry.file) // to its end, so that it can be closed
   try {
+    signal.throwIfAborted()
     await engine.colour(picture, entry.hints.now, entry.version, signal)
     return await engine.encode(picture, entry.look, format, signal)
   } finally {

@@ -47,8 +47,8 @@ export class Engine {
     return this.#caller.call('networks', null)
   }
 
-  open(file: Blob, signal?: AbortSignal): Promise<Opened> {
-    return this.#caller.call('open', { file }, { signal })
+  open(file: Blob): Promise<Opened> {
+    return this.#caller.call('open', { file })
   }
 
   colour(picture: number, hints: readonly Hint[], version: Version, signal?: AbortSignal): Promise<Seen> {

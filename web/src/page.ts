@@ -49,6 +49,8 @@ export class Page {
   readonly #saving = new Saving(this.#engine, this.#album)
   #shown: Shown | null = null
   #asked = 0
+  /** Opens the network that could not be opened, where one could not. */
+  #again: (() => void) | null = null
   #isColouring = false
   #isStale = false
 
@@ -66,6 +68,7 @@ export class Page {
   }
 
   #load(weights: string, file?: Blob): void {
+    this.#again = null
     say('starting', TEXTS.starting)
     const starting = this.#engine.start({ weights, file }, ({ loaded, total }) => {
       if (document.body.dataset.state === 'starting')
@@ -75,9 +78,13 @@ export class Page {
       ({ adapter, hasVersions }) => {
         this.#versions.offer(hasVersions)
         byId('adapter').textContent = TEXTS.adapter(adapter)
+        byId('no-webgpu').hidden = true
         if (!this.#shown) say('ready', TEXTS.ready)
       },
-      (error) => this.#cannotStart(error),
+      (error) => {
+        this.#again = () => this.#load(weights, file)
+        void this.#cannotStart(error)
+      },
     )
   }
 
@@ -119,7 +126,7 @@ export class Page {
         if (!isWanted()) return
         const { message, trouble } = error as WorkerError
         troubles.push(TEXTS.trouble(entry.file.name, message))
-        report(troubles.join('; '))
+        report(TEXTS.troubles(troubles))
         if (trouble !== 'input') break // the next file has it, too
       }
     }
@@ -158,6 +165,7 @@ export class Page {
     this.#isStale = true
     if (this.#isColouring) return
     this.#isColouring = true
+    this.#again?.()
     try {
       while (this.#isStale && this.#shown) {
         this.#isStale = false

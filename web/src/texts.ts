@@ -1,4 +1,9 @@
 /** All that the page says. Translate this file. */
+
+/** The first ones of what may be many. */
+const few = (all: readonly string[]) =>
+  [...all.slice(0, 3), ...(all.length > 3 ? [`and ${all.length - 3} more`] : [])].join('; ')
+
 export const TEXTS = {
   title: 'Colorizer',
   menu: 'Menu',
@@ -81,7 +86,7 @@ export const TEXTS = {
   batchProgress: (done: number, all: number, left: string) =>
     `${done} of ${all} pictures${left && `, ${left} left`}`,
   batchDone: (done: number, all: number) => `${done} of ${all} pictures are in the ZIP.`,
-  batchFailed: (failures: readonly string[]) => `Not coloured: ${failures.join('; ')}`,
+  batchFailed: (failures: readonly string[]) => `Not coloured: ${few(failures)}`,
   duration: (seconds: number) =>
     seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`,
 
@@ -153,6 +158,7 @@ export const TEXTS = {
   noAdapter:
     'This browser has WebGPU, but finds no graphics processor for it. Turn on graphics acceleration in its settings, or update the graphics driver. On Linux turn WebGPU on: in Chrome at chrome://flags/#enable-unsafe-webgpu, in Firefox by dom.webgpu.enabled at about:config.',
   trouble: (name: string, reason: string) => `${name}: ${reason}`,
+  troubles: (all: readonly string[]) => few(all),
   noPicture: 'There was no picture in what was dropped or pasted.',
   tooMany: (most: number) => `Only the first ${most} pictures were taken: colour these first.`,
   noWebp: 'This browser cannot write this format; the file is a PNG.',

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { extname } from 'node:path'
 import { UserError } from '../../errors.ts'
+import { READ_ENDINGS } from '../../node/formats/kinds.ts'
 import { findEach, type PhotoPath } from '../../node/photos.ts'
 import { findClassifier } from '../../node/store/classifiers.ts'
 import { advised } from '../advice.ts'
@@ -82,7 +83,7 @@ export const evaluateCommand: Command = {
       throw wrong('evaluate needs at least one photograph: a file, a folder or a glob')
     const asked = flags.numbersOr('auto', 'saturation')
     const saturations = asked.length ? asked : [1]
-    const { photos, failures } = await findEach(positionals)
+    const { photos, failures } = await findEach(positionals, { endings: READ_ENDINGS })
     for (const { error } of failures) terminal.warn(error)
     if (photos.length === 0) throw nothingReadable(failures)
     const wanted = await wantedAlbums(flags, photos)

@@ -215,7 +215,11 @@ export function askedOf(flags: Flags): Asked {
   const settings = { ...askedSettings(flags, trainingSchema.entries), ...(precision ? { precision } : {}) }
   const isBegun = flags.on('resume') || (flags.text('init') ?? 'none') !== 'none' // then the weights say it
   if (!isBegun) refuseIdle(settings, { ...kindOf(network).sizes.lite, ...architecture })
-  if (settings.classDropout !== undefined && flags.texts('classifier').includes('none'))
+  if (
+    !flags.on('resume') &&
+    settings.classDropout !== undefined &&
+    flags.texts('classifier').includes('none')
+  )
     throw wrong('--class-dropout leaves out class vectors, and with --classifier none there are none')
   if (flags.on('taps') && architecture.fineTune !== undefined)
     throw wrong(

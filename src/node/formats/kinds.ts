@@ -26,6 +26,9 @@ export const WRITTEN_ENDINGS: readonly string[] = Object.keys(ENDINGS)
 /** Endings of what may be readable, where a decoder is there; results are PNG files. */
 const HEIC_ENDINGS = ['.heic', '.heif', '.hif'] as const
 
+/** Endings of all photographs that may be readable. */
+export const READ_ENDINGS: readonly string[] = [...WRITTEN_ENDINGS, ...HEIC_ENDINGS]
+
 /** Endings of cameras' raw files. Many of them are TIFF files whose first page is a small preview. */
 const RAW_ENDINGS: readonly string[] = [
   ...['.dng', '.cr2', '.cr3', '.crw', '.nef', '.nrw', '.arw', '.sr2', '.raf', '.orf', '.rw2', '.pef', '.srw'],
@@ -46,7 +49,7 @@ const UNREAD_ENDINGS: readonly string[] = [
 ]
 
 /** Endings of all files of a folder that look like pictures. */
-export const PICTURE_ENDINGS: readonly string[] = [...WRITTEN_ENDINGS, ...HEIC_ENDINGS, ...UNREAD_ENDINGS]
+export const PICTURE_ENDINGS: readonly string[] = [...READ_ENDINGS, ...UNREAD_ENDINGS]
 
 /** The format that a file name's ending asks for; undefined when it asks for none. */
 export const formatOfEnding = (path: string): OutputFormat | undefined => ENDINGS[extname(path).toLowerCase()]

@@ -43,7 +43,8 @@ export function bucketTrouble(tried: Tried, error: unknown): UserError {
   if (error instanceof UserError) return error
   const { name, message } = error instanceof Error ? error : new Error(String(error))
   const known = SENTENCES[name] ?? SENTENCES[codeOf(error) ?? '']
-  const status = hasServerTrouble(error) ? `${server(tried)} answers with status ${statusOf(error)}` : null
+  const isNameless = hasServerTrouble(error) && !(error as { readonly Code?: string }).Code
+  const status = isNameless ? `${server(tried)} answers with status ${statusOf(error)}` : null
   const why =
     known?.(tried) ??
     status ??

@@ -56,7 +56,7 @@ async function studioOf(...networks: ReturnType<typeof network>[]) {
   const studio = new Studio()
   const start = () => studio.start({ weights: 'any' }, () => {})
   await start()
-  const { id } = await studio.add(new Blob(), unraised)
+  const { id } = await studio.add(new Blob())
   return { studio, id, start, colour: () => studio.colour(id, [], {}) }
 }
 
@@ -82,7 +82,7 @@ it('opens a network anew that could not be opened', async () => {
   vi.spyOn(Picture, 'of').mockResolvedValue(picture as unknown as Picture)
   const studio = new Studio()
   await expect(studio.start({ weights: 'any' }, () => {})).rejects.toBe(trouble)
-  const { id } = await studio.add(new Blob(), unraised)
+  const { id } = await studio.add(new Blob())
   await expect(studio.colour(id, [], {})).rejects.toBe(trouble)
   expect((await studio.colour(id, [], {})).classes).toMatchObject([{ name: 'late' }])
   expect(create).toHaveBeenCalledTimes(3)
@@ -108,16 +108,6 @@ it('removes a picture only once the files that are made of it are done', async (
   finish(file)
   expect(await encoding).toBe(file)
   await removing
-  expect(closed).toHaveBeenCalledTimes(1)
-})
-
-it('closes a picture that nobody waits for any more once it is open', async () => {
-  const { studio } = await studioOf(network('any'))
-  const closed = vi.spyOn(picture, 'close')
-  const cancelled = new AbortController()
-  const adding = studio.add(new Blob(), cancelled.signal)
-  cancelled.abort()
-  await expect(adding).rejects.toBe(cancelled.signal.reason)
   expect(closed).toHaveBeenCalledTimes(1)
 })
 

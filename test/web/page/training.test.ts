@@ -32,6 +32,7 @@ let gpu: Gpu
 beforeAll(async () => {
   gpu = await openGpu({ adapter: process.env.COLORIZER_ADAPTER })
   vi.stubGlobal('navigator', {})
+  vi.stubGlobal('createImageBitmap', () => Promise.reject(new Error('no picture')))
   vi.spyOn(Gpu, 'open').mockResolvedValue(gpu) // one for all trainings, so that kernels are compiled once
   vi.spyOn(gpu, 'destroy').mockImplementation(() => {})
   const weights = new Blob([Uint8Array.from(await pyramidWeights({ hints: true }))])
@@ -71,6 +72,10 @@ it('leaves what it has when it fails, and what was there before when it cannot b
   expect(training.kept).toEqual({ hasWeights: true, step: 2 })
   const before = await training.weights().arrayBuffer()
   await expect(run({ files: files.slice(0, 1) })).rejects.toThrow('fewer than the 2')
+  expect(training.kept).toEqual({ hasWeights: true, step: 2 })
+  expect(await training.weights().arrayBuffer()).toEqual(before)
+  const damaged = files.map(({ name }) => new File(['no picture'], name))
+  await expect(run({ files: damaged })).rejects.toThrow(/none of the 14 .* can be decoded/)
   expect(training.kept).toEqual({ hasWeights: true, step: 2 })
   expect(await training.weights().arrayBuffer()).toEqual(before)
 

@@ -87,12 +87,10 @@ export class Studio {
     return opening
   }
 
-  /** @throws UserError when the browser cannot decode the file; what `signal` is raised with: nobody waits for the picture then */
-  async add(file: Blob, signal: AbortSignal): Promise<{ readonly id: number; readonly picture: Picture }> {
+  /** @throws UserError when the browser cannot decode the file */
+  async add(file: Blob): Promise<{ readonly id: number; readonly picture: Picture }> {
     this.#chosen.abort()
     const picture = await Picture.of(file)
-    if (signal.aborted) picture.close()
-    signal.throwIfAborted()
     const id = ++this.#last
     const closed = new AbortController()
     this.#pictures.set(id, { picture, closed, looked: null, colouring: null, encodings: new Set() })

@@ -64,7 +64,6 @@ export class Training {
     const pictures = new TrainingPictures(wish.files, { side: settings.size, ...HOLD_OUT })
     if (pictures.trained.length < settings.batch)
       throw new UserError(UNTRAINABLE.tooFew(pictures.trained.length, settings.batch), 'input')
-    if (start.kind !== 'resume') this.#best = this.#checkpoint = null // from here on there is something to put in their place
     const source = trainingSource(
       pictures.set((reason) => tell({ kind: 'undecodable', reason })),
       { decode: (task) => decodeBatch(task, openSample), close: async () => {} },
@@ -76,7 +75,7 @@ export class Training {
       const { checkpoint } = await train({
         ...{ gpu, network, source, settings, start, signal },
         course: { steps, epochs: Number.POSITIVE_INFINITY, validateEvery },
-        store: this.#store,
+        store: this.#storeOf(start),
         observer: {
           onStep: ({ step, total, loss, secondsLeft }) =>
             tell({ kind: 'step', step, total, loss, secondsLeft }),
@@ -109,12 +108,20 @@ export class Training {
     return { start, network, settings }
   }
 
-  get #store(): TrainingStore {
+  /** What was trained before stays until there is something to put in its place. */
+  #storeOf(start: Start): TrainingStore {
+    let isOwn = start.kind === 'resume'
+    const begin = () => {
+      if (!isOwn) this.#best = this.#checkpoint = null
+      isOwn = true
+    }
     return {
       saveCheckpoint: async (checkpoint) => {
+        begin()
         this.#checkpoint = checkpoint
       },
       saveBest: async (best) => {
+        begin()
         this.#best = best
       },
     }

@@ -22,8 +22,8 @@ function training(): Promise<Training> {
 answerCalls<PageMethods>(self as never, {
   start: (wanted, { tell }) => studio.start(wanted, (loaded, total) => tell({ loaded, total })),
   networks: () => studio.networks(),
-  open: async ({ file }, { signal }) => {
-    const { id, picture } = await studio.add(file, signal)
+  open: async ({ file }) => {
+    const { id, picture } = await studio.add(file)
     const { width, height } = picture
     return { picture: id, width, height }
   },
