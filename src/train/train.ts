@@ -184,7 +184,7 @@ class Loop {
     try {
       if (state.isDone) return
       if (state.isValidationDue) await state.validate() // an interruption came before it
-      if (state.isDone || this.options.signal?.aborted) return
+      if (state.isDone || state.isValidationDue) return // or another one in it
       await this.#takeSteps(executor)
     } finally {
       await Promise.allSettled(this.#inFlight.map(({ loss }) => loss))
