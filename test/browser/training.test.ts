@@ -84,6 +84,7 @@ describe.each(BROWSERS)('training in %s', (name) => {
     await visit.page.waitForSelector('#train-start:not([hidden])')
     for (const id of ['train-go-on', 'train-save', 'train-use'])
       expect(await visit.isShown(id), id).toBe(true)
+    await visit.set('train-batch', SETTINGS.batch)
     await visit.set('train-steps', '1')
     await visit.click('train-go-on')
     await visit.waitFor('train-text', `${steps + 1} steps are done`)
