@@ -1,5 +1,5 @@
 /** Plans and runs of `colorize` on folders, with a painter that needs no GPU: it gives every picture one colour. */
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import sharp from 'sharp'
 import { type Planned, type PlanOptions, planFor } from '../src/cli/colouring/plan.ts'
@@ -10,6 +10,19 @@ import { findEach } from '../src/node/photos.ts'
 import { flatPainter } from './flat-painter.ts'
 
 export const onePainter = flatPainter()
+
+/** A folder below `root` for one test alone, with places in it for the photographs and for what is made of them. */
+export function freshPlaces(root: string, name: string) {
+  const folder = mkdtempSync(join(root, `${name}-`))
+  const [album, out] = [join(folder, 'album'), join(folder, 'out')]
+  return {
+    folder,
+    album,
+    out,
+    inAlbum: (file: string) => join(album, file),
+    inOut: (file: string) => join(out, file),
+  }
+}
 
 export const silent = { say: () => {}, warn: () => {}, progress: () => {} }
 
