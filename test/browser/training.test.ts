@@ -76,6 +76,20 @@ describe.each(BROWSERS)('training in %s', (name) => {
     expect(steps).toBeLessThan(100_000)
   })
 
+  it('keeps what was trained when another training cannot begin, and goes on with it', async () => {
+    const steps = Number.parseInt(await visit.text('train-text'), 10)
+    await visit.set('train-batch', '200')
+    await visit.click('train-start')
+    await visit.waitFor('trouble', 'fewer than the 200 of one step')
+    await visit.page.waitForSelector('#train-start:not([hidden])')
+    for (const id of ['train-go-on', 'train-save', 'train-use'])
+      expect(await visit.isShown(id), id).toBe(true)
+    await visit.set('train-batch', SETTINGS.batch)
+    await visit.set('train-steps', '1')
+    await visit.click('train-go-on')
+    await visit.waitFor('train-text', `${steps + 1} steps are done`)
+  })
+
   it('gives weights that the command line takes', async () => {
     await visit.click('train-save')
     const weights = files.write(`${name}.safetensors`, await visit.downloaded('trained.safetensors'))
