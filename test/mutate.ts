@@ -25,7 +25,7 @@ import { verify } from './launch.ts'
 const SAMPLE = 12
 /** Of each shader where time is short. */
 const FEW = 4
-/** A change that makes the rows take this many times as long, and at least so long, is taken for an endless loop. */
+/** A change with which one row takes this many times as long as a few do without it, and at least so long, is taken for an endless loop. */
 const SLOWDOWN = 5
 const LEAST_TIMEOUT_MS = 15_000
 
@@ -71,6 +71,8 @@ interface Mutant {
 }
 
 type Outcome = 'survived' | 'invalid' | `killed: ${string}`
+/** Said after each row, so that a change that nothing notices may take as long as there are rows. */
+const ALIVE = 'alive'
 
 function mutantsOf(shader: string): Mutant[] {
   const text = loadShader(shader)
@@ -120,6 +122,7 @@ async function tryMutant({ shader, text, line }: Mutant): Promise<Outcome> {
     for (const row of line === UNTOUCHED ? few : [...few, ...others]) {
       const { problems } = await verify(gpu, row)
       if (problems.length) return `killed: ${row.name} ${row.title}: ${problems[0]}`
+      process.send!(ALIVE)
     }
     return 'survived'
   } catch (error) {
@@ -154,7 +157,7 @@ function startWorker() {
         resolve(outcome)
       }
       const timer = setTimeout(() => finish('killed: it never ended', true), timeoutMs)
-      mine.once('message', (outcome) => finish(outcome as Outcome, false))
+      mine.on('message', (said) => (said === ALIVE ? timer.refresh() : finish(said as Outcome, false)))
       mine.once('exit', () => finish('killed: the process died', true))
       mine.send(mutant)
     })
@@ -180,7 +183,7 @@ const known: Readonly<Record<string, Readonly<Record<string, string>>>> = JSON.p
   readFileSync(new URL('survivors.json', import.meta.url), 'utf8'),
 )
 
-/** Milliseconds after which a change of the shader counts as endless. Throws when the shader fails as it is. */
+/** Milliseconds for one row after which a change of the shader counts as endless. Throws when the shader fails as it is. */
 async function patienceFor(worker: Worker, shader: string): Promise<number> {
   const start = performance.now()
   const outcome = await worker.attempt(
