@@ -155,6 +155,10 @@ describe('colorize --hints', () => {
       expect(width).toBe(told.width)
       expect(await readPhoto(image, 'image')).toEqual(hints.length ? told : untold)
     }
+    const wide = inFolder('wide.png')
+    await writeImage(wide, { width: 16_384, height: 8, rgb: new Uint8Array(16_384 * 8 * 3) })
+    await using other = await colorizer.study(wide, { format: 'webp' })
+    await expect(other.colorize({})).rejects.toThrow(`${wide}: cannot write 16384x8 pixels as webp: `)
   })
 
   it('is done again when the hints in the file have changed', async () => {

@@ -232,7 +232,7 @@ describe('writeImage', () => {
     )
     const long = { width: 20_000, height: 1, rgb: new Uint8Array(60_000) }
     await expect(writeImage(join(folder, 'long.webp'), long)).rejects.toThrow(
-      /cannot write 20000x1 pixels as webp/,
+      /long\.webp: cannot write 20000x1 pixels as webp/,
     )
     expect(readdirSync(folder).filter((name) => /part|long/.test(name))).toEqual([])
   })

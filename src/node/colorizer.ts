@@ -211,7 +211,7 @@ class InputFile {
 
   async coloured({ photo, classes }: ColouredPhoto): Promise<ColouredImage> {
     const { width, height } = photo
-    return { image: await encode(photo, this.#format), width, height, classes }
+    return { image: await encode(photo, this.#format, this.name), width, height, classes }
   }
 }
 

@@ -57,8 +57,11 @@ export function outputFormat(bytes: Uint8Array): ImageFormat {
   return IMAGE_FORMATS.find((format) => format === own) ?? 'png'
 }
 
-/** The bytes of an image file. JPEG keeps the colour at full resolution (4:4:4); TIFF is lossless. */
-export async function encode(photo: Photo, format: ImageFormat): Promise<Uint8Array> {
+/**
+ * The bytes of an image file. JPEG keeps the colour at full resolution (4:4:4); TIFF is lossless. `name` is what errors call it.
+ * @throws UserError when the format cannot have that size
+ */
+export async function encode(photo: Photo, format: ImageFormat, name = 'the image'): Promise<Uint8Array> {
   const image = sharpOf(photo)
   try {
     if (format === 'jpeg') return await image.jpeg({ quality: 92, chromaSubsampling: '4:4:4' }).toBuffer()
@@ -68,7 +71,7 @@ export async function encode(photo: Photo, format: ImageFormat): Promise<Uint8Ar
   } catch (error) {
     const size = `${photo.width}x${photo.height}`
     const why = error instanceof Error ? error.message : String(error)
-    throw new UserError(`cannot write ${size} pixels as ${format}: ${why}`, 'input', {
+    throw new UserError(`${name}: cannot write ${size} pixels as ${format}: ${why}`, 'input', {
       cause: error,
     })
   }
@@ -76,7 +79,7 @@ export async function encode(photo: Photo, format: ImageFormat): Promise<Uint8Ar
 
 /** Writes a photograph in the format of its ending; `path` is the old file or the whole new one. */
 export async function writeImage(path: string, photo: Photo): Promise<void> {
-  const bytes = await encode(photo, imageFormat(path))
+  const bytes = await encode(photo, imageFormat(path), path)
   try {
     await writeFileAtomic(path, bytes)
   } catch (error) {
