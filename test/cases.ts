@@ -116,6 +116,30 @@ const normed = (x: Shape4, vectors: readonly Distribution[]): CaseInput[] => [
 
 const adamAttrs = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
 
+/** A gradient that is not finite: its place, its value, how many elements of its block count; the number of all blocks, the scale. */
+type Overflow = readonly [at: number, value: number, used: number, blocks: number, scale: number]
+// every lane of a block's vec4; first and last element that counts; behind it; blocks of each lane, of the next part; a scale of 1
+const overflows: readonly Overflow[] = [
+  [0, Number.NaN, 1, 1, 32],
+  [1, Infinity, 2, 9, 32],
+  [6, -Infinity, 7, 1, 1.5],
+  [63, Number.NaN, 64, 2, 32],
+  [64 + 9, Infinity, 10, 2, 32],
+  [64 + 10, Infinity, 10, 2, 32],
+  [64 + 63, Number.NaN, 63, 2, 32],
+  [2 * 64, -Infinity, 0, 3, 32],
+  [3 * 64 + 17, Number.NaN, 18, 4, 2],
+  [4 * 64 + 34, Infinity, 35, 5, 32],
+  [5 * 64 + 51, Number.NaN, 51, 7, 32],
+  [63 * 64 + 33, -Infinity, 34, 65, 32],
+  [64 * 64 + 5, Number.NaN, 6, 65, 32],
+  [2 * 4096 + 62, Number.NaN, 64, 130, 32],
+  [200 * 64 + 7, Infinity, 8, 201, 32],
+  [5, Number.NaN, 6, 4099, 32],
+  [4096 * 64 + 5, Number.NaN, 6, 4099, 32],
+  [3, Number.NaN, 64, 2, 1],
+]
+
 /** Logits whose exponentials are beyond float32, in any bin; target and weight. */
 const FAR_LOGITS = [of('huge', 1, 5, 8, 3), of('unit', 1, 5, 8, 3), of('positive', 1, 5, 8, 1)]
 
@@ -246,6 +270,15 @@ export const cases: CaseTable = {
       attrs: { every: 1, most: 0.5 },
       note: 'does not grow further',
     },
+    ...overflows.map(([at, value, used, blocks, scale]) => ({
+      inputs: [
+        { ...of('positive', 4), given: { 0: scale, 1: 2 } },
+        { ...of('normal', 64 * blocks), given: { [at]: value } },
+        { ...of('index', blocks), given: { [Math.floor(at / 64)]: used } },
+      ],
+      attrs: { every: 3, most: 64 },
+      note: `${value} at ${at}, where ${used} of a block count`,
+    })),
   ],
   // params, grads, m, v, hyper (positive: learning rate and bias corrections)
   adam: [

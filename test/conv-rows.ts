@@ -80,6 +80,8 @@ export const convRows: Rows<AttrsOf<'conv2d'>> = [
   conv([2, 5, 9, 4], [3, 3, 1, 4], { groups: 4, bias }),
   conv([1, 8, 7, 12], [3, 3, 1, 12], { groups: 12, stride: [2, 2], ...relu }),
   conv([1, 6, 9, 8], [3, 3, 1, 8], { groups: 8, stride: [1, 2] }),
+  // … and rows of whole invocations, more than two workgroups of them
+  conv([1, 24, 8, 12], [3, 3, 1, 12], { groups: 12 }),
   conv([2, 4, 11, 8], [2, 5, 1, 8], { groups: 8, dilation: [2, 1], padding: [2, 0, 1, 3] }),
   withResidual(conv([2, 3, 5, 8], [3, 3, 1, 8], { groups: 8, bias, residualScale: 0.3 })),
   // few output channels: more than one column of taps, strides, dilation, unlike padding, a kernel of one row
@@ -112,6 +114,8 @@ export const convRows: Rows<AttrsOf<'conv2d'>> = [
     ...withResidual(conv([1, 2, 3, 260], [1, 1, 260, 8], { bias, residualScale: 0.3, ...relu })),
     slice: { channels: 20, offset: 8 },
   },
+  // tiles enough that Winograd's gradient to the weight sums them in parts
+  conv([1, 61, 67, 4], [3, 3, 4, 4]),
   // the piece would fit the tiles, the whole or its place does not
   { ...conv([2, 4, 3, 4], [3, 3, 4, 4]), slice: { channels: 11, offset: 4 } },
   { ...conv([1, 5, 3, 4], [1, 1, 4, 4]), slice: { channels: 8, offset: 3 } },

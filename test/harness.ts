@@ -101,7 +101,9 @@ export function rowsOf(name: OpName): Row[] {
       specs,
       attrs: row.attrs,
       slice: row.slice,
-      inputs: row.inputs.map((input, j) => draw(elems(specs[j]!), distribution(input), random)),
+      inputs: row.inputs.map((input, j) =>
+        Object.assign(draw(elems(specs[j]!), distribution(input), random), given(input)),
+      ),
     }
   })
 }
@@ -186,6 +188,7 @@ export const outputSpecs = (row: Row): Spec[] => row.op.infer(row.specs, row.att
 export const float64 = (data: Float32Array) => Float64Array.from(data)
 
 const distribution = (input: CaseInput): Distribution => ('shape' in input ? input.dist : 'normal')
+const given = (input: CaseInput) => ('shape' in input ? input.given : undefined)
 const describeAttrs = (attrs: object) =>
   Object.entries(attrs)
     .map(([name, value]) => `${name}=${value}`)
@@ -216,6 +219,7 @@ export function draw(count: number, dist: Distribution, random: () => number): F
     unit: random,
     awayFromZero: () => (random() < 0.5 ? -1 : 1) * (0.1 + 0.9 * random()),
     softmax: () => Math.exp(20 * normal()),
+    zero: () => 0,
   }
   const drawn = Float64Array.from({ length: count }, sample[dist])
   const whole = dist === 'softmax' ? drawn.reduce((a, b) => a + b) : 1

@@ -4,7 +4,7 @@ import type { AttrsOf, OpName, Slice } from '../src/kernels/op.ts'
  * normal: mean 0, variance 1. positive: uniform in 0.5…2. unit: uniform in 0…1. awayFromZero: uniform in ±(0.1…1), so
  * that finite differences do not straddle the kink of a ReLU. wide: variance 400. huge: variance 10⁴. offset: mean 100, variance 1.
  * rectified: the positive part of a normal one, and zeros. index: whole numbers from −2 to 9. softmax: that of wide numbers, the
- * whole tensor being one row: almost all of it in one element.
+ * whole tensor being one row: almost all of it in one element. zero: nothing but zeros.
  */
 export type Distribution =
   | 'normal'
@@ -17,9 +17,16 @@ export type Distribution =
   | 'rectified'
   | 'index'
   | 'softmax'
+  | 'zero'
 
-/** A shape alone means normal. */
-export type CaseInput = readonly number[] | { readonly shape: readonly number[]; readonly dist: Distribution }
+/** A shape alone means normal. `given` are the values of single elements. */
+export type CaseInput =
+  | readonly number[]
+  | {
+      readonly shape: readonly number[]
+      readonly dist: Distribution
+      readonly given?: Readonly<Record<number, number>>
+    }
 
 export interface Case<A> {
   readonly inputs: readonly CaseInput[]
@@ -35,7 +42,7 @@ export type CaseTable = { readonly [N in OpName]: Rows<AttrsOf<N>> }
 
 export type Shape4 = readonly [number, number, number, number]
 
-export const of = (dist: Distribution, ...shape: number[]): CaseInput => ({ shape, dist })
+export const of = (dist: Distribution, ...shape: number[]) => ({ shape, dist })
 export const shapeOf = (input: CaseInput | undefined) =>
   (input && 'shape' in input ? input.shape : input) as readonly number[]
 

@@ -41,6 +41,7 @@ export const smoothRows: Pick<
   })),
   conjugateGradient: [
     ...table(sizes, (size) => ({ inputs: state(size), attrs: {} })),
+    { inputs: state([1, 32, 32]), attrs: {}, note: 'a part to its last pixel' },
     { inputs: state([2, 33, 37]), attrs: {}, note: 'more than one part' },
     { inputs: state([1, 260, 256]), attrs: {}, note: 'more parts than lanes' },
     {
@@ -54,6 +55,18 @@ export const smoothRows: Pick<
       ],
       attrs: {},
       note: 'divisors that are not above 0',
+    },
+    {
+      inputs: [
+        [1, 3, 4, 2],
+        [1, 3, 4, 2],
+        of('zero', 1, 3, 4, 2),
+        of('zero', 2),
+        of('zero', 1, 3, 4, 2),
+        of('positive', 1, 3, 4, 1),
+      ],
+      attrs: {},
+      note: 'the first step',
     },
   ],
   spreadHints: [

@@ -31,12 +31,11 @@ fn main(
 
   var sum = 0.0;
   for (var r = 0u; r < params.conv.R; r++) {
-    if (h + params.conv.padTop < r * params.conv.dilationH) { continue; }
+    // below 0 it wraps around to a huge number, which is beyond the last row, too
     let down = h + params.conv.padTop - r * params.conv.dilationH;
     let oh = down / params.conv.strideH;
     if (down % params.conv.strideH != 0u || oh >= params.conv.OH) { continue; }
     for (var s = 0u; s < params.conv.S; s++) {
-      if (v + params.conv.padLeft < s * params.conv.dilationW) { continue; }
       let across = v + params.conv.padLeft - s * params.conv.dilationW;
       let ow = across / params.conv.strideW;
       if (across % params.conv.strideW != 0u || ow >= params.conv.OW) { continue; }
