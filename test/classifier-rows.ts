@@ -290,6 +290,11 @@ export const classifierRows = {
     },
     { inputs: [of('offset', 1, 112, 112, 3)], attrs: { kind: 'mean', axes: [1, 2], keepDims: true } },
     { inputs: [[1, 112, 112, 3]], attrs: { kind: 'max', axes: [1, 2], keepDims: true } },
+    {
+      inputs: [{ ...of('normal', 2, 700, 3), given: { 259: 199, 1332: 99 } }],
+      attrs: { kind: 'max', axes: [1], keepDims: false },
+      note: 'one element that is largest in its own column only',
+    },
   ],
   pool2d: poolRows,
   pool2dGrad: poolGradRows,
