@@ -139,7 +139,7 @@ const padded: readonly (readonly [readonly number[], readonly number[], AttrsOf<
   [[1, 3, 2], [3, 5, 2, 0, 7, 4], 'reflect'],
   [[2, 3, 4], [1, 2, 0, 5, 1, 9], 'wrap'],
   [[2, 1, 3, 2, 2], [0, 1, 1, 0, 2, 1, 0, 2, 1, 0], 'reflect'],
-  [[1, 2, 1, 3, 2, 2], [1, 0, 0, 1, 1, 0, 0, 1, 2, 0, 0, 1], 'constant'],
+  [[1, 2, 1, 3, 2, 2], [1, 0, 0, 1, 1, 2, 0, 1, 2, 0, 0, 1], 'constant'],
 ]
 
 // a, b, maybe a bias: a tile and one more in each direction, vectors, one right matrix for all, batches of many kinds
