@@ -80,7 +80,7 @@ export const convRows: Rows<AttrsOf<'conv2d'>> = [
   conv([2, 5, 9, 4], [3, 3, 1, 4], { groups: 4, bias }),
   conv([1, 8, 7, 12], [3, 3, 1, 12], { groups: 12, stride: [2, 2], ...relu }),
   conv([1, 6, 9, 8], [3, 3, 1, 8], { groups: 8, stride: [1, 2] }),
-  // … and rows of whole invocations, more than two workgroups of them
+  // the same, where each row is a whole number of invocations and all of them are three workgroups
   conv([1, 24, 8, 12], [3, 3, 1, 12], { groups: 12 }),
   conv([2, 4, 11, 8], [2, 5, 1, 8], { groups: 8, dilation: [2, 1], padding: [2, 0, 1, 3] }),
   withResidual(conv([2, 3, 5, 8], [3, 3, 1, 8], { groups: 8, bias, residualScale: 0.3 })),

@@ -31,7 +31,7 @@ fn main(
 
   var sum = 0.0;
   for (var r = 0u; r < params.conv.R; r++) {
-    // below 0 it wraps around to a huge number, which is beyond the last row, too
+    // what would be below 0, of `across` too, wraps around to a huge number and so is beyond the last output
     let down = h + params.conv.padTop - r * params.conv.dilationH;
     let oh = down / params.conv.strideH;
     if (down % params.conv.strideH != 0u || oh >= params.conv.OH) { continue; }

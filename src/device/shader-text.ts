@@ -164,7 +164,7 @@ fn main(
 
   var sum = 0.0;
   for (var r = 0u; r < params.conv.R; r++) {
-    // below 0 it wraps around to a huge number, which is beyond the last row, too
+    // what would be below 0, of \`across\` too, wraps around to a huge number and so is beyond the last output
     let down = h + params.conv.padTop - r * params.conv.dilationH;
     let oh = down / params.conv.strideH;
     if (down % params.conv.strideH != 0u || oh >= params.conv.OH) { continue; }
@@ -4578,4 +4578,4 @@ fn main(
 }
 
 /** Tells these kernels from others: a hash of the shaders and of src/kernels. */
-export const KERNEL_VERSION = '5ac4fecadb92bff6014d4fa303bdf327f60dcae9bff75f8e592b83b71d2f3a89'
+export const KERNEL_VERSION = '88c04f567cc29f2c56d75c5a4cc19ddda5162cb9fa2c96bae2a0fa07b31b1a47'
